@@ -1,0 +1,143 @@
+"""A set of piece numbers in the wire's own form: most significant bit first (BEP 3)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from bittern.base.errors import Offence, RemoteProtocolError
+
+_ONES = bytes(value.bit_count() for value in range(256))
+_MASK = tuple(0x80 >> bit for bit in range(8))
+
+
+class Bitfield:
+    """A mutable set of integers in `range(size)`, with a count that is always known.
+
+    The bytes are those of the wire's `bitfield` message; spare bits at the end stay zero.
+    """
+
+    __slots__ = ("_bits", "_count", "_size")
+
+    def __init__(self, size: int, members: Iterable[int] = ()) -> None:
+        self._size = size
+        self._bits = bytearray((size + 7) // 8)
+        self._count = 0
+        for member in members:
+            self.add(member)
+
+    @classmethod
+    def full(cls, size: int) -> Self:
+        """All of `range(size)`."""
+        self = cls(size)
+        self._bits[:] = b"\xff" * len(self._bits)
+        if size % 8:
+            self._bits[-1] = 0xFF00 >> (size % 8) & 0xFF
+        self._count = size
+        return self
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview, size: int) -> Self:
+        """Take over the payload of a `bitfield` message.
+
+        Raises:
+            RemoteProtocolError: wrong size, or spare bits set (BEP 3 allows dropping such a peer).
+        """
+        self = cls(size)
+        if len(data) != len(self._bits):
+            raise RemoteProtocolError(
+                Offence.BAD_BITFIELD, f"{len(data)} bytes instead of {len(self._bits)} for {size} pieces"
+            )
+        self._bits[:] = data
+        if size % 8 and self._bits[-1] & (0xFF >> size % 8):
+            raise RemoteProtocolError(Offence.BAD_BITFIELD, "spare bits are set")
+        self._count = int.from_bytes(self._bits).bit_count()
+        return self
+
+    @property
+    def size(self) -> int:
+        """The number of pieces there are."""
+        return self._size
+
+    @property
+    def count(self) -> int:
+        """The number of pieces in the set."""
+        return self._count
+
+    @property
+    def complete(self) -> bool:
+        """Whether every piece is in the set."""
+        return self._count == self._size
+
+    def __contains__(self, member: int) -> bool:
+        return 0 <= member < self._size and bool(self._bits[member >> 3] & _MASK[member & 7])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        for at, byte in enumerate(self._bits):
+            if byte:
+                for bit in range(8):
+                    if byte & _MASK[bit]:
+                        yield at * 8 + bit
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bitfield):
+            return NotImplemented
+        return self._size == other._size and self._bits == other._bits
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"Bitfield({self._count} of {self._size})"
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bits)
+
+    def add(self, member: int) -> bool:
+        """Put `member` in; False when it was in already. IndexError outside `range(size)`."""
+        if not 0 <= member < self._size:
+            raise IndexError(member)
+        mask = _MASK[member & 7]
+        if self._bits[member >> 3] & mask:
+            return False
+        self._bits[member >> 3] |= mask
+        self._count += 1
+        return True
+
+    def discard(self, member: int) -> bool:
+        """Take `member` out; False when it was not in."""
+        if member not in self:
+            return False
+        self._bits[member >> 3] &= ~_MASK[member & 7]
+        self._count -= 1
+        return True
+
+    def fill(self) -> None:
+        """Put every piece in."""
+        self._bits[:] = type(self).full(self._size)._bits  # noqa: SLF001 - another instance of this class
+        self._count = self._size
+
+    def clear(self) -> None:
+        """Take every piece out."""
+        self._bits[:] = bytes(len(self._bits))
+        self._count = 0
+
+    def copy(self) -> "Bitfield":
+        """An independent set with the same members."""
+        twin = Bitfield(self._size)
+        twin._bits[:] = self._bits
+        twin._count = self._count
+        return twin
+
+    def as_int(self) -> int:
+        """The set as one integer, first piece in the highest bit: for set algebra in one step."""
+        return int.from_bytes(self._bits)
+
+    def lacks_some_of(self, other: "Bitfield") -> bool:
+        """Whether `other` has a piece that this set has not."""
+        return bool(other.as_int() & ~self.as_int())
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError when the count or the spare bits are wrong (tests and sim)."""
+        assert self._count == sum(_ONES[byte] for byte in self._bits)
+        assert not self._size % 8 or not self._bits[-1] & (0xFF >> self._size % 8)

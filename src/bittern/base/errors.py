@@ -1,0 +1,143 @@
+"""Every error that bittern raises, and whose fault it was.
+
+A peer's misbehaviour is expected: inside the engine it is the data of a `Drop`, never a traceback.
+These classes are for the edges: parsers, the library API, the command line.
+"""
+
+from enum import Enum, unique
+
+
+@unique
+class Offence(Enum):
+    """What a remote did wrong. The value is the sentence shown to users and written to traces."""
+
+    BAD_PROTOCOL = "does not speak the BitTorrent protocol"
+    SHORT_HANDSHAKE = "closed before its handshake was complete"
+    WRONG_INFO_HASH = "answered with another info hash"
+    UNKNOWN_INFO_HASH = "asked for a torrent that we do not have"
+    SELF_CONNECTION = "is ourselves"
+    DUPLICATE_PEER = "is connected already"
+    OVERSIZED_MESSAGE = "announced a message longer than allowed"
+    BAD_MESSAGE_LENGTH = "sent a message of the wrong length"
+    BAD_BITFIELD = "sent a bitfield of the wrong size or with spare bits set"
+    LATE_BITFIELD = "sent a bitfield after other messages"
+    OUT_OF_BOUNDS = "named a piece or block outside the torrent"
+    UNASKED_BLOCK = "sent a block that was not asked for"
+    WRONG_BLOCK_LENGTH = "sent a block of another length than asked"
+    CORRUPT_DATA = "sent data that fails its hash"
+    REQUEST_FLOOD = "asked for more than any client may"
+    BAD_EXTENSION = "sent an invalid extension message"
+    BAD_METADATA = "sent metadata that fails its hash"
+    TIMED_OUT = "was silent for too long"
+
+
+class BitternError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+
+class ProtocolError(BitternError):
+    """A rule of a network protocol was broken."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our side tried to do what the protocol forbids: a bug of the caller."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other side broke the protocol.
+
+    Attributes:
+        offence: what it did, for statistics and bans.
+    """
+
+    def __init__(self, offence: Offence, detail: str = "") -> None:
+        super().__init__(f"{offence.value}: {detail}" if detail else offence.value)
+        self.offence = offence
+
+
+class BencodeError(BitternError):
+    """Bytes are not bencode (BEP 3), or exceed the limits given.
+
+    Attributes:
+        offset: byte position of the fault in the input.
+    """
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"{reason} at byte {offset}")
+        self.reason = reason
+        self.offset = offset
+
+
+class MetainfoError(BitternError):
+    """A .torrent file or info dictionary is invalid.
+
+    Attributes:
+        field: the key at fault, dotted (`info.piece length`).
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class MagnetError(BitternError):
+    """A magnet link is invalid."""
+
+
+class ResumeError(BitternError):
+    """Saved state is damaged or belongs to another torrent; the cure is a recheck."""
+
+
+class TrackerError(BitternError):
+    """A tracker could not be used or refused.
+
+    Attributes:
+        retry_in: seconds after which the tracker asked to be tried again (BEP 31), or None.
+    """
+
+    def __init__(self, reason: str, retry_in: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_in = retry_in
+
+
+class StorageError(BitternError):
+    """A file could not be read or written.
+
+    Attributes:
+        kind: what is in the way.
+        path: the file, as text for people.
+    """
+
+    @unique
+    class Kind(Enum):
+        """Classes of storage faults, by what the user can do about them."""
+
+        DISK_FULL = "no space left"
+        PERMISSION = "permission denied"
+        MISSING = "no such file"
+        NOT_A_FILE = "not a regular file"
+        READ_ONLY = "read-only file system"
+        TOO_LARGE = "larger than the file system allows"
+        IO = "input/output error"
+
+    def __init__(self, kind: Kind, path: str, detail: str = "") -> None:
+        super().__init__(f"{path}: {kind.value}" + (f" ({detail})" if detail else ""))
+        self.kind = kind
+        self.path = path
+
+
+class NetworkError(BitternError):
+    """A connection could not be made or was lost while it was needed."""
+
+
+class SessionError(BitternError):
+    """A request to the session cannot be met."""
+
+
+class NoSuchTorrentError(SessionError):
+    """The torrent is not in this session."""
+
+
+class AlreadyAddedError(SessionError):
+    """The torrent is in this session already."""

@@ -1,0 +1,73 @@
+"""The only place with piece arithmetic: pieces, 16 KiB blocks and byte spans of one torrent."""
+
+from dataclasses import dataclass
+
+from bittern.base.errors import LocalProtocolError
+
+BLOCK = 16384
+"""Bytes of a transfer block. Everyone asks in blocks of 2**14 bytes (BEP 3, BEP 52)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How `total_length` bytes fall into pieces and blocks.
+
+    Attributes:
+        total_length: bytes of the whole torrent, pad files included; at least 0.
+        piece_size: bytes of every piece but perhaps the last; at least 1.
+    """
+
+    total_length: int
+    piece_size: int
+
+    def __post_init__(self) -> None:
+        if self.total_length < 0 or self.piece_size < 1:
+            raise LocalProtocolError(f"no geometry: {self.total_length} bytes in pieces of {self.piece_size}")
+
+    @property
+    def piece_count(self) -> int:
+        """Number of pieces."""
+        return -(-self.total_length // self.piece_size)
+
+    @property
+    def blocks_per_piece(self) -> int:
+        """Blocks of a full piece."""
+        return -(-self.piece_size // BLOCK)
+
+    @property
+    def block_total(self) -> int:
+        """Blocks of the whole torrent."""
+        if not self.total_length:
+            return 0
+        last = self.piece_count - 1
+        return last * self.blocks_per_piece + self.block_count(last)
+
+    def piece_length(self, piece: int) -> int:
+        """Bytes of `piece`; 0 for a piece outside the torrent."""
+        if piece < 0:
+            return 0
+        return max(0, min(self.piece_size, self.total_length - piece * self.piece_size))
+
+    def block_count(self, piece: int) -> int:
+        """Blocks of `piece`; 0 for a piece outside the torrent."""
+        return -(-self.piece_length(piece) // BLOCK)
+
+    def block_length(self, piece: int, block: int) -> int:
+        """Bytes of `block` in `piece`; 0 for a block outside the piece."""
+        if block < 0:
+            return 0
+        return max(0, min(BLOCK, self.piece_length(piece) - block * BLOCK))
+
+    def contains(self, piece: int, begin: int, length: int) -> bool:
+        """Whether `length` bytes at `begin` lie inside `piece`; zero bytes lie nowhere."""
+        return begin >= 0 and length > 0 and begin + length <= self.piece_length(piece)
+
+    def offset(self, piece: int, begin: int = 0) -> int:
+        """Byte offset in the torrent of `begin` in `piece`."""
+        return piece * self.piece_size + begin
+
+    def pieces_of(self, offset: int, length: int) -> range:
+        """The pieces that the byte span touches; empty when `length` is 0."""
+        if length <= 0:
+            return range(0)
+        return range(offset // self.piece_size, (offset + length - 1) // self.piece_size + 1)

@@ -1,0 +1,92 @@
+"""Measuring and limiting flows of bytes; time comes in as an argument."""
+
+from math import exp, inf
+
+
+class Meter:
+    """Bytes per second, smoothed exponentially over about `window` seconds.
+
+    Time counts from the first sample, so a young meter shows the mean of what it saw.
+    """
+
+    __slots__ = ("_at", "_first_at", "_rate", "_since", "_window", "total")
+
+    def __init__(self, window: float = 5.0) -> None:
+        self._window = window
+        self._rate = 0.0
+        self._since = 0
+        self._at: float | None = None
+        self._first_at = 0.0
+        self.total = 0
+        """Bytes ever counted."""
+
+    def add(self, count: int, now: float) -> None:
+        """`count` bytes passed at `now`."""
+        if self._at is None:
+            self._at = self._first_at = now
+        self.total += count
+        self._since += count
+        if now - self._at >= 0.25:
+            self._fold(now)
+
+    def rate(self, now: float) -> float:
+        """Bytes per second at `now`."""
+        if self._at is None:
+            return 0.0
+        if now - self._at >= 0.25:
+            self._fold(now)
+        return self._rate
+
+    def _fold(self, now: float) -> None:
+        assert self._at is not None
+        elapsed = now - self._at
+        age = max(now - self._first_at, elapsed)
+        # Early on the exponential window would claim a past of silence: weigh by the age instead.
+        weight = 1 - exp(-elapsed / self._window)
+        weight = max(weight, elapsed / age if age < self._window else 0.0)
+        self._rate += (self._since / elapsed - self._rate) * weight
+        self._since = 0
+        self._at = now
+
+
+class TokenBucket:
+    """A limit in bytes per second with a burst of `burst_seconds`; may go into debt by one grant."""
+
+    __slots__ = ("_at", "_burst_seconds", "_limit", "_tokens")
+
+    def __init__(self, limit: float = inf, burst_seconds: float = 0.25) -> None:
+        self._limit = limit
+        self._burst_seconds = burst_seconds
+        self._tokens = limit * burst_seconds if limit != inf else inf
+        self._at: float | None = None
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether there is no limit."""
+        return self._limit == inf
+
+    def set_limit(self, limit: float) -> None:
+        """Bytes per second from now on; `math.inf` for none."""
+        self._limit = limit
+        self._tokens = inf if limit == inf else min(self._tokens, limit * self._burst_seconds)
+
+    def available(self, now: float) -> float:
+        """Bytes that may pass now; zero or below means wait."""
+        if self._limit == inf:
+            return inf
+        if self._at is not None and now > self._at:
+            self._tokens = min(
+                self._tokens + (now - self._at) * self._limit, self._limit * self._burst_seconds
+            )
+        self._at = now
+        return self._tokens
+
+    def take(self, count: int) -> None:
+        """`count` bytes passed."""
+        if self._limit != inf:
+            self._tokens -= count
+
+    def ready_at(self, now: float) -> float:
+        """When `available` becomes positive; `now` when it is."""
+        available = self.available(now)
+        return now if available > 0 else now + (1 - available) / self._limit
