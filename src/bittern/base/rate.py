@@ -75,9 +75,7 @@ class TokenBucket:
         if self._limit == inf:
             return inf
         if self._at is not None and now > self._at:
-            self._tokens = min(
-                self._tokens + (now - self._at) * self._limit, self._limit * self._burst_seconds
-            )
+            self._tokens = min(self._tokens + (now - self._at) * self._limit, self._limit * self._burst_seconds)
         self._at = now
         return self._tokens
 

@@ -1,0 +1,114 @@
+"""What the engine wants done: imperative values, executed by the driver through the ports; and their results."""
+
+from dataclasses import dataclass
+
+from bittern.base.address import Address
+from bittern.base.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a TCP connection to `address`; answer with the same `ticket`."""
+
+    ticket: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class HttpGet:
+    """GET `url`; answer with the same `ticket`.
+
+    Attributes:
+        max_bytes: a longer answer is a failure.
+        timeout_seconds: time for everything, from look-up to the last byte.
+    """
+
+    ticket: int
+    url: str
+    max_bytes: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreExtent:
+    """Write `data` at `begin` of `piece`; with the piece's last extent, hash the piece against `expected`.
+
+    Extents of a piece come in any order, each once, and cover it. A piece of one extent is hashed before it is
+    written, and not written when it fails. Each extent is answered by `ExtentStored`, the last also by
+    `PieceChecked`; a failure by `DiskFailed`.
+
+    Attributes:
+        torrent: number of the torrent in this core.
+        piece: piece number.
+        begin: byte offset in the piece.
+        data: the bytes; they belong to the disk until answered.
+        piece_offset: byte offset of the piece in the torrent.
+        piece_length: bytes of the piece.
+        expected: SHA-1 of the piece, 20 bytes.
+        slab: what the engine wants back with the answer.
+    """
+
+    torrent: int
+    piece: int
+    begin: int
+    data: memoryview
+    piece_offset: int
+    piece_length: int
+    expected: bytes
+    slab: object
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRun:
+    """Fill `into` from `offset` of the torrent, off the loop. Answered by `RunRead` or `DiskFailed`."""
+
+    torrent: int
+    ticket: int
+    offset: int
+    into: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPiece:
+    """Drop what is remembered of a piece whose extents will not all come (torrent removed, or asked anew)."""
+
+    torrent: int
+    piece: int
+
+
+DiskJob = StoreExtent | ReadRun | ForgetPiece
+Effect = Connect | HttpGet | StoreExtent | ReadRun | ForgetPiece
+
+
+@dataclass(frozen=True, slots=True)
+class ExtentStored:
+    """The disk is done with the buffer of `job` (also when its piece failed the hash)."""
+
+    job: StoreExtent
+
+
+@dataclass(frozen=True, slots=True)
+class PieceChecked:
+    """All extents of the piece are there. `good`: its hash is right and all its bytes are in the files."""
+
+    torrent: int
+    piece: int
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRead:
+    """The bytes of a `ReadRun` are in its buffer."""
+
+    job: ReadRun
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFailed:
+    """A job could not be done."""
+
+    job: StoreExtent | ReadRun
+    error: StorageError
+
+
+Completion = ExtentStored | PieceChecked | RunRead | DiskFailed
