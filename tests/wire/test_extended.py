@@ -1,0 +1,116 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.codec.bencode import encode
+from bittern.wire.extended import MAX_METADATA, ExtendedHandshake
+from bittern.wire.messages import Extended
+
+HANDSHAKES = st.builds(
+    ExtendedHandshake,
+    extensions=st.dictionaries(st.text("abc_", min_size=1, max_size=20), st.integers(0, 255), max_size=5),
+    client=st.none() | st.text(max_size=64).filter(lambda text: "\ufffd" not in text),
+    port=st.none() | st.integers(1, 65535),
+    request_queue=st.none() | st.integers(1, 2**31 - 1),
+    your_ip=st.none() | st.ip_addresses().map(str),
+    ipv4=st.none() | st.ip_addresses(v=4).map(str),
+    ipv6=st.none() | st.ip_addresses(v=6).map(str),
+    metadata_size=st.none() | st.integers(1, MAX_METADATA),
+    upload_only=st.booleans(),
+)
+BENCODABLE = st.recursive(
+    st.binary(max_size=30) | st.integers(-(2**63), 2**63 - 1),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([b"m", b"v", b"p", b"reqq", b"yourip", b"ipv4", b"ipv6", b"metadata_size", b"upload_only"])
+
+
+def test_the_handshake_has_the_form_of_bep_10() -> None:
+    handshake = ExtendedHandshake(
+        extensions={"ut_metadata": 3, "ut_pex": 1},
+        client="bittern/0.1.0",
+        port=6881,
+        request_queue=500,
+        your_ip="10.0.0.1",
+        metadata_size=31235,
+    )
+    expected = (
+        b"d1:md11:ut_metadatai3e6:ut_pexi1ee13:metadata_sizei31235e1:pi6881e4:reqqi500e"
+        b"1:v13:bittern/0.1.06:yourip4:\x0a\x00\x00\x01e"
+    )
+    assert handshake.encode() == expected
+    assert handshake.message() == Extended(0, expected)
+
+
+@given(HANDSHAKES)
+def test_what_is_encoded_is_parsed_again(handshake: ExtendedHandshake) -> None:
+    assert ExtendedHandshake.parse(memoryview(handshake.encode())) == handshake
+
+
+@given(HANDSHAKES, st.data())
+def test_every_truncation_is_refused(handshake: ExtendedHandshake, data: st.DataObject) -> None:
+    payload = handshake.encode()
+    keep = data.draw(st.integers(0, len(payload) - 1))
+    with pytest.raises(RemoteProtocolError) as caught:
+        ExtendedHandshake.parse(payload[:keep])
+    assert caught.value.offence is Offence.BAD_EXTENSION
+
+
+@given(st.dictionaries(KEYS, BENCODABLE))
+def test_fields_of_any_type_give_clean_values(said: dict[bytes, object]) -> None:
+    handshake = ExtendedHandshake.parse(encode(said))
+    assert all(0 <= number <= 255 for number in handshake.extensions.values())
+    assert handshake.port is None or 1 <= handshake.port <= 65535
+    assert handshake.metadata_size is None or 1 <= handshake.metadata_size <= MAX_METADATA
+    assert ExtendedHandshake.parse(handshake.encode()) == handshake
+
+
+@given(st.binary(max_size=100))
+def test_junk_raises_only_our_error(payload: bytes) -> None:
+    try:
+        ExtendedHandshake.parse(payload)
+    except RemoteProtocolError as error:
+        assert error.offence is Offence.BAD_EXTENSION  # noqa: PT017 - some junk is valid
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"p": 0},
+        {"p": 65536},
+        {"p": "6881"},
+        {"reqq": 0},
+        {"reqq": -5},
+        {"metadata_size": 0},
+        {"metadata_size": MAX_METADATA + 1},
+        {"yourip": b"abc"},
+        {"ipv4": bytes(16)},
+        {"ipv6": bytes(4)},
+        {"m": {"ut_pex": 256, "x": -1, "y": "1", "n" * 65: 1}},
+        {"m": [1]},
+        {"v": 1},
+        {"upload_only": 0},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_a_senseless_field_counts_as_absent(said: dict[str, object]) -> None:
+    assert ExtendedHandshake.parse(encode(said)) == ExtendedHandshake()
+
+
+def test_names_are_bounded() -> None:
+    said = {"m": {f"x{number}": 1 for number in range(500)}, "v": "v" * 5000}
+    handshake = ExtendedHandshake.parse(encode(said))
+    assert len(handshake.extensions) == 100
+    assert handshake.client == "v" * 64
+
+
+def test_unsorted_keys_and_bytes_after_the_dictionary_pass() -> None:
+    assert ExtendedHandshake.parse(b"d1:pi7e1:md2:abi1eeejunk") == ExtendedHandshake({"ab": 1}, port=7)
+
+
+def test_a_deep_bomb_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match="nested"):
+        ExtendedHandshake.parse(b"d1:m" + b"l" * 100_000)
