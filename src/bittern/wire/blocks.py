@@ -49,3 +49,43 @@ def block_heads(piece: int, first: int, count: int, last_length: int = BLOCK) ->
 def block_requests(piece: int, first: int, count: int, last_length: int = BLOCK) -> bytes:
     """`count` request messages for blocks `first`.. of `piece`; the last block has `last_length` bytes."""
     return _with_piece(_request_template(first, count, last_length), REQUEST, piece)
+
+
+class Run:
+    """Neighbouring blocks of one piece that were asked of one peer and come in this order.
+
+    Attributes:
+        piece: piece number.
+        first: number in the piece of the run's first block.
+        count: blocks of the run, at least 1.
+        done: how many of them, from the front, need no more waiting for.
+        bodies: for each block the view of the buffer where its data shall lie.
+        heads: the bytes of all their message headers.
+    """
+
+    __slots__ = ("bodies", "count", "done", "first", "heads", "piece")
+
+    def __init__(self, piece: int, first: int, bodies: list[memoryview]) -> None:
+        self.piece = piece
+        self.first = first
+        self.count = len(bodies)
+        self.done = 0
+        self.bodies = bodies
+        self.heads = block_heads(piece, first, len(bodies), len(bodies[-1]))
+
+    def __repr__(self) -> str:
+        return f"Run(piece {self.piece}, blocks {self.first + self.done}..{self.first + self.count - 1})"
+
+    @property
+    def blocks(self) -> range:
+        """The blocks that are still waited for."""
+        return range(self.first + self.done, self.first + self.count)
+
+    def part(self, first: int, stop: int) -> "Run":
+        """A run of its own of the blocks numbered `first` to `stop` (not included) in the piece."""
+        return Run(self.piece, first, self.bodies[first - self.first : stop - self.first])
+
+    def requests(self) -> bytes:
+        """The request messages for the blocks still waited for."""
+        blocks = self.blocks
+        return block_requests(self.piece, blocks.start, len(blocks), len(self.bodies[-1]))

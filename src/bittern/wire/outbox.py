@@ -1,0 +1,88 @@
+"""The sending half of the peer wire: what is to go out, in order, without joining bytes. HOT: bench/calls_per_block."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from .blocks import HEAD
+from .stream import Buffer
+
+_PARTS = 512  # the kernel takes at most 1,024 parts in one call (IOV_MAX)
+
+
+class Outbox:
+    """Buffers waiting to be sent.
+
+    Short messages gather in one buffer; the data of blocks is referred to where it lies and given back
+    (`release`) when its last byte has gone.
+    """
+
+    __slots__ = ("_gather", "_parts", "_releases", "bulk", "queued", "taken")
+
+    def __init__(self) -> None:
+        self._parts: deque[Buffer] = deque()
+        self._gather: bytearray | None = None  # the last part, while it may still grow
+        self._releases: deque[tuple[int, Callable[[], None]]] = deque()
+        self.queued = 0
+        """Bytes not sent yet."""
+        self.bulk = 0
+        """Bytes of blocks ever queued, without headers."""
+        self.taken = 0
+        """Bytes ever sent."""
+
+    def add(self, message: bytes) -> None:
+        """Queue a short message."""
+        if self._gather is None:
+            self._gather = bytearray()
+            self._parts.append(self._gather)
+        self._gather += message
+        self.queued += len(message)
+
+    def add_run(self, heads: bytes, bodies: Sequence[memoryview], length: int, release: Callable[[], None]) -> None:
+        """Queue neighbouring blocks: a header of `heads` before each of `bodies`; `length` bytes of blocks in all."""
+        parts: list[Buffer] = [b""] * (2 * len(bodies))
+        parts[::2] = [heads[at : at + HEAD] for at in range(0, len(heads), HEAD)]
+        parts[1::2] = bodies
+        self._parts.extend(parts)
+        self._gather = None
+        self.queued += len(heads) + length
+        self.bulk += length
+        self._releases.append((self.taken + self.queued, release))
+
+    def buffers(self, limit: int) -> Sequence[Buffer]:
+        """The first parts, about `limit` bytes of them."""
+        self._gather = None
+        if self.queued <= limit and len(self._parts) <= _PARTS:
+            return list(self._parts)
+        chosen: list[Buffer] = []
+        for part in self._parts:
+            chosen.append(part)
+            limit -= len(part)
+            if limit <= 0 or len(chosen) == _PARTS:
+                break
+        return chosen
+
+    def sent(self, count: int) -> None:
+        """`count` bytes of the parts given last have gone."""
+        parts = self._parts
+        self.taken += count
+        self.queued -= count
+        if not self.queued:
+            parts.clear()
+        else:
+            while count:
+                size = len(parts[0])
+                if size > count:
+                    parts[0] = memoryview(parts[0])[count:]
+                    break
+                parts.popleft()
+                count -= size
+        while self._releases and self._releases[0][0] <= self.taken:
+            self._releases.popleft()[1]()
+
+    def clear(self) -> None:
+        """Forget everything: the link is gone."""
+        self._parts.clear()
+        self._gather = None
+        self.queued = 0
+        while self._releases:
+            self._releases.popleft()[1]()

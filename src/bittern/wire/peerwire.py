@@ -1,0 +1,294 @@
+"""One connection of the peer wire as a Stream: handshake, then messages, in both directions (BEP 3, 6, 10).
+
+It knows the protocol's form and nothing of swarms: what comes is told to a `PeerSink`, where blocks land is
+asked of a `Landing`, what to say is decided above.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum, unique
+from typing import Any, Protocol
+
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.ids import InfoHashV1
+
+from .blocks import Run
+from .decoder import Decoder, Landing, NothingLands, PeerSink, Scratch
+from .handshake import HANDSHAKE_SIZE, Handshake, check_start
+from .messages import (
+    AllowedFast,
+    BitfieldMessage,
+    Cancel,
+    Choke,
+    Extended,
+    Have,
+    HaveAll,
+    HaveNone,
+    Interested,
+    KeepAlive,
+    NotInterested,
+    Reject,
+    Unchoke,
+)
+from .outbox import Outbox
+from .stream import Buffer, Link, LinkLost, LossKind
+
+HANDSHAKE_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 110.0  # BEP 3: two minutes; we are a little early
+SILENCE_SECONDS = 150.0
+
+_CHOKE, _UNCHOKE = Choke().encode(), Unchoke().encode()
+_INTERESTED, _NOT_INTERESTED = Interested().encode(), NotInterested().encode()
+_KEEP_ALIVE = KeepAlive().encode()
+
+
+@unique
+class WireState(Enum):
+    """Life of a connection."""
+
+    HANDSHAKE = "handshake"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Greeter(Protocol):
+    """Decides about a connection when its handshake is there, and hears of its end."""
+
+    def on_handshake(self, wire: "PeerWire", handshake: Handshake, now: float) -> None:
+        """The remote's handshake is complete and matches what we asked for: call `wire.attach`, or `wire.close`."""
+        ...
+
+    def on_wire_lost(self, wire: "PeerWire", reason: LinkLost | RemoteProtocolError, now: float) -> None:
+        """The connection ended, by the network or by an offence of the remote; the wire is closed already."""
+        ...
+
+
+class PeerWire:
+    """A connection to a remote client.
+
+    Args:
+        link: the transport.
+        scratch: buffers shared by all wires of the loop.
+        greeter: decides about the connection.
+        now: when the link was opened.
+        expected: the info hash that we asked for; None where the remote speaks first.
+    """
+
+    __slots__ = (
+        "_decoder", "_greeter", "_handshake", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox", "_paused",
+        "_peer", "_scratch", "_spoke_at", "expected", "key", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, link: Link, scratch: Scratch, greeter: Greeter, now: float, expected: InfoHashV1 | None = None
+    ) -> None:
+        self._link = link
+        self._scratch = scratch
+        self._greeter = greeter
+        self._outbox = Outbox()
+        self._handshake = bytearray()
+        self._decoder: Decoder | None = None
+        self._peer: Any = None
+        self._on_turn: Callable[[Any], None] | None = None
+        self._paused = False
+        self._opened_at = self._heard_at = self._spoke_at = now
+        self.state = WireState.HANDSHAKE
+        self.expected = expected
+        self.key = 0
+        """A number for the greeter's own use."""
+
+    # --- the Stream side: called by the link
+
+    def receive_buffers(self) -> Sequence[memoryview]:
+        """Where the next bytes should land; see Stream."""
+        if self._paused:
+            return ()
+        if self._decoder is not None:
+            return self._decoder.buffers()
+        return (self._scratch.slab,)
+
+    def received(self, count: int, now: float) -> None:
+        """Bytes came; see Stream."""
+        self._heard_at = now
+        try:
+            if self._decoder is not None:
+                self._decoder.received(count, now)
+            elif self.state is WireState.HANDSHAKE:
+                self._greet(self._scratch.slab[:count], now)
+        except RemoteProtocolError as error:
+            self._end(error, now)
+            return
+        if self._on_turn is not None:
+            self._on_turn(self._peer)
+
+    def send_buffers(self, limit: int) -> Sequence[Buffer]:
+        """What to send next; see Stream."""
+        return self._outbox.buffers(limit)
+
+    def sent(self, count: int, now: float) -> None:
+        """Bytes went; see Stream."""
+        self._outbox.sent(count)
+        self._spoke_at = now
+        if self._on_turn is not None:
+            self._on_turn(self._peer)
+
+    def lost(self, reason: LinkLost, now: float) -> None:
+        """The link is gone; see Stream."""
+        if self.state is WireState.HANDSHAKE and reason.kind is LossKind.CLOSED and self._handshake:
+            detail = f"{len(self._handshake)} bytes came, a handshake has {HANDSHAKE_SIZE}"
+            self._end(RemoteProtocolError(Offence.SHORT_HANDSHAKE, detail), now)
+        else:
+            self._end(reason, now)
+
+    # --- the owner's side
+
+    @property
+    def link(self) -> Link:
+        """The transport."""
+        return self._link
+
+    @property
+    def unsent(self) -> int:
+        """Bytes queued and not yet sent."""
+        return self._outbox.queued
+
+    @property
+    def block_bytes_queued(self) -> int:
+        """Bytes of blocks ever queued to be sent, headers left out."""
+        return self._outbox.bulk
+
+    def attach(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
+        """From now on messages go to `sink`, with `peer`; `on_turn(peer)` after each batch in or out."""
+        self._peer = peer
+        self._on_turn = on_turn
+        self._decoder = Decoder(self._scratch, sink, peer, landing)
+        self.state = WireState.OPEN
+
+    def land_nowhere(self, sink: PeerSink, peer: object, on_turn: Callable[[Any], None]) -> None:
+        """As `attach`, for a link that asks for no blocks."""
+        self.attach(sink, peer, NothingLands(), on_turn)
+
+    def close(self) -> None:
+        """End the connection for a reason of our own; the greeter is not called."""
+        if self.state is not WireState.CLOSED:
+            self.state = WireState.CLOSED
+            if self._decoder is not None:
+                self._decoder.stop()
+                self._decoder = None
+            self._on_turn = None
+            self._link.close()
+            self._outbox.clear()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            self._link.wake_receiver()
+
+    def divert(self) -> None:
+        """The block that is arriving may no longer be written in place (see Decoder.divert)."""
+        if self._decoder is not None:
+            self._decoder.divert()
+
+    def next_due(self) -> float:
+        """When `keep_up` wants to be called next."""
+        if self.state is WireState.HANDSHAKE:
+            return self._opened_at + HANDSHAKE_SECONDS
+        return min(self._heard_at + SILENCE_SECONDS, self._spoke_at + KEEP_ALIVE_SECONDS)
+
+    def keep_up(self, now: float) -> None:
+        """Send a keep-alive when it is due; end a connection that is silent for too long."""
+        if self.state is WireState.CLOSED:
+            return
+        limit = HANDSHAKE_SECONDS if self.state is WireState.HANDSHAKE else SILENCE_SECONDS
+        since = self._opened_at if self.state is WireState.HANDSHAKE else self._heard_at
+        if not self._paused and now - since >= limit:
+            self._end(LinkLost(LossKind.TIMED_OUT, f"nothing came for {limit:.0f} s"), now)
+        elif self.state is WireState.OPEN and now - self._spoke_at >= KEEP_ALIVE_SECONDS:
+            self._spoke_at = now
+            self._say(_KEEP_ALIVE)
+
+    # --- messages
+
+    def send_handshake(self, handshake: Handshake) -> None:
+        """Our handshake; once, before anything else."""
+        self._say(handshake.encode())
+
+    def send_choke(self) -> None:
+        """Tell the peer that its requests will not be served."""
+        self._say(_CHOKE)
+
+    def send_unchoke(self) -> None:
+        """Tell the peer that it may ask."""
+        self._say(_UNCHOKE)
+
+    def send_interest(self, *, interested: bool) -> None:
+        """Tell the peer whether it has something for us."""
+        self._say(_INTERESTED if interested else _NOT_INTERESTED)
+
+    def send_have(self, piece: int) -> None:
+        """Tell of a piece that we have now."""
+        self._say(Have(piece).encode())
+
+    def send_bitfield(self, bits: bytes) -> None:
+        """Tell which pieces we have."""
+        self._say(BitfieldMessage(bits).encode())
+
+    def send_have_all(self) -> None:
+        """Tell that we have everything (BEP 6)."""
+        self._say(HaveAll().encode())
+
+    def send_have_none(self) -> None:
+        """Tell that we have nothing (BEP 6)."""
+        self._say(HaveNone().encode())
+
+    def send_requests(self, run: Run) -> None:
+        """Ask for the blocks of `run`."""
+        self._say(run.requests())
+
+    def send_cancel(self, piece: int, begin: int, length: int) -> None:
+        """A block asked for is no longer needed."""
+        self._say(Cancel(piece, begin, length).encode())
+
+    def send_reject(self, piece: int, begin: int, length: int) -> None:
+        """A block asked of us will not be sent (BEP 6)."""
+        self._say(Reject(piece, begin, length).encode())
+
+    def send_allowed_fast(self, piece: int) -> None:
+        """The peer may ask for this piece though it is choked (BEP 6)."""
+        self._say(AllowedFast(piece).encode())
+
+    def send_extended(self, ext_id: int, payload: bytes) -> None:
+        """An extension message under the number that the remote gave it (BEP 10)."""
+        self._say(Extended(ext_id, payload).encode())
+
+    def send_blocks(self, heads: bytes, bodies: Sequence[memoryview], length: int, release: Callable[[], None]) -> None:
+        """Answer requests: `length` bytes of blocks in `bodies`; `release` is called when they have gone."""
+        self._outbox.add_run(heads, bodies, length, release)
+        self._link.wake_sender()
+
+    def _say(self, message: bytes) -> None:
+        if self.state is not WireState.CLOSED:
+            self._outbox.add(message)
+            self._link.wake_sender()
+
+    def _greet(self, data: memoryview, now: float) -> None:
+        """Collect the remote's 68 bytes; refuse at the first that is wrong."""
+        self._handshake += data
+        accepted = (self.expected,) if self.expected is not None else ()
+        check_start(self._handshake, accepted)
+        if len(self._handshake) < HANDSHAKE_SIZE:
+            return
+        rest = bytes(self._handshake[HANDSHAKE_SIZE:])
+        self._greeter.on_handshake(self, Handshake.parse(self._handshake, accepted), now)
+        self._handshake.clear()
+        if rest and self._decoder is not None:
+            self._decoder.feed(memoryview(rest), now)
+
+    def _end(self, reason: LinkLost | RemoteProtocolError, now: float) -> None:
+        if self.state is not WireState.CLOSED:
+            self.close()
+            self._greeter.on_wire_lost(self, reason, now)
