@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from bittern.base.errors import BencodeError
 
-Value: TypeAlias = "int | bytes | list[Value] | dict[bytes, Value]"
+Value: TypeAlias = int | bytes | list["Value"] | dict[bytes, "Value"]
 """What a bencoded value decodes to."""
 
 INTEGER_MIN = -(2**63)
