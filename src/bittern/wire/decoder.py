@@ -83,7 +83,11 @@ class Landing(Protocol):
         ...
 
     def landed(self, data: memoryview, now: float) -> None:
-        """The block placed last is there, in the view that `place` gave or in the copy of a `divert`."""
+        """The block placed last is there, in the view that `place` gave or in the copy of a `diverted`."""
+        ...
+
+    def diverted(self) -> None:
+        """The block placed last is written aside from now on."""
         ...
 
 
@@ -123,6 +127,9 @@ class NothingLands:
 
     def landed(self, data: memoryview, now: float) -> None:
         """Never called: `place` refuses."""
+
+    def diverted(self) -> None:
+        """Never called, as `landed`."""
 
 
 class Decoder:
@@ -264,6 +271,7 @@ class Decoder:
             copy = memoryview(bytearray(len(self._place)))
             copy[: self._filled] = self._place[: self._filled]
             self._place = copy
+            self._landing.diverted()
 
     def _finish_place(self, now: float) -> None:
         place, self._place = self._place, None

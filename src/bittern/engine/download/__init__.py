@@ -1,0 +1,1 @@
+"""Getting pieces: what to ask of whom, where it lands, who lied."""

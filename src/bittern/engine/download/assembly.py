@@ -1,0 +1,268 @@
+"""Pieces being put together: which blocks are free, asked for or here, and the buffers they land in.
+
+A piece is assembled in extents of at most 1 MiB, each in one slab, so that a piece of any size needs little memory
+and goes to the disk in few large writes. A block is free, then asked, then here; `check_invariants` holds after
+every call. Memory is bounded where blocks are asked for, not where they arrive, so nothing can wait in a circle.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from bittern.base.geometry import BLOCK, Geometry
+from bittern.wire.blocks import Run
+
+from .slabs import Slab, SlabPool
+
+EXTENT = 1 << 20
+"""Bytes that are written and hashed together, at most."""
+
+_FREE, _ASKED, _HERE = 0, 1, 2
+_TO_ASKED = [bytes((_ASKED,)) * count for count in range(EXTENT // BLOCK + 1)]
+_TO_HERE = [bytes((_HERE,)) * count for count in range(EXTENT // BLOCK + 1)]
+
+
+class Asker(Protocol):
+    """Who asked for blocks: a peer's pipeline."""
+
+    shared: dict[tuple[int, int], None]
+
+    def withdraw(self, piece: int, block: int) -> bool:
+        """Wait no more for the block; False when it was not outstanding."""
+        ...
+
+
+class Extent:
+    """Neighbouring blocks of one piece that share a slab.
+
+    Attributes:
+        piece: piece number.
+        first: number in the piece of its first block.
+        bodies: one view a block.
+        length: bytes in all.
+        missing: blocks that are not here yet.
+        senders: numbers of the peers whose blocks are in it, in order of arrival.
+    """
+
+    __slots__ = ("bodies", "first", "length", "missing", "piece", "senders", "slab", "states")
+
+    def __init__(self, piece: int, first: int, length: int, slab: Slab) -> None:
+        self.piece = piece
+        self.first = first
+        self.length = length
+        self.slab = slab
+        count = -(-length // BLOCK)
+        self.bodies = slab.blocks[:count]
+        if length % BLOCK:
+            self.bodies[-1] = self.bodies[-1][: length % BLOCK]
+        self.missing = count
+        self.states = bytearray(count)
+        self.senders: dict[int, None] = {}
+
+    @property
+    def begin(self) -> int:
+        """Byte offset in the piece."""
+        return self.first * BLOCK
+
+    @property
+    def data(self) -> memoryview:
+        """All its bytes."""
+        return self.slab.memory[: self.length]
+
+
+class OpenPiece:
+    """A piece of which something was asked for.
+
+    Attributes:
+        piece: its number.
+        extents: those in memory, by number in the piece.
+        unopened: number of the first extent that was never opened.
+        extent_count: how many it has.
+        free: blocks of opened extents that may be asked for.
+        senders: peers whose blocks are in it.
+    """
+
+    __slots__ = ("extent_count", "extents", "free", "piece", "senders", "unopened")
+
+    def __init__(self, piece: int, extent_count: int) -> None:
+        self.piece = piece
+        self.extent_count = extent_count
+        self.unopened = 0
+        self.extents: dict[int, Extent] = {}
+        self.free = 0
+        self.senders: dict[int, None] = {}
+
+
+class Assembly:
+    """The open pieces of one torrent."""
+
+    def __init__(self, geometry: Geometry, buffer_bytes: int) -> None:
+        self._geometry = geometry
+        self._extent_size = min(EXTENT, -(-geometry.piece_size // BLOCK) * BLOCK)
+        self._extent_blocks = self._extent_size // BLOCK
+        self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size))
+        self._open: dict[int, OpenPiece] = {}
+        self._complete: list[Extent] = []
+        self._askers: dict[tuple[int, int], list[Asker]] = {}
+        self._superfluous: list[tuple[Asker, int, int]] = []
+        self.asked = 0
+        """Blocks asked of somebody and not here."""
+
+    def __contains__(self, piece: int) -> bool:
+        return piece in self._open
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, piece: int) -> None:
+        """Begin to assemble `piece`."""
+        self._open[piece] = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))
+
+    def with_free(self) -> Iterator[int]:
+        """Open pieces of which something may still be asked for, oldest first."""
+        exhausted = self.slabs.exhausted
+        for piece, opened in self._open.items():
+            if opened.free or (opened.unopened < opened.extent_count and not exhausted):
+                yield piece
+
+    def allot(self, piece: int, want: int) -> Run | None:
+        """Up to `want` neighbouring free blocks of an open piece, now asked; None where there are none."""
+        opened = self._open[piece]
+        if not opened.free and not self._open_extent(opened):
+            return None
+        for extent in opened.extents.values():
+            at = extent.states.find(_FREE)
+            if at < 0:
+                continue
+            stop = min(at + want, len(extent.states))
+            for taken in (_ASKED, _HERE):
+                found = extent.states.find(taken, at, stop)
+                stop = found if found >= 0 else stop
+            count = stop - at
+            extent.states[at:stop] = _TO_ASKED[count]
+            opened.free -= count
+            self.asked += count
+            return Run(piece, extent.first + at, extent.bodies[at:stop])
+        raise AssertionError("free blocks were counted that do not exist")
+
+    def adopt(self, piece: int, block: int) -> bool:
+        """Mark a free block as asked: it arrives though nobody waits for it. False when it is not free."""
+        extent = self._extent(piece, block)
+        if extent is None or extent.states[block - extent.first] != _FREE:
+            return False
+        extent.states[block - extent.first] = _ASKED
+        self._open[piece].free -= 1
+        self.asked += 1
+        return True
+
+    def place(self, piece: int, block: int) -> memoryview:
+        """Where an asked block belongs."""
+        extent = self._extent(piece, block)
+        assert extent is not None
+        return extent.bodies[block - extent.first]
+
+    def share(self, piece: int, block: int, first: Asker, second: Asker) -> Run:
+        """An asked block of `first` is asked of `second` too: neither may write in place any more."""
+        key = (piece, block)
+        askers = self._askers.setdefault(key, [first])
+        askers.append(second)
+        for asker in askers:
+            asker.shared[key] = None
+        return Run(piece, block, [self.place(piece, block)])
+
+    def landed_shared(self, piece: int, block: int, winner: Asker) -> None:
+        """A block came from `winner`: whoever else was asked for it need not send it any more."""
+        for asker in self._askers.pop((piece, block), ()):
+            asker.shared.pop((piece, block), None)
+            if asker is not winner and asker.withdraw(piece, block):
+                self._superfluous.append((asker, piece, block))
+
+    def take_superfluous(self) -> list[tuple[Asker, int, int]]:
+        """Requests withdrawn since the last call: cancels are to be sent."""
+        superfluous, self._superfluous = self._superfluous, []
+        return superfluous
+
+    def let_go(self, piece: int, block: int, asker: Asker) -> None:
+        """A block will not come from `asker`: it is free, unless another was asked for it too."""
+        key = (piece, block)
+        askers = self._askers.get(key)
+        if askers is None:
+            self._release(piece, block)
+            return
+        askers.remove(asker)
+        asker.shared.pop(key, None)
+        if len(askers) == 1:
+            askers[0].shared.pop(key, None)
+            del self._askers[key]
+
+    def landed(self, piece: int, block: int, count: int, sender: int) -> None:
+        """`count` blocks from `block` on, that were asked and not here, are in their places."""
+        extent = self._extent(piece, block)
+        assert extent is not None
+        at = block - extent.first
+        extent.states[at : at + count] = _TO_HERE[count]
+        extent.missing -= count
+        extent.senders[sender] = None
+        self.asked -= count
+        if not extent.missing:
+            self._complete.append(extent)
+            opened = self._open[piece]
+            opened.senders.update(extent.senders)
+            del opened.extents[block // self._extent_blocks]
+
+    def take_complete(self) -> list[Extent]:
+        """Extents that became complete since the last call; their slabs are the caller's to give back."""
+        complete, self._complete = self._complete, []
+        return complete
+
+    def close(self, piece: int) -> tuple[int, ...]:
+        """`piece` is stored or failed: forget it. Returns the peers that sent its blocks."""
+        opened = self._open.pop(piece, None)
+        return tuple(opened.senders) if opened is not None else ()
+
+    def close_all(self) -> list[Extent]:
+        """Forget everything, when nothing is asked of anybody; extents in memory are returned for their slabs."""
+        extents = [extent for opened in self._open.values() for extent in opened.extents.values()]
+        extents += self._complete
+        self._complete.clear()
+        self._open.clear()
+        return extents
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where counts and states disagree (tests and sim)."""
+        asked = 0
+        for opened in self._open.values():
+            free = 0
+            for extent in opened.extents.values():
+                assert extent.missing == len(extent.states) - extent.states.count(_HERE)
+                assert extent.missing
+                free += extent.states.count(_FREE)
+                asked += extent.states.count(_ASKED)
+            assert opened.free == free
+        assert self.asked == asked
+
+    def _release(self, piece: int, block: int) -> None:
+        extent = self._extent(piece, block)
+        assert extent is not None
+        assert extent.states[block - extent.first] == _ASKED
+        extent.states[block - extent.first] = _FREE
+        self._open[piece].free += 1
+        self.asked -= 1
+
+    def _extent(self, piece: int, block: int) -> Extent | None:
+        opened = self._open.get(piece)
+        return opened.extents.get(block // self._extent_blocks) if opened is not None else None
+
+    def _open_extent(self, opened: OpenPiece) -> bool:
+        number = opened.unopened
+        if number == opened.extent_count:
+            return False
+        slab = self.slabs.take()
+        if slab is None:
+            return False
+        begin = number * self._extent_size
+        length = min(self._extent_size, self._geometry.piece_length(opened.piece) - begin)
+        extent = Extent(opened.piece, begin // BLOCK, length, slab)
+        opened.extents[number] = extent
+        opened.unopened += 1
+        opened.free += len(extent.states)
+        return True

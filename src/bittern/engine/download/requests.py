@@ -1,0 +1,222 @@
+"""What one peer owes us: runs of blocks in the order we asked, and how many to ask ahead.
+
+It is the `Landing` of the peer's wire. Blocks asked of this peer alone are offered for writing in place; as soon
+as a block is asked of two (endgame), both write aside and copy, so that nobody can overwrite what is here.
+HOT: bench/calls_per_block
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.geometry import BLOCK
+from bittern.wire.blocks import Run
+
+from .assembly import Assembly
+
+_DEPTH_FIRST = 16
+_DEPTH_LEAST = 2
+_AHEAD_SECONDS = 1.5
+_FORGIVEN = 4096
+
+
+class Pipeline:
+    """The outstanding requests of one peer.
+
+    Args:
+        number: the peer's number in the torrent.
+        assembly: where blocks land.
+        most: blocks to ask ahead at most.
+    """
+
+    __slots__ = (
+        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_number", "_steady", "arrived",
+        "heard_at", "outstanding", "runs", "shared", "snubbed", "wasted",
+    )  # fmt: skip
+
+    def __init__(self, number: int, assembly: Assembly, most: int) -> None:
+        self._number = number
+        self._assembly = assembly
+        self._most = most
+        self._depth = min(_DEPTH_FIRST, most)
+        self._steady = False
+        self._arriving: tuple[int, int] | None = None
+        self._in_place = False  # whether the arriving block is written where it belongs
+        self._mine = False  # whether it is marked as asked on our account
+        self._forgiven: dict[tuple[int, int], None] = {}
+        self.runs: deque[Run] = deque()
+        self.outstanding = 0
+        """Blocks asked and not here, the arriving one left out."""
+        self.arrived = 0
+        """Bytes of blocks that came, ever."""
+        self.wasted = 0
+        """Bytes of them that were here already."""
+        self.shared: dict[tuple[int, int], None] = {}
+        """Blocks that are asked of another peer too."""
+        self.heard_at = 0.0
+        """When the last block came, or the first was asked."""
+        self.snubbed = False
+        """Whether it owed blocks and was silent for too long."""
+
+    # --- the Landing side: called by the decoder
+
+    def expected(self) -> Iterable[Run]:
+        """Runs that may be written in place; see Landing."""
+        return () if self.shared else self.runs
+
+    def landed_run(self, run: Run, count: int, now: float) -> None:
+        """Blocks lie in place; see Landing."""
+        first = run.first + run.done
+        self._assembly.landed(run.piece, first, count, self._number)
+        run.done += count
+        self.outstanding -= count
+        self.arrived += count * BLOCK
+        if run.done == run.count:
+            self.arrived -= BLOCK - len(run.bodies[-1])
+            self.runs.popleft()
+        self.heard_at = now
+        if not self._steady:
+            self._depth = min(self._depth + count, self._most)
+
+    def place(self, piece: int, begin: int, length: int) -> memoryview:
+        """Where the arriving block goes; see Landing."""
+        block, odd = divmod(begin, BLOCK)
+        key = (piece, block)
+        if odd or length > BLOCK:
+            raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
+        body = self._take(piece, block)
+        if body is None:
+            if key not in self._forgiven:
+                raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
+            # Withdrawn or given up, but on its way all the same: welcome if nobody else is asked for it.
+            del self._forgiven[key]
+        else:
+            self.outstanding -= 1
+        self._arriving = key
+        self._mine = body is not None
+        self._in_place = body is not None and key not in self.shared
+        if body is not None and len(body) != length:
+            raise RemoteProtocolError(Offence.WRONG_BLOCK_LENGTH, f"{piece}:{begin}+{length}")
+        return body if body is not None and self._in_place else memoryview(bytearray(length))
+
+    def landed(self, data: memoryview, now: float) -> None:
+        """The placed block is here; see Landing."""
+        assert self._arriving is not None
+        (piece, block), self._arriving = self._arriving, None
+        self.arrived += len(data)
+        self.heard_at = now
+        if not self._steady:
+            self._depth = min(self._depth + 1, self._most)
+        if not self._mine and not self._assembly.adopt(piece, block):
+            self.wasted += len(data)
+            return
+        if not self._in_place:
+            target = self._assembly.place(piece, block)
+            if len(target) != len(data):
+                self._assembly.let_go(piece, block, self)
+                raise RemoteProtocolError(Offence.WRONG_BLOCK_LENGTH, f"{piece}:{block * BLOCK}+{len(data)}")
+            target[:] = data
+        self._assembly.landed_shared(piece, block, self)
+        self._assembly.landed(piece, block, 1, self._number)
+
+    def diverted(self) -> None:
+        """The arriving block is written aside from now on; see Landing."""
+        self._in_place = False
+
+    # --- the torrent's side
+
+    @property
+    def room(self) -> int:
+        """Blocks to ask for now: 0 until a good part of the pipeline is free, so that requests go in batches."""
+        room = self._depth - self.outstanding
+        return room if room * 4 >= self._depth or not self.outstanding else 0
+
+    def asked(self, run: Run, now: float) -> None:
+        """`run` was asked of this peer."""
+        if not self.outstanding:
+            self.heard_at = now
+        self.runs.append(run)
+        self.outstanding += run.count
+
+    def steer(self, bytes_per_second: float) -> None:
+        """Fit the depth to the measured rate; called about once a second while blocks come."""
+        wanted = int(bytes_per_second * _AHEAD_SECONDS / BLOCK) + _DEPTH_LEAST
+        if wanted < self._depth:
+            self._steady = True
+        if self._steady:
+            self._depth = max(_DEPTH_LEAST, min(wanted, self._most))
+
+    def limit(self, most: int) -> None:
+        """The peer takes at most `most` requests ahead (`reqq` of BEP 10)."""
+        self._most = max(1, min(self._most, most))
+        self._depth = min(self._depth, self._most)
+
+    def owes(self, piece: int, block: int) -> bool:
+        """Whether the block is outstanding here (the arriving one left out)."""
+        return any(run.piece == piece and block in run.blocks for run in self.runs)
+
+    def blocks_owed(self) -> list[tuple[int, int, int]]:
+        """(piece, block, length) of all that is outstanding, the arriving one left out."""
+        return [(run.piece, block, len(run.bodies[block - run.first])) for run in self.runs for block in run.blocks]
+
+    def withdraw(self, piece: int, block: int) -> bool:
+        """Wait no more for a shared block that came from another peer; False when it was not outstanding."""
+        if self._arriving == (piece, block):
+            self._mine = False
+            return False
+        if self._take(piece, block) is None:
+            return False
+        self.outstanding -= 1
+        self._forgive(piece, block)
+        return True
+
+    def rejected(self, piece: int, block: int) -> bool:
+        """The peer will not send a block (BEP 6); False when it was never asked."""
+        if self._take(piece, block) is None:
+            if (piece, block) not in self._forgiven:
+                return False
+            del self._forgiven[piece, block]
+            return True
+        self.outstanding -= 1
+        self._assembly.let_go(piece, block, self)
+        return True
+
+    def give_up(self, *, forgive: bool) -> None:
+        """Wait for nothing more (choke, snub, loss). Call `divert` on the wire before.
+
+        With `forgive`, what comes late all the same is welcome.
+        """
+        if self._arriving is not None and self._mine:
+            self._mine = False
+            self._assembly.let_go(*self._arriving, self)
+        for run in self.runs:
+            for block in run.blocks:
+                if forgive:
+                    self._forgive(run.piece, block)
+                self._assembly.let_go(run.piece, block, self)
+        self.runs.clear()
+        self.outstanding = 0
+        self._depth = min(self._depth, _DEPTH_FIRST)
+
+    def _forgive(self, piece: int, block: int) -> None:
+        self._forgiven[piece, block] = None
+        if len(self._forgiven) > _FORGIVEN:
+            del self._forgiven[next(iter(self._forgiven))]
+
+    def _take(self, piece: int, block: int) -> memoryview | None:
+        """Take a block out of the runs; its place, or None when it is in none of them."""
+        for at, run in enumerate(self.runs):
+            if run.piece == piece and block in run.blocks:
+                body = run.bodies[block - run.first]
+                blocks = run.blocks
+                if block == blocks.start:
+                    run.done += 1
+                    if run.done == run.count:
+                        del self.runs[at]
+                else:
+                    del self.runs[at]
+                    if block + 1 < blocks.stop:
+                        self.runs.insert(at, run.part(block + 1, blocks.stop))
+                    self.runs.insert(at, run.part(blocks.start, block))
+                return body
+        return None

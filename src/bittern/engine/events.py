@@ -1,0 +1,97 @@
+"""What happened in the engine, for the session: past tense, values only."""
+
+from dataclasses import dataclass
+
+from bittern.base.address import Address
+from bittern.base.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class PieceStored:
+    """A piece has the right hash and all its bytes are in the files."""
+
+    torrent: int
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFailed:
+    """A piece came whole and failed its hash; it will be asked for again."""
+
+    torrent: int
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived:
+    """The info dictionary came from peers and matches the info hash (BEP 9)."""
+
+    torrent: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Every wanted piece is stored."""
+
+    torrent: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJoined:
+    """A peer finished its handshake."""
+
+    torrent: int
+    address: Address
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDropped:
+    """A peer, or a connection that never became one, is gone; `reason` is a sentence."""
+
+    torrent: int
+    address: Address
+    reason: str
+    offence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerAnswered:
+    """An announce was answered."""
+
+    torrent: int
+    url: str
+    peers: int
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerFailed:
+    """An announce failed; it is tried again after `retry_seconds`."""
+
+    torrent: int
+    url: str
+    reason: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFailed:
+    """The disk refused; the torrent asks for nothing more until `resume`."""
+
+    torrent: int
+    error: StorageError
+
+
+Event = (
+    PieceStored
+    | PieceFailed
+    | MetadataReceived
+    | Completed
+    | PeerJoined
+    | PeerDropped
+    | TrackerAnswered
+    | TrackerFailed
+    | StorageFailed
+)

@@ -1,0 +1,46 @@
+"""Numbers that steer the engine, with their units; validated at construction."""
+
+from dataclasses import dataclass, fields
+from math import inf
+
+from bittern.base.errors import SessionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How one core behaves, all its torrents together unless said otherwise."""
+
+    listen_port: int = 0
+    """The port that trackers and peers are told; 0 where nobody can connect to us."""
+    user_agent: str = "bittern"
+    """What the extension handshake says we are (BEP 10 `v`)."""
+    down_bytes_per_second: float = inf
+    """Limit of what is asked for, all torrents together."""
+    up_bytes_per_second: float = inf
+    """Limit of what is served, all torrents together."""
+    max_peers: int = 80
+    """Connections of one torrent."""
+    max_dials: int = 16
+    """Connections of one torrent that are being made at a time."""
+    upload_slots: int = 8
+    """Peers of one torrent that are served at a time, the optimistic one included."""
+    max_requests_queued: int = 2000
+    """Blocks that one peer may ask for ahead; told to it as `reqq` (BEP 10)."""
+    max_requests_outstanding: int = 512
+    """Blocks that we ask of one peer ahead."""
+    buffer_bytes: int = 64 << 20
+    """Memory for blocks on their way to the disk, one torrent."""
+    disk_queue_bytes: int = 8 << 20
+    """Bytes handed to the disk at a time, one torrent; beyond it peers wait (back pressure)."""
+    request_timeout_seconds: float = 30.0
+    """A peer that owes blocks and is silent for so long is snubbed: its blocks are asked of others."""
+    sequential: bool = False
+    """Ask for pieces in order instead of the rarest first."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and value < 0:
+                raise SessionError(f"{field.name} = {value}: must not be negative")
+        if not 0 <= self.listen_port <= 65535:
+            raise SessionError(f"listen_port = {self.listen_port}: must be 0 to 65535")

@@ -1,0 +1,1 @@
+"""Where addresses of peers come from; all end in `peerbook.add`."""

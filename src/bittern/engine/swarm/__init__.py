@@ -1,0 +1,1 @@
+"""The others: known addresses, handshaken peers, what is said first."""

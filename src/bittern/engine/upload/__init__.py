@@ -1,0 +1,1 @@
+"""Giving pieces: whom to serve, what to admit, what to send next."""
