@@ -1,0 +1,64 @@
+# Everything runs in .venv, made here from PYTHON (3.11 or newer). `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+SEED   ?= 0
+SECONDS ?= 10
+
+# A stamp says what is installed; it is older than pyproject.toml when that has changed.
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench fuzz sim clean
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN_STAMP)  ## Download and verify a torrent from a real local swarm
+	@$(BIN)/bittern demo
+
+test: $(DEV_STAMP)  ## The whole test suite, real clients included where they are installed
+	$(BIN)/pytest
+
+lint: $(DEV_STAMP)  ## Format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint  ## lint, then every test that needs no partner program
+	$(BIN)/pytest -q -m "not interop"
+
+bench: $(DEV_STAMP)  ## Transfer, idle-peer and many-leecher tables into bench/results
+	$(BIN)/python -m bench.transfer
+	$(BIN)/python -m bench.idle_peers
+	$(BIN)/python -m bench.many_leechers
+
+fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
+	@set -e; for target in fuzz/fuzz_*.py; do \
+	  echo "$$target"; $(BIN)/python "$$target" --seconds $(SECONDS); done
+
+sim: $(DEV_STAMP)  ## The simulated swarms, with SEED (0)
+	BITTERN_SIM_SEED=$(SEED) $(BIN)/pytest -q tests/sim
+
+clean:  ## Remove the environment and everything built or cached
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "bittern needs Python 3.11 or newer: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "could not make $(VENV) (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing bittern into $(VENV)"
+	@$(PIP) install -e .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing bittern and its development tools into $(VENV)"
+	@$(PIP) install -e '.[dev,interop]'
+	@touch $@ $(RUN_STAMP)
