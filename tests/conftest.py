@@ -1,0 +1,25 @@
+"""What holds for every test: a home of its own, and repeatable Hypothesis runs."""
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+# Shared machines pause for longer than Hypothesis's deadline; a failure must come back on every run.
+hypothesis.settings.register_profile("bittern", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("bittern")
+
+FOR_THE_TESTS = {"BITTERN_CI", "BITTERN_INTEROP_JSON", "BITTERN_SIM_SEED"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's configuration, state or cache, nor obeys their BITTERN_* settings."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+            patch.setenv(name, str(home))
+        for name in [n for n in os.environ if n.startswith("BITTERN_") and n not in FOR_THE_TESTS]:
+            patch.delenv(name)
+        yield

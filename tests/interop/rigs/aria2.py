@@ -1,0 +1,84 @@
+"""aria2: one command a role."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop.rigs.content import Content
+from tests.interop.rigs.place import Place
+from tests.interop.rigs.process import Running
+
+OPTIONS = (
+    "--no-conf",
+    "--enable-dht=false",
+    "--enable-dht6=false",
+    "--enable-peer-exchange=false",
+    "--bt-enable-lpd=false",
+    "--disable-ipv6=true",
+    "--file-allocation=none",
+    "--follow-torrent=false",
+    "--summary-interval=0",
+    "--show-console-readout=false",
+    "--bt-tracker-connect-timeout=5",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Aria2Peer:
+    """One aria2c process."""
+
+    running: Running
+    port: int
+
+    def wait_complete(self, timeout: float) -> None:
+        """A leecher exits when it is complete."""
+        if self.running.wait(timeout):
+            raise self.running.failure("did not complete")
+
+    def close(self) -> None:
+        """SIGTERM, where it still runs: it tells its trackers, which may take some seconds."""
+        self.running.terminate()
+        self.running.wait(15)
+
+
+@dataclass(frozen=True, slots=True)
+class Aria2:
+    """aria2 with its defaults, TCP on one address. It knows no v2, and gets most hybrids' info hash wrong."""
+
+    name: str = "aria2"
+    private: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    def missing(self) -> str | None:
+        """The program, where it is not installed."""
+        return None if shutil.which("aria2c") else "aria2c is not installed"
+
+    def version(self) -> str:
+        """As the program says."""
+        return subprocess.run(["aria2c", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+
+    @contextmanager
+    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> Iterator[Aria2Peer]:
+        """Seeds until it is stopped."""
+        role = ["--check-integrity=true", "--seed-ratio=0.0", "--seed-time=100000"]
+        with self._start(role, str(torrent), content.folder, place, work) as peer:
+            yield peer
+
+    @contextmanager
+    def get(self, source: str, folder: Path, place: Place, work: Path) -> Iterator[Aria2Peer]:
+        """Downloads and exits."""
+        with self._start(["--seed-time=0"], source, folder, place, work) as peer:
+            yield peer
+
+    @contextmanager
+    def _start(self, role: list[str], source: str, folder: Path, place: Place, work: Path) -> Iterator[Aria2Peer]:
+        port = place.free_port()
+        where = [f"--interface={place.address}", f"--listen-port={port}", f"--dir={folder}"]
+        command = [*place.enter, "aria2c", *OPTIONS, *where, *role, source]
+        with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
+            yield Aria2Peer(running, port)

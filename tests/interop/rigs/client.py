@@ -1,0 +1,100 @@
+"""What every client of the interop tests can do, and the swarm that brings two of them together."""
+
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, Self
+
+from tests.interop.rigs.content import Content, Kind, magnet_of, make, torrent_of
+from tests.interop.rigs.place import Place
+from tests.interop.rigs.process import Running
+from tests.interop.rigs.tracker import Tracker
+
+
+class Peer(Protocol):
+    """A client that runs: a seed, or a leecher on its way."""
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+
+    @property
+    def running(self) -> Running:
+        """Its process."""
+
+    def wait_complete(self, timeout: float) -> None:
+        """Until it says that it has everything; raises RigError when it does not in time."""
+
+    def close(self) -> None:
+        """End it in order: afterwards trackers have heard `stopped` and every byte is in its file."""
+
+
+class Client(Protocol):
+    """One BitTorrent program, as a partner in either role."""
+
+    @property
+    def name(self) -> str:
+        """As the interop table calls it."""
+
+    @property
+    def private(self) -> bool:
+        """Whether it needs a network namespace, because it does not talk to 127.x."""
+
+    def missing(self) -> str | None:
+        """What this machine lacks to run it, or None."""
+
+    def version(self) -> str:
+        """Its version, for the interop table."""
+
+    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> AbstractContextManager[Peer]:
+        """Start it on content that is all there; `work` is an empty folder of its own."""
+
+    def get(self, source: str, folder: Path, place: Place, work: Path) -> AbstractContextManager[Peer]:
+        """Start it on a .torrent path or magnet link, downloading into `folder`."""
+
+
+@dataclass
+class Swarm:
+    """One torrent, its tracker, and the clients started so far; all end with the `with` block."""
+
+    place: Place
+    tracker: Tracker
+    folder: Path
+    kind: Kind
+    _running: ExitStack = field(default_factory=ExitStack)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.content = make(self.folder / "content", self.kind)
+        raw = torrent_of(self.content, self.kind, self.tracker.url)
+        self.torrent = self.folder / f"{self.content.name}.torrent"
+        self.torrent.write_bytes(raw)
+        self.magnet = magnet_of(raw)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._running.close()
+
+    def seed(self, client: Client, content: Content | None = None) -> Peer:
+        """A seed that has announced itself."""
+        peer = self._running.enter_context(
+            client.seed(self.torrent, content or self.content, self.place, self._work(client))
+        )
+        self.tracker.wait_for_seed(peer.port)
+        return peer
+
+    def get(self, client: Client, source: str | None = None) -> tuple[Peer, Content]:
+        """A leecher that has just started, and the content it will have once complete."""
+        work = self._work(client)
+        into = Content(work / "downloads", self.content.name)
+        into.folder.mkdir()
+        peer = self._running.enter_context(client.get(source or str(self.torrent), into.folder, self.place, work))
+        return peer, into
+
+    def _work(self, client: Client) -> Path:
+        self._count += 1
+        work = self.folder / f"{self._count}-{client.name}"
+        work.mkdir()
+        return work
