@@ -1,0 +1,173 @@
+"""A simulated machine: its turns, its open links, and the bandwidth they share."""
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, unique
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from bittern.base.address import Address
+from bittern.engine.ports import Acceptor
+
+from .link import Pipe, SimLink
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .network import Network
+
+QUANTUM = 16384
+"""Bytes that a connection sends before the next one of the same host has its turn."""
+
+
+@unique
+class Cut(Enum):
+    """How a host's bytes fall into single reads and writes."""
+
+    WHOLE = "as many bytes as there are"
+    RANDOM = "any number of them"
+    BYTES = "one byte at a time"
+
+    def size(self, available: int, rng: "Random") -> int:
+        """How many of `available` bytes go in one step, at least 1."""
+        if self is Cut.WHOLE:
+            return available
+        return 1 if self is Cut.BYTES else rng.randint(1, available)
+
+
+class Host:
+    """A machine with one address, on which one process may run.
+
+    Attributes:
+        name: unique in its network; begins the lines of the trace.
+        address: where it listens.
+        uplink, downlink: its share of the network.
+        latency: seconds from here to the middle of the network.
+        natted: nobody can connect to it from outside.
+        cut: how reads and writes are split.
+        acceptor: what takes incoming connections; None when nothing listens.
+        end_turn: called once at the end of every instant in which something happened to this host.
+        alive: whether the machine has power.
+        links: open links by number.
+    """
+
+    def __init__(self, network: "Network", name: str, address: Address, up: float, down: float) -> None:
+        self.network = network
+        self.name = name
+        self.address = address
+        self.uplink = Uplink(self, up)
+        self.downlink = Downlink(down)
+        self.latency = 0.02
+        self.natted = False
+        self.cut = Cut.WHOLE
+        self.acceptor: Acceptor | None = None
+        self.end_turn: Callable[[float], None] | None = None
+        self.alive = True
+        self.links: dict[int, SimLink] = {}
+        self._turn_planned = False
+        self._to_flush: dict[int, SimLink] = {}
+        self._to_read: dict[int, SimLink] = {}
+
+    def __repr__(self) -> str:
+        return f"Host({self.name})"
+
+    def touch(self) -> None:
+        """Something happened here: there will be an end of turn in this instant."""
+        if not self._turn_planned:
+            self._turn_planned = True
+            self.network.world.after(0.0, self._turn)
+
+    def want_flush(self, link: SimLink) -> None:
+        """Ask the link's stream for bytes to send at the end of this turn."""
+        self._to_flush[link.number] = link
+        self.touch()
+
+    def want_read(self, link: SimLink) -> None:
+        """Offer the link's stream what is there at the end of this turn."""
+        self._to_read[link.number] = link
+        self.touch()
+
+    def _turn(self) -> None:
+        self._turn_planned = False
+        if not self.alive:
+            return
+        if self.end_turn is not None:
+            self.end_turn(self.network.world.now)
+        flush, self._to_flush = self._to_flush, {}
+        for link in flush.values():
+            link.flush()
+        read, self._to_read = self._to_read, {}
+        for link in read.values():
+            link.pump()
+
+
+class Uplink:
+    """What a host sends through, one chunk at a time; its connections take turns.
+
+    Attributes:
+        rate: bytes per second; `math.inf` for no limit.
+        total: bytes that left until now.
+    """
+
+    def __init__(self, host: Host, rate: float = inf) -> None:
+        self.rate = rate
+        self.total = 0
+        self._host = host
+        self._line: deque[Pipe] = deque()
+        self._sending = False
+
+    def offer(self, pipe: Pipe) -> None:
+        """`pipe` may have something to send: put it in line."""
+        self._queue(pipe)
+        self._send()
+
+    def _queue(self, pipe: Pipe) -> None:
+        if not pipe.in_line and pipe.sendable:
+            pipe.in_line = True
+            self._line.append(pipe)
+
+    def _send(self) -> None:
+        while self._line and not self._sending and self._host.alive:
+            pipe = self._line.popleft()
+            pipe.in_line = False
+            if not pipe.sendable:
+                continue
+            self._sending = True
+            chunk = pipe.take(QUANTUM)
+            seconds = len(chunk) / self.rate
+            if seconds:
+                self._host.network.world.after(seconds, partial(self._sent, pipe, chunk))
+            else:
+                self._departed(pipe, chunk)
+
+    def _sent(self, pipe: Pipe, chunk: bytes) -> None:
+        self._departed(pipe, chunk)
+        self._send()
+
+    def _departed(self, pipe: Pipe, chunk: bytes) -> None:
+        self.total += len(chunk)
+        self._host.network.carry(pipe, chunk)
+        pipe.sender.writable()
+        self._sending = False
+        self._queue(pipe)
+
+
+class Downlink:
+    """What a host receives through, in the order of arrival.
+
+    Attributes:
+        rate: bytes per second; `math.inf` for no limit.
+        total: bytes that came until now.
+    """
+
+    def __init__(self, rate: float = inf) -> None:
+        self.rate = rate
+        self.total = 0
+        self._free = 0.0
+
+    def take(self, size: int, now: float) -> float:
+        """When `size` bytes that arrive now will have come in; the downlink is busy until then."""
+        self.total += size
+        self._free = max(now, self._free) + size / self.rate
+        return self._free

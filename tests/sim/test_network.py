@@ -1,0 +1,126 @@
+"""Who reaches whom, how long it takes, and how bandwidth is shared."""
+
+from math import inf
+from random import Random
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.sim.network import CONNECT_SECONDS, Network
+from bittern.sim.world import World
+from bittern.wire.stream import LinkLost, LossKind
+from tests.sim.toys import Dial, Listener, Toy
+
+MEGABYTE = 1_000_000
+
+
+def test_nobody_connects_to_a_host_behind_nat_but_it_connects_to_others() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob = network.host("ann"), network.host("bob")
+    bob.natted = True
+    bob.acceptor, ann.acceptor = Listener(Toy()), Listener(Toy())
+    inward, outward = Dial(ann, bob, Toy()), Dial(bob, ann, Toy())
+    world.run(CONNECT_SECONDS + 1)
+    assert inward.failure is not None
+    assert inward.failure.kind is LossKind.TIMED_OUT
+    assert outward.connected_at > 0
+
+
+def test_a_connection_to_nowhere_times_out() -> None:
+    world = World(Random)
+    network = Network(world)
+    lost: list[LinkLost] = []
+    network.connect(network.host("ann"), Address("192.0.2.1", 80), lambda _: Toy(), lost.append)
+    world.run(CONNECT_SECONDS - 0.1)
+    assert not lost
+    world.run(0.2)
+    assert [reason.kind for reason in lost] == [LossKind.TIMED_OUT]
+
+
+def test_a_host_that_nobody_listens_on_refuses_after_a_round_trip() -> None:
+    world = World(Random)
+    network = Network(world)
+    dial = Dial(network.host("ann"), network.host("bob"), Toy())
+    world.run(0.079)
+    assert dial.failure is None
+    world.run(0.002)
+    assert dial.failure is not None
+    assert dial.failure.kind is LossKind.REFUSED
+
+
+def test_the_far_side_sees_the_host_but_not_the_listening_port() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob, far = network.host("ann"), network.host("bob"), Toy()
+    bob.acceptor = Listener(far)
+    near = Toy()
+    Dial(ann, bob, near)
+    world.run(1.0)
+    assert near.link is not None
+    assert near.link.address == bob.address
+    assert far.link is not None
+    assert far.link.address.host == ann.address.host
+    assert far.link.address.port != ann.address.port
+
+
+@pytest.mark.parametrize(("up", "down"), [(MEGABYTE, inf), (inf, MEGABYTE), (MEGABYTE, 5 * MEGABYTE)])
+def test_the_slower_of_uplink_and_downlink_sets_the_pace(up: float, down: float) -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob, sink = network.host("ann", up=up), network.host("bob", down=down), Toy()
+    bob.acceptor = Listener(sink)
+    Dial(ann, bob, Toy(bytes(3 * MEGABYTE)))
+    world.run(20.0)
+    assert sink.last_at == pytest.approx(3.0, rel=0.1)
+    assert ann.uplink.total == bob.downlink.total == 3 * MEGABYTE
+
+
+def test_connections_share_an_uplink_fairly() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann = network.host("ann", up=MEGABYTE)
+    sinks = [Toy() for _ in range(4)]
+    for number, sink in enumerate(sinks):
+        host = network.host(f"leech {number}")
+        host.latency = 0.01 * (number + 1)
+        host.acceptor = Listener(sink)
+        Dial(ann, host, Toy(bytes(MEGABYTE)))
+    world.run(1.0)
+    before = [len(sink.got) for sink in sinks]
+    world.run(2.0)
+    gains = [len(sink.got) - count for sink, count in zip(sinks, before, strict=True)]
+    assert max(gains) - min(gains) <= 16384
+    assert sum(gains) == pytest.approx(2 * MEGABYTE, rel=0.02)
+
+
+def test_jitter_reorders_nothing_and_follows_the_seed() -> None:
+    def run(seed: int) -> tuple[str, bytes]:
+        world = World(Random, seed)
+        network = Network(world)
+        network.jitter = 0.2
+        ann, bob, sink = network.host("ann", up=MEGABYTE), network.host("bob"), Toy()
+        bob.acceptor = Listener(sink)
+        Dial(ann, bob, Toy(data))
+        world.run(20.0)
+        return world.trace.digest, bytes(sink.got)
+
+    data = Random(3).randbytes(300_000)
+    assert run(1) == run(1)
+    assert run(1)[0] != run(2)[0]
+    assert run(2)[1] == data
+
+
+def test_a_connection_reset_while_it_was_being_made_fails() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob = network.host("ann"), network.host("bob")
+    bob.acceptor = Listener(Toy())
+    dial = Dial(ann, bob, Toy())
+    world.run(0.0401)
+    bob.latency = 0.0  # the reset overtakes the answer
+    network.stop(bob)
+    world.run(1.0)
+    assert dial.connected_at < 0
+    assert dial.failure is not None
+    assert dial.failure.kind is LossKind.RESET
