@@ -6,6 +6,7 @@ comes out can not leave its folder, hide from the reader, or mean a device on an
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from unicodedata import normalize
 
@@ -63,7 +64,13 @@ def safe_path(parts: Iterable[bytes | str], encoding: str | None = None) -> tupl
 
     Parts that are empty are left out; parts of which nothing is left become `_`.
     """
-    return tuple(safe_name(part, encoding) or "_" for part in parts if part) or ("_",)
+    names = tuple([part for part in parts if part]) or ("_",)
+    return (*_safe_folders(names[:-1], encoding), safe_name(names[-1], encoding) or "_")
+
+
+@lru_cache(maxsize=1024)  # the files of a folder come together
+def _safe_folders(folders: tuple[bytes | str, ...], encoding: str | None) -> tuple[str, ...]:
+    return tuple([safe_name(folder, encoding) or "_" for folder in folders])
 
 
 def distinct_paths(paths: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
