@@ -1,0 +1,145 @@
+"""`bittern create`: a torrent from a file or folder."""
+
+import errno
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from bittern.cli.arguments import Json, Size, checked_url, tracker_tiers
+from bittern.cli.failures import UsageError
+from bittern.cli.output import format_size, print_json, printable, say, warn
+from bittern.cli.progress import ProgressLine
+from bittern.io.disk.atomic import write_atomic
+from bittern.tools.create import Created, CreateOptions, Version
+from bittern.tools.create import create as create_torrent
+from bittern.tools.scan import Symlinks, scan
+
+
+def create(
+    path: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    v1: bool = False,
+    v2: bool = False,
+    hybrid: bool = False,
+    piece_size: Size | None = None,
+    tracker: tuple[str, ...] = (),
+    web_seed: tuple[str, ...] = (),
+    private: bool = False,
+    source: str | None = None,
+    comment: str | None = None,
+    no_date: bool = False,
+    similar: tuple[str, ...] = (),
+    collection: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    symlinks: Literal["follow", "keep", "skip"] = "follow",
+    threads: int | None = None,
+    force: bool = False,
+    json: Json = False,
+) -> None:
+    """Make a torrent from a file or folder.
+
+    Parameters
+    ----------
+    path
+        The file or folder to share.
+    output
+        The .torrent file to write; NAME.torrent here unless given.
+    v1
+        For clients of BitTorrent v1 only.
+    v2
+        For clients of BitTorrent v2 (BEP 52) only.
+    hybrid
+        For both; this is what you get unless you say otherwise.
+    piece_size
+        Bytes of a piece, a power of two from 16k to 128M; fitted to the content unless given.
+    tracker
+        URL of a tracker; repeat for more tiers, join with commas for one tier.
+    web_seed
+        URL of an HTTP server that has the files; may be repeated.
+    private
+        No peers but those of the trackers.
+    source
+        A tag that makes the info hash differ from that of the same files elsewhere.
+    comment
+        Free text.
+    no_date
+        Leave out when it was made: the same files make the same torrent, byte for byte.
+    similar
+        Info hash of a torrent that shares files; may be repeated.
+    collection
+        Name of a collection the torrent belongs to; may be repeated.
+    exclude
+        Pattern of paths to leave out (`*.tmp`, `cache/*`); may be repeated.
+    symlinks
+        What becomes of symbolic links: their targets, links within the torrent, or nothing.
+    threads
+        Threads to hash with; one for each processor unless given.
+    force
+        Replace the .torrent file if there is one.
+    json
+        Print one JSON document.
+    """
+    if v1 + v2 + hybrid > 1:
+        raise UsageError("--v1, --v2 and --hybrid exclude each other; give one of them")
+    options = CreateOptions(
+        version=Version.V1 if v1 else Version.V2 if v2 else Version.HYBRID,
+        piece_size=piece_size,
+        trackers=tracker_tiers(tracker),
+        web_seeds=tuple(map(checked_url, web_seed)),
+        private=private,
+        source=source,
+        comment=comment,
+        creation_date=None if no_date else int(time.time()),
+        similar=tuple(map(_info_hash, similar)),
+        collections=collection,
+    )
+    target = output or Path(f"{path.resolve().name}.torrent")
+    if target.exists() and not force:
+        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
+    content = scan(
+        path,
+        symlinks=Symlinks(symlinks),
+        excluded=lambda name: any(fnmatchcase(name, pattern) for pattern in exclude),
+    )
+    with ProgressLine("hashing") as progress:
+        made = create_torrent(content, options, threads=threads, progress=progress)
+    write_atomic(target, made.data)
+    for name, stored in made.renamed:
+        warn(f"{printable(name)} will be downloaded as {printable(stored)}: not every system allows its name")
+    _report(made, target, json=json)
+
+
+def _report(made: Created, target: Path, *, json: bool) -> None:
+    info = made.metainfo.info
+    if json:
+        print_json(
+            {
+                "path": str(target),
+                "name": info.name,
+                "info_hash_v1": None if info.info_hash_v1 is None else str(info.info_hash_v1),
+                "info_hash_v2": None if info.info_hash_v2 is None else str(info.info_hash_v2),
+                "piece_length": info.piece_size,
+                "pieces": info.geometry.piece_count,
+                "total_size": info.total_size,
+                "magnet": made.metainfo.to_magnet().to_uri(),
+            }
+        )
+        return
+    say(f"Wrote {printable(str(target))}: {format_size(info.total_size)}")
+    say(f"{info.geometry.piece_count} pieces of {format_size(info.piece_size)}")
+    if info.info_hash_v1 is not None:
+        say(f"Info hash v1  {info.info_hash_v1}")
+    if info.info_hash_v2 is not None:
+        say(f"Info hash v2  {info.info_hash_v2}")
+
+
+def _info_hash(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(f"--similar {text}: not an info hash; write 40 or 64 hexadecimal digits") from None

@@ -1,0 +1,109 @@
+"""Errors as one line (what, where, what to do) and an exit code."""
+
+import errno
+from dataclasses import dataclass
+
+from bittern.base.errors import (
+    AlreadyAddedError,
+    BencodeError,
+    BitternError,
+    LocalProtocolError,
+    MagnetError,
+    MetainfoError,
+    NetworkError,
+    NoSuchTorrentError,
+    ProtocolError,
+    ResumeError,
+    StorageError,
+    TrackerError,
+)
+
+from .exit_codes import ExitCode
+from .output import printable
+
+_LINE = 600
+
+
+class UsageError(BitternError):
+    """The command line asks for what can not be; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a command failed.
+
+    Attributes:
+        code: the exit status.
+        line: for stderr, safe to print; "" when there is nothing to say.
+    """
+
+    code: ExitCode
+    line: str
+
+
+_BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
+    # The first class that fits counts: subclasses stand before their base.
+    (UsageError, ExitCode.USAGE, ""),
+    (BencodeError, ExitCode.BAD_BENCODE, "it is damaged or no torrent: get it again"),
+    (MetainfoError, ExitCode.BAD_TORRENT, "the torrent is invalid: get it again, or tell who made it"),
+    (MagnetError, ExitCode.BAD_MAGNET, "check that the link is complete, and quote it in the shell"),
+    (NoSuchTorrentError, ExitCode.NOT_FOUND, ""),
+    (AlreadyAddedError, ExitCode.FILE_EXISTS, ""),
+    (TrackerError, ExitCode.NETWORK, "try again later, or name a peer with --peer"),
+    (NetworkError, ExitCode.NETWORK, "check the address and the connection, then try again"),
+    (LocalProtocolError, ExitCode.OTHER, "this is a bug: run it again with --debug and report it"),
+    (ProtocolError, ExitCode.NETWORK, "try another peer"),
+    (ResumeError, ExitCode.OTHER, "run `bittern verify` to see what is there"),
+    (BitternError, ExitCode.OTHER, ""),
+    (BrokenPipeError, ExitCode.OTHER, ""),
+    (FileNotFoundError, ExitCode.NOT_FOUND, "check the path"),
+    (FileExistsError, ExitCode.FILE_EXISTS, "choose another name, or pass --force"),
+    (IsADirectoryError, ExitCode.OTHER, "name a file"),
+    (NotADirectoryError, ExitCode.NOT_FOUND, "check the path"),
+    (PermissionError, ExitCode.OTHER, "change its permissions, or choose another place"),
+    (ConnectionError, ExitCode.NETWORK, "check the address and the connection, then try again"),
+    (TimeoutError, ExitCode.NETWORK, "try again later"),
+)
+_STORAGE = {
+    StorageError.Kind.DISK_FULL: (ExitCode.DISK_FULL, "free some space and run it again: it goes on where it was"),
+    StorageError.Kind.MISSING: (ExitCode.NOT_FOUND, "check the path"),
+    StorageError.Kind.PERMISSION: (ExitCode.OTHER, "change its permissions, or choose another place"),
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def failure(error: BaseException) -> Failure:
+    """The exit code and the line for `error`.
+
+    Notes added to the error (`add_note`) say where, and come first: usually a file or an address.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(ExitCode.INTERRUPTED, "bittern: interrupted")
+    code, advice = _verdict(error)
+    if isinstance(error, BrokenPipeError):
+        return Failure(code, "")  # the reader left: it wants no more, not even a message
+    where = "".join(f"{text}: " for text in getattr(error, "__notes__", ()))
+    line = f"{where}{_what(error)}" + (f"; {advice}" if advice else "")
+    return Failure(code, "bittern: " + printable(" ".join(line.split()), _LINE))
+
+
+def _verdict(error: BaseException) -> tuple[ExitCode, str]:
+    if isinstance(error, StorageError):
+        return _STORAGE.get(error.kind, (ExitCode.OTHER, ""))
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return ExitCode.DISK_FULL, "free some space and run it again"
+    for kind, code, advice in _BY_CLASS:
+        if isinstance(error, kind):
+            return code, advice
+    if isinstance(error, OSError):
+        return ExitCode.OTHER, ""
+    return ExitCode.OTHER, "this is a bug: run it again with --debug and report it"
+
+
+def _what(error: BaseException) -> str:
+    if isinstance(error, BitternError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error) or type(error).__name__).lower()
+        return f"{error.filename}: {reason}" if error.filename else reason
+    return f"internal error, {type(error).__name__}: {error}"

@@ -1,0 +1,170 @@
+"""The entry point: finds the command, runs it, and turns what went wrong into one line and an exit code.
+
+To add a command, write `commands/NAME.py` with a function and name it in `COMMANDS` below; that is all.
+
+- The function's signature is the command line (cyclopts): parameters before `/` are operands, those after `*`
+  are flags. `arguments.py` has the shared types (`Size`, `Count`, `Json`). Its docstring is the help page.
+- It returns an `ExitCode`, or None for OK, and raises on failure: any `BitternError` or `OSError` becomes a line
+  on stderr and the exit code that `failures.py` has for it. `error.add_note(path)` says where.
+- It prints through `output.py`, remote text through `printable`.
+- Its module is imported when the command runs, so it may import what it likes, but `bittern NAME --help` pays for it.
+- A command with commands of its own is a `cyclopts.App` made by `group("NAME", "...")`.
+- Flags come with `BITTERN_*` and config.toml support by themselves (`config.py`). There are no automatic `--no-x`, and the
+  help page shows no defaults: say them in the docstring.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from bittern.version import __version__
+
+from .exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+
+class Command(NamedTuple):
+    """A command and where it lives.
+
+    Attributes:
+        name: as typed.
+        target: `module:function` (or `module:app`), relative to `bittern.cli.commands`.
+        summary: its line in `bittern --help`.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+
+COMMANDS = (
+    Command("info", "info:info", "Show what a torrent or magnet link says."),
+    Command("files", "files:files", "List the files of a torrent, with their numbers."),
+    Command("magnet", "magnet:magnet", "Print the magnet link of a torrent."),
+    Command("create", "create:create", "Make a torrent from a file or folder."),
+    Command("verify", "verify:verify", "Check files against their torrent, piece by piece."),
+    Command("edit", "edit:edit", "Change trackers, web seeds or the comment of torrent files."),
+)
+
+_HELP = """BitTorrent from the command line.
+
+Every command also takes --debug (show the traceback of an error) and --config FILE.
+Every flag can be set in the environment (--down-limit is BITTERN_DOWN_LIMIT) and in config.toml."""
+
+
+def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
+    """The whole command line, no command loaded yet.
+
+    Args:
+        config: config.toml.
+        config_must_exist: whether it is an error when that is not there.
+    """
+    from cyclopts import App, Parameter  # noqa: PLC0415 - 60 ms that `import bittern.cli.main` need not pay
+
+    from .config import from_environment, from_file  # noqa: PLC0415
+
+    app = App(
+        name="bittern",
+        help=_HELP,
+        help_format="plaintext",
+        version=f"bittern {__version__}",
+        default_parameter=Parameter(negative=(), show_default=False),
+        config=(from_environment(os.environ), from_file(config, must_exist=config_must_exist)),
+        result_action="return_value",
+    )
+    for command in COMMANDS:
+        app.command(f"bittern.cli.commands.{command.target}", name=command.name, help=command.summary)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the process's exit status is returned, never raised.
+
+    Args:
+        argv: the words after the program's name; None for those of the process.
+    """
+    from .output import harden_streams  # noqa: PLC0415
+
+    harden_streams()
+    words, options = _globals(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words, options)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the boundary: everything becomes a line and a code
+        if options.debug and not isinstance(error, BrokenPipeError):
+            import traceback  # noqa: PLC0415
+
+            traceback.print_exc()
+        code = _report(error)
+    return _close(code)
+
+
+class _Globals(NamedTuple):
+    debug: bool
+    config: str | None
+
+
+def _globals(argv: Sequence[str]) -> tuple[list[str], _Globals]:
+    """Take out the flags that belong to no command; words after `--` are left alone."""
+    words, debug, config = [], os.environ.get("BITTERN_DEBUG", "") not in {"", "0"}, None
+    rest = iter(argv)
+    for word in rest:
+        if word == "--debug":
+            debug = True
+        elif word == "--config":
+            config = next(rest, "")
+        elif word.startswith("--config="):
+            config = word.removeprefix("--config=")
+        else:
+            words.append(word)
+            if word == "--":
+                break
+    return [*words, *rest], _Globals(debug, config)
+
+
+def _run(words: list[str], options: _Globals) -> int:
+    if words == ["--version"]:
+        print(f"bittern {__version__}")  # noqa: T201 - without loading anything
+        return ExitCode.OK
+    from cyclopts import CycloptsError  # noqa: PLC0415
+
+    from .config import config_path  # noqa: PLC0415
+    from .failures import UsageError  # noqa: PLC0415
+
+    if options.config == "":
+        raise UsageError("--config: needs the name of a file")
+    named = options.config or os.environ.get("BITTERN_CONFIG")
+    app = build_app(Path(named) if named else config_path(os.environ), config_must_exist=bool(named))
+    try:
+        result = app(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        command = " ".join(["bittern", *(error.command_chain or ())])
+        raise UsageError(f"{str(error).strip()} See `{command} --help`") from error
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _report(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else ExitCode.OTHER
+    from .failures import failure  # noqa: PLC0415
+
+    found = failure(error)
+    if found.line:
+        with contextlib.suppress(OSError):  # when nobody listens any more, the exit code still tells
+            print(found.line, file=sys.stderr)  # noqa: T201
+    return found.code
+
+
+def _close(code: int) -> int:
+    """Leave stdout in a state in which the interpreter's own last flush can not fail."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or _report(error)
+    return code

@@ -1,0 +1,359 @@
+"""Read pieces from files and hash them: on all cores, in memory that does not grow with the torrent.
+
+Creation, verification and the session's recheck share it. What is wrong with a file (missing, short,
+unreadable) is data of the result, never an exception: one bad file must not end a recheck.
+
+hashlib releases the GIL for anything longer than 2 KiB, so threads scale: on two cores SHA-1 runs at the
+speed of two processes, the 16 KiB SHA-256 leaves of BEP 52 at 95 % of it (docs/adr/hash-with-threads.md).
+"""
+# HOT: bench/create_verify.py
+
+import hashlib
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+from io import FileIO
+from queue import SimpleQueue
+from threading import Event
+
+from bittern.codec.merkle import leaf_hashes, subtree_root
+
+CHUNK = 1 << 20
+"""Bytes read at a time by one thread, and the size of its buffer; a multiple of 16 KiB."""
+BATCH = 4 << 20
+"""Bytes of pieces handed to a thread at once: a hand-over costs what hashing 100 KiB does."""
+_OPEN_FILES = 16
+_ZEROS = bytes(CHUNK)
+_preadv = getattr(os, "preadv", None)  # not on Windows, nor on some BSDs
+
+
+@unique
+class Trouble(Enum):
+    """Why the bytes of a span could not be had. The value is the sentence for users."""
+
+    MISSING = "does not exist"
+    NOT_A_FILE = "is not a regular file"
+    SHORT = "is shorter than it should be"
+    UNREADABLE = "cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where some of a piece's bytes are.
+
+    Attributes:
+        path: the file; None for zeros that no file holds (a pad file, BEP 47).
+        offset: bytes from the start of the file.
+        length: bytes.
+    """
+
+    path: str | None
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFault:
+    """A span whose bytes could not be had.
+
+    Attributes:
+        path: the file.
+        trouble: what is in the way.
+        detail: the system's words for it, or "".
+    """
+
+    path: str
+    trouble: Trouble
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HashJob:
+    """A piece to be read and hashed.
+
+    Attributes:
+        piece: a number of the caller's, handed back in the result.
+        spans: its bytes, in order.
+        sha1: whether to hash all bytes with SHA-1 (BEP 3).
+        leaves: 0, or the number of 16 KiB leaves (a power of two) to which the merkle tree over the bytes
+            that are in a file is padded (BEP 52). Pad spans, if any, come last.
+        expected: the SHA-1 (20 bytes) or merkle root (32 bytes) it should have, if known.
+    """
+
+    piece: int
+    spans: Sequence[Span]
+    sha1: bool = True
+    leaves: int = 0
+    expected: bytes | None = None
+
+    @property
+    def length(self) -> int:
+        """Bytes of the piece."""
+        return sum(span.length for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class HashResult:
+    """What a piece hashes to.
+
+    Attributes:
+        piece: the number of the job.
+        length: bytes of the piece.
+        sha1: 20 bytes, or None when not asked for or when bytes were missing.
+        root: 32 bytes of merkle root, or None likewise.
+        faults: the spans that could not be read.
+        good: nothing was missing, and the hash is the expected one if there was one.
+    """
+
+    piece: int
+    length: int
+    sha1: bytes | None
+    root: bytes | None
+    faults: tuple[SpanFault, ...]
+    good: bool
+
+
+def open_regular(path: str) -> FileIO:
+    """Open a file for reading, unbuffered, without hanging on a FIFO.
+
+    Raises:
+        IsADirectoryError: it is no regular file.
+        OSError: as `open`.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = FileIO(os.open(path, flags))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise IsADirectoryError(path)
+    return file
+
+
+def thread_count() -> int:
+    """The processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class PieceHasher:
+    """One thread's reader and hasher: a buffer of `CHUNK` bytes and a few open files, both reused.
+
+    Args:
+        open_file: how a span's path becomes a file. OSError means that it does not.
+        stop: when set, `hash` ends early.
+    """
+
+    def __init__(self, open_file: Callable[[str], FileIO] = open_regular, stop: Event | None = None) -> None:
+        self._open_file = open_file
+        self._stop = stop or Event()
+        self._view = memoryview(bytearray(CHUNK))
+        self._files: dict[str, FileIO] = {}
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def hash(self, jobs: Iterable[HashJob]) -> list[HashResult]:
+        """Hash `jobs` in order; those after a stop are left out."""
+        results: list[HashResult] = []
+        for group in _group(jobs, CHUNK):
+            if self._stop.is_set():
+                break
+            if len(group) == 1 and group[0].length > CHUNK:
+                results.extend(self._hash_large(group[0]))
+            else:
+                results.extend(self._hash_small(group))
+        return results
+
+    def _hash_small(self, group: list[HashJob]) -> Iterator[HashResult]:
+        """Read several pieces with as few calls as possible, then hash each."""
+        view = self._view
+        faults = self._fill([span for job in group for span in job.spans])
+        at = first = 0
+        for job in group:
+            end, last = at + job.length, first + len(job.spans)
+            sha1 = hashlib.sha1(view[at:end]).digest() if job.sha1 else b""
+            leaves = leaf_hashes(view[at : at + _data_length(job.spans)]) if job.leaves else b""
+            mine = tuple(fault for index, fault in faults if first <= index < last) if faults else ()
+            yield _result(job, end - at, sha1, leaves, mine)
+            at, first = end, last
+
+    def _hash_large(self, job: HashJob) -> Iterator[HashResult]:
+        """Hash a piece that is longer than the buffer; no result when stopped."""
+        sha1 = hashlib.sha1()
+        leaves = bytearray()
+        faults: dict[SpanFault, None] = {}
+        length = 0
+        for window in _windows(job.spans):
+            if self._stop.is_set():
+                return
+            faults.update((fault, None) for _, fault in self._fill(window))
+            size = sum(span.length for span in window)
+            length += size
+            if job.sha1:
+                sha1.update(self._view[:size])
+            if job.leaves:
+                leaves += leaf_hashes(self._view[: _data_length(window)])
+        yield _result(job, length, sha1.digest(), bytes(leaves), tuple(faults))
+
+    def _fill(self, spans: Sequence[Span]) -> list[tuple[int, SpanFault]]:
+        """Read `spans` into the buffer, one after the other; which of them (by index) failed and why."""
+        faults: list[tuple[int, SpanFault]] = []
+        at = index = 0
+        while index < len(spans):
+            span = spans[index]
+            length, after = span.length, index + 1
+            while after < len(spans) and _adjoins(span, length, spans[after]):
+                length += spans[after].length
+                after += 1
+            target = self._view[at : at + length]
+            if span.path is None:
+                target[:] = _ZEROS[:length]
+            elif length:
+                got, trouble, detail = self._read(span.path, span.offset, target)
+                end = 0
+                for number in range(index, after):
+                    end += spans[number].length
+                    if got < end:
+                        faults.append((number, SpanFault(span.path, trouble, detail)))
+            at, index = at + length, after
+        return faults
+
+    def _read(self, path: str, offset: int, target: memoryview) -> tuple[int, Trouble, str]:
+        """Fill `target`; the bytes that came, and what is wrong when they are fewer."""
+        done = 0
+        try:
+            file = self._file(path)
+            while done < len(target):
+                if _preadv is not None:
+                    count = _preadv(file.fileno(), [target[done:]], offset + done)
+                else:
+                    file.seek(offset + done)
+                    count = file.readinto(target[done:])
+                if not count:
+                    break
+                done += count
+        except FileNotFoundError:
+            return 0, Trouble.MISSING, ""
+        except NotADirectoryError:
+            return 0, Trouble.MISSING, ""
+        except IsADirectoryError:
+            return 0, Trouble.NOT_A_FILE, ""
+        except OSError as error:
+            return 0, Trouble.UNREADABLE, error.strerror or str(error)
+        return done, Trouble.SHORT, ""
+
+    def _file(self, path: str) -> FileIO:
+        """The open file, from the few that are kept."""
+        file = self._files.pop(path, None)
+        if file is None:
+            if len(self._files) >= _OPEN_FILES:
+                self._files.pop(next(iter(self._files))).close()
+            file = self._open_file(path)
+        self._files[path] = file
+        return file
+
+
+def hash_pieces(
+    jobs: Iterable[HashJob],
+    *,
+    threads: int | None = None,
+    open_file: Callable[[str], FileIO] = open_regular,
+    stop: Event | None = None,
+) -> Iterator[HashResult]:
+    """Hash `jobs` with several threads; results come in the order of the jobs.
+
+    `jobs` is read as results are taken, never far ahead. Setting `stop` (from any thread) or closing the
+    iterator ends it within the time it takes to hash a MiB.
+
+    Args:
+        jobs: the pieces; the iterable is only used in the calling thread.
+        threads: at least 1; None for one for each processor.
+        open_file: how a span's path becomes a file.
+        stop: ends the work early when set.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 10 ms that `info` need not pay
+
+    threads = threads or thread_count()
+    stop = stop or Event()
+    hashers = [PieceHasher(open_file, stop) for _ in range(threads)]
+    free: SimpleQueue[PieceHasher] = SimpleQueue()
+    for hasher in hashers:
+        free.put(hasher)
+
+    def work(batch: list[HashJob]) -> list[HashResult]:
+        hasher = free.get()
+        try:
+            return hasher.hash(batch)
+        finally:
+            free.put(hasher)
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="bittern-hash")
+    running: deque[Future[list[HashResult]]] = deque()
+    try:
+        for batch in _group(jobs, BATCH):
+            running.append(pool.submit(work, batch))
+            if len(running) > 3 * threads:  # enough that a slow piece does not idle the other threads
+                yield from running.popleft().result()
+            if stop.is_set():
+                return
+        while running:
+            yield from running.popleft().result()
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+        for hasher in hashers:
+            hasher.close()
+
+
+def _group(jobs: Iterable[HashJob], limit: int) -> Iterator[list[HashJob]]:
+    """Runs of jobs of at most `limit` bytes together; a longer job comes alone."""
+    group: list[HashJob] = []
+    room = limit
+    for job in jobs:
+        length = job.length
+        if group and length > room:
+            yield group
+            group, room = [], limit
+        group.append(job)
+        room -= length
+    if group:
+        yield group
+
+
+def _windows(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """Cut `spans` into runs of exactly `CHUNK` bytes, the last shorter."""
+    window: list[Span] = []
+    room = CHUNK
+    for span in spans:
+        offset, left = span.offset, span.length
+        while left:
+            length = min(left, room)
+            window.append(Span(span.path, offset, length))
+            offset, left, room = offset + length, left - length, room - length
+            if not room:
+                yield window
+                window, room = [], CHUNK
+    if window:
+        yield window
+
+
+def _adjoins(span: Span, length: int, following: Span) -> bool:
+    """Whether `following` goes on where `length` bytes from the start of `span` end."""
+    return following.path == span.path and (span.path is None or following.offset == span.offset + length)
+
+
+def _data_length(spans: Iterable[Span]) -> int:
+    return sum(span.length for span in spans if span.path is not None)
+
+
+def _result(job: HashJob, length: int, sha1: bytes, leaves: bytes, faults: tuple[SpanFault, ...]) -> HashResult:
+    if faults:
+        return HashResult(job.piece, length, None, None, faults, False)
+    root = subtree_root(leaves, width=job.leaves) if job.leaves else None
+    good = job.expected is None or job.expected == (root if len(job.expected) == 32 else sha1)
+    return HashResult(job.piece, length, sha1 if job.sha1 else None, root, (), good)
