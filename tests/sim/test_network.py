@@ -1,9 +1,6 @@
-"""Who reaches whom, how long it takes, and how bandwidth is shared."""
+"""Who reaches whom, and how long it takes."""
 
-from math import inf
 from random import Random
-
-import pytest
 
 from bittern.base.address import Address
 from bittern.sim.network import CONNECT_SECONDS, Network
@@ -62,36 +59,6 @@ def test_the_far_side_sees_the_host_but_not_the_listening_port() -> None:
     assert far.link is not None
     assert far.link.address.host == ann.address.host
     assert far.link.address.port != ann.address.port
-
-
-@pytest.mark.parametrize(("up", "down"), [(MEGABYTE, inf), (inf, MEGABYTE), (MEGABYTE, 5 * MEGABYTE)])
-def test_the_slower_of_uplink_and_downlink_sets_the_pace(up: float, down: float) -> None:
-    world = World(Random)
-    network = Network(world)
-    ann, bob, sink = network.host("ann", up=up), network.host("bob", down=down), Toy()
-    bob.acceptor = Listener(sink)
-    Dial(ann, bob, Toy(bytes(3 * MEGABYTE)))
-    world.run(20.0)
-    assert sink.last_at == pytest.approx(3.0, rel=0.1)
-    assert ann.uplink.total == bob.downlink.total == 3 * MEGABYTE
-
-
-def test_connections_share_an_uplink_fairly() -> None:
-    world = World(Random)
-    network = Network(world)
-    ann = network.host("ann", up=MEGABYTE)
-    sinks = [Toy() for _ in range(4)]
-    for number, sink in enumerate(sinks):
-        host = network.host(f"leech {number}")
-        host.latency = 0.01 * (number + 1)
-        host.acceptor = Listener(sink)
-        Dial(ann, host, Toy(bytes(MEGABYTE)))
-    world.run(1.0)
-    before = [len(sink.got) for sink in sinks]
-    world.run(2.0)
-    gains = [len(sink.got) - count for sink, count in zip(sinks, before, strict=True)]
-    assert max(gains) - min(gains) <= 16384
-    assert sum(gains) == pytest.approx(2 * MEGABYTE, rel=0.02)
 
 
 def test_jitter_reorders_nothing_and_follows_the_seed() -> None:

@@ -1,0 +1,70 @@
+"""A host's turns, and how its bandwidth is shared."""
+
+from math import inf
+from random import Random
+
+import pytest
+
+from bittern.sim.host import Cut
+from bittern.sim.network import Network
+from bittern.sim.world import World
+from tests.sim.toys import Dial, Listener, Toy
+
+MEGABYTE = 1_000_000
+
+
+def test_all_that_happens_to_a_host_in_one_instant_ends_in_one_turn() -> None:
+    world, turns = World(Random), list[float]()
+    ann = Network(world).host("ann")
+    ann.end_turn = turns.append
+    for due in (1.0, 1.0, 1.0, 2.0):
+        world.at(due, ann.touch)
+    world.run(3.0)
+    assert turns == [1.0, 2.0]
+
+
+def test_a_host_without_power_has_no_turns() -> None:
+    world, turns = World(Random), list[float]()
+    ann = Network(world).host("ann")
+    ann.end_turn = turns.append
+    world.at(1.0, ann.touch)
+    ann.network.power_off(ann)
+    world.run(3.0)
+    assert turns == []
+
+
+def test_cuts_take_all_or_one_or_some_of_the_bytes() -> None:
+    rng = Random(4)
+    assert Cut.WHOLE.size(9, rng) == 9
+    assert Cut.BYTES.size(9, rng) == 1
+    assert {Cut.RANDOM.size(3, rng) for _ in range(100)} == {1, 2, 3}
+
+
+@pytest.mark.parametrize(("up", "down"), [(MEGABYTE, inf), (inf, MEGABYTE), (MEGABYTE, 5 * MEGABYTE)])
+def test_the_slower_of_uplink_and_downlink_sets_the_pace(up: float, down: float) -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob, sink = network.host("ann", up=up), network.host("bob", down=down), Toy()
+    bob.acceptor = Listener(sink)
+    Dial(ann, bob, Toy(bytes(3 * MEGABYTE)))
+    world.run(20.0)
+    assert sink.last_at == pytest.approx(3.0, rel=0.1)
+    assert ann.uplink.total == bob.downlink.total == 3 * MEGABYTE
+
+
+def test_connections_share_an_uplink_fairly() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann = network.host("ann", up=MEGABYTE)
+    sinks = [Toy() for _ in range(4)]
+    for number, sink in enumerate(sinks):
+        host = network.host(f"leech {number}")
+        host.latency = 0.01 * (number + 1)
+        host.acceptor = Listener(sink)
+        Dial(ann, host, Toy(bytes(MEGABYTE)))
+    world.run(1.0)
+    before = [len(sink.got) for sink in sinks]
+    world.run(2.0)
+    gains = [len(sink.got) - count for sink, count in zip(sinks, before, strict=True)]
+    assert max(gains) - min(gains) <= 16384
+    assert sum(gains) == pytest.approx(2 * MEGABYTE, rel=0.02)
