@@ -1,0 +1,94 @@
+"""The machine under the benches: a network of its own, warm memory, and what processes use."""
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SHM = Path("/dev/shm")  # tmpfs: a disk that is not the thing measured
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+INSIDE = "BITTERN_BENCH_NAMESPACE"
+
+
+def enter_loopback_only(module: str) -> None:
+    """Run again in a network namespace that has loopback only, where root can make one.
+
+    Nothing measured can then reach, or be reached from, anything else. `module` is run with `-m`.
+    """
+    if os.geteuid() != 0:
+        return
+    if os.environ.get(INSIDE):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, "-m", module, *sys.argv[1:]])
+
+
+def warm_memory(size: int) -> None:
+    """Touch and free `size` bytes of tmpfs: on a virtual machine the first touch of a page is slow."""
+    path = SHM / f"bittern-warm-{os.getpid()}"
+    chunk = b"\xa5" * (4 << 20)
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(size // len(chunk) + 1):
+                file.write(chunk)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds (user and system, threads and children included) and peak RSS in bytes."""
+
+    cpu_seconds: float
+    peak_rss_bytes: int
+
+
+def usage(pid: int) -> Usage:
+    """What the process `pid`, its live children and those it has waited for have used so far."""
+    ticks = peak = 0
+    for each in _family(pid):
+        try:
+            stat = Path(f"/proc/{each}/stat").read_text()
+            status = Path(f"/proc/{each}/status").read_text()
+        except FileNotFoundError:  # it has just ended
+            continue
+        ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))  # utime stime cutime cstime
+        peak += int(status.partition("VmHWM:")[2].split()[0]) << 10
+    return Usage(ticks / TICKS_PER_SECOND, peak)
+
+
+def busy_seconds() -> float:
+    """CPU seconds that all cores have worked since boot, stolen time included."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
+
+
+def describe() -> dict[str, str]:
+    """What a reader needs to know of this machine."""
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = cpuinfo.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) >> 20
+    return {
+        "cpu": f"{os.cpu_count()} x {model or platform.machine()}",
+        "memory": f"{memory} GiB",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "tcp": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip(),
+    }
+
+
+def _family(pid: int) -> list[int]:
+    family, todo = [], [pid]
+    while todo:
+        each = todo.pop()
+        family.append(each)
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            try:
+                todo += map(int, task.read_text().split())
+            except FileNotFoundError:
+                continue
+    return family
