@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from tests.interop.rigs.content import Content, Kind, magnet_of, make, torrent_of
 from tests.interop.rigs.place import Place
-from tests.interop.rigs.process import Running
+from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.tracker import Tracker
 
 
@@ -82,16 +82,21 @@ class Swarm:
         peer = self._running.enter_context(
             client.seed(self.torrent, content or self.content, self.place, self._work(client))
         )
-        self.tracker.wait_for_seed(peer.port)
+        running = peer.running
+        wait_until(lambda: self.tracker.has_seed(peer.port) or running.exit_code is not None, timeout=60)
+        if not self.tracker.has_seed(peer.port):
+            raise running.failure("has not announced itself as a seed")
         return peer
 
-    def get(self, client: Client, source: str | None = None) -> tuple[Peer, Content]:
-        """A leecher that has just started, and the content it will have once complete."""
-        work = self._work(client)
-        into = Content(work / "downloads", self.content.name)
-        into.folder.mkdir()
-        peer = self._running.enter_context(client.get(source or str(self.torrent), into.folder, self.place, work))
-        return peer, into
+    def get(self, client: Client, source: str | None = None, *, again: Content | None = None) -> tuple[Peer, Content]:
+        """A leecher that has just started, and the content it will have once complete.
+
+        `again` is what an earlier call returned: the client goes on there, with what it kept.
+        """
+        into = again or Content(self._work(client) / "downloads", self.content.name)
+        into.folder.mkdir(exist_ok=again is not None)
+        start = client.get(source or str(self.torrent), into.folder, self.place, into.folder.parent)
+        return self._running.enter_context(start), into
 
     def _work(self, client: Client) -> Path:
         self._count += 1

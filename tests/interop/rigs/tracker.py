@@ -58,9 +58,9 @@ class Tracker:
                     return announce
             raise RigError(f"no such announce in {timeout:g} s; there were {self._announces}")
 
-    def wait_for_seed(self, port: int, timeout: float = 60.0) -> Announce:
-        """The first announce of a seed (left=0) that listens on `port`."""
-        return self.wait_for(lambda a: a.port == port and a.left == 0 and a.event != "stopped", timeout)
+    def has_seed(self, port: int) -> bool:
+        """Whether the client on `port` has announced that it has everything."""
+        return any(a.port == port and a.left == 0 and a.event != "stopped" for a in self.announces)
 
     def take(self, announce: Announce) -> bytes:
         """Note an announce; returns the bencoded reply, all others in compact form (BEP 23)."""
