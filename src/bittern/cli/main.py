@@ -9,8 +9,8 @@ To add a command, write `commands/NAME.py` with a function and name it in `COMMA
 - It prints through `output.py`, remote text through `printable`.
 - Its module is imported when the command runs, so it may import what it likes, but `bittern NAME --help` pays for it.
 - A command with commands of its own is a `cyclopts.App` made by `group("NAME", "...")`.
-- Flags come with `BITTERN_*` and config.toml support by themselves (`config.py`). There are no automatic `--no-x`, and the
-  help page shows no defaults: say them in the docstring.
+- Flags come with `BITTERN_*` and config.toml support by themselves (`config.py`). There are no automatic
+  `--no-x`, and the help page shows no defaults: say them in the docstring.
 """
 
 import contextlib
@@ -49,6 +49,7 @@ COMMANDS = (
     Command("create", "create:create", "Make a torrent from a file or folder."),
     Command("verify", "verify:verify", "Check files against their torrent, piece by piece."),
     Command("edit", "edit:edit", "Change trackers, web seeds or the comment of torrent files."),
+    Command("lab", "lab:lab", "Take single steps of the protocol, each on its own."),
 )
 
 _HELP = """BitTorrent from the command line.

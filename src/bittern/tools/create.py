@@ -132,6 +132,8 @@ def create(
     """
     piece_size = options.piece_size or auto_piece_size(content.total_size)
     layout = _Layout(content, piece_size, options.version)
+    if not layout.files:
+        raise ContentError(f"{content.name}: all files are empty; a torrent needs at least one byte")
     if layout.piece_count > MAX_PIECES:
         raise CreateError(f"{layout.piece_count} pieces, but {MAX_PIECES} is the limit: take larger pieces")
     pieces, roots = bytearray(), bytearray()
