@@ -37,7 +37,7 @@ class Browser:
         self.at = now
 
     def get(self, url: str = "http://site.sim:80/file?x=1") -> None:
-        self.http.get(HttpGet(5, url, max_bytes=10, timeout_seconds=15.0))
+        self.http.get(HttpGet(5, 1, url, url, max_bytes=10, timeout_seconds=15.0))
         self.world.run(60.0)
 
 

@@ -39,7 +39,7 @@ class Client:
 
     def announce(self) -> None:
         url = announce_url(self.rig.tracker.url, self.request)
-        self.http.get(HttpGet(7, url, 1 << 20, timeout_seconds=15.0))
+        self.http.get(HttpGet(7, 1, url, self.rig.tracker.url, max_bytes=1 << 20, timeout_seconds=15.0))
 
     def told(self) -> AnnounceReply:
         self.announce()
@@ -118,7 +118,8 @@ def test_a_tracker_in_each_mood_fails_in_its_own_way() -> None:
 
 def test_an_announce_without_sense_is_refused() -> None:
     ann = (rig := Rig()).clients[0]
-    ann.http.get(HttpGet(7, rig.tracker.url + "?info_hash=short", 1000, 10.0))
+    url = rig.tracker.url
+    ann.http.get(HttpGet(7, 1, f"{url}?info_hash=short", url, max_bytes=1000, timeout_seconds=10.0))
     rig.world.run(1.0)
     with pytest.raises(TrackerError, match="senseless"):
         parse_announce_reply(ann.answers[0][1])

@@ -1,0 +1,21 @@
+from hashlib import sha1
+from random import Random
+
+from bittern.sim.content import make_content
+from bittern.sim.world import World
+
+
+def test_content_matches_its_hashes_and_names_its_trackers() -> None:
+    content = make_content(World(Random), size=150_000, piece_size=65536, trackers=["http://a.sim/announce"])
+    info = content.info
+    assert info.total_size == len(content.data) == 150_000
+    assert info.piece_hash(2) == sha1(content.data[131072:]).digest()
+    assert content.metainfo.trackers == (("http://a.sim/announce",),)
+
+
+def test_content_follows_from_seed_and_name() -> None:
+    def hashed(seed: int, name: str) -> object:
+        return make_content(World(Random, seed), name, size=1000).info.wire_hash
+
+    assert hashed(1, "a") == hashed(1, "a")
+    assert len({hashed(1, "a"), hashed(2, "a"), hashed(1, "b")}) == 3
