@@ -8,9 +8,10 @@ from bittern.base.errors import StorageError
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open a TCP connection to `address`; answer with the same `ticket`."""
+    """Open a TCP connection to `address` for a torrent; answer with the same `ticket`."""
 
     ticket: int
+    torrent: int
     address: Address
 
 
@@ -19,12 +20,17 @@ class HttpGet:
     """GET `url`; answer with the same `ticket`.
 
     Attributes:
+        torrent: for which torrent.
+        url: where, complete.
+        tracker: the tracker's own URL, for people.
         max_bytes: a longer answer is a failure.
         timeout_seconds: time for everything, from look-up to the last byte.
     """
 
     ticket: int
+    torrent: int
     url: str
+    tracker: str
     max_bytes: int
     timeout_seconds: float
 

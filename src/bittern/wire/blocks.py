@@ -4,6 +4,7 @@ A run is `count` neighbouring blocks of one piece. HOT: bench/calls_per_block
 """
 
 from functools import lru_cache
+from struct import Struct
 
 from bittern.base.geometry import BLOCK
 
@@ -12,6 +13,8 @@ HEAD = 13
 
 SPAN = HEAD + BLOCK
 """Bytes of a whole message with a full block."""
+
+_HEAD = Struct(">IBII")
 
 REQUEST = 17
 """Bytes of a request message: length, id, piece, begin, length (BEP 3)."""
@@ -49,6 +52,15 @@ def block_heads(piece: int, first: int, count: int, last_length: int = BLOCK) ->
 def block_requests(piece: int, first: int, count: int, last_length: int = BLOCK) -> bytes:
     """`count` request messages for blocks `first`.. of `piece`; the last block has `last_length` bytes."""
     return _with_piece(_request_template(first, count, last_length), REQUEST, piece)
+
+
+def heads_from(piece: int, begin: int, length: int) -> bytes:
+    """The headers that answer for `length` bytes at `begin` of `piece`: whole blocks, or one odd request."""
+    first, odd = divmod(begin, BLOCK)
+    if odd:
+        return _HEAD.pack(length + 9, 7, piece, begin)
+    count = -(-length // BLOCK)
+    return block_heads(piece, first, count, length - (count - 1) * BLOCK)
 
 
 class Run:

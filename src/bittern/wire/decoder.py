@@ -250,6 +250,10 @@ class Decoder:
         if data:
             self._feed(data, now)
 
+    def land(self, landing: Landing) -> None:
+        """Blocks will be asked for from now on (the metadata came)."""
+        self._landing = landing
+
     def stop(self) -> None:
         """Call nobody any more: the connection was closed, perhaps by a call of ours that is still under way."""
         self._stopped = True

@@ -54,7 +54,7 @@ class Greeter(Protocol):
     """Decides about a connection when its handshake is there, and hears of its end."""
 
     def on_handshake(self, wire: "PeerWire", handshake: Handshake, now: float) -> None:
-        """The remote's handshake is complete and matches what we asked for: call `wire.attach`, or `wire.close`."""
+        """The remote's handshake is complete and matches what we asked for: call `wire.land`, or `wire.close`."""
         ...
 
     def on_wire_lost(self, wire: "PeerWire", reason: LinkLost | RemoteProtocolError, now: float) -> None:
@@ -156,16 +156,19 @@ class PeerWire:
         """Bytes of blocks ever queued to be sent, headers left out."""
         return self._outbox.bulk
 
-    def attach(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
+    def land(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
         """From now on messages go to `sink`, with `peer`; `on_turn(peer)` after each batch in or out."""
         self._peer = peer
         self._on_turn = on_turn
-        self._decoder = Decoder(self._scratch, sink, peer, landing)
         self.state = WireState.OPEN
+        if self._decoder is None:
+            self._decoder = Decoder(self._scratch, sink, peer, landing)
+        else:
+            self._decoder.land(landing)
 
     def land_nowhere(self, sink: PeerSink, peer: object, on_turn: Callable[[Any], None]) -> None:
-        """As `attach`, for a link that asks for no blocks."""
-        self.attach(sink, peer, NothingLands(), on_turn)
+        """As `land`, for a link that asks for no blocks."""
+        self.land(sink, peer, NothingLands(), on_turn)
 
     def close(self) -> None:
         """End the connection for a reason of our own; the greeter is not called."""

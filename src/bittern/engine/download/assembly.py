@@ -113,6 +113,10 @@ class Assembly:
     def __len__(self) -> int:
         return len(self._open)
 
+    def pieces(self) -> list[int]:
+        """The open pieces, oldest first."""
+        return list(self._open)
+
     def open(self, piece: int) -> None:
         """Begin to assemble `piece`."""
         self._open[piece] = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))

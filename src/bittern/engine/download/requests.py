@@ -75,6 +75,7 @@ class Pipeline:
             self.arrived -= BLOCK - len(run.bodies[-1])
             self.runs.popleft()
         self.heard_at = now
+        self.snubbed = False
         if not self._steady:
             self._depth = min(self._depth + count, self._most)
 
@@ -105,6 +106,7 @@ class Pipeline:
         (piece, block), self._arriving = self._arriving, None
         self.arrived += len(data)
         self.heard_at = now
+        self.snubbed = False
         if not self._steady:
             self._depth = min(self._depth + 1, self._most)
         if not self._mine and not self._assembly.adopt(piece, block):

@@ -1,0 +1,215 @@
+"""All torrents of a process: routes connections by their handshake, and answers by their ticket."""
+
+from collections.abc import Iterable, Sequence
+
+from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
+from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.rate import TokenBucket
+from bittern.base.tracing import Tracer, silent
+from bittern.wire.handshake import Handshake
+from bittern.wire.peerwire import PeerWire
+from bittern.wire.stream import Link, LinkLost, Stream
+
+from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, RunRead
+from .events import Event, PeerDropped
+from .ports import Chance, Disk
+from .settings import EngineSettings
+from .swarm.welcome import our_handshake
+from .torrent import Torrent
+from .world import Shared
+
+MOST_STRANGERS = 200
+"""Incoming connections that have not said yet which torrent they want."""
+
+
+class Core:
+    """The engine.
+
+    Args:
+        settings: numbers that steer it.
+        peer_id: who we say we are.
+        chance: where randomness comes from.
+        disk: its `read_now` is used; all else comes out as effects.
+        tracer: is told what happens.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, peer_id: PeerId, chance: Chance, disk: Disk, tracer: Tracer = silent
+    ) -> None:
+        self._shared = Shared(
+            settings=settings,
+            peer_id=peer_id,
+            chance=chance,
+            read_now=disk.read_now,
+            tracer=tracer,
+            down=TokenBucket(settings.down_bytes_per_second),
+            up=TokenBucket(settings.up_bytes_per_second),
+        )
+        self.torrents: dict[int, Torrent] = {}
+        self._by_hash: dict[InfoHashV1, Torrent] = {}
+        self._last_torrent = 0
+        self._wires: dict[int, PeerWire] = {}  # whose handshake has not come
+        self._owners: dict[int, Torrent] = {}  # outgoing ones among them, and all tickets that wait
+        self._requests: dict[int, HttpGet] = {}
+        self._last_wire = 0
+
+    # --- torrents
+
+    def add(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Torrent:
+        """Join a swarm: peers are sought, and the metadata if `Torrent.begin` is not called.
+
+        Raises:
+            LocalProtocolError: it is there already.
+        """
+        if wire_hash in self._by_hash:
+            raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
+        self._last_torrent += 1
+        torrent = Torrent(self._last_torrent, wire_hash, tiers, self._shared, now)
+        self.torrents[torrent.number] = torrent
+        self._by_hash[wire_hash] = torrent
+        return torrent
+
+    def remove(self, torrent: Torrent, now: float) -> None:
+        """Leave a swarm and forget it; goodbyes to its trackers are among the next effects."""
+        torrent.pause(now)
+        torrent.advance(now)
+        self.torrents.pop(torrent.number, None)
+        self._by_hash.pop(torrent.wire_hash, None)
+
+    @property
+    def goodbyes(self) -> int:
+        """Announces under way."""
+        return len(self._requests)
+
+    # --- connections, called by the world
+
+    def accepted(self, link: Link, now: float) -> Stream:
+        """The stream for an incoming connection; see Acceptor."""
+        wire = self._new_wire(link, now, None)
+        if len(self._wires) > MOST_STRANGERS:
+            self._wires.pop(wire.key)
+            wire.close()
+        return wire
+
+    def connected(self, ticket: int, link: Link, now: float) -> Stream:
+        """A `Connect` succeeded; the stream for its link."""
+        torrent = self._owners.pop(ticket, None)
+        if torrent is None or not torrent.dialed(ticket):
+            wire = self._new_wire(link, now, None)
+            self._wires.pop(wire.key)
+            wire.close()
+            return wire
+        wire = self._new_wire(link, now, torrent.wire_hash)
+        torrent.redial(ticket, wire.key)
+        self._owners[wire.key] = torrent
+        wire.send_handshake(our_handshake(torrent.wire_hash, self._shared.peer_id))
+        return wire
+
+    def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
+        """A `Connect` led to nothing."""
+        torrent = self._owners.pop(ticket, None)
+        if torrent is not None:
+            torrent.connect_failed(ticket, reason, now)
+
+    def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
+        """See Greeter: find the torrent, answer, and hand the connection over."""
+        self._wires.pop(wire.key, None)
+        torrent = self._owners.pop(wire.key, None)
+        incoming = torrent is None
+        if torrent is None:
+            torrent = self._by_hash.get(handshake.info_hash)
+            if torrent is None:
+                # An unknown info hash is answered by closing: nobody learns what we have by asking.
+                wire.close()
+                return
+            wire.send_handshake(our_handshake(handshake.info_hash, self._shared.peer_id))
+        torrent.joined(wire, handshake, now, incoming=incoming)
+
+    def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
+        """See Greeter."""
+        if self._wires.pop(wire.key, None) is None:
+            for torrent in self.torrents.values():
+                if torrent.peer_lost(wire, reason, now):
+                    return
+            return
+        torrent_of = self._owners.pop(wire.key, None)
+        offence = isinstance(reason, RemoteProtocolError)
+        if torrent_of is not None:
+            torrent_of.wire_ended(wire, str(reason), offence=offence, now=now)
+        elif offence:
+            self._shared.events.append(PeerDropped(0, wire.link.address, str(reason), offence=True))
+
+    # --- answers, called by the world
+
+    def disk_done(self, completions: Sequence[Completion], now: float) -> None:
+        """Disk jobs ended, in this order."""
+        for completion in completions:
+            holder = completion.job if isinstance(completion, (ExtentStored, RunRead, DiskFailed)) else completion
+            torrent = self.torrents.get(holder.torrent)
+            if torrent is not None:
+                torrent.disk_done(completion, now)
+
+    def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
+        """A fetch was answered."""
+        wish = self._requests.pop(ticket, None)
+        torrent = self.torrents.get(wish.torrent) if wish is not None else None
+        if wish is None or torrent is None:
+            return
+        if status == 200 or body[:1] == b"d":  # some trackers refuse with a status and a bencoded reason
+            torrent.http_done(wish.tracker, body, now)
+        else:
+            torrent.http_failed(wish.tracker, TrackerError(f"HTTP status {status}"), now)
+
+    def http_failed(self, ticket: int, reason: str, now: float) -> None:
+        """A fetch led to nothing."""
+        wish = self._requests.pop(ticket, None)
+        torrent = self.torrents.get(wish.torrent) if wish is not None else None
+        if wish is not None and torrent is not None:
+            torrent.http_failed(wish.tracker, TrackerError(reason), now)
+
+    # --- turns
+
+    def settle(self, now: float) -> None:
+        """End of a turn: let every torrent decide what this turn made possible."""
+        for torrent in self.torrents.values():
+            torrent.settle(now)
+
+    def next_deadline(self) -> float | None:
+        """When `advance` wants to be called."""
+        dues = [due for torrent in self.torrents.values() if (due := torrent.next_deadline()) is not None]
+        dues += [wire.next_due() for wire in self._wires.values()]
+        return min(dues, default=None)
+
+    def advance(self, now: float) -> None:
+        """Do what time demands."""
+        for wire in self._silent(now):
+            wire.keep_up(now)
+        for torrent in list(self.torrents.values()):
+            due = torrent.next_deadline()
+            if due is not None and due <= now:
+                torrent.advance(now)
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done, in order; each answered once where it says so."""
+        effects, self._shared.effects = self._shared.effects, []
+        for effect in effects:
+            if isinstance(effect, HttpGet):
+                self._requests[effect.ticket] = effect
+            elif isinstance(effect, Connect):
+                self._owners[effect.ticket] = self.torrents[effect.torrent]
+        return effects
+
+    def take_events(self) -> list[Event]:
+        """What happened since the last call."""
+        events, self._shared.events = self._shared.events, []
+        return events
+
+    def _silent(self, now: float) -> Iterable[PeerWire]:
+        return [wire for wire in self._wires.values() if wire.next_due() <= now]
+
+    def _new_wire(self, link: Link, now: float, expected: InfoHashV1 | None) -> PeerWire:
+        wire = PeerWire(link, self._shared.scratch, self, now, expected)
+        self._last_wire -= 1  # tickets count up, wires down: they share a table
+        wire.key = self._last_wire
+        self._wires[wire.key] = wire
+        return wire

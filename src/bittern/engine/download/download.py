@@ -1,0 +1,172 @@
+"""The downloading half of one torrent whose metadata is known: what is there, what to ask of whom, what to store."""
+
+from typing import TYPE_CHECKING
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.geometry import BLOCK
+from bittern.codec.metainfo import Info
+from bittern.engine.effects import ForgetPiece, StoreExtent
+from bittern.engine.settings import EngineSettings
+from bittern.wire.blocks import Run
+
+from .assembly import Assembly, Extent
+from .picker import Picker
+from .requests import Pipeline
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class Download:
+    """Pieces of one torrent: missing, begun, received, stored.
+
+    Args:
+        torrent: its number in the core.
+        info: its metadata, with SHA-1 hashes.
+        have: pieces that are stored already; owned by this part from now on.
+        wanted: pieces that are to be fetched at all.
+        settings: of the engine.
+        rng: for the picker.
+    """
+
+    def __init__(
+        self, torrent: int, info: Info, have: Bitfield, wanted: Bitfield, settings: EngineSettings, rng: "Random"
+    ) -> None:
+        self._torrent = torrent
+        self._info = info
+        self._settings = settings
+        self.geometry = info.geometry
+        self.have = have
+        self.wanted = wanted
+        missing = Bitfield(have.size, (piece for piece in wanted if piece not in have))
+        self.picker = Picker(have.size, missing, rng, sequential=settings.sequential)
+        self.assembly = Assembly(self.geometry, settings.buffer_bytes)
+        self.missing = len(missing)
+        """Wanted pieces that are not stored."""
+        self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
+        """Bytes of them."""
+        self.at_disk = 0
+        """Bytes handed to the disk and not answered."""
+        self.corrupt = 0
+        """Bytes of pieces that failed their hash."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted piece is stored."""
+        return not self.missing
+
+    @property
+    def congested(self) -> bool:
+        """Whether the disk has as much to do as it may: read no more from peers."""
+        return self.at_disk >= self._settings.disk_queue_bytes
+
+    @property
+    def endgame(self) -> bool:
+        """Whether everything that is missing was asked of somebody."""
+        return not len(self.picker) and next(self.assembly.with_free(), None) is None
+
+    def interesting(self, pieces: Bitfield) -> bool:
+        """Whether a peer with `pieces` has something that we want and have not stored."""
+        return bool(self.missing) and bool(pieces.as_int() & self.wanted.as_int() & ~self.have.as_int())
+
+    def pipeline(self, peer: int) -> Pipeline:
+        """A pipeline for a peer that is new."""
+        return Pipeline(peer, self.assembly, self._settings.max_requests_outstanding)
+
+    def ask(self, pipeline: Pipeline, pieces: Bitfield, most: int, now: float) -> list[Run]:
+        """Blocks to ask of a peer now, at most `most`; they count as asked."""
+        runs: list[Run] = []
+        room = min(1 - pipeline.outstanding if pipeline.snubbed else pipeline.room, most)
+        while room > 0:
+            run = self._allot(pieces, room)
+            if run is None:
+                break
+            pipeline.asked(run, now)
+            runs.append(run)
+            room -= run.count
+        return runs
+
+    def ask_too(self, pipeline: Pipeline, other: Pipeline, pieces: Bitfield, most: int, now: float) -> list[Run]:
+        """Endgame: blocks that `other` owes and a peer with `pieces` may bring sooner, asked of it too.
+
+        Both wires were told to `divert` before.
+        """
+        runs: list[Run] = []
+        for piece, block, _ in reversed(other.blocks_owed()):
+            if len(runs) >= most:
+                break
+            if piece in pieces and (piece, block) not in other.shared:
+                run = self.assembly.share(piece, block, other, pipeline)
+                pipeline.asked(run, now)
+                runs.append(run)
+        return runs
+
+    def take_jobs(self) -> list[StoreExtent]:
+        """What came whole since the last call, for the disk."""
+        extents = self.assembly.take_complete()
+        return [self._job(extent) for extent in extents] if extents else []
+
+    def extent_done(self, job: StoreExtent) -> None:
+        """The disk gave an extent's buffer back."""
+        self.at_disk -= len(job.data)
+        assert isinstance(job.slab, Extent)
+        self.assembly.slabs.give(job.slab.slab)
+
+    def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...]:
+        """All of a piece was hashed, and stored if `good`; the peers that sent its blocks."""
+        senders = self.assembly.close(piece)
+        length = self.geometry.piece_length(piece)
+        if good:
+            self.have.add(piece)
+            self.missing -= 1
+            self.left_bytes -= length
+        else:
+            self.corrupt += length
+            self.picker.returned(piece)
+        return senders
+
+    def start_over(self) -> list[ForgetPiece]:
+        """The disk failed, nobody is asked any more: all begun pieces are missing again."""
+        begun = self.assembly.pieces()
+        for extent in self.assembly.close_all():
+            self.assembly.slabs.give(extent.slab)
+        for piece in begun:
+            self.picker.returned(piece)
+        return [ForgetPiece(self._torrent, piece) for piece in begun]
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where parts disagree (tests and sim)."""
+        self.have.check_invariants()
+        self.picker.check_invariants()
+        self.assembly.check_invariants()
+        begun = len(self.assembly)
+        assert self.missing == len(self.picker) + begun
+
+    def _allot(self, pieces: Bitfield, want: int) -> Run | None:
+        for piece in self.assembly.with_free():
+            if piece in pieces:
+                run = self.assembly.allot(piece, want)
+                if run is not None:
+                    return run
+        if self.assembly.slabs.exhausted:
+            return None
+        picked = self.picker.pick(pieces)
+        if picked is None:
+            return None
+        self.picker.begun(picked)
+        self.assembly.open(picked)
+        return self.assembly.allot(picked, want)
+
+    def _job(self, extent: Extent) -> StoreExtent:
+        piece = extent.piece
+        self.at_disk += extent.length
+        return StoreExtent(
+            torrent=self._torrent,
+            piece=piece,
+            begin=extent.first * BLOCK,
+            data=extent.data,
+            piece_offset=self.geometry.offset(piece),
+            piece_length=self.geometry.piece_length(piece),
+            expected=self._info.piece_hash(piece),
+            slab=extent,
+        )

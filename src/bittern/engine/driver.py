@@ -1,0 +1,38 @@
+"""Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
+
+from .core import Core
+from .effects import Connect, HttpGet
+from .ports import Disk, Http, Net
+
+
+class Driver:
+    """One core and the ports of one world.
+
+    Args:
+        core: the engine.
+        net: makes connections.
+        disk: stores and reads.
+        http: fetches.
+    """
+
+    def __init__(self, core: Core, net: Net, disk: Disk, http: Http) -> None:
+        self.core = core
+        self._net = net
+        self._disk = disk
+        self._http = http
+
+    def turn(self, now: float) -> float | None:
+        """End a turn: settle, do what is due, carry everything out. Returns when the next turn is due at the latest."""
+        core = self.core
+        due = core.next_deadline()
+        if due is not None and due <= now:
+            core.advance(now)
+        core.settle(now)
+        for effect in core.take_effects():
+            if isinstance(effect, Connect):
+                self._net.connect(effect)
+            elif isinstance(effect, HttpGet):
+                self._http.get(effect)
+            else:
+                self._disk.submit(effect)
+        return core.next_deadline()

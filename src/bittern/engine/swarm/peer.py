@@ -1,0 +1,84 @@
+"""One handshaken peer of one torrent: its flags, its pieces, its rates. State only; decisions are made elsewhere."""
+
+from dataclasses import dataclass, field
+
+from bittern.base.address import Address
+from bittern.base.bitfield import Bitfield
+from bittern.base.ids import PeerId
+from bittern.base.rate import Meter
+from bittern.engine.download.requests import Pipeline
+from bittern.engine.upload.queue import UploadQueue
+from bittern.wire.extended import ExtendedHandshake
+from bittern.wire.peerwire import PeerWire
+
+
+@dataclass(slots=True, eq=False)
+class Early:
+    """What a peer told of its pieces before we knew how many there are (magnet)."""
+
+    have_all: bool = False
+    bitfield: bytes | None = None
+    haves: dict[int, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """A peer.
+
+    Attributes:
+        number: stable within the torrent, in order of arrival; ties are broken by it.
+        wire: the connection.
+        address: the other end.
+        peer_id: what it calls itself.
+        fast: both sides speak the fast extension (BEP 6).
+        extended: it speaks the extension protocol (BEP 10).
+        incoming: it connected to us.
+        joined_at: when its handshake came.
+        pieces: what it has; None until the torrent's metadata is known.
+        pipeline: what we asked of it; None likewise.
+        uploads: what it asked of us.
+    """
+
+    number: int
+    wire: PeerWire
+    address: Address
+    peer_id: PeerId
+    fast: bool
+    extended: bool
+    incoming: bool
+    joined_at: float
+    pieces: Bitfield | None = None
+    pipeline: Pipeline | None = None
+    uploads: UploadQueue = field(default_factory=UploadQueue)
+    early: Early = field(default_factory=Early)
+    am_choking: bool = True
+    am_interested: bool = False
+    peer_choking: bool = True
+    peer_interested: bool = False
+    heard_pieces: bool = False
+    """Whether a bitfield, have-all or have-none came, or anything after which none may come."""
+    counted_as_seed: bool = False
+    """Whether the picker leaves it out because it has everything."""
+    says: ExtendedHandshake = field(default_factory=ExtendedHandshake)
+    down: Meter = field(default_factory=Meter)
+    up: Meter = field(default_factory=Meter)
+    down_counted: int = 0
+    up_counted: int = 0
+    strikes: int = 0
+    """Failed pieces that it sent a part of."""
+    optimistic_at: float = 0.0
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether it has every piece."""
+        return self.pieces is not None and self.pieces.complete
+
+    def measure(self, now: float) -> None:
+        """Take what came and went since the last call into the rates."""
+        if self.pipeline is not None and self.pipeline.arrived > self.down_counted:
+            self.down.add(self.pipeline.arrived - self.down_counted, now)
+            self.down_counted = self.pipeline.arrived
+        sent = self.uploads.sent
+        if sent > self.up_counted:
+            self.up.add(sent - self.up_counted, now)
+            self.up_counted = sent

@@ -1,0 +1,147 @@
+"""Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from bittern.base.address import Address
+
+if TYPE_CHECKING:
+    from random import Random
+
+MOST_CANDIDATES = 3000
+RETRY_SECONDS = 15.0
+RETRY_MOST_SECONDS = 900.0
+FAILURES_MOST = 8
+
+
+@unique
+class Source(Enum):
+    """Who named an address."""
+
+    MANUAL = "manual"
+    TRACKER = "tracker"
+    INCOMING = "incoming"
+    RESUME = "resume"
+
+
+@unique
+class _State(Enum):
+    IDLE = "idle"
+    DIALING = "dialing"
+    CONNECTED = "connected"
+    BANNED = "banned"
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A known address.
+
+    Attributes:
+        address: where it listens.
+        source: who named it first.
+        failures: tries in a row that led to nothing.
+        retry_at: not to be tried before.
+    """
+
+    address: Address
+    source: Source
+    order: float
+    state: _State = _State.IDLE
+    failures: int = 0
+    retry_at: float = 0.0
+
+
+class Peerbook:
+    """The candidates of one torrent.
+
+    Args:
+        rng: spreads the order in which candidates are tried.
+    """
+
+    def __init__(self, rng: "Random") -> None:
+        self._rng = rng
+        self._candidates: dict[Address, Candidate] = {}
+        self._banned_hosts: dict[str, None] = {}
+        self._own: dict[Address, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    def add(self, address: Address, source: Source, now: float) -> bool:
+        """Remember `address`; False when it is known, banned, ourselves or no unicast address."""
+        if address in self._candidates or address in self._own or address.host in self._banned_hosts:
+            return False
+        ip = ip_address(address.host)
+        if not address.port or ip.is_multicast or ip.is_unspecified or address.host == "255.255.255.255":
+            return False
+        if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one():
+            return False
+        # The user's own word is tried first; the others in an order of chance (BEP 40 comes with priorities).
+        order = -1.0 if source is Source.MANUAL else self._rng.random()
+        self._candidates[address] = Candidate(address, source, order, retry_at=now)
+        return True
+
+    def next(self, now: float) -> Candidate | None:
+        """The candidate to dial now, marked as being dialed; None when there is none."""
+        best = None
+        for candidate in self._candidates.values():
+            if candidate.state is _State.IDLE and candidate.retry_at <= now:
+                key = (candidate.failures, candidate.order)
+                if best is None or key < (best.failures, best.order):
+                    best = candidate
+        if best is not None:
+            best.state = _State.DIALING
+        return best
+
+    def next_due(self) -> float | None:
+        """When the next candidate may be dialed."""
+        due = [c.retry_at for c in self._candidates.values() if c.state is _State.IDLE]
+        return min(due, default=None)
+
+    def connected(self, address: Address) -> None:
+        """A handshake with `address` succeeded, whoever dialed."""
+        candidate = self._candidates.get(address)
+        if candidate is not None:
+            candidate.state = _State.CONNECTED
+            candidate.failures = 0
+
+    def ended(self, address: Address, now: float, *, useful: bool) -> None:
+        """A try or a connection ended; `useful`: data went over it."""
+        candidate = self._candidates.get(address)
+        if candidate is None or candidate.state is _State.BANNED:
+            return
+        candidate.state = _State.IDLE
+        candidate.failures = 0 if useful else candidate.failures + 1
+        wait = min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
+        candidate.retry_at = now + wait * (0.75 + self._rng.random() / 2)
+        if candidate.failures >= FAILURES_MOST and candidate.source is not Source.MANUAL:
+            del self._candidates[address]
+
+    def is_self(self, address: Address) -> None:
+        """`address` turned out to be our own."""
+        self._candidates.pop(address, None)
+        self._own[address] = None
+
+    def ban(self, host: str) -> None:
+        """Never deal with `host` again: an IP address, whatever the port."""
+        self._banned_hosts[host] = None
+        for candidate in self._candidates.values():
+            if candidate.address.host == host:
+                candidate.state = _State.BANNED
+
+    def banned(self, host: str) -> bool:
+        """Whether `host` is banned."""
+        return host in self._banned_hosts
+
+    def _forget_one(self) -> bool:
+        worst = max(
+            (c for c in self._candidates.values() if c.state is _State.IDLE and c.failures),
+            key=lambda c: c.failures,
+            default=None,
+        )
+        if worst is None:
+            return False
+        del self._candidates[worst.address]
+        return True

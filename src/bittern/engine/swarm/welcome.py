@@ -1,0 +1,49 @@
+"""What is said first: our handshake, what we speak, which pieces we have (BEP 3, 6, 9, 10)."""
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.ids import InfoHashV1, PeerId
+from bittern.engine.settings import EngineSettings
+from bittern.wire import ut_metadata
+from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
+from bittern.wire.handshake import Handshake, Reserved
+
+from .peer import Peer
+
+UT_METADATA = 2
+"""The number under which we want to be sent metadata messages."""
+
+OUR_BITS = (Reserved.FAST | Reserved.LTEP).to_bytes(8)
+
+
+def our_handshake(info_hash: InfoHashV1, peer_id: PeerId) -> Handshake:
+    """The 68 bytes that we begin with."""
+    return Handshake(OUR_BITS, info_hash, peer_id)
+
+
+def introduce(peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None) -> None:
+    """Say what we speak and have, to a peer whose handshake came.
+
+    Args:
+        peer: to whom.
+        settings: for names and numbers.
+        metadata_size: bytes of the info dictionary, or None while we do not know it.
+        have: what is stored, or None likewise.
+    """
+    if peer.extended:
+        ours = ExtendedHandshake(
+            extensions={ut_metadata.NAME: UT_METADATA},
+            client=settings.user_agent,
+            port=settings.listen_port or None,
+            request_queue=settings.max_requests_queued,
+            your_ip=peer.address.host,
+            metadata_size=metadata_size,
+            upload_only=have is not None and have.complete,
+        )
+        peer.wire.send_extended(HANDSHAKE_EXT_ID, ours.encode())
+    # BEP 6: with the fast extension exactly one of these three comes first; without, nothing means nothing.
+    if peer.fast and have is not None and have.complete:
+        peer.wire.send_have_all()
+    elif have is not None and have.count:
+        peer.wire.send_bitfield(bytes(have))
+    elif peer.fast:
+        peer.wire.send_have_none()

@@ -1,0 +1,76 @@
+"""What one peer asked of us and has not got yet, kept as runs so that neighbours are read and sent together."""
+
+from collections import deque
+
+from bittern.base.geometry import BLOCK
+
+RUN_BLOCKS = 16
+"""Blocks that are read and sent together: 256 KiB stay in a processor's cache between the two."""
+
+
+class UploadQueue:
+    """Queued requests of one peer, oldest first.
+
+    Attributes:
+        queued: blocks waiting.
+        sent: bytes of blocks handed to the connection, ever.
+        reading: bytes being read from the disk now.
+        refused: requests refused since the peer was choked.
+    """
+
+    __slots__ = ("_runs", "queued", "reading", "refused", "sent")
+
+    def __init__(self) -> None:
+        self._runs: deque[list[int]] = deque()  # [piece, begin, end]
+        self.queued = 0
+        self.reading = 0
+        self.refused = 0
+        self.sent = 0
+
+    def add(self, piece: int, begin: int, length: int) -> None:
+        """Queue a request that was admitted."""
+        self.queued += 1
+        if self._runs:
+            last = self._runs[-1]
+            if last[0] == piece and last[2] == begin and not begin % BLOCK and not last[1] % BLOCK and length <= BLOCK:
+                last[2] = begin + length
+                return
+        self._runs.append([piece, begin, begin + length])
+
+    def next_run(self) -> tuple[int, int, int] | None:
+        """Take out the next neighbours: (piece, begin, length), in whole blocks but for the end."""
+        if not self._runs:
+            return None
+        run = self._runs[0]
+        piece, begin, end = run
+        stop = min(end, begin + RUN_BLOCKS * BLOCK)
+        if stop == end:
+            self._runs.popleft()
+        else:
+            run[1] = stop
+        self.queued -= -(-(stop - begin) // BLOCK)
+        return piece, begin, stop - begin
+
+    def cancel(self, piece: int, begin: int, length: int) -> bool:
+        """Take a request back; False when it is not waiting any more."""
+        for at, (run_piece, low, high) in enumerate(self._runs):
+            if run_piece == piece and low <= begin and begin + length <= high:
+                del self._runs[at]
+                rest = [[piece, low, begin], [piece, begin + length, high]]
+                for part in reversed(rest):
+                    if part[1] < part[2]:
+                        self._runs.insert(at, part)
+                self.queued -= 1
+                return True
+        return False
+
+    def clear(self) -> list[tuple[int, int, int]]:
+        """Drop everything that waits; returned block by block, for rejects."""
+        dropped = [
+            (piece, begin, min(BLOCK, high - begin))
+            for piece, low, high in self._runs
+            for begin in range(low, high, BLOCK)
+        ]
+        self._runs.clear()
+        self.queued = 0
+        return dropped

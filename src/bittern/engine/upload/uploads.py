@@ -1,0 +1,159 @@
+"""Serving one torrent's peers: runs are read together, kept in order, and sent without being copied again."""
+
+from collections import deque
+from collections.abc import Callable
+
+from bittern.base.geometry import BLOCK, Geometry
+from bittern.base.rate import TokenBucket
+from bittern.engine.download.slabs import Slab, SlabPool
+from bittern.engine.effects import ReadRun
+from bittern.engine.swarm.peer import Peer
+from bittern.wire.blocks import heads_from
+
+from .queue import RUN_BLOCKS
+
+AHEAD_BYTES = 1 << 20
+"""Bytes read or queued to be sent, beyond which nothing more is read for a peer."""
+
+SLABS = 64
+
+
+class _Read:
+    """One run on its way from the disk to a peer."""
+
+    __slots__ = ("begin", "length", "piece", "ready", "slab")
+
+    def __init__(self, piece: int, begin: int, length: int, slab: Slab) -> None:
+        self.piece = piece
+        self.begin = begin
+        self.length = length
+        self.slab = slab
+        self.ready = False
+
+
+class Uploads:
+    """What is being read and sent for the peers of one torrent.
+
+    Args:
+        torrent: its number.
+        geometry: of the torrent.
+        bucket: the limit of what may be served, shared by all torrents.
+        read_now: reads without waiting, or says that it can not (Disk.read_now).
+        next_ticket: numbers for reads that have to wait.
+    """
+
+    def __init__(
+        self,
+        torrent: int,
+        geometry: Geometry,
+        bucket: TokenBucket,
+        read_now: Callable[[int, int, memoryview], bool],
+        next_ticket: Callable[[], int],
+    ) -> None:
+        self._torrent = torrent
+        self._geometry = geometry
+        self._bucket = bucket
+        self._read_now = read_now
+        self._next_ticket = next_ticket
+        self._slabs = SlabPool(RUN_BLOCKS * BLOCK, SLABS)
+        self._lines: dict[int, deque[_Read]] = {}
+        self._tickets: dict[int, tuple[Peer, _Read]] = {}
+        self._jobs: list[ReadRun] = []
+        self._waiting: dict[int, Peer] = {}
+        self.total = 0
+        """Bytes of blocks ever handed to connections."""
+
+    def serve(self, peer: Peer, now: float) -> bool:
+        """Read and send what the peer waits for, as far as connection and memory allow; False: limit reached."""
+        queue = peer.uploads
+        line = self._lines.get(peer.number)
+        while queue.queued and peer.wire.unsent + queue.reading < AHEAD_BYTES:
+            if self._bucket.available(now) <= 0:
+                return False
+            slab = self._slabs.take()
+            if slab is None:
+                self._waiting[peer.number] = peer
+                break
+            run = queue.next_run()
+            assert run is not None
+            read = _Read(*run, slab)
+            self._bucket.take(read.length)
+            queue.reading += read.length
+            into = slab.memory[: read.length]
+            offset = self._geometry.offset(read.piece, read.begin)
+            if line is None:
+                line = self._lines[peer.number] = deque()
+            line.append(read)
+            if self._read_now(self._torrent, offset, into):
+                read.ready = True
+            else:
+                ticket = self._next_ticket()
+                self._tickets[ticket] = (peer, read)
+                self._jobs.append(ReadRun(self._torrent, ticket, offset, into))
+            self._send_ready(peer, line)
+        return True
+
+    def read(self, ticket: int) -> Peer | None:
+        """A waiting read is done; its peer, if there still is one."""
+        found = self._tickets.pop(ticket, None)
+        if found is None:
+            return None
+        peer, read = found
+        line = self._lines.get(peer.number)
+        if line is None or read not in line:
+            self._slabs.give(read.slab)
+            return None
+        read.ready = True
+        self._send_ready(peer, line)
+        return peer
+
+    def failed(self, ticket: int) -> tuple[Peer, int, int, int] | None:
+        """A waiting read failed: the peer and the (piece, begin, length) that it will not get."""
+        found = self._tickets.pop(ticket, None)
+        if found is None:
+            return None
+        peer, read = found
+        self._slabs.give(read.slab)
+        line = self._lines.get(peer.number)
+        if line is None or read not in line:
+            return None
+        line.remove(read)
+        peer.uploads.reading -= read.length
+        self._send_ready(peer, line)
+        return peer, read.piece, read.begin, read.length
+
+    def forget(self, peer: Peer) -> None:
+        """The peer is gone or choked: what is read for it is not sent."""
+        self._waiting.pop(peer.number, None)
+        waiting = {id(read) for _, read in self._tickets.values()}
+        for read in self._lines.pop(peer.number, ()):
+            if id(read) not in waiting:
+                self._slabs.give(read.slab)  # the others come back with their ticket
+        peer.uploads.reading = 0
+
+    def take_jobs(self) -> list[ReadRun]:
+        """Reads for the disk since the last call."""
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def take_waiting(self) -> list[Peer]:
+        """Peers that waited for memory, if there is some now."""
+        if self._slabs.exhausted or not self._waiting:
+            return []
+        peers = list(self._waiting.values())
+        self._waiting.clear()
+        return peers
+
+    def _send_ready(self, peer: Peer, line: deque[_Read]) -> None:
+        while line and line[0].ready:
+            read = line.popleft()
+            peer.uploads.reading -= read.length
+            count = -(-read.length // BLOCK)
+            bodies = read.slab.blocks[:count]
+            if read.length % BLOCK:
+                bodies[-1] = bodies[-1][: read.length % BLOCK]
+            slab = read.slab
+            heads = heads_from(read.piece, read.begin, read.length)
+            peer.wire.send_blocks(heads, bodies, read.length, lambda slab=slab: self._slabs.give(slab))  # type: ignore[misc]
+            peer.uploads.sent += read.length
+            self.total += read.length

@@ -1,0 +1,49 @@
+"""What a torrent shares with the other torrents of its core: identity, limits, chance, and where decisions go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bittern.base.ids import PeerId
+from bittern.base.rate import TokenBucket
+from bittern.base.tracing import Tracer
+from bittern.wire.decoder import Scratch
+
+from .effects import Effect
+from .events import Event
+from .ports import Chance
+from .settings import EngineSettings
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """The surroundings of a torrent.
+
+    Attributes:
+        settings: of the engine.
+        peer_id: ours.
+        chance: randomness by name.
+        read_now: Disk.read_now.
+        tracer: is told of everything that matters.
+        scratch: receive buffers of the loop.
+        down: limit of what is asked for.
+        up: limit of what is served.
+        effects: what is to be done, until the driver takes it.
+        events: what happened, until the session takes it.
+    """
+
+    settings: EngineSettings
+    peer_id: PeerId
+    chance: Chance
+    read_now: Callable[[int, int, memoryview], bool]
+    tracer: Tracer
+    scratch: Scratch = field(default_factory=Scratch)
+    down: TokenBucket = field(default_factory=TokenBucket)
+    up: TokenBucket = field(default_factory=TokenBucket)
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    last_ticket: int = 0
+
+    def next_ticket(self) -> int:
+        """A number that was not used before."""
+        self.last_ticket += 1
+        return self.last_ticket
