@@ -159,15 +159,13 @@ def _names(value: Value | None) -> tuple[bytes, ...]:
 
 def aligned(entries: Sequence[Entry], piece_size: int) -> list[Entry]:
     """`entries` with the gaps of the v2 piece space as pads: every file begins a piece (BEP 52)."""
+    last = max((at for at, entry in enumerate(entries) if entry.length), default=0)
     result: list[Entry] = []
-    gap = 0
-    for entry in entries:
-        if entry.length and gap:
-            result.append(Entry(((b".pad", b"%d" % gap),), gap, b"p", (), None))
-            gap = 0
+    for at, entry in enumerate(entries):
         result.append(entry)
-        if entry.length:
-            gap = -entry.length % piece_size
+        gap = -entry.length % piece_size
+        if gap and at < last:
+            result.append(Entry(((b".pad", b"%d" % gap),), gap, b"p", (), None))
     return result
 
 
@@ -177,26 +175,24 @@ def merged(v1: Sequence[Entry], v2: Sequence[Entry], piece_size: int) -> list[En
     Raises:
         MetainfoError: the two parts do not describe the same bytes (BEP 52).
     """
-    expected = iter(aligned(v2, piece_size))
+    expected = iter(v2)
     result: list[Entry] = []
-    gap = room = 0
+    gap = 0  # bytes of pads since the last file with content
+    needed = 0  # bytes from its end to that of its last piece
     for entry in v1:
         if entry.pad:
             gap += entry.length
             result.append(entry)
             continue
         twin = next(expected, None)
-        if entry.length:
-            needed = 0
-            if twin and twin.pad:
-                needed, twin = twin.length, next(expected, None)
-            if gap != needed:
-                raise MetainfoError("info.files", "pads do not align the files as the file tree does")
-            gap, room = 0, -entry.length % piece_size
         if not twin or not _same(entry, twin):
             raise MetainfoError("info.files", "the v1 and v2 parts list different files")
+        if entry.length:
+            if gap != needed:
+                raise MetainfoError("info.files", "pads do not align the files to pieces")
+            gap, needed = 0, -entry.length % piece_size
         result.append(entry._replace(root=twin.root, names=twin.names))
-    if next(expected, None) or gap > room:
+    if next(expected, None) or gap > needed:
         raise MetainfoError("info.files", "the v1 and v2 parts end differently")
     return result
 
