@@ -53,17 +53,23 @@ def from_environment(environ: Mapping[str, str]) -> Source:
     return apply
 
 
-def from_file(path: Path, *, must_exist: bool = False) -> Source:
-    """Flags from config.toml; a file that is not there sets nothing unless it `must_exist`."""
+def from_file(path: Path, root: App, *, must_exist: bool = False) -> Source:
+    """Flags from config.toml.
+
+    Args:
+        path: the file.
+        root: the app of all commands, to know which tables and keys there may be.
+        must_exist: whether a file that is not there is an error; otherwise it sets nothing.
+    """
 
     def apply(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        del app
         if commands[:1] == ("lab",):  # a tutorial's steps: the same on every machine
             return
         text = _read(path, must_exist=must_exist)
         if not text:
             return
         data = _parse(text, path)
-        root = app.app_stack.stack[0][0]
         table: Any = data
         for name in commands:
             table = table.get(name, {})

@@ -75,9 +75,9 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
         help_format="plaintext",
         version=f"bittern {__version__}",
         default_parameter=Parameter(negative=(), show_default=False),
-        config=(from_environment(os.environ), from_file(config, must_exist=config_must_exist)),
         result_action="return_value",
     )
+    app.config = (from_environment(os.environ), from_file(config, app, must_exist=config_must_exist))
     for command in COMMANDS:
         app.command(f"bittern.cli.commands.{command.target}", name=command.name, help=command.summary)
     return app
