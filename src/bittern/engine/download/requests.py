@@ -163,9 +163,10 @@ class Pipeline:
 
     def withdraw(self, piece: int, block: int) -> bool:
         """Wait no more for a shared block that came from another peer; False when it was not outstanding."""
-        if self._arriving == (piece, block):
+        if self._arriving == (piece, block) and self._mine:
             self._mine = False
             return False
+        # What arrives may also be an old copy of a block that was given up and then asked of this peer anew.
         if self._take(piece, block) is None:
             return False
         self.outstanding -= 1
