@@ -1,1 +1,1 @@
-"""Floor 4: the real world behind the engine's ports. Sockets, files, threads and clocks live here."""
+"""Floor 4: the real world. Sockets, files, clocks and threads live here and nowhere below."""

@@ -1,0 +1,34 @@
+"""What this platform offers beyond the portable: found out here, once, and switched off here by tests."""
+
+import os
+import socket
+from pathlib import Path
+
+SENDMSG = hasattr(socket.socket, "sendmsg")
+"""Several buffers in one send; else one after the other."""
+
+RECVMSG_INTO = hasattr(socket.socket, "recvmsg_into")
+"""One receive into several buffers; else into the first only."""
+
+PREADV = hasattr(os, "preadv")
+"""Positioned reads and writes of buffers; else seek and read."""
+
+READ_NOWAIT = getattr(os, "RWF_NOWAIT", 0) if PREADV else 0
+"""Flag for reads that fail rather than wait for the disk (Linux 4.14); 0 where there is none."""
+
+REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
+"""Several sockets may listen on one port."""
+
+
+def in_memory(device: int) -> bool:
+    """Whether the file system with this `st_dev` lives in memory, so that reading it never waits."""
+    wanted = f"{os.major(device)}:{os.minor(device)}" if hasattr(os, "major") else ""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    for mount in mounts:
+        fields = mount.split()
+        if len(fields) > 4 and fields[2] == wanted and "-" in fields:
+            return fields[fields.index("-") + 1] in ("tmpfs", "ramfs")
+    return False

@@ -1,0 +1,166 @@
+"""Disk jobs on threads, in large steps: hashing and writing release the GIL, handing over costs little.
+
+Completions wake the loop once per batch. HOT: bench/transfer.py
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha1
+from queue import SimpleQueue
+from typing import Any
+
+from bittern.base.errors import StorageError
+from bittern.engine.effects import (
+    Completion,
+    DiskFailed,
+    DiskJob,
+    ExtentStored,
+    ForgetPiece,
+    PieceChecked,
+    ReadRun,
+    RunRead,
+    StoreExtent,
+)
+
+from .files import FileStorage
+
+_STORERS = 2
+_READERS = 2
+_REREAD = 1 << 18
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A piece that is written extent by extent, and hashed as far as it came in order."""
+
+    digest: Any = field(default_factory=sha1)
+    hashed: int = 0
+    written: int = 0
+
+
+class DiskPool:
+    """The disk port of the real world (see ports.Disk).
+
+    Args:
+        wake: called from a worker thread when completions wait; must make the loop call `take`.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._storages: dict[int, FileStorage] = {}
+        self._done: deque[Completion] = deque()
+        self._woken = False
+        self._pieces: list[dict[tuple[int, int], _Piece]] = [{} for _ in range(_STORERS)]
+        self._stores: list[SimpleQueue[DiskJob | None]] = [SimpleQueue() for _ in range(_STORERS)]
+        self._reads: SimpleQueue[DiskJob | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def attach(self, torrent: int, storage: FileStorage) -> None:
+        """Jobs of `torrent` go to `storage`."""
+        self._storages[torrent] = storage
+
+    def detach(self, torrent: int) -> None:
+        """The torrent is gone; its waiting jobs are dropped."""
+        self._storages.pop(torrent, None)
+
+    def submit(self, job: DiskJob) -> None:
+        """See ports.Disk."""
+        if not self._threads:
+            self._start()
+        if isinstance(job, ReadRun):
+            self._reads.put(job)
+            return
+        # A piece of several extents stays with one thread, which then can hash them in order.
+        whole = isinstance(job, StoreExtent) and len(job.data) == job.piece_length
+        number = min(range(_STORERS), key=lambda n: self._stores[n].qsize()) if whole else job.piece % _STORERS
+        self._stores[number].put(job)
+
+    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
+        """See ports.Disk."""
+        storage = self._storages.get(torrent)
+        return storage is not None and storage.read_now(offset, into)
+
+    def take(self) -> list[Completion]:
+        """Completions since the last call, in order."""
+        self._woken = False
+        done = []
+        while self._done:
+            done.append(self._done.popleft())
+        return done
+
+    def close(self) -> None:
+        """Finish what was submitted, then end the threads."""
+        for queue in self._stores:
+            queue.put(None)
+        for _ in range(_READERS):
+            self._reads.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _start(self) -> None:
+        for number, queue in enumerate(self._stores):
+            self._threads.append(
+                threading.Thread(target=self._work, args=(queue, self._pieces[number]), name=f"bittern-store-{number}")
+            )
+        for number in range(_READERS):
+            self._threads.append(
+                threading.Thread(target=self._work, args=(self._reads, {}), name=f"bittern-read-{number}")
+            )
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self, queue: "SimpleQueue[DiskJob | None]", pieces: dict[tuple[int, int], _Piece]) -> None:
+        while (job := queue.get()) is not None:
+            storage = self._storages.get(job.torrent)
+            if isinstance(job, ForgetPiece) or storage is None:
+                pieces.pop((job.torrent, getattr(job, "piece", -1)), None)
+                continue
+            try:
+                if isinstance(job, StoreExtent):
+                    self._tell(*self._store(storage, job, pieces))
+                else:
+                    storage.read_into(job.offset, job.into)
+                    self._tell(RunRead(job))
+            except StorageError as error:
+                self._tell(DiskFailed(job, error))
+
+    def _store(
+        self, storage: FileStorage, job: StoreExtent, pieces: dict[tuple[int, int], _Piece]
+    ) -> tuple[Completion, ...]:
+        data = job.data
+        if len(data) == job.piece_length:
+            good = sha1(data).digest() == job.expected
+            if good:
+                storage.write(job.piece_offset, data)
+            return ExtentStored(job), PieceChecked(job.torrent, job.piece, good)
+        key = (job.torrent, job.piece)
+        piece = pieces.setdefault(key, _Piece())
+        if job.begin == piece.hashed:
+            piece.digest.update(data)
+            piece.hashed += len(data)
+        storage.write(job.piece_offset + job.begin, data)
+        piece.written += len(data)
+        if piece.written < job.piece_length:
+            return (ExtentStored(job),)
+        del pieces[key]
+        self._hash_rest(storage, job, piece)
+        good = piece.digest.digest() == job.expected
+        return ExtentStored(job), PieceChecked(job.torrent, job.piece, good)
+
+    def _hash_rest(self, storage: FileStorage, job: StoreExtent, piece: _Piece) -> None:
+        """What came out of order is read back, most likely out of the page cache."""
+        buffer = memoryview(bytearray(min(_REREAD, job.piece_length)))
+        while piece.hashed < job.piece_length:
+            part = buffer[: min(len(buffer), job.piece_length - piece.hashed)]
+            storage.read_into(job.piece_offset + piece.hashed, part)
+            piece.digest.update(part)
+            piece.hashed += len(part)
+
+    def _tell(self, *completions: Completion) -> None:
+        self._done.extend(completions)
+        if not self._woken:
+            self._woken = True
+            self._wake()

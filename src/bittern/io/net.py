@@ -1,0 +1,70 @@
+"""The network port of the real world: dials for the engine, each dial a task with a time limit."""
+
+import asyncio
+import socket
+
+from bittern.base.address import Address
+from bittern.engine.core import Core
+from bittern.engine.effects import Connect
+from bittern.wire.stream import LinkLost, LossKind
+
+from .tasks import Tasks
+from .tcp import TcpLink, loss_of
+from .turn import Turn
+
+DIAL_SECONDS = 10.0
+
+
+class TcpNet:
+    """Makes TCP connections (see ports.Net).
+
+    Args:
+        loop: of the connections.
+        turn: of that loop.
+        core: that is told.
+        tasks: where dials run.
+        source: the local address to dial from, or None for the system's choice.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks, source: str | None = None
+    ) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._core = core
+        self._tasks = tasks
+        self._source = source
+
+    def connect(self, wish: Connect) -> None:
+        """See ports.Net."""
+        self._tasks.start(self._dial(wish.ticket, wish.address), f"dial {wish.address}")
+
+    async def _dial(self, ticket: int, address: Address) -> None:
+        family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            self._fail(ticket, loss_of(error))
+            return
+        connected = False
+        try:
+            sock.setblocking(False)
+            if self._source is not None:
+                sock.bind((self._source, 0))
+            await asyncio.wait_for(self._loop.sock_connect(sock, (address.host, address.port)), DIAL_SECONDS)
+            connected = True
+        except TimeoutError:
+            self._fail(ticket, LinkLost(LossKind.TIMED_OUT, f"no answer for {DIAL_SECONDS:.0f} s"))
+        except OSError as error:
+            self._fail(ticket, loss_of(error))
+        finally:
+            if not connected:
+                sock.close()
+        if connected:
+            link = TcpLink(self._loop, self._turn, sock, address)
+            link.serve(self._core.connected(ticket, link, self._turn.now()))
+            self._turn.soon()
+
+    def _fail(self, ticket: int, reason: LinkLost) -> None:
+        self._core.connect_failed(ticket, reason, self._turn.now())
+        self._turn.soon()

@@ -1,0 +1,109 @@
+"""Builds the real world round one core, and takes it down again."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bittern.base.ids import PeerId
+from bittern.codec.metainfo import Info
+from bittern.engine.core import Core
+from bittern.engine.driver import Driver
+from bittern.engine.events import Event
+from bittern.engine.settings import EngineSettings
+from bittern.engine.torrent import Torrent
+
+from .chance import SeededChance
+from .disk.files import FileStorage
+from .disk.handles import Handles
+from .disk.pool import DiskPool
+from .http import HttpFetcher, HttpPort
+from .net import TcpNet
+from .tasks import Tasks
+from .tcp import Listener
+from .turn import Turn
+
+
+class Runtime:
+    """One core with its sockets, files and threads, on the running loop.
+
+    Args:
+        settings: of the engine; its port is set to the one listened on.
+        peer_id: ours.
+        sockets: bound ones to listen on; owned by the runtime.
+        on_events: told after each turn in which something happened.
+        source: the local address to connect from, or None for the system's choice.
+        seed: for repeatable decisions, or None.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        peer_id: PeerId,
+        sockets: list[socket.socket],
+        on_events: Callable[[list[Event]], None],
+        *,
+        source: str | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_events = on_events
+        self.tasks = Tasks()
+        self.turn = Turn(self._loop)
+        self.handles = Handles()
+        self.disk = DiskPool(self._wake)
+        self.http = HttpFetcher(settings.user_agent, source)
+        port = sockets[0].getsockname()[1] if sockets else 0
+        self.core = Core(replace(settings, listen_port=port), peer_id, SeededChance(seed), self.disk)
+        net = TcpNet(self._loop, self.turn, self.core, self.tasks, source)
+        self._driver = Driver(self.core, net, self.disk, HttpPort(self.http, self.core, self.turn, self.tasks))
+        self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
+        self.turn.start(self._settle)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, or 0."""
+        return self._listeners[0].port if self._listeners else 0
+
+    def storage(self, info: Info, folder: Path) -> FileStorage:
+        """The files of a torrent below `folder`."""
+        return FileStorage(info, folder, self.handles)
+
+    def now(self) -> float:
+        """Monotonic seconds of this turn."""
+        return self.turn.now()
+
+    def remove(self, torrent: Torrent) -> None:
+        """Take a torrent out of the swarm and away from its files."""
+        self.core.remove(torrent, self.now())
+        self.disk.detach(torrent.number)
+        self.turn.soon()
+
+    async def close(self) -> None:
+        """End everything; what was submitted to the disk is finished first."""
+        for listener in self._listeners:
+            listener.close()
+        self.turn.close()
+        await self.tasks.close()
+        await self.http.close()
+        await self._loop.run_in_executor(None, self.disk.close)
+        self.handles.close()
+
+    def _settle(self, now: float) -> float | None:
+        due = self._driver.turn(now)
+        events = self.core.take_events()
+        if events:
+            self._on_events(events)
+        return due
+
+    def _wake(self) -> None:
+        """Called on a worker thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._disk_done)
+        except RuntimeError:
+            return  # the loop is closed; the store has what was written
+
+    def _disk_done(self) -> None:
+        self.core.disk_done(self.disk.take(), self.turn.now())
+        self.turn.soon()

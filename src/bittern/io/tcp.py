@@ -1,0 +1,254 @@
+"""TCP links on sockets of our own, and the listener. No asyncio streams or transports: they allocate and copy.
+
+HOT: bench/transfer.py
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from bittern.base.address import Address
+from bittern.wire.stream import Link, LinkLost, LossKind, Stream
+
+from . import capabilities
+from .turn import Turn
+
+SEND_BYTES = 1 << 20
+_ACCEPT_PAUSE_SECONDS = 1.0
+_BACKLOG = 128
+
+_KINDS = {
+    errno.ECONNREFUSED: LossKind.REFUSED,
+    errno.ECONNRESET: LossKind.RESET,
+    errno.EPIPE: LossKind.RESET,
+    errno.ECONNABORTED: LossKind.RESET,
+    errno.ETIMEDOUT: LossKind.TIMED_OUT,
+}
+
+
+def loss_of(error: OSError) -> LinkLost:
+    """What an OSError of a socket means for a link."""
+    kind = _KINDS.get(error.errno or 0, LossKind.UNREACHABLE)
+    return LinkLost(kind, "" if kind is not LossKind.UNREACHABLE else error.strerror or str(error))
+
+
+class TcpLink:
+    """A connected TCP socket that serves one stream (see Link).
+
+    Args:
+        loop: that watches the socket.
+        turn: of that loop.
+        sock: connected and non-blocking; owned by the link.
+        address: the other end.
+    """
+
+    __slots__ = ("_address", "_loop", "_reading", "_sock", "_stream", "_turn", "_writing")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, sock: socket.socket, address: Address) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._sock: socket.socket | None = sock
+        self._address = address
+        self._stream: Stream | None = None
+        self._reading = False
+        self._writing = False
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def address(self) -> Address:
+        """The other end."""
+        return self._address
+
+    def serve(self, stream: Stream) -> None:
+        """Move bytes for `stream` from now on."""
+        if self._sock is not None:
+            self._stream = stream
+            self.wake_receiver()
+            self.wake_sender()
+
+    def wake_sender(self) -> None:
+        """See Link."""
+        if not self._writing and self._stream is not None:
+            self._turn.send_later(self)
+
+    def wake_receiver(self) -> None:
+        """See Link."""
+        if self._sock is not None and not self._reading and self._stream is not None:
+            self._reading = True
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def close(self) -> None:
+        """See Link."""
+        if self._sock is None:
+            return
+        if self._stream is not None and not self._writing:
+            with suppress(OSError):
+                buffers = self._stream.send_buffers(SEND_BYTES)
+                if buffers:
+                    self._send(self._sock, list(buffers))
+        self._shut()
+
+    def flush(self, now: float) -> None:
+        """Send what the stream has, as far as the kernel takes it."""
+        sock, stream = self._sock, self._stream
+        while sock is not None and stream is not None:
+            buffers = stream.send_buffers(SEND_BYTES)
+            if not buffers:
+                break
+            try:
+                count = self._send(sock, list(buffers))
+            except (BlockingIOError, InterruptedError):
+                count = 0
+            except OSError as error:
+                self._lose(loss_of(error), now)
+                return
+            if count:
+                stream.sent(count, now)
+                self._turn.soon()
+            sock = self._sock
+            if sock is not None and count < sum(map(len, buffers)):
+                if not self._writing:
+                    self._writing = True
+                    self._loop.add_writer(sock.fileno(), self._writable)
+                return
+        if self._writing and sock is not None:
+            self._writing = False
+            self._loop.remove_writer(sock.fileno())
+
+    def _writable(self) -> None:
+        self.flush(self._turn.now())
+        self._turn.soon()
+
+    def _readable(self) -> None:
+        sock, stream = self._sock, self._stream
+        if sock is None or stream is None:
+            return
+        buffers = stream.receive_buffers()
+        if not buffers:
+            self._reading = False
+            self._loop.remove_reader(sock.fileno())
+            return
+        try:
+            count = sock.recvmsg_into(buffers)[0] if capabilities.RECVMSG_INTO else sock.recv_into(buffers[0])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lose(loss_of(error), self._turn.now())
+            return
+        if not count:
+            self._lose(LinkLost(LossKind.CLOSED), self._turn.now())
+            return
+        stream.received(count, self._turn.now())
+        self._turn.soon()
+
+    @staticmethod
+    def _send(sock: socket.socket, buffers: list[bytes | bytearray | memoryview]) -> int:
+        if capabilities.SENDMSG:
+            return sock.sendmsg(buffers)
+        sent = 0
+        for buffer in buffers:
+            try:
+                count = sock.send(buffer)
+            except BlockingIOError:
+                break
+            sent += count
+            if count < len(buffer):
+                break
+        return sent
+
+    def _lose(self, reason: LinkLost, now: float) -> None:
+        stream = self._stream
+        self._shut()
+        if stream is not None:
+            stream.lost(reason, now)
+            self._turn.soon()
+
+    def _shut(self) -> None:
+        sock, self._sock, self._stream = self._sock, None, None
+        if sock is not None:
+            if self._reading:
+                self._loop.remove_reader(sock.fileno())
+            if self._writing:
+                self._loop.remove_writer(sock.fileno())
+            sock.close()
+
+
+class Listener:
+    """Accepts connections on one address.
+
+    Args:
+        loop: that watches the socket.
+        turn: of that loop.
+        sock: bound; owned by the listener.
+        accepted: gives the stream for a new link.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        turn: Turn,
+        sock: socket.socket,
+        accepted: Callable[[Link, float], Stream],
+    ) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._sock = sock
+        self._accepted = accepted
+        self._pause: asyncio.TimerHandle | None = None
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+        self._watch()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._sock.getsockname()[1])
+
+    def close(self) -> None:
+        """Accept no more."""
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._sock.fileno())
+        self._sock.close()
+
+    def _watch(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._sock.fileno(), self._acceptable)
+
+    def _acceptable(self) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                sock, name = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # No descriptors left: they do not come back by asking at once, and the socket stays readable.
+                self._loop.remove_reader(self._sock.fileno())
+                self._pause = self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._watch)
+                return
+            sock.setblocking(False)
+            link = TcpLink(self._loop, self._turn, sock, Address.of(name[0], name[1]))
+            link.serve(self._accepted(link, self._turn.now()))
+            self._turn.soon()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket.
+
+    Raises:
+        OSError: the port is taken, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,71 @@
+"""One turn of the loop: everything that came is taken in, then settled once, then sent."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .tcp import TcpLink
+
+
+class Turn:
+    """Runs `settle` once after any number of arrivals, then lets links send, and keeps one timer.
+
+    Args:
+        loop: whose turns these are.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._settle: Callable[[float], float | None] | None = None
+        self._now: float | None = None
+        self._scheduled = False
+        self._senders: dict[TcpLink, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def start(self, settle: Callable[[float], float | None]) -> None:
+        """From now on `settle(now)` ends each turn; it returns when the next is due at the latest."""
+        self._settle = settle
+        self.soon()
+
+    def close(self) -> None:
+        """No more turns."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def now(self) -> float:
+        """Monotonic seconds, the same throughout a turn."""
+        if self._now is None:
+            self._now = time.monotonic()
+        return self._now
+
+    def soon(self) -> None:
+        """Something came: settle at the end of this turn."""
+        if not self._scheduled and not self._closed:
+            self._scheduled = True
+            self._loop.call_soon(self._end)
+
+    def send_later(self, link: "TcpLink") -> None:
+        """`link` has something to send when the turn is settled."""
+        self._senders[link] = None
+        self.soon()
+
+    def _end(self) -> None:
+        self._scheduled = False
+        if self._closed or self._settle is None:
+            return
+        now = self.now()
+        due = self._settle(now)
+        while self._senders:
+            senders, self._senders = self._senders, {}
+            for link in senders:
+                link.flush(now)
+        self._now = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and not self._scheduled:
+            self._timer = self._loop.call_later(max(0.0, due - now), self.soon)
