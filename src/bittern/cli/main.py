@@ -76,6 +76,7 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
         version=f"bittern {__version__}",
         default_parameter=Parameter(negative=(), show_default=False),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # `main` has the exit code and the words for it
     )
     app.config = (from_environment(os.environ), from_file(config, app, must_exist=config_must_exist))
     for command in COMMANDS:
