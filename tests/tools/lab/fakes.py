@@ -64,6 +64,7 @@ class FakeTracker:
         self.announces = 0
         self.answer: bytes | None = None
         self.status = 200
+        self.redirect_to: str | None = None
         self._info_hash = info_hash
         self._length = length
         self.peers = peers
@@ -98,7 +99,7 @@ class FakeTracker:
         parts = urlsplit(handler.path)
         if parts.path == "/announce/":
             handler.send_response(301)
-            handler.send_header("Location", f"/announce?{parts.query}")
+            handler.send_header("Location", self.redirect_to or f"/announce?{parts.query}")
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
@@ -165,6 +166,9 @@ class Wire:
     def quiet(self, seconds: float) -> bool:
         """Whether nothing comes for so long."""
         return not select([self._socket], [], [], seconds)[0]
+
+    def close(self) -> None:
+        self._socket.close()
 
     def reset(self) -> None:
         """Make the close that follows an abrupt one."""

@@ -1,6 +1,7 @@
 """From a magnet link's info hash to the info dictionary, asked of one peer (BEP 9, BEP 10)."""
 
 from hashlib import sha1, sha256
+from itertools import islice
 from typing import Final
 
 from bittern.base.errors import NetworkError, Offence, RemoteProtocolError
@@ -70,11 +71,9 @@ def fetch_metadata(link: Link, number: int, info_hash: InfoHashV1) -> Info:
     to_ask = iter(range(1, geometry.piece_count))
     asked: dict[int, None] = {}
     while len(blocks) < geometry.piece_count:
-        for piece in to_ask:
-            asked[piece] = None
-            link.send(Extended(number, MetadataRequest(piece).encode()))
-            if len(asked) == _WINDOW:
-                break
+        more = list(islice(to_ask, _WINDOW - len(asked)))
+        asked.update(dict.fromkeys(more))
+        link.send(*(Extended(number, MetadataRequest(piece).encode()) for piece in more))
         data = _next_data(link, asked, geometry)
         del asked[data.piece]
         blocks[data.piece] = bytes(data.block)

@@ -57,7 +57,7 @@ class Transfer:
                 self._ask()
                 if not self._asked:
                     return
-            message = link.receive("to unchoke us" if link.peer_choking else "a block", deadline)
+            message = link.receive("`unchoke`" if link.peer_choking else "a block", deadline)
             match message:
                 case Piece(piece, begin, block):
                     self._on_block(piece, begin, bytes(block))

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urljoin, urlsplit
 
 from bittern.base.errors import TrackerError
@@ -79,21 +80,22 @@ def _get(client: Client, url: str, deadline: float) -> tuple[int, str, str | Non
     """Status, reason, where a redirect leads to, and the body of one exchange."""
     parts = urlsplit(url)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=client.answer_seconds)
-    try:
-        target = f"{parts.path or '/'}?{parts.query}"
-        client.trace.sent(parts.netloc, b"", f"GET {target}")
+    target = f"{parts.path or '/'}?{parts.query}"
+    client.trace.sent(parts.netloc, b"", f"GET {target}")
+    with closing(connect(parts.hostname or "", parts.port, timeout=client.answer_seconds)) as connection:
         connection.request("GET", target, headers={"User-Agent": NAME})
-        response = connection.getresponse()
-        if response.status in (301, 302, 303, 307, 308):
-            return response.status, response.reason, response.getheader("Location", ""), b""
-        body = bytearray()
-        while part := response.read1(65536):
-            body += part
-            if len(body) > MAX_REPLY:
-                raise ValueError(f"its answer is longer than {MAX_REPLY} bytes")
-            if time.monotonic() > deadline:
-                raise TimeoutError("timed out")
-        return response.status, response.reason, None, bytes(body)
-    finally:
-        connection.close()
+        with connection.getresponse() as response:
+            if response.status in (301, 302, 303, 307, 308):
+                return response.status, response.reason, response.getheader("Location", ""), b""
+            return response.status, response.reason, None, _body(response, deadline)
+
+
+def _body(response: HTTPResponse, deadline: float) -> bytes:
+    body = bytearray()
+    while part := response.read1(65536):
+        body += part
+        if len(body) > MAX_REPLY:
+            raise ValueError(f"its answer is longer than {MAX_REPLY} bytes")
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
+    return bytes(body)
