@@ -25,6 +25,16 @@ Size = Annotated[int, Parameter(converter=_size, accepts_keys=False, n_tokens=1)
 Rate = Size
 """Bytes a second, written like a `Size`."""
 
+
+def _positive(hint: Any, value: int | None) -> None:
+    del hint
+    if value is not None and value < 1:
+        raise ValueError("Must be at least 1.")
+
+
+Count = Annotated[int, Parameter(validator=_positive)]
+"""A number of at least 1."""
+
 Json = Annotated[bool, Parameter(name="--json")]
 """Whether to print one JSON document instead of text."""
 

@@ -2,18 +2,19 @@
 
 import errno
 import time
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Json, Size, checked_url, tracker_tiers
+from bittern.cli.arguments import Count, Json, Size, checked_url, tracker_tiers
 from bittern.cli.failures import UsageError
 from bittern.cli.output import format_size, print_json, printable, say, warn
 from bittern.cli.progress import ProgressLine
 from bittern.io.disk.atomic import write_atomic
-from bittern.tools.create import Created, CreateOptions, Version
+from bittern.tools.create import Created, CreateError, CreateOptions, Version
 from bittern.tools.create import create as create_torrent
 from bittern.tools.scan import Symlinks, scan
 
@@ -37,7 +38,7 @@ def create(
     collection: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
     symlinks: Literal["follow", "keep", "skip"] = "follow",
-    threads: int | None = None,
+    threads: Count | None = None,
     force: bool = False,
     json: Json = False,
 ) -> None:
@@ -86,32 +87,42 @@ def create(
     """
     if v1 + v2 + hybrid > 1:
         raise UsageError("--v1, --v2 and --hybrid exclude each other; give one of them")
-    options = CreateOptions(
-        version=Version.V1 if v1 else Version.V2 if v2 else Version.HYBRID,
-        piece_size=piece_size,
-        trackers=tracker_tiers(tracker),
-        web_seeds=tuple(map(checked_url, web_seed)),
-        private=private,
-        source=source,
-        comment=comment,
-        creation_date=None if no_date else int(time.time()),
-        similar=tuple(map(_info_hash, similar)),
-        collections=collection,
-    )
-    target = output or Path(f"{path.resolve().name}.torrent")
-    if target.exists() and not force:
-        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
-    content = scan(
-        path,
-        symlinks=Symlinks(symlinks),
-        excluded=lambda name: any(fnmatchcase(name, pattern) for pattern in exclude),
-    )
-    with ProgressLine("hashing") as progress:
-        made = create_torrent(content, options, threads=threads, progress=progress)
+    try:
+        options = CreateOptions(
+            version=Version.V1 if v1 else Version.V2 if v2 else Version.HYBRID,
+            piece_size=piece_size,
+            trackers=tracker_tiers(tracker),
+            web_seeds=tuple(map(checked_url, web_seed)),
+            private=private,
+            source=source,
+            comment=comment,
+            creation_date=None if no_date else int(time.time()),
+            similar=tuple(map(_info_hash, similar)),
+            collections=collection,
+        )
+        target = _target(output or Path(f"{path.resolve().name}.torrent"), force=force)
+        content = scan(path, symlinks=Symlinks(symlinks), excluded=_matcher(exclude))
+        with ProgressLine("hashing") as progress:
+            made = create_torrent(content, options, threads=threads, progress=progress)
+    except CreateError as error:
+        raise UsageError(str(error)) from error
     write_atomic(target, made.data)
     for name, stored in made.renamed:
         warn(f"{printable(name)} will be downloaded as {printable(stored)}: not every system allows its name")
     _report(made, target, json=json)
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    return lambda name: any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _target(path: Path, *, force: bool) -> Path:
+    """`path` if a file can be made there: to find that out after hours of hashing would be late."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+    if path.exists() and not force:
+        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(path))
+    return path
 
 
 def _report(made: Created, target: Path, *, json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bittern.cli.arguments import Json
+from bittern.cli.arguments import Count, Json
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.output import format_size, print_json, printable, say
@@ -16,7 +16,7 @@ from bittern.tools.verify import verify as verify_torrent
 _SHOWN_PIECES = 8
 
 
-def verify(source: str, path: Path, /, *, threads: int | None = None, json: Json = False) -> ExitCode:
+def verify(source: str, path: Path, /, *, threads: Count | None = None, json: Json = False) -> ExitCode:
     """Check files against their torrent, piece by piece. Exit status 5 when not all is good.
 
     Parameters
