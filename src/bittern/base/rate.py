@@ -74,9 +74,11 @@ class TokenBucket:
         """Bytes that may pass now; zero or below means wait."""
         if self._limit == inf:
             return inf
-        if self._at is not None and now > self._at:
+        if self._at is None:
+            self._at = now
+        elif now > self._at:
             self._tokens = min(self._tokens + (now - self._at) * self._limit, self._limit * self._burst_seconds)
-        self._at = now
+            self._at = now
         return self._tokens
 
     def take(self, count: int) -> None:
@@ -85,6 +87,8 @@ class TokenBucket:
             self._tokens -= count
 
     def ready_at(self, now: float) -> float:
-        """When `available` becomes positive; `now` when it is."""
+        """When `available` becomes positive; `now` when it is, `math.inf` at a limit of zero."""
         available = self.available(now)
-        return now if available > 0 else now + (1 - available) / self._limit
+        if available > 0:
+            return now
+        return now + (1 - available) / self._limit if self._limit else inf

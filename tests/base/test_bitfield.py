@@ -1,0 +1,95 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import Offence, RemoteProtocolError
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> tuple[int, set[int]]:
+    size = draw(st.integers(0, 70))
+    return size, draw(st.sets(st.integers(0, size - 1))) if size else set()
+
+
+def naive_bytes(size: int, members: set[int]) -> bytes:
+    bits = "".join("1" if number in members else "0" for number in range(size)).ljust((size + 7) // 8 * 8, "0")
+    return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+
+
+@given(sets())
+def test_a_bitfield_is_a_set_in_the_form_of_the_wire(case: tuple[int, set[int]]) -> None:
+    size, members = case
+    field = Bitfield(size, members)
+    field.check_invariants()
+    assert bytes(field) == naive_bytes(size, members)
+    assert list(field) == sorted(members)
+    assert (field.size, field.count, len(field)) == (size, len(members), len(members))
+    assert field.complete is (len(members) == size)
+    assert {number for number in range(-9, size + 9) if number in field} == members
+    assert field == Bitfield.from_bytes(bytes(field), size) == field.copy()
+    assert field.as_int() == int.from_bytes(bytes(field))
+
+
+@given(sets(), st.lists(st.tuples(st.sampled_from(["add", "discard", "fill", "clear"]), st.integers(-2, 72))))
+def test_any_history_leaves_it_equal_to_a_set(case: tuple[int, set[int]], steps: list[tuple[str, int]]) -> None:
+    size, members = case
+    field, twin = Bitfield(size, members), Bitfield(size, members).copy()
+    model = set(members)
+    for step, number in steps:
+        match step:
+            case "add" if not 0 <= number < size:
+                with pytest.raises(IndexError):
+                    field.add(number)
+            case "add":
+                assert field.add(number) is (number not in model)
+                model.add(number)
+            case "discard":
+                assert field.discard(number) is (number in model)
+                model.discard(number)
+            case "fill":
+                field.fill()
+                model = set(range(size))
+            case _:
+                field.clear()
+                model = set()
+        field.check_invariants()
+        assert list(field) == sorted(model)
+    assert list(twin) == sorted(members)
+
+
+@given(sets(), st.data())
+def test_lacking_is_having_less_than_the_other(case: tuple[int, set[int]], data: st.DataObject) -> None:
+    size, members = case
+    others = data.draw(st.sets(st.sampled_from(range(size)))) if size else set()
+    assert Bitfield(size, members).lacks_some_of(Bitfield(size, others)) is bool(others - members)
+
+
+@given(st.integers(0, 70))
+def test_full_holds_every_piece(size: int) -> None:
+    full = Bitfield.full(size)
+    full.check_invariants()
+    assert full == Bitfield(size, range(size))
+    assert full.complete
+
+
+@pytest.mark.parametrize(("data", "size"), [(b"", 1), (b"\x00\x00", 8), (b"\x00", 9), (b"x", 0)])
+def test_a_bitfield_of_the_wrong_size_is_an_offence(data: bytes, size: int) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        Bitfield.from_bytes(data, size)
+    assert caught.value.offence is Offence.BAD_BITFIELD
+
+
+@given(st.integers(1, 70).filter(lambda size: size % 8), st.data())
+def test_spare_bits_are_an_offence(size: int, data: st.DataObject) -> None:
+    spare = data.draw(st.integers(size % 8, 7))
+    raw = bytearray(bytes(Bitfield.full(size)))
+    raw[-1] |= 0x80 >> spare
+    with pytest.raises(RemoteProtocolError):
+        Bitfield.from_bytes(raw, size)
+
+
+def test_sets_of_other_sizes_and_types_are_not_equal() -> None:
+    assert Bitfield(7) != Bitfield(8)
+    assert Bitfield(8) != bytes(1)
+    assert repr(Bitfield(8, [1])) == "Bitfield(1 of 8)"
