@@ -105,6 +105,7 @@ def test_a_v2_info_hash_goes_on_the_wire_truncated() -> None:
         "magnet:?xt=urn:btih:" + "g" * 40,
         "magnet:?xt=urn:btih:" + "1" * 32,
         "magnet:?xt=urn:btih:" + "é" * 32,
+        "magnet:?xt=urn:btih:" + "A" * 31 + "=",
         "magnet:?xt=urn:btih:" + " 0" * 20,
         f"magnet:?xt=urn:btmh:{V2}",
         f"magnet:?xt=urn:btmh:1120{V2}",

@@ -34,6 +34,14 @@ def test_a_file_is_loaded_from_its_path(tmp_path: Path) -> None:
     assert Metainfo.load(path) == Metainfo.load(str(path)) == torrent()
 
 
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(BencodeError, match="more than"):
+        Metainfo.load(path)
+
+
 def test_every_field_is_read() -> None:
     meta = Metainfo.from_bytes(
         encode(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from bittern.base.errors import MetainfoError
 
-from .bencode import INTEGER_MAX, Value, decode_spans
+from .bencode import DEFAULT_LIMITS, INTEGER_MAX, Value, decode_spans
 from .info import Info, hash_list, text_field, text_list
 from .layout import File
 from .magnet import Magnet
@@ -65,7 +65,9 @@ class Metainfo:
             BencodeError: it is not bencode.
             MetainfoError: it is not a valid torrent.
         """
-        return cls.from_bytes(Path(path).read_bytes())
+        with Path(path).open("rb") as file:
+            # One byte too many is enough for the refusal, if this is someone's film.
+            return cls.from_bytes(file.read(DEFAULT_LIMITS.size + 1))
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Self:
