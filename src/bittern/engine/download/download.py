@@ -47,6 +47,7 @@ class Download:
         """Bytes of them."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
+        self._recovering = False  # the disk still works on what was handed to it before it failed
         self.corrupt = 0
         """Bytes of pieces that failed their hash."""
 
@@ -58,7 +59,7 @@ class Download:
     @property
     def congested(self) -> bool:
         """Whether the disk has as much to do as it may: read no more from peers."""
-        return self.at_disk >= self._settings.disk_queue_bytes
+        return self._recovering or self.at_disk >= self._settings.disk_queue_bytes
 
     @property
     def endgame(self) -> bool:
@@ -109,6 +110,7 @@ class Download:
     def extent_done(self, job: StoreExtent) -> None:
         """The disk gave an extent's buffer back."""
         self.at_disk -= len(job.data)
+        self._recovering = self._recovering and self.at_disk > 0
         assert isinstance(job.slab, Extent)
         self.assembly.slabs.give(job.slab.slab)
 
@@ -128,6 +130,8 @@ class Download:
     def start_over(self) -> list[ForgetPiece]:
         """The disk failed, nobody is asked any more: all begun pieces are missing again."""
         begun = self.assembly.pieces()
+        # Answers to old jobs may still come: they must not be taken for answers to new ones.
+        self._recovering = self.at_disk > 0
         for extent in self.assembly.close_all():
             self.assembly.slabs.give(extent.slab)
         for piece in begun:
