@@ -208,9 +208,9 @@ class PeerWire:
             return
         limit = HANDSHAKE_SECONDS if self.state is WireState.HANDSHAKE else SILENCE_SECONDS
         since = self._opened_at if self.state is WireState.HANDSHAKE else self._heard_at
-        if not self._paused and now - since >= limit:
+        if not self._paused and now >= since + limit:  # the sum, as in `next_due`: a difference rounds otherwise
             self._end(LinkLost(LossKind.TIMED_OUT, f"nothing came for {limit:.0f} s"), now)
-        elif self.state is WireState.OPEN and now - self._spoke_at >= KEEP_ALIVE_SECONDS:
+        elif self.state is WireState.OPEN and now >= self._spoke_at + KEEP_ALIVE_SECONDS:
             self._spoke_at = now
             self._say(_KEEP_ALIVE)
 
