@@ -29,6 +29,11 @@ class Meter:
         if now - self._at >= 0.25:
             self._fold(now)
 
+    def count_up_to(self, total: int, now: float) -> None:
+        """All that ever passed is `total` bytes at `now`: the difference to before passed since."""
+        if total > self.total:
+            self.add(total - self.total, now)
+
     def rate(self, now: float) -> float:
         """Bytes per second at `now`."""
         if self._at is None:

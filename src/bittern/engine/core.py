@@ -94,13 +94,11 @@ class Core:
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `Connect` succeeded; the stream for its link."""
         torrent = self._owners.pop(ticket, None)
-        if torrent is None or not torrent.dialed(ticket):
-            wire = self._new_wire(link, now, None)
+        wire = self._new_wire(link, now, torrent.wire_hash if torrent is not None else None)
+        if torrent is None or not torrent.dialed(ticket, wire.key):
             self._wires.pop(wire.key)
             wire.close()
             return wire
-        wire = self._new_wire(link, now, torrent.wire_hash)
-        torrent.redial(ticket, wire.key)
         self._owners[wire.key] = torrent
         wire.send_handshake(our_handshake(torrent.wire_hash, self._shared.peer_id))
         return wire

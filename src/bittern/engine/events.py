@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bittern.base.address import Address
 from bittern.base.errors import StorageError
+from bittern.base.ids import PeerId
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class PeerJoined:
 
     torrent: int
     address: Address
-    client: str
+    peer_id: PeerId
 
 
 @dataclass(frozen=True, slots=True)

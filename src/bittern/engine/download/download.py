@@ -114,8 +114,13 @@ class Download:
         assert isinstance(job.slab, Extent)
         self.assembly.slabs.give(job.slab.slab)
 
-    def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...]:
-        """All of a piece was hashed, and stored if `good`; the peers that sent its blocks."""
+    def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...] | None:
+        """All of a piece was hashed, and stored if `good`; the peers that sent its blocks.
+
+        None when the piece was given up in between (`start_over`): the answer is to an old question.
+        """
+        if piece not in self.assembly:
+            return None
         senders = self.assembly.close(piece)
         length = self.geometry.piece_length(piece)
         if good:

@@ -62,23 +62,22 @@ class Peer:
     says: ExtendedHandshake = field(default_factory=ExtendedHandshake)
     down: Meter = field(default_factory=Meter)
     up: Meter = field(default_factory=Meter)
-    down_counted: int = 0
-    up_counted: int = 0
     strikes: int = 0
     """Failed pieces that it sent a part of."""
-    optimistic_at: float = 0.0
+    optimistic_until: float = 0.0
 
     @property
     def is_seed(self) -> bool:
         """Whether it has every piece."""
         return self.pieces is not None and self.pieces.complete
 
+    @property
+    def was_useful(self) -> bool:
+        """Whether blocks went either way."""
+        return self.uploads.sent > 0 or (self.pipeline is not None and self.pipeline.arrived > 0)
+
     def measure(self, now: float) -> None:
         """Take what came and went since the last call into the rates."""
-        if self.pipeline is not None and self.pipeline.arrived > self.down_counted:
-            self.down.add(self.pipeline.arrived - self.down_counted, now)
-            self.down_counted = self.pipeline.arrived
-        sent = self.uploads.sent
-        if sent > self.up_counted:
-            self.up.add(sent - self.up_counted, now)
-            self.up_counted = sent
+        if self.pipeline is not None:
+            self.down.count_up_to(self.pipeline.arrived, now)
+        self.up.count_up_to(self.uploads.sent, now)

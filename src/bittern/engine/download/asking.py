@@ -1,0 +1,83 @@
+"""Keeping pipelines full: what to ask of a peer now, and whom to race at the end."""
+
+from collections.abc import Iterable
+from math import inf
+
+from bittern.base.geometry import BLOCK
+from bittern.base.rate import TokenBucket
+from bittern.engine.swarm.peer import Peer
+from bittern.wire.blocks import Run
+
+from .download import Download
+
+
+def update_interest(peer: Peer, download: Download) -> None:
+    """Tell a peer when it begins or ceases to have something for us (BEP 3)."""
+    if peer.pieces is not None:
+        interested = download.interesting(peer.pieces)
+        if interested != peer.am_interested:
+            peer.am_interested = interested
+            peer.wire.send_interest(interested=interested)
+
+
+def top_up(peer: Peer, peers: Iterable[Peer], download: Download, bucket: TokenBucket, now: float) -> float:
+    """Ask `peer` for more, if it may give and has room.
+
+    Returns:
+        When to try again because of the limit; infinity when the limit is not in the way.
+    """
+    pipeline = peer.pipeline
+    if peer.peer_choking or not peer.am_interested or pipeline is None or peer.pieces is None:
+        return inf
+    if download.congested or not (pipeline.room or pipeline.snubbed):
+        return inf
+    most = bucket.available(now) / BLOCK
+    if most <= 0:
+        return bucket.ready_at(now)
+    runs = download.ask(pipeline, peer.pieces, pipeline.room if most == inf else max(1, int(most)), now)
+    if not runs and not pipeline.outstanding:
+        runs = _race(peer, peers, download, now)
+        if not runs:
+            update_interest(peer, download)
+    for run in runs:
+        bucket.take(run.count * BLOCK)
+        peer.wire.send_requests(run)
+    return inf
+
+
+def cancel(asker: object, peers: Iterable[Peer], download: Download, piece: int, block: int) -> Peer | None:
+    """A block that was asked of two came from the other: tell the one that owed it. Returns that peer."""
+    for peer in peers:
+        if peer.pipeline is asker:
+            peer.wire.send_cancel(piece, block * BLOCK, download.geometry.block_length(piece, block))
+            return peer
+    return None
+
+
+def stop_asking(peer: Peer, *, cancel: bool) -> None:
+    """Wait for nothing more from `peer`; what comes late all the same is welcome."""
+    pipeline = peer.pipeline
+    if pipeline is None:
+        return
+    peer.wire.divert()
+    if cancel:
+        for piece, block, length in pipeline.blocks_owed():
+            peer.wire.send_cancel(piece, block * BLOCK, length)
+    pipeline.give_up(forgive=True)
+
+
+def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:
+    """Endgame: nothing is free and this peer is idle, so let it race the slowest of the others (BEP 3)."""
+    pipeline = peer.pipeline
+    if pipeline is None or peer.pieces is None or pipeline.snubbed or not download.endgame:
+        return []
+    rivals = [other for other in peers if other is not peer and other.pipeline and other.pipeline.outstanding]
+    for rival in sorted(rivals, key=lambda other: (other.down.rate(now), other.number)):
+        assert rival.pipeline is not None
+        # From now on neither may write in place: both are to land aside, and the first one wins.
+        rival.wire.divert()
+        peer.wire.divert()
+        runs = download.ask_too(pipeline, rival.pipeline, peer.pieces, pipeline.room, now)
+        if runs:
+            return runs
+    return []

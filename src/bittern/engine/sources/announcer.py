@@ -1,0 +1,82 @@
+"""Turns what is due at the trackers into fetches, and their answers into addresses."""
+
+from dataclasses import dataclass
+
+from bittern.base.errors import TrackerError
+from bittern.base.ids import InfoHashV1
+from bittern.engine.effects import HttpGet
+from bittern.engine.events import TrackerAnswered, TrackerFailed
+from bittern.engine.world import Shared
+from bittern.wire.announce import AnnounceReply, AnnounceRequest
+from bittern.wire.tracker_http import announce_url, parse_announce_reply
+
+from .tracker import TrackerSource
+
+TIMEOUT_SECONDS = 30.0
+GOODBYE_SECONDS = 5.0
+MOST_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a tracker is told of our progress, in bytes."""
+
+    uploaded: int
+    downloaded: int
+    left: int
+
+
+class Announcer:
+    """The announces of one torrent.
+
+    Args:
+        torrent: its number.
+        wire_hash: what trackers know it by.
+        trackers: when to ask whom.
+        shared: surroundings of the torrent.
+    """
+
+    def __init__(self, torrent: int, wire_hash: InfoHashV1, trackers: TrackerSource, shared: Shared) -> None:
+        self._torrent = torrent
+        self._wire_hash = wire_hash
+        self._trackers = trackers
+        self._shared = shared
+
+    def announce(self, tally: Tally, now: float) -> None:
+        """Make the announces that are due."""
+        shared = self._shared
+        while (wish := self._trackers.next(now)) is not None:
+            request = AnnounceRequest(
+                info_hash=self._wire_hash,
+                peer_id=shared.peer_id,
+                port=shared.settings.listen_port,
+                uploaded=tally.uploaded,
+                downloaded=tally.downloaded,
+                left=tally.left,
+                event=wish.event,
+                numwant=0 if wish.goodbye else None,
+                tracker_id=wish.tracker_id,
+            )
+            try:
+                url = announce_url(wish.url, request)
+            except TrackerError as error:
+                self.failed(wish.url, error, now)
+                continue
+            seconds = GOODBYE_SECONDS if wish.goodbye else TIMEOUT_SECONDS
+            shared.effects.append(HttpGet(shared.next_ticket(), self._torrent, url, wish.url, MOST_BYTES, seconds))
+
+    def answered(self, url: str, body: bytes, now: float) -> AnnounceReply | None:
+        """A tracker answered; None when it refused or made no sense."""
+        try:
+            reply = parse_announce_reply(body)
+        except TrackerError as error:
+            self.failed(url, error, now)
+            return None
+        self._trackers.answered(reply, now)
+        self._shared.events.append(TrackerAnswered(self._torrent, url, len(reply.peers), reply.warning))
+        return reply
+
+    def failed(self, url: str, error: TrackerError, now: float) -> None:
+        """A tracker did not answer, or refused."""
+        wait = self._trackers.failed(error, now)
+        self._shared.events.append(TrackerFailed(self._torrent, url, str(error), wait))

@@ -1,0 +1,113 @@
+"""Whom we serve and what we refuse: slots given and taken, requests admitted, and no request left without an answer."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.geometry import Geometry
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peer import Peer
+
+from .admission import CHOKED_MOST, Verdict, admit
+from .choker import OPTIMISTIC_SECONDS, Contender, optimistic, rechoke
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class Serving:
+    """The upload slots of one torrent.
+
+    Args:
+        settings: of the engine.
+        rng: draws the optimistic unchoke.
+    """
+
+    def __init__(self, settings: EngineSettings, rng: "Random") -> None:
+        self._slots = settings.upload_slots
+        self._most_queued = settings.max_requests_queued
+        self._rng = rng
+
+    def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
+        """A peer wants something: a free slot is given at once, else it waits for the next round."""
+        if peer.am_choking and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots:
+            self._unchoke(peer)
+
+    def admit(self, peer: Peer, requests: Iterable[tuple[int, int, int]], geometry: Geometry, have: Bitfield) -> None:
+        """Queue what is served and refuse the rest.
+
+        Raises:
+            RemoteProtocolError: a request that no honest client makes, or too many while choked.
+        """
+        queue = peer.uploads
+        for request in requests:
+            allowed = not peer.am_choking
+            verdict = admit(
+                geometry, request, have=request[0] in have, allowed=allowed, queued=queue.queued, most=self._most_queued
+            )
+            if verdict is Verdict.SERVE:
+                queue.add(*request)
+            elif verdict is Verdict.REFUSE:
+                self.refuse(peer, request)
+            else:
+                raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, "request {}:{}+{}".format(*request))
+
+    def refuse(self, peer: Peer, request: tuple[int, int, int]) -> None:
+        """BEP 6: say no; a peer that lacks the message is choked, which says no to everything.
+
+        Raises:
+            RemoteProtocolError: it goes on asking while it is choked.
+        """
+        if peer.am_choking:
+            peer.uploads.refused += 1
+            if peer.uploads.refused > CHOKED_MOST:
+                raise RemoteProtocolError(Offence.REQUEST_FLOOD, f"{CHOKED_MOST} requests while choked")
+        if peer.fast:
+            peer.wire.send_reject(*request)
+        elif not peer.am_choking:
+            self._choke(peer)
+
+    def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool) -> None:
+        """A round: the best, and one by chance, are served until the next."""
+        contenders = [
+            Contender(
+                number=peer.number,
+                interested=peer.peer_interested,
+                rate=(peer.up if seeding else peer.down).rate(now),
+                snubbed=not seeding and peer.pipeline is not None and peer.pipeline.snubbed,
+                age=now - peer.joined_at,
+            )
+            for peer in peers.values()
+        ]
+        keep = rechoke(contenders, self._slots, self._lucky(peers, contenders, now))
+        for peer in peers.values():
+            if peer.am_choking and peer.number in keep:
+                self._unchoke(peer)
+            elif not peer.am_choking and peer.number not in keep and peer.peer_interested:
+                self._choke(peer)
+
+    def _lucky(self, peers: Mapping[int, Peer], contenders: list[Contender], now: float) -> int | None:
+        """The optimistic unchoke: kept for its time, then drawn anew."""
+        for peer in peers.values():
+            if peer.optimistic_until > now and peer.peer_interested:
+                return peer.number
+        drawn = optimistic(contenders, rechoke(contenders, self._slots - 1, None), self._rng)
+        if drawn is not None:
+            peers[drawn].optimistic_until = now + OPTIMISTIC_SECONDS
+        return drawn
+
+    @staticmethod
+    def _choke(peer: Peer) -> None:
+        peer.am_choking = True
+        peer.wire.send_choke()
+        dropped = peer.uploads.clear()
+        if peer.fast:  # BEP 6: a choke refuses nothing by itself
+            for request in dropped:
+                peer.wire.send_reject(*request)
+
+    @staticmethod
+    def _unchoke(peer: Peer) -> None:
+        peer.am_choking = False
+        peer.uploads.refused = 0
+        peer.wire.send_unchoke()
