@@ -163,6 +163,8 @@ def test_what_is_no_dictionary_is_refused(raw: bytes) -> None:
         (SINGLE, "name", 1, "info.name"),
         (SINGLE, "meta version", 3, "info.meta version"),
         (SINGLE, "meta version", b"2", "info.meta version"),
+        (SINGLE, "file tree", {}, "info.meta version"),
+        (HYBRID, "meta version", 1, "info.meta version"),
         (TREE, "file tree", [], "info.file tree"),
         (TREE, "file tree", {b"a": {b"": {b"length": 2**50, b"pieces root": ROOT}}}, "info.piece length"),
     ],

@@ -99,6 +99,8 @@ def test_a_file_tree_is_walked_in_its_own_order() -> None:
         leaf(length=1, pieces_root=ROOT),
         {b"a": 1},
         {b"a": leaf()},
+        {b"a": {b"": []}},
+        {b"a": {b"": 1, b"b": leaf(length=0)}},
         {b"a": leaf(length=-1)},
         {b"a": leaf(length=b"1")},
         {b"a": leaf(length=1)},

@@ -98,6 +98,8 @@ class Info:
         if version not in (1, 2):
             raise MetainfoError("info.meta version", "of a version of BitTorrent that is not known here")
         has_v2 = version == 2
+        if b"file tree" in value and not has_v2:
+            raise MetainfoError("info.meta version", "missing beside a file tree")
         has_v1 = not has_v2 or not value.keys().isdisjoint((b"pieces", b"files", b"length"))
         name = _name(value)
         piece_size = _piece_size(value, has_v2=has_v2)

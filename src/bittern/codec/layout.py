@@ -103,9 +103,11 @@ def entries_v2(tree: Value) -> list[Entry]:
                 continue  # properties of the folder itself, of which none is known
             if not isinstance(node, dict):
                 raise MetainfoError("info.file tree", "an entry is not a dictionary")
-            leaf = node.get(b"")
+            leaf = node.get(b"", {})
+            if not isinstance(leaf, dict):
+                raise MetainfoError("info.file tree", "the properties of an entry are not a dictionary")
             path.append(name)
-            if isinstance(leaf, dict) and (b"length" in leaf or len(node) == 1):
+            if b"length" in leaf or node.keys() == {b""}:
                 if len(node) > 1:
                     raise MetainfoError("info.file tree", "a file has siblings inside itself")
                 found.append(_leaf(leaf, tuple(path)))
