@@ -5,12 +5,19 @@ import sys
 
 from fuzz.driver import run
 from fuzz.target_bencode import TARGET as BENCODE
+from fuzz.target_extended import TARGET as EXTENDED
+from fuzz.target_handshake import TARGET as HANDSHAKE
 from fuzz.target_magnet import TARGET as MAGNET
+from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
 from fuzz.target_paths import TARGET as PATHS
 from fuzz.target_resume import TARGET as RESUME
+from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
+from fuzz.target_ut_metadata import TARGET as UT_METADATA
 
-TARGETS = {target.name: target for target in (BENCODE, MAGNET, METAINFO, PATHS, RESUME)}
+_CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
+_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP)
+TARGETS = {target.name: target for target in (*_CODEC, *_WIRE)}
 
 
 def main(argv: list[str] | None = None) -> int:
