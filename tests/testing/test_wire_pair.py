@@ -89,8 +89,8 @@ class Witness:
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:  # noqa: ARG002
         self.calls.append(("lost", str(reason)))
 
-    def on_requests(self, _peer: object, requests: list[tuple[int, int, int]], now: float) -> None:  # noqa: ARG002
-        self.calls.extend(("request", *request) for request in requests)
+    def on_requests(self, _peer: object, runs: list[tuple[int, int, int, int]], now: float) -> None:  # noqa: ARG002
+        self.calls.extend(("request", *run[:3]) for run in runs)
 
     def expected(self) -> Iterable[Run]:
         return self.runs

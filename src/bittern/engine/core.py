@@ -169,8 +169,15 @@ class Core:
 
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
-        for torrent in self.torrents.values():
-            torrent.settle(now)
+        dirty, self._shared.dirty = self._shared.dirty, {}
+        for number in dirty:
+            if number in self.torrents:
+                self.torrents[number].settle(now)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something came up since the last `settle`."""
+        return bool(self._shared.dirty or self._shared.effects or self._shared.events)
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""

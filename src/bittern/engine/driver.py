@@ -20,12 +20,12 @@ class Driver:
         self._net = net
         self._disk = disk
         self._http = http
+        self._due: float | None = 0.0
 
     def turn(self, now: float) -> float | None:
         """End a turn: settle, do what is due, carry everything out. Returns when the next turn is due at the latest."""
         core = self.core
-        due = core.next_deadline()
-        if due is not None and due <= now:
+        if self._due is not None and self._due <= now:
             core.advance(now)
         core.settle(now)
         for effect in core.take_effects():
@@ -35,4 +35,5 @@ class Driver:
                 self._http.get(effect)
             else:
                 self._disk.submit(effect)
-        return core.next_deadline()
+        self._due = core.next_deadline()
+        return self._due

@@ -238,6 +238,7 @@ class Torrent:
     def touch(self, peer: Peer) -> None:
         """Something about `peer` is to be settled at the end of the turn."""
         self._dirty[peer.number] = peer
+        self._shared.dirty[self.number] = None
 
     def on_choke(self, peer: Peer, now: float) -> None:
         """BEP 3; with the fast extension each request is rejected by its own message (BEP 6)."""
@@ -299,11 +300,11 @@ class Torrent:
         """BEP 6."""
         self._first_word(peer)
 
-    def on_requests(self, peer: Peer, requests: list[tuple[int, int, int]], now: float) -> None:
+    def on_requests(self, peer: Peer, runs: list[tuple[int, int, int, int]], now: float) -> None:
         """BEP 3, BEP 6: each is queued, rejected, or an offence."""
         if self.download is None:
             raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, "a request before anything was offered")
-        self._serving.admit(peer, requests, self.download.geometry, self.download.have)
+        self._serving.admit(peer, runs, self.download.geometry, self.download.have)
 
     def on_cancel(self, peer: Peer, piece: int, begin: int, length: int, now: float) -> None:
         """BEP 3; BEP 6 wants an answer: the block, or a reject."""
@@ -590,6 +591,7 @@ class Torrent:
 
     def _touch_all(self) -> None:
         self._dirty.update(self.peers)
+        self._shared.dirty[self.number] = None
 
     # --- what time demands
 

@@ -29,6 +29,7 @@ class Shared:
         up: limit of what is served.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
+        dirty: numbers of the torrents with something to settle at the end of the turn.
     """
 
     settings: EngineSettings
@@ -41,6 +42,7 @@ class Shared:
     up: TokenBucket = field(default_factory=TokenBucket)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    dirty: dict[int, None] = field(default_factory=dict)
     last_ticket: int = 0
 
     def next_ticket(self) -> int:

@@ -59,7 +59,7 @@ class Runtime:
         net = TcpNet(self._loop, self.turn, self.core, self.tasks, source)
         self._driver = Driver(self.core, net, self.disk, HttpPort(self.http, self.core, self.turn, self.tasks))
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
-        self.turn.start(self._settle)
+        self.turn.start(self._settle, lambda: self.core.unsettled)
 
     @property
     def port(self) -> int:

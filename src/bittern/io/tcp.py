@@ -107,7 +107,6 @@ class TcpLink:
                 return
             if count:
                 stream.sent(count, now)
-                self._turn.soon()
             sock = self._sock
             if sock is not None and count < sum(map(len, buffers)):
                 if not self._writing:

@@ -19,15 +19,20 @@ class Turn:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._settle: Callable[[float], float | None] | None = None
+        self._unsettled: Callable[[], bool] = bool
         self._now: float | None = None
         self._scheduled = False
         self._senders: dict[TcpLink, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def start(self, settle: Callable[[float], float | None]) -> None:
-        """From now on `settle(now)` ends each turn; it returns when the next is due at the latest."""
+    def start(self, settle: Callable[[float], float | None], unsettled: Callable[[], bool]) -> None:
+        """From now on `settle(now)` ends each turn; it returns when the next is due at the latest.
+
+        `unsettled()` says whether sending made something possible that the next turn should see to.
+        """
         self._settle = settle
+        self._unsettled = unsettled
         self.soon()
 
     def close(self) -> None:
@@ -63,6 +68,8 @@ class Turn:
             senders, self._senders = self._senders, {}
             for link in senders:
                 link.flush(now)
+        if self._unsettled():
+            self.soon()
         self._now = None
         if self._timer is not None:
             self._timer.cancel()

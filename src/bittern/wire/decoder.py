@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
-from .blocks import HEAD, REQUEST, SPAN, Run
+from .blocks import HEAD, REQUEST, SPAN, Run, block_requests
 from .messages import (
     ALLOWED_FAST,
     BITFIELD,
@@ -44,6 +44,7 @@ _WINDOW_LEAST = 4
 _length_at = Struct(">I").unpack_from
 _two_at = Struct(">II").unpack_from
 _three_at = Struct(">III").unpack_from
+_FAR = (1 << 32) - _WINDOW * BLOCK  # where the begin of a neighbour might not fit its four bytes
 _REQUEST_HEAD = b"\0\0\0\x0d" + bytes((REQUEST_ID,))
 
 _LIMITS = [MAX_UNKNOWN_BODY] * 256
@@ -92,7 +93,11 @@ class Landing(Protocol):
 
 
 class PeerSink(Protocol):
-    """Who is told of a peer's messages. `peer` is what was attached to the wire."""
+    """Who is told of a peer's messages. `peer` is what was attached to the wire.
+
+    Requests come as runs (piece, begin, length, count): `count` requests for neighbouring whole blocks, or
+    one request for anything.
+    """
 
     def on_choke(self, peer: Any, now: float) -> None: ...
     def on_unchoke(self, peer: Any, now: float) -> None: ...
@@ -102,7 +107,7 @@ class PeerSink(Protocol):
     def on_bitfield(self, peer: Any, payload: bytes, now: float) -> None: ...
     def on_have_all(self, peer: Any, now: float) -> None: ...
     def on_have_none(self, peer: Any, now: float) -> None: ...
-    def on_requests(self, peer: Any, requests: list[tuple[int, int, int]], now: float) -> None: ...
+    def on_requests(self, peer: Any, runs: list[tuple[int, int, int, int]], now: float) -> None: ...
     def on_cancel(self, peer: Any, piece: int, begin: int, length: int, now: float) -> None: ...
     def on_reject(self, peer: Any, piece: int, begin: int, length: int, now: float) -> None: ...
     def on_suggest(self, peer: Any, piece: int, now: float) -> None: ...
@@ -360,13 +365,23 @@ class Decoder:
         return at
 
     def _requests(self, data: memoryview, at: int, now: float) -> int:
-        """Requests come in droves: take all that follow each other as one call."""
-        requests: list[tuple[int, int, int]] = []
+        """Requests come in droves, mostly for neighbouring blocks: take them as one call, and as runs."""
+        runs: list[tuple[int, int, int, int]] = []
         end = len(data)
         while data[at : at + 5] == _REQUEST_HEAD and end - at >= REQUEST:
-            requests.append(_three_at(data, at + 5))
-            at += REQUEST
-        self._sink.on_requests(self._peer, requests, now)
+            piece, begin, length = _three_at(data, at + 5)
+            count = 1
+            if length == BLOCK and not begin % BLOCK and begin < _FAR:
+                # Guess that as many neighbours follow as there are bytes for; half of them if not, and so on.
+                count = min((end - at) // REQUEST, _WINDOW)
+                while count > 1 and bytes(data[at : at + count * REQUEST]) != block_requests(
+                    piece, begin // BLOCK, count
+                ):
+                    count //= 2
+                length = count * BLOCK
+            runs.append((piece, begin, length, count))
+            at += count * REQUEST
+        self._sink.on_requests(self._peer, runs, now)
         return at
 
     def _dispatch(self, kind: int, payload: memoryview, now: float) -> None:

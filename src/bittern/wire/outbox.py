@@ -61,8 +61,9 @@ class Outbox:
                 break
         return chosen
 
-    def sent(self, count: int) -> None:
-        """`count` bytes of the parts given last have gone."""
+    def sent(self, count: int) -> bool:
+        """`count` bytes of the parts given last have gone; whether blocks had been waiting among them."""
+        busy = bool(self._releases)
         parts = self._parts
         self.taken += count
         self.queued -= count
@@ -78,6 +79,7 @@ class Outbox:
                 count -= size
         while self._releases and self._releases[0][0] <= self.taken:
             self._releases.popleft()[1]()
+        return busy
 
     def clear(self) -> None:
         """Forget everything: the link is gone."""

@@ -126,10 +126,9 @@ class PeerWire:
 
     def sent(self, count: int, now: float) -> None:
         """Bytes went; see Stream."""
-        self._outbox.sent(count)
         self._spoke_at = now
-        if self._on_turn is not None:
-            self._on_turn(self._peer)
+        if self._outbox.sent(count) and self._on_turn is not None:
+            self._on_turn(self._peer)  # blocks have gone: there is room for more
 
     def lost(self, reason: LinkLost, now: float) -> None:
         """The link is gone; see Stream."""

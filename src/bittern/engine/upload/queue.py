@@ -27,12 +27,12 @@ class UploadQueue:
         self.refused = 0
         self.sent = 0
 
-    def add(self, piece: int, begin: int, length: int) -> None:
-        """Queue a request that was admitted."""
-        self.queued += 1
+    def add(self, piece: int, begin: int, length: int, count: int = 1) -> None:
+        """Queue `count` requests that were admitted, for neighbouring blocks of `length` bytes together."""
+        self.queued += count
         if self._runs:
             last = self._runs[-1]
-            if last[0] == piece and last[2] == begin and not begin % BLOCK and not last[1] % BLOCK and length <= BLOCK:
+            if last[0] == piece and last[2] == begin and not begin % BLOCK and not last[1] % BLOCK:
                 last[2] = begin + length
                 return
         self._runs.append([piece, begin, begin + length])

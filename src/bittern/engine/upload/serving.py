@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
-from bittern.base.geometry import Geometry
+from bittern.base.geometry import BLOCK, Geometry
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 
-from .admission import CHOKED_MOST, Verdict, admit
+from .admission import CHOKED_MOST, is_honest
 from .choker import OPTIMISTIC_SECONDS, Contender, optimistic, rechoke
 
 if TYPE_CHECKING:
@@ -34,24 +34,28 @@ class Serving:
         if peer.am_choking and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots:
             self._unchoke(peer)
 
-    def admit(self, peer: Peer, requests: Iterable[tuple[int, int, int]], geometry: Geometry, have: Bitfield) -> None:
+    def admit(self, peer: Peer, runs: Iterable[tuple[int, int, int, int]], geometry: Geometry, have: Bitfield) -> None:
         """Queue what is served and refuse the rest.
+
+        Args:
+            peer: who asks.
+            runs: (piece, begin, length, count), see PeerSink.
+            geometry: of the torrent.
+            have: pieces that are stored.
 
         Raises:
             RemoteProtocolError: a request that no honest client makes, or too many while choked.
         """
         queue = peer.uploads
-        for request in requests:
-            allowed = not peer.am_choking
-            verdict = admit(
-                geometry, request, have=request[0] in have, allowed=allowed, queued=queue.queued, most=self._most_queued
-            )
-            if verdict is Verdict.SERVE:
-                queue.add(*request)
-            elif verdict is Verdict.REFUSE:
-                self.refuse(peer, request)
-            else:
-                raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, "request {}:{}+{}".format(*request))
+        for piece, begin, length, count in runs:
+            if not is_honest(geometry, piece, begin, length, count):
+                raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"request {piece}:{begin}+{length}")
+            room = self._most_queued - queue.queued if piece in have and not peer.am_choking else 0
+            taken = max(0, min(count, room))
+            if taken:
+                queue.add(piece, begin, min(length, taken * BLOCK), taken)
+            for at in range(begin + taken * BLOCK, begin + length, BLOCK):
+                self.refuse(peer, (piece, at, min(BLOCK, begin + length - at)))
 
     def refuse(self, peer: Peer, request: tuple[int, int, int]) -> None:
         """BEP 6: say no; a peer that lacks the message is choked, which says no to everything.

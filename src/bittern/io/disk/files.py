@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bittern.base.errors import StorageError
@@ -39,13 +40,14 @@ class FileStorage:
         info: names and lengths.
         folder: where the file, or the root folder, is or goes.
         handles: open files, shared by all torrents.
+        paths: where each of `info.files` is, when not below `folder` under its own name.
     """
 
-    def __init__(self, info: Info, folder: Path, handles: Handles) -> None:
+    def __init__(self, info: Info, folder: Path, handles: Handles, paths: Sequence[str] | None = None) -> None:
         self.map = FileMap(info.files)
         root = folder / info.name if info.multi_file else folder
         self.root = root
-        self.paths = [str(root.joinpath(*file.path)) for file in info.files]
+        self.paths = list(paths) if paths else [str(root.joinpath(*file.path)) for file in info.files]
         self._info = info
         self._handles = handles
         self._sized: dict[int, None] = {}

@@ -11,13 +11,13 @@ speed of two processes, the 16 KiB SHA-256 leaves of BEP 52 at 95 % of it (docs/
 import hashlib
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from io import FileIO
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Thread
+from typing import TypeAlias
 
 from bittern.codec.merkle import leaf_hashes, subtree_root
 
@@ -114,6 +114,10 @@ class HashResult:
     root: bytes | None
     faults: tuple[SpanFault, ...]
     good: bool
+
+
+_Batch: TypeAlias = tuple[int, list[HashJob]]
+_Outcome: TypeAlias = tuple[int, list[HashResult] | Exception]
 
 
 def open_regular(path: str) -> FileIO:
@@ -276,38 +280,63 @@ def hash_pieces(
         open_file: how a span's path becomes a file.
         stop: ends the work early when set.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 10 ms that `info` need not pay
-
     threads = threads or thread_count()
     stop = stop or Event()
-    hashers = [PieceHasher(open_file, stop) for _ in range(threads)]
-    free: SimpleQueue[PieceHasher] = SimpleQueue()
-    for hasher in hashers:
-        free.put(hasher)
-
-    def work(batch: list[HashJob]) -> list[HashResult]:
-        hasher = free.get()
-        try:
-            return hasher.hash(batch)
-        finally:
-            free.put(hasher)
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="bittern-hash")
-    running: deque[Future[list[HashResult]]] = deque()
+    todo: SimpleQueue[_Batch | None] = SimpleQueue()
+    done: SimpleQueue[_Outcome] = SimpleQueue()
+    workers = [
+        Thread(target=_work, args=(PieceHasher(open_file, stop), todo, done), name="bittern-hash", daemon=True)
+        for _ in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
     try:
-        for batch in _group(jobs, BATCH):
-            running.append(pool.submit(work, batch))
-            if len(running) > 3 * threads:  # enough that a slow piece does not idle the other threads
-                yield from running.popleft().result()
-            if stop.is_set():
-                return
-        while running:
-            yield from running.popleft().result()
+        # Three batches for each thread: enough that a slow one does not leave the others without work.
+        yield from _in_order(_group(jobs, BATCH), todo, done, 3 * threads, stop)
     finally:
         stop.set()
-        pool.shutdown(cancel_futures=True)
-        for hasher in hashers:
-            hasher.close()
+        for _ in workers:
+            todo.put(None)
+        for worker in workers:
+            worker.join()
+
+
+def _work(hasher: PieceHasher, todo: "SimpleQueue[_Batch | None]", done: "SimpleQueue[_Outcome]") -> None:
+    """One thread: hash batches until there is none."""
+    while batch := todo.get():
+        number, jobs = batch
+        try:
+            done.put((number, hasher.hash(jobs)))
+        except Exception as error:  # noqa: BLE001 - a bug must end the caller's loop, not hang it
+            done.put((number, error))
+    hasher.close()
+
+
+def _in_order(
+    batches: Iterator[list[HashJob]],
+    todo: "SimpleQueue[_Batch | None]",
+    done: "SimpleQueue[_Outcome]",
+    window: int,
+    stop: Event,
+) -> Iterator[HashResult]:
+    """Keep `window` batches under way; their results in order, or the first of them when stopped."""
+    early: dict[int, list[HashResult]] = {}
+    given = taken = 0
+    while True:
+        while given - taken < window and (batch := next(batches, None)):
+            todo.put((given, batch))
+            given += 1
+        if given == taken:
+            return
+        while taken not in early:
+            number, outcome = done.get()
+            if isinstance(outcome, Exception):
+                raise outcome
+            early[number] = outcome
+        if stop.is_set():
+            return
+        yield from early.pop(taken)
+        taken += 1
 
 
 def _group(jobs: Iterable[HashJob], limit: int) -> Iterator[list[HashJob]]:
