@@ -82,20 +82,20 @@ class Witness:
 
         return note
 
-    def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:  # noqa: ARG002 - a Greeter's
+    def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
         self.calls.append(("handshake", handshake))
         wire.land(self, None, self, lambda _: None)
 
-    def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:  # noqa: ARG002
+    def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         self.calls.append(("lost", str(reason)))
 
-    def on_requests(self, _peer: object, runs: list[tuple[int, int, int, int]], now: float) -> None:  # noqa: ARG002
+    def on_requests(self, _peer: object, runs: list[tuple[int, int, int, int]], now: float) -> None:
         self.calls.extend(("request", *run[:3]) for run in runs)
 
     def expected(self) -> Iterable[Run]:
         return self.runs
 
-    def landed_run(self, run: Run, count: int, now: float) -> None:  # noqa: ARG002 - a Landing's
+    def landed_run(self, run: Run, count: int, now: float) -> None:
         assert (run, count) == (self.runs.pop(0), 1)
         self.calls.append(("block", run.piece, bytes(run.bodies[0])))
 
@@ -107,7 +107,7 @@ class Witness:
                 return run.bodies[0]
         raise RemoteProtocolError(Offence.UNASKED_BLOCK)
 
-    def landed(self, data: memoryview, now: float) -> None:  # noqa: ARG002 - a Landing's
+    def landed(self, data: memoryview, now: float) -> None:
         self.calls.append(("block", self._arriving, bytes(data)))
 
     def diverted(self) -> None:
