@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bittern.codec.merkle import leaf_hashes, piece_hash, subtree_root
-from bittern.io.disk import hashing
-from bittern.io.disk.hashing import CHUNK, HashJob, Span, SpanFault, Trouble, hash_pieces
+from bittern.io.disk import hashing, spans
+from bittern.io.disk.hashing import HashJob, Span, SpanFault, Trouble, hash_pieces
+from bittern.io.disk.spans import CHUNK, open_regular
 
 
 @pytest.fixture(params=["preadv", "readinto"])
 def _capability(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run with positioned reads and, as on systems without them, with seek and readinto."""
     if request.param == "readinto":
-        monkeypatch.setattr(hashing, "_preadv", None)
+        monkeypatch.setattr(spans, "_preadv", None)
 
 
 def _write(path: Path, size: int, seed: int = 1) -> bytes:
@@ -173,7 +174,7 @@ def test_closing_the_iterator_ends_its_threads_and_closes_its_files(tmp_path: Pa
     opened: list[FileIO] = []
 
     def open_file(path: str) -> FileIO:
-        opened.append(hashing.open_regular(path))
+        opened.append(open_regular(path))
         return opened[-1]
 
     before = threading.active_count()
@@ -205,7 +206,7 @@ def test_few_files_are_open_at_once(tmp_path: Path) -> None:
 
     def open_file(path: str) -> FileIO:
         nonlocal most
-        opened.append(hashing.open_regular(path))
+        opened.append(open_regular(path))
         most = max(most, sum(not file.closed for file in opened))
         return opened[-1]
 

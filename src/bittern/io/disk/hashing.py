@@ -4,16 +4,14 @@ Creation, verification and the session's recheck share it. What is wrong with a 
 unreadable) is data of the result, never an exception: one bad file must not end a recheck.
 
 hashlib releases the GIL for anything longer than 2 KiB, so threads scale: on two cores SHA-1 runs at the
-speed of two processes, the 16 KiB SHA-256 leaves of BEP 52 at 95 % of it (docs/adr/hash-with-threads.md).
+speed of two processes, the 16 KiB SHA-256 leaves of BEP 52 at 95 % of it (docs/adr/0010-hash-in-threads.md).
 """
 # HOT: bench/create_verify.py
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, unique
 from io import FileIO
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -21,53 +19,12 @@ from typing import TypeAlias
 
 from bittern.codec.merkle import leaf_hashes, subtree_root
 
-CHUNK = 1 << 20
-"""Bytes read at a time by one thread, and the size of its buffer; a multiple of 16 KiB."""
+from .spans import CHUNK, Span, SpanFault, SpanReader, Trouble, open_regular, windows
+
+__all__ = ["HashJob", "HashResult", "PieceHasher", "Span", "SpanFault", "Trouble", "hash_pieces", "thread_count"]
+
 BATCH = 4 << 20
 """Bytes of pieces handed to a thread at once: a hand-over costs what hashing 100 KiB does."""
-_OPEN_FILES = 16
-_ZEROS = bytes(CHUNK)
-_preadv = getattr(os, "preadv", None)  # not on Windows, nor on some BSDs
-
-
-@unique
-class Trouble(Enum):
-    """Why the bytes of a span could not be had. The value is the sentence for users."""
-
-    MISSING = "does not exist"
-    NOT_A_FILE = "is not a regular file"
-    SHORT = "is shorter than it should be"
-    UNREADABLE = "cannot be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where some of a piece's bytes are.
-
-    Attributes:
-        path: the file; None for zeros that no file holds (a pad file, BEP 47).
-        offset: bytes from the start of the file.
-        length: bytes.
-    """
-
-    path: str | None
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpanFault:
-    """A span whose bytes could not be had.
-
-    Attributes:
-        path: the file.
-        trouble: what is in the way.
-        detail: the system's words for it, or "".
-    """
-
-    path: str
-    trouble: Trouble
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +77,6 @@ _Batch: TypeAlias = tuple[int, list[HashJob]]
 _Outcome: TypeAlias = tuple[int, list[HashResult] | Exception]
 
 
-def open_regular(path: str) -> FileIO:
-    """Open a file for reading, unbuffered, without hanging on a FIFO.
-
-    Raises:
-        IsADirectoryError: it is no regular file.
-        OSError: as `open`.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = FileIO(os.open(path, flags))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise IsADirectoryError(path)
-    return file
-
-
 def thread_count() -> int:
     """The processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
@@ -150,16 +92,12 @@ class PieceHasher:
     """
 
     def __init__(self, open_file: Callable[[str], FileIO] = open_regular, stop: Event | None = None) -> None:
-        self._open_file = open_file
+        self._reader = SpanReader(open_file)
         self._stop = stop or Event()
-        self._view = memoryview(bytearray(CHUNK))
-        self._files: dict[str, FileIO] = {}
 
     def close(self) -> None:
         """Close the files that are open."""
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        self._reader.close()
 
     def hash(self, jobs: Iterable[HashJob]) -> list[HashResult]:
         """Hash `jobs` in order; those after a stop are left out."""
@@ -175,8 +113,8 @@ class PieceHasher:
 
     def _hash_small(self, group: list[HashJob]) -> Iterator[HashResult]:
         """Read several pieces with as few calls as possible, then hash each."""
-        view = self._view
-        faults = self._fill([span for job in group for span in job.spans])
+        view = self._reader.view
+        faults = self._reader.fill([span for job in group for span in job.spans])
         at = first = 0
         for job in group:
             end, last = at + job.length, first + len(job.spans)
@@ -192,74 +130,17 @@ class PieceHasher:
         leaves = bytearray()
         faults: dict[SpanFault, None] = {}
         length = 0
-        for window in _windows(job.spans):
+        for window in windows(job.spans):
             if self._stop.is_set():
                 return
-            faults.update((fault, None) for _, fault in self._fill(window))
+            faults.update((fault, None) for _, fault in self._reader.fill(window))
             size = sum(span.length for span in window)
             length += size
             if job.sha1:
-                sha1.update(self._view[:size])
+                sha1.update(self._reader.view[:size])
             if job.leaves:
-                leaves += leaf_hashes(self._view[: _data_length(window)])
+                leaves += leaf_hashes(self._reader.view[: _data_length(window)])
         yield _result(job, length, sha1.digest(), bytes(leaves), tuple(faults))
-
-    def _fill(self, spans: Sequence[Span]) -> list[tuple[int, SpanFault]]:
-        """Read `spans` into the buffer, one after the other; which of them (by index) failed and why."""
-        faults: list[tuple[int, SpanFault]] = []
-        at = index = 0
-        while index < len(spans):
-            span = spans[index]
-            length, after = span.length, index + 1
-            while after < len(spans) and _adjoins(span, length, spans[after]):
-                length += spans[after].length
-                after += 1
-            target = self._view[at : at + length]
-            if span.path is None:
-                target[:] = _ZEROS[:length]
-            elif length:
-                got, trouble, detail = self._read(span.path, span.offset, target)
-                end = 0
-                for number in range(index, after):
-                    end += spans[number].length
-                    if got < end:
-                        faults.append((number, SpanFault(span.path, trouble, detail)))
-            at, index = at + length, after
-        return faults
-
-    def _read(self, path: str, offset: int, target: memoryview) -> tuple[int, Trouble, str]:
-        """Fill `target`; the bytes that came, and what is wrong when they are fewer."""
-        done = 0
-        try:
-            file = self._file(path)
-            while done < len(target):
-                if _preadv is not None:
-                    count = _preadv(file.fileno(), [target[done:]], offset + done)
-                else:
-                    file.seek(offset + done)
-                    count = file.readinto(target[done:])
-                if not count:
-                    break
-                done += count
-        except FileNotFoundError:
-            return 0, Trouble.MISSING, ""
-        except NotADirectoryError:
-            return 0, Trouble.MISSING, ""
-        except IsADirectoryError:
-            return 0, Trouble.NOT_A_FILE, ""
-        except OSError as error:
-            return 0, Trouble.UNREADABLE, error.strerror or str(error)
-        return done, Trouble.SHORT, ""
-
-    def _file(self, path: str) -> FileIO:
-        """The open file, from the few that are kept."""
-        file = self._files.pop(path, None)
-        if file is None:
-            if len(self._files) >= _OPEN_FILES:
-                self._files.pop(next(iter(self._files))).close()
-            file = self._open_file(path)
-        self._files[path] = file
-        return file
 
 
 def hash_pieces(
@@ -352,28 +233,6 @@ def _group(jobs: Iterable[HashJob], limit: int) -> Iterator[list[HashJob]]:
         room -= length
     if group:
         yield group
-
-
-def _windows(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Cut `spans` into runs of exactly `CHUNK` bytes, the last shorter."""
-    window: list[Span] = []
-    room = CHUNK
-    for span in spans:
-        offset, left = span.offset, span.length
-        while left:
-            length = min(left, room)
-            window.append(Span(span.path, offset, length))
-            offset, left, room = offset + length, left - length, room - length
-            if not room:
-                yield window
-                window, room = [], CHUNK
-    if window:
-        yield window
-
-
-def _adjoins(span: Span, length: int, following: Span) -> bool:
-    """Whether `following` goes on where `length` bytes from the start of `span` end."""
-    return following.path == span.path and (span.path is None or following.offset == span.offset + length)
 
 
 def _data_length(spans: Iterable[Span]) -> int:
