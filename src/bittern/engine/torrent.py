@@ -39,7 +39,7 @@ from .sources.tracker import TrackerSource
 from .swarm.dialing import Dialing
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
-from .swarm.welcome import UT_METADATA, introduce
+from .swarm.welcome import UT_METADATA, crosses, introduce
 from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
 from .upload.uploads import Uploads
@@ -198,7 +198,15 @@ class Torrent:
         """A handshake for this torrent is complete, both ways."""
         self._dialing.succeeded(wire.key)
         address = wire.link.address
+        twin = next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)
+        if twin is not None and crosses(twin, self._shared.peer_id, incoming=incoming, now=now):
+            self._drop(twin, Offence.DUPLICATE_PEER.value, now)
+            twin = None
         refusal = self._refusal(handshake, address)
+        if twin is not None and not incoming:
+            wire.close()
+            self._also_at(twin, address)
+            return
         if refusal is not None:
             wire.close()
             self.wire_ended(wire, refusal, offence=refusal == Offence.SELF_CONNECTION.value, now=now)
@@ -333,7 +341,9 @@ class Torrent:
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
             if peer.incoming and peer.says.port is not None:
-                self.peerbook.add(Address(peer.address.host, peer.says.port), Source.INCOMING, now)
+                address = Address(peer.address.host, peer.says.port)
+                self.peerbook.add(address, Source.INCOMING, now)
+                self._also_at(peer, address)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
 
@@ -537,6 +547,11 @@ class Torrent:
             self._serving.interested(peer, self.peers.values())
         self._touch_all()
 
+    def _also_at(self, peer: Peer, address: Address) -> None:
+        """A peer can be dialed at `address`: no need to while it is connected."""
+        peer.listens_at = address
+        self.peerbook.connected(address)
+
     @staticmethod
     def _first_word(peer: Peer) -> None:
         if peer.heard_pieces:
@@ -581,7 +596,9 @@ class Torrent:
         if self.uploads is not None:
             self.uploads.forget(peer)
         self._metadata.lost(peer)
-        self.peerbook.ended(peer.address, now, useful=peer.was_useful)
+        for address in (peer.address, peer.listens_at):
+            if address is not None:
+                self.peerbook.ended(address, now, useful=peer.was_useful)
         self._touch_all()
         if not self.peers:
             self._tick_due = inf
@@ -602,7 +619,7 @@ class Torrent:
             peer.wire.keep_up(now)
             pipeline = peer.pipeline
             peer.measure(now)
-            if peer.number not in self.peers or pipeline is None or not pipeline.outstanding:
+            if peer.number not in self.peers or pipeline is None or not pipeline.waiting:
                 continue
             pipeline.steer(peer.down.rate(now))
             if now - pipeline.heard_at >= patience and not self._congested:

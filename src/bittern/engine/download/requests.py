@@ -133,6 +133,11 @@ class Pipeline:
         room = self._depth - self.outstanding
         return room if room * 4 >= self._depth or not self.outstanding else 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something that was asked has not come whole: also when half a block was the last that came."""
+        return self.outstanding > 0 or (self._arriving is not None and self._mine)
+
     def asked(self, run: Run, now: float) -> None:
         """`run` was asked of this peer."""
         if not self.outstanding:
