@@ -29,11 +29,11 @@ class Client:
         self.answers: list[tuple[int, bytes]] = []
         self.failures: list[str] = []
 
-    def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:  # noqa: ARG002 - as Core
+    def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
         assert ticket == 7
         self.answers.append((status, body))
 
-    def http_failed(self, ticket: int, reason: str, now: float) -> None:  # noqa: ARG002 - as Core
+    def http_failed(self, ticket: int, reason: str, now: float) -> None:
         assert ticket == 7
         self.failures.append(reason)
 

@@ -34,7 +34,7 @@ class Toy:
     def send_buffers(self, limit: int) -> Sequence[Buffer]:
         return [bytes(self.to_send[:5]), memoryview(bytes(self.to_send[5:limit]))] if self.to_send else []
 
-    def sent(self, count: int, now: float) -> None:  # noqa: ARG002 - a Stream's signature
+    def sent(self, count: int, now: float) -> None:
         del self.to_send[:count]
 
     def lost(self, reason: LinkLost, now: float) -> None:
@@ -58,7 +58,7 @@ class Listener:
     def __init__(self, *toys: Toy) -> None:
         self._toys = list(toys)
 
-    def accepted(self, link: Link, now: float) -> Toy:  # noqa: ARG002 - an Acceptor's signature
+    def accepted(self, link: Link, now: float) -> Toy:
         toy = self._toys.pop(0)
         toy.link = link
         return toy

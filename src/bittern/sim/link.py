@@ -197,13 +197,12 @@ class SimLink:
 
     def writable(self) -> None:
         """The send buffer became emptier; like a system, ask for more only when half of it is free."""
-        if self._stream is not None and self.outbound.buffered <= SEND_BUFFER // 2:
-            self.flush()
+        if self._stream is not None and self.outbound.buffered <= SEND_BUFFER // 2 and self.flush():
             self.host.touch()
 
-    def flush(self) -> None:
-        """Fetch what the stream has to send until it has no more or the send buffer is full."""
-        network, pipe = self.host.network, self.outbound
+    def flush(self) -> int:
+        """Fetch what the stream has to send until it has no more or the send buffer is full; how many bytes."""
+        network, pipe, fetched = self.host.network, self.outbound, 0
         while self._stream is not None and (room := SEND_BUFFER - pipe.buffered) > 0:
             buffers = self._stream.send_buffers(room)
             size = sum(map(len, buffers))
@@ -212,7 +211,9 @@ class SimLink:
             count = self.host.cut.size(min(room, size), network.rng)
             pipe.push(buffers, count)
             self._stream.sent(count, network.world.now)
+            fetched += count
         self.host.uplink.offer(pipe)
+        return fetched
 
     def pump(self) -> None:
         """Offer the stream what was received until it takes no more."""

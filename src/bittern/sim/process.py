@@ -1,0 +1,163 @@
+"""One simulated client: a Core and its driver on a host of their own, with a disk and a way to the web."""
+
+from collections.abc import Sequence
+from functools import partial
+from math import inf
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.ids import PeerId
+from bittern.codec.info import Info
+from bittern.engine.core import Core
+from bittern.engine.driver import Driver
+from bittern.engine.effects import Completion, Connect
+from bittern.engine.events import Completed, Event, MetadataReceived
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peerbook import Source
+from bittern.engine.torrent import Torrent
+from bittern.wire.stream import Link, LinkLost, Stream
+
+from .content import Content
+from .disk import DiskFaults, SimDisk
+from .host import Host
+from .http import SimHttp, Web
+
+
+class SimNet:
+    """The network of one process (`engine.ports.Net`)."""
+
+    def __init__(self, host: Host, core: Core) -> None:
+        self._host = host
+        self._core = core
+
+    def connect(self, wish: Connect) -> None:
+        """Try to reach `wish.address`."""
+        connected, failed = partial(self._connected, wish.ticket), partial(self._failed, wish.ticket)
+        self._host.network.connect(self._host, wish.address, connected, failed)
+
+    def _connected(self, ticket: int, link: Link) -> Stream:
+        return self._core.connected(ticket, link, self._host.network.world.now)
+
+    def _failed(self, ticket: int, reason: LinkLost) -> None:
+        self._core.connect_failed(ticket, reason, self._host.network.world.now)
+
+
+class SimProcess:
+    """A client that runs on `host`.
+
+    Attributes:
+        core: its engine.
+        disk: its files.
+        events: all that the engine told, with the times.
+        completed: when each torrent, by number, was complete.
+    """
+
+    def __init__(self, host: Host, web: Web, settings: EngineSettings) -> None:
+        world = host.network.world
+        chance = world.chance(host.name)
+        self.host = host
+        self.disk = SimDisk(world, host.name, self._disk_done)
+        peer_id = PeerId(b"-BZ0000-" + chance.entropy(12))
+        self.core = Core(settings, peer_id, chance, self.disk, world.trace.tracer(host.name))
+        self.events: list[tuple[float, Event]] = []
+        self.completed: dict[int, float] = {}
+        self._world = world
+        self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core))
+        self._contents: dict[int, Content] = {}
+        self._wake_due = inf
+        host.acceptor = self.core
+        host.end_turn = self._end_turn
+
+    @property
+    def name(self) -> str:
+        """That of its host."""
+        return self.host.name
+
+    # ------------------------------------------------------------------ torrents
+
+    def seed(self, content: Content) -> Torrent:
+        """Join the swarm with every byte."""
+        return self._begin(content, content.data, Bitfield.full(content.info.geometry.piece_count))
+
+    def leech(self, content: Content) -> Torrent:
+        """Join the swarm with nothing but the metadata."""
+        return self._begin(content, len(content.data), Bitfield(content.info.geometry.piece_count))
+
+    def magnet(self, content: Content) -> Torrent:
+        """Join the swarm with nothing but info hash and trackers; the metadata comes from peers."""
+        return self._add(content)
+
+    def know(self, torrent: Torrent, *others: "SimProcess") -> None:
+        """Tell the engine where others are."""
+        torrent.add_candidates([other.host.address for other in others], Source.MANUAL, self._world.now)
+        self.host.touch()
+
+    def stop(self) -> None:
+        """End at once: connections are reset, trackers are not told."""
+        self.host.network.stop(self.host)
+
+    def repair(self) -> None:
+        """The disk works again, with all the space there is, and the torrents that it stopped go on."""
+        self.disk.faults = DiskFaults()
+        for torrent in self.core.torrents.values():
+            torrent.resume(self._world.now)
+        self.host.touch()
+
+    def wrong_pieces(self) -> list[tuple[int, int]]:
+        """(torrent, piece) of everything that the engine thinks it has and that is not what is on the disk."""
+        wrong = []
+        for number, content in self._contents.items():
+            torrent = self.core.torrents.get(number)
+            if torrent is None or torrent.download is None:
+                continue
+            size, files = content.info.piece_size, self.disk.content(number)
+            for piece in torrent.download.have:
+                span = slice(piece * size, (piece + 1) * size)
+                if files[span] != content.data[span]:
+                    wrong.append((number, piece))
+        return wrong
+
+    def _begin(self, content: Content, files: bytes | int, have: Bitfield) -> Torrent:
+        torrent = self._add(content)
+        self.disk.add(torrent.number, files)
+        torrent.begin(content.info, have, None, self._world.now)
+        return torrent
+
+    def _add(self, content: Content) -> Torrent:
+        metainfo = content.metainfo
+        torrent = self.core.add(metainfo.info.wire_hash, metainfo.trackers, self._world.now)
+        self._contents[torrent.number] = content
+        self.host.touch()
+        return torrent
+
+    # ------------------------------------------------------------------ turns
+
+    def _disk_done(self, completions: Sequence[Completion]) -> None:
+        if self.host.alive and self.host.end_turn is not None:
+            self.core.disk_done(completions, self._world.now)
+            self.host.touch()
+
+    def _end_turn(self, now: float) -> None:
+        due = self._driver.turn(now)
+        for event in self.core.take_events():
+            self.events.append((now, event))
+            self._react(event, now)
+        if due is not None and due < self._wake_due:
+            self._wake_due = due
+            self._world.at(due, self._wake)
+
+    def _wake(self) -> None:
+        if self._world.now >= self._wake_due:
+            self._wake_due = inf
+        self.host.touch()
+
+    def _react(self, event: Event, now: float) -> None:
+        """What a session would do."""
+        if isinstance(event, Completed):
+            self.completed.setdefault(event.torrent, now)
+        elif isinstance(event, MetadataReceived):
+            info = Info.parse(event.raw)
+            assert info.wire_hash == self._contents[event.torrent].info.wire_hash
+            self.disk.add(event.torrent, info.total_length)
+            have = Bitfield(info.geometry.piece_count)
+            self.core.torrents[event.torrent].begin(info, have, None, now)
+            self.host.touch()

@@ -1,0 +1,123 @@
+"""A whole swarm in one call: seeds, leechers, a tracker, and the network between them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bittern.engine.settings import EngineSettings
+
+from .content import MIB, Content, make_content
+from .host import Host
+from .http import Web
+from .network import PORT, Network
+from .process import SimProcess
+from .report import Report
+from .tracker import SimTracker
+from .world import Dice, World
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How hosts are connected.
+
+    Attributes:
+        up, down: bytes per second.
+        latency: seconds to the middle of the network.
+        jitter: seconds, for the whole network.
+    """
+
+    up: float = 1.0 * MIB
+    down: float = 8.0 * MIB
+    latency: float = 0.02
+    jitter: float = 0.005
+
+
+class Swarm:
+    """Seeds and leechers of one or more torrents, each process on its own host.
+
+    Args:
+        dice: makes random generators, as a rule `random.Random`.
+        seed: of all chance.
+        seeds: processes with every byte from the beginning.
+        leechers: processes with nothing.
+        size, piece_size: bytes of each torrent and of its pieces.
+        torrents: how many; every process is in all of them.
+        lines: how the hosts are connected.
+        stagger: leechers join so many seconds one after the other.
+        settings: of every engine.
+        prepare: called with every host before its process starts.
+        magnets: leechers begin without the metadata.
+    """
+
+    def __init__(
+        self,
+        dice: Dice,
+        seed: int = 0,
+        *,
+        seeds: int = 1,
+        leechers: int = 20,
+        size: int = 4 * MIB,
+        piece_size: int = 65536,
+        torrents: int = 1,
+        lines: Lines | None = None,
+        stagger: float = 0.1,
+        settings: EngineSettings | None = None,
+        prepare: Callable[[Host], None] | None = None,
+        magnets: bool = False,
+    ) -> None:
+        self.world = World(dice, seed)
+        self.network = Network(self.world)
+        self.web = Web()
+        self.tracker = SimTracker(self.world, self.web)
+        self.lines = lines or Lines()
+        self.network.jitter = self.lines.jitter
+        self._settings = settings or EngineSettings()
+        self._prepare = prepare
+        trackers = [self.tracker.url]
+        self.contents: list[Content] = [
+            make_content(self.world, f"content {number}", size, piece_size, trackers) for number in range(torrents)
+        ]
+        self.seeds = [self.process(f"seed{number}") for number in range(seeds)]
+        self.leechers = [self.process(f"leech{number:02}") for number in range(leechers)]
+        for process in self.seeds:
+            for content in self.contents:
+                process.seed(content)
+        for number, process in enumerate(self.leechers):
+            self.world.at(number * stagger, partial(self._join, process, magnets=magnets))
+
+    @property
+    def processes(self) -> list[SimProcess]:
+        """All of them."""
+        return [*self.seeds, *self.leechers]
+
+    def process(self, name: str) -> SimProcess:
+        """A new host like the others, and a client on it that is in no torrent yet."""
+        host = self.network.host(name, self.lines.up, self.lines.down)
+        host.latency = self.lines.latency
+        if self._prepare is not None:
+            self._prepare(host)
+        settings = replace(self._settings, listen_port=0 if host.natted else PORT)
+        return SimProcess(host, self.web, settings)
+
+    def run(self, seconds: float = 600.0, must_complete: Sequence[SimProcess] | None = None) -> Report:
+        """Let the swarm go on until all of `must_complete` (by default the leechers) have everything.
+
+        Args:
+            seconds: the most, in the world's time.
+            must_complete: who counts.
+        """
+        must_complete = self.leechers if must_complete is None else must_complete
+        waiting, count = list(must_complete), len(self.contents)
+
+        def done() -> bool:
+            # Asked after every event: looks at one process, not at all.
+            while waiting and len(waiting[-1].completed) == count:
+                waiting.pop()
+            return not waiting
+
+        self.world.run(seconds, until=done)
+        return Report.of(self.world, self.processes, must_complete)
+
+    def _join(self, process: SimProcess, *, magnets: bool) -> None:
+        for content in self.contents:
+            (process.magnet if magnets else process.leech)(content)

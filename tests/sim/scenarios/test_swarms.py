@@ -1,0 +1,92 @@
+"""Facts about whole swarms: everybody gets everything, no byte is wrong, little is sent in vain."""
+
+import os
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from bittern.sim.content import MIB
+from bittern.sim.host import Cut, Host
+from bittern.sim.swarm import Lines, Swarm
+
+
+def test_one_seed_and_twenty_leechers(seed: int) -> None:
+    swarm = Swarm(Random, seed)
+    report = swarm.run(60.0)
+    report.check()
+    size = len(swarm.contents[0].data)
+    assert all(bytes(process.disk.content(1)) == swarm.contents[0].data for process in swarm.leechers)
+    assert sum(peer.wasted for peer in report.peers) == 0
+    received = sum(report[process.name].received for process in swarm.leechers)
+    assert received < 1.10 * 20 * size, f"{received / size / 20:.2f} copies came to each leecher\n{report}"
+    # A swarm lives from what leechers give each other: the seed sends few copies of the twenty.
+    assert report["seed0"].sent < 5 * size, str(report)
+
+
+def test_three_seeds_and_fifty_leechers_that_know_an_info_hash_only(seed: int) -> None:
+    Swarm(Random, seed, seeds=3, leechers=50, size=MIB, magnets=True).run(60.0).check()
+
+
+REPLAY = """
+from random import Random
+from bittern.sim.swarm import Swarm
+swarm = Swarm(Random, {seed}, leechers=6, size=1 << 20, torrents=2, magnets=True)
+print(swarm.run().digest, swarm.world.trace.lines)
+"""
+
+
+def replay(seed: int, hash_seed: str) -> str:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = REPLAY.format(seed=seed)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_same_seed_gives_the_same_trace_in_two_processes(seed: int) -> None:
+    first = replay(seed, "1")
+    assert len(first.split()[0]) == 64
+    assert first == replay(seed, "77")
+    assert first != replay(seed + 1, "1")
+
+
+@pytest.mark.parametrize("cut", [Cut.BYTES, Cut.RANDOM])
+def test_bytes_that_come_in_any_portions_make_the_same_torrent(seed: int, cut: Cut) -> None:
+    def prepare(host: Host) -> None:
+        host.cut = cut
+
+    swarm = Swarm(Random, seed, leechers=2, size=100_000, piece_size=32768, prepare=prepare)
+    report = swarm.run(60.0)
+    report.check()
+    assert sum(peer.wasted for peer in report.peers) == 0
+
+
+def test_leechers_behind_nat_reach_the_others(seed: int) -> None:
+    def prepare(host: Host) -> None:
+        host.natted = host.name in {f"leech{number:02}" for number in range(1, 12, 2)}
+
+    Swarm(Random, seed, leechers=12, size=2 * MIB, prepare=prepare).run(120.0).check()
+
+
+def test_long_thin_lines_are_filled(seed: int) -> None:
+    # 100 ms each way and 2 MiB/s: a request pipeline that is too short would leave most of it unused.
+    lines = Lines(up=2 * MIB, down=2 * MIB, latency=0.05)
+    report = Swarm(Random, seed, leechers=1, size=16 * MIB, piece_size=262144, lines=lines).run(60.0)
+    report.check()
+    assert report.seconds < 1.4 * 8.0, str(report)
+
+
+def test_many_torrents_in_one_process(seed: int) -> None:
+    swarm = Swarm(Random, seed, leechers=3, size=100_000, piece_size=16384, torrents=40)
+    report = swarm.run(300.0)
+    report.check()
+    assert all(len(process.completed) == 40 for process in swarm.leechers)
+
+
+def test_a_torrent_of_one_short_piece(seed: int) -> None:
+    Swarm(Random, seed, leechers=3, size=5, piece_size=16384).run(60.0).check()
+
+
+def test_pieces_of_several_extents_with_a_short_end(seed: int) -> None:
+    Swarm(Random, seed, leechers=3, size=9 * MIB + 12345, piece_size=4 * MIB).run(120.0).check()
