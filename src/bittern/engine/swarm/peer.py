@@ -34,6 +34,7 @@ class Peer:
         extended: it speaks the extension protocol (BEP 10).
         incoming: it connected to us.
         joined_at: when its handshake came.
+        listens_at: where it can be dialed, when that is not `address`.
         pieces: what it has; None until the torrent's metadata is known.
         pipeline: what we asked of it; None likewise.
         uploads: what it asked of us.
@@ -47,6 +48,7 @@ class Peer:
     extended: bool
     incoming: bool
     joined_at: float
+    listens_at: Address | None = None
     pieces: Bitfield | None = None
     pipeline: Pipeline | None = None
     uploads: UploadQueue = field(default_factory=UploadQueue)

@@ -12,12 +12,25 @@ from .peer import Peer
 UT_METADATA = 2
 """The number under which we want to be sent metadata messages."""
 
+CROSSING_SECONDS = 5.0
+"""Two connections of one peer within so long were made at the same time."""
+
 OUR_BITS = (Reserved.FAST | Reserved.LTEP).to_bytes(8)
 
 
 def our_handshake(info_hash: InfoHashV1, peer_id: PeerId) -> Handshake:
     """The 68 bytes that we begin with."""
     return Handshake(OUR_BITS, info_hash, peer_id)
+
+
+def crosses(twin: Peer, our_id: PeerId, *, incoming: bool, now: float) -> bool:
+    """Whether a new connection replaces `twin`, which leads to the same peer.
+
+    When both sides dial each other at once, each must keep the same one of the two connections: that of the side with
+    the greater id.
+    """
+    ours_wins = our_id > twin.peer_id
+    return twin.incoming != incoming and now - twin.joined_at < CROSSING_SECONDS and incoming != ours_wins
 
 
 def introduce(peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None) -> None:
