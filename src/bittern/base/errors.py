@@ -117,6 +117,7 @@ class StorageError(BitternError):
         PERMISSION = "permission denied"
         MISSING = "no such file"
         NOT_A_FILE = "not a regular file"
+        EXISTS = "a file with other content is in its place"
         READ_ONLY = "read-only file system"
         TOO_LARGE = "larger than the file system allows"
         IO = "input/output error"

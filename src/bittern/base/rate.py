@@ -30,9 +30,11 @@ class Meter:
             self._fold(now)
 
     def count_up_to(self, total: int, now: float) -> None:
-        """All that ever passed is `total` bytes at `now`: the difference to before passed since."""
-        if total > self.total:
-            self.add(total - self.total, now)
+        """All that ever passed is `total` bytes at `now`: the difference to before passed since.
+
+        The first call starts the clock, also with nothing to count.
+        """
+        self.add(max(0, total - self.total), now)
 
     def rate(self, now: float) -> float:
         """Bytes per second at `now`."""

@@ -226,6 +226,7 @@ class Torrent:
         self.peers[peer.number] = peer
         self.peerbook.connected(address)
         self._equip(peer)
+        peer.measure(now)
         have = self.download.have if self.download is not None else None
         introduce(peer, self._shared.settings, self._metadata.size, have)
         if self._tick_due == inf:
