@@ -89,6 +89,9 @@ class Witness:
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         self.calls.append(("lost", str(reason)))
 
+    def on_lost(self, _peer: object, reason: LinkLost | RemoteProtocolError, now: float) -> None:
+        self.calls.append(("lost", str(reason)))
+
     def on_requests(self, _peer: object, runs: list[tuple[int, int, int, int]], now: float) -> None:
         self.calls.extend(("request", *run[:3]) for run in runs)
 

@@ -1,7 +1,8 @@
 """All torrents of a process: routes connections by their handshake, and answers by their ticket."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.base.rate import TokenBucket
@@ -48,7 +49,8 @@ class Core:
         self.torrents: dict[int, Torrent] = {}
         self._by_hash: dict[InfoHashV1, Torrent] = {}
         self._last_torrent = 0
-        self._wires: dict[int, PeerWire] = {}  # whose handshake has not come
+        self._strangers: dict[int, PeerWire] = {}  # whose handshake has not come
+        self._deadlines = Deadlines()  # of torrents by number, of strangers by key
         self._owners: dict[int, Torrent] = {}  # outgoing ones among them, and all tickets that wait
         self._requests: dict[int, HttpGet] = {}
         self._last_wire = 0
@@ -67,6 +69,7 @@ class Core:
         torrent = Torrent(self._last_torrent, wire_hash, tiers, self._shared, now)
         self.torrents[torrent.number] = torrent
         self._by_hash[wire_hash] = torrent
+        self._shared.dirty[torrent.number] = None
         return torrent
 
     def remove(self, torrent: Torrent, now: float) -> None:
@@ -75,6 +78,7 @@ class Core:
         torrent.advance(now)
         self.torrents.pop(torrent.number, None)
         self._by_hash.pop(torrent.wire_hash, None)
+        self._deadlines.set(torrent.number, None)
 
     @property
     def goodbyes(self) -> int:
@@ -86,8 +90,8 @@ class Core:
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._new_wire(link, now, None)
-        if len(self._wires) > MOST_STRANGERS:
-            self._wires.pop(wire.key)
+        if len(self._strangers) > MOST_STRANGERS:
+            self._strangers.pop(wire.key)
             wire.close()
         return wire
 
@@ -96,7 +100,7 @@ class Core:
         torrent = self._owners.pop(ticket, None)
         wire = self._new_wire(link, now, torrent.wire_hash if torrent is not None else None)
         if torrent is None or not torrent.dialed(ticket, wire.key):
-            self._wires.pop(wire.key)
+            self._strangers.pop(wire.key)
             wire.close()
             return wire
         self._owners[wire.key] = torrent
@@ -111,7 +115,7 @@ class Core:
 
     def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """See Greeter: find the torrent, answer, and hand the connection over."""
-        self._wires.pop(wire.key, None)
+        self._strangers.pop(wire.key, None)
         torrent = self._owners.pop(wire.key, None)
         incoming = torrent is None
         if torrent is None:
@@ -125,15 +129,11 @@ class Core:
 
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """See Greeter."""
-        if self._wires.pop(wire.key, None) is None:
-            for torrent in self.torrents.values():
-                if torrent.peer_lost(wire, reason, now):
-                    return
-            return
-        torrent_of = self._owners.pop(wire.key, None)
+        self._strangers.pop(wire.key, None)
+        torrent = self._owners.pop(wire.key, None)
         offence = isinstance(reason, RemoteProtocolError)
-        if torrent_of is not None:
-            torrent_of.wire_ended(wire, str(reason), offence=offence, now=now)
+        if torrent is not None:
+            torrent.wire_ended(wire, str(reason), offence=offence, now=now)
         elif offence:
             self._shared.events.append(PeerDropped(0, wire.link.address, str(reason), offence=True))
 
@@ -172,7 +172,9 @@ class Core:
         dirty, self._shared.dirty = self._shared.dirty, {}
         for number in dirty:
             if number in self.torrents:
-                self.torrents[number].settle(now)
+                torrent = self.torrents[number]
+                torrent.settle(now)
+                self._deadlines.set(number, torrent.next_deadline())
 
     @property
     def unsettled(self) -> bool:
@@ -181,18 +183,17 @@ class Core:
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
-        dues = [due for torrent in self.torrents.values() if (due := torrent.next_deadline()) is not None]
-        dues += [wire.next_due() for wire in self._wires.values()]
-        return min(dues, default=None)
+        return self._deadlines.next()
 
     def advance(self, now: float) -> None:
         """Do what time demands."""
-        for wire in self._silent(now):
-            wire.keep_up(now)
-        for torrent in list(self.torrents.values()):
-            due = torrent.next_deadline()
-            if due is not None and due <= now:
-                torrent.advance(now)
+        for key in self._deadlines.take(now):
+            if key < 0:
+                if key in self._strangers:
+                    self._strangers[key].keep_up(now)
+            elif key in self.torrents:
+                self.torrents[key].advance(now)
+                self._shared.dirty[key] = None
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""
@@ -209,12 +210,10 @@ class Core:
         events, self._shared.events = self._shared.events, []
         return events
 
-    def _silent(self, now: float) -> Iterable[PeerWire]:
-        return [wire for wire in self._wires.values() if wire.next_due() <= now]
-
     def _new_wire(self, link: Link, now: float, expected: InfoHashV1 | None) -> PeerWire:
         wire = PeerWire(link, self._shared.scratch, self, now, expected)
         self._last_wire -= 1  # tickets count up, wires down: they share a table
         wire.key = self._last_wire
-        self._wires[wire.key] = wire
+        self._strangers[wire.key] = wire
+        self._deadlines.set(wire.key, wire.next_due())
         return wire

@@ -127,6 +127,7 @@ class Torrent:
             self._replay(peer, now)
         if self.download.complete:
             shared.events.append(Completed(self.number))
+        self._touch_all()
 
     def pause(self, now: float) -> None:
         """Leave the swarm: connections end, trackers are told."""
@@ -137,6 +138,7 @@ class Torrent:
         self._dialing.clear()
         self.trackers.stop()
         self.state = TorrentState.PAUSED
+        self._touch_all()
 
     def resume(self, now: float) -> None:
         """Join the swarm again, after a pause or when the storage is well again."""
@@ -151,6 +153,7 @@ class Torrent:
 
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new."""
+        self._touch_all()
         return sum(self.peerbook.add(address, source, now) for address in addresses)
 
     # --- what is known, for status and announces
@@ -174,6 +177,7 @@ class Torrent:
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A dial led to nothing."""
+        self._touch_all()
         address = self._dialing.failed(ticket, now)
         if address is not None:
             self._shared.events.append(PeerDropped(self.number, address, str(reason), offence=False))
@@ -187,6 +191,7 @@ class Torrent:
 
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""
+        self._touch_all()
         self._dialing.succeeded(wire.key)
         if reason == Offence.SELF_CONNECTION.value:
             self.peerbook.is_self(wire.link.address)
@@ -222,7 +227,6 @@ class Torrent:
             incoming=incoming,
             joined_at=now,
         )
-        wire.key = peer.number
         self.peers[peer.number] = peer
         self.peerbook.connected(address)
         self._equip(peer)
@@ -234,15 +238,11 @@ class Torrent:
         self.touch(peer)
         self._shared.events.append(PeerJoined(self.number, address, handshake.peer_id))
 
-    def peer_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> bool:
-        """A peer's wire ended by itself, or because the peer broke the protocol; False: no peer of ours."""
-        peer = self.peers.get(wire.key)
-        if peer is None or peer.wire is not wire:
-            return False
-        self._forget(peer, str(reason), offence=isinstance(reason, RemoteProtocolError), now=now)
-        return True
-
     # --- messages, called by the wires (PeerSink)
+
+    def on_lost(self, peer: Peer, reason: LinkLost | RemoteProtocolError, now: float) -> None:
+        """The wire ended by itself, or because the peer broke the protocol."""
+        self._forget(peer, str(reason), offence=isinstance(reason, RemoteProtocolError), now=now)
 
     def touch(self, peer: Peer) -> None:
         """Something about `peer` is to be settled at the end of the turn."""
@@ -382,12 +382,14 @@ class Torrent:
 
     def http_done(self, url: str, body: bytes, now: float) -> None:
         """A tracker answered."""
+        self._touch_all()
         reply = self._announcer.answered(url, body, now)
         if reply is not None and self.state is not TorrentState.PAUSED:
             self.add_candidates(reply.peers, Source.TRACKER, now)
 
     def http_failed(self, url: str, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""
+        self._touch_all()
         self._announcer.failed(url, error, now)
 
     # --- time

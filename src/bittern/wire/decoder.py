@@ -36,6 +36,7 @@ from .messages import (
     UNCHOKE,
 )
 from .messages import REQUEST as REQUEST_ID
+from .stream import LinkLost
 
 _SLAB = 65536
 _WINDOW = 64
@@ -93,12 +94,13 @@ class Landing(Protocol):
 
 
 class PeerSink(Protocol):
-    """Who is told of a peer's messages. `peer` is what was attached to the wire.
+    """Who is told of a peer's messages and of its end. `peer` is what was handed to the wire.
 
     Requests come as runs (piece, begin, length, count): `count` requests for neighbouring whole blocks, or
     one request for anything.
     """
 
+    def on_lost(self, peer: Any, reason: LinkLost | RemoteProtocolError, now: float) -> None: ...
     def on_choke(self, peer: Any, now: float) -> None: ...
     def on_unchoke(self, peer: Any, now: float) -> None: ...
     def on_interested(self, peer: Any, now: float) -> None: ...

@@ -58,7 +58,7 @@ class Greeter(Protocol):
         ...
 
     def on_wire_lost(self, wire: "PeerWire", reason: LinkLost | RemoteProtocolError, now: float) -> None:
-        """The connection ended, by the network or by an offence of the remote; the wire is closed already."""
+        """The connection ended before it was handed over (`land`); the wire is closed already."""
         ...
 
 
@@ -75,7 +75,7 @@ class PeerWire:
 
     __slots__ = (
         "_decoder", "_greeter", "_handshake", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox", "_paused",
-        "_peer", "_scratch", "_spoke_at", "expected", "key", "state",
+        "_peer", "_scratch", "_sink", "_spoke_at", "expected", "key", "state",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,7 @@ class PeerWire:
         self._outbox = Outbox()
         self._handshake = bytearray()
         self._decoder: Decoder | None = None
+        self._sink: PeerSink | None = None
         self._peer: Any = None
         self._on_turn: Callable[[Any], None] | None = None
         self._paused = False
@@ -157,6 +158,7 @@ class PeerWire:
 
     def land(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
         """From now on messages go to `sink`, with `peer`; `on_turn(peer)` after each batch in or out."""
+        self._sink = sink
         self._peer = peer
         self._on_turn = on_turn
         self.state = WireState.OPEN
@@ -293,4 +295,7 @@ class PeerWire:
     def _end(self, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         if self.state is not WireState.CLOSED:
             self.close()
-            self._greeter.on_wire_lost(self, reason, now)
+            if self._sink is not None:
+                self._sink.on_lost(self._peer, reason, now)
+            else:
+                self._greeter.on_wire_lost(self, reason, now)

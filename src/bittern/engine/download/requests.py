@@ -43,7 +43,7 @@ class Pipeline:
         self._arriving: tuple[int, int] | None = None
         self._in_place = False  # whether the arriving block is written where it belongs
         self._mine = False  # whether it is marked as asked on our account
-        self._forgiven: dict[tuple[int, int], None] = {}
+        self._forgiven: dict[tuple[int, int], int] = {}  # copies that may still come of requests taken back
         self.runs: deque[Run] = deque()
         self.outstanding = 0
         """Blocks asked and not here, the arriving one left out."""
@@ -87,10 +87,9 @@ class Pipeline:
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
         body = self._take(piece, block)
         if body is None:
-            if key not in self._forgiven:
-                raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
             # Withdrawn or given up, but on its way all the same: welcome if nobody else is asked for it.
-            del self._forgiven[key]
+            if not self._pardon(piece, block):
+                raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
         else:
             self.outstanding -= 1
         self._arriving = key
@@ -181,10 +180,7 @@ class Pipeline:
     def rejected(self, piece: int, block: int) -> bool:
         """The peer will not send a block (BEP 6); False when it was never asked."""
         if self._take(piece, block) is None:
-            if (piece, block) not in self._forgiven:
-                return False
-            del self._forgiven[piece, block]
-            return True
+            return self._pardon(piece, block)
         self.outstanding -= 1
         self._assembly.let_go(piece, block, self)
         return True
@@ -207,9 +203,17 @@ class Pipeline:
         self._depth = min(self._depth, _DEPTH_FIRST)
 
     def _forgive(self, piece: int, block: int) -> None:
-        self._forgiven[piece, block] = None
+        # Counted: a peer that stalls is asked for the same block again, and in the end answers each time.
+        self._forgiven[piece, block] = self._forgiven.get((piece, block), 0) + 1
         if len(self._forgiven) > _FORGIVEN:
             del self._forgiven[next(iter(self._forgiven))]
+
+    def _pardon(self, piece: int, block: int) -> bool:
+        """Whether an answer comes to a request that was taken back; it may come once for each of them."""
+        copies = self._forgiven.pop((piece, block), 0)
+        if copies > 1:
+            self._forgiven[piece, block] = copies - 1
+        return copies > 0
 
     def _take(self, piece: int, block: int) -> memoryview | None:
         """Take a block out of the runs; its place, or None when it is in none of them."""

@@ -65,6 +65,8 @@ class Peerbook:
         self._candidates: dict[Address, Candidate] = {}
         self._banned_hosts: dict[str, None] = {}
         self._own: dict[Address, None] = {}
+        self._next_due: float | None = None  # of the idle candidates, when `_due_known`
+        self._due_known = False
 
     def __len__(self) -> int:
         return len(self._candidates)
@@ -81,6 +83,7 @@ class Peerbook:
         # The user's own word is tried first; the others in an order of chance (BEP 40 comes with priorities).
         order = -1.0 if source is Source.MANUAL else self._rng.random()
         self._candidates[address] = Candidate(address, source, order, retry_at=now)
+        self._due_known = False
         return True
 
     def next(self, now: float) -> Candidate | None:
@@ -93,12 +96,16 @@ class Peerbook:
                     best = candidate
         if best is not None:
             best.state = _State.DIALING
+            self._due_known = False
         return best
 
     def next_due(self) -> float | None:
         """When the next candidate may be dialed."""
-        due = [c.retry_at for c in self._candidates.values() if c.state is _State.IDLE]
-        return min(due, default=None)
+        if not self._due_known:
+            due = [c.retry_at for c in self._candidates.values() if c.state is _State.IDLE]
+            self._next_due = min(due, default=None)
+            self._due_known = True
+        return self._next_due
 
     def connected(self, address: Address) -> None:
         """A handshake with `address` succeeded, whoever dialed."""
@@ -106,12 +113,14 @@ class Peerbook:
         if candidate is not None:
             candidate.state = _State.CONNECTED
             candidate.failures = 0
+            self._due_known = False
 
     def ended(self, address: Address, now: float, *, useful: bool) -> None:
         """A try or a connection ended; `useful`: data went over it."""
         candidate = self._candidates.get(address)
         if candidate is None or candidate.state is _State.BANNED:
             return
+        self._due_known = False
         candidate.state = _State.IDLE
         candidate.failures = 0 if useful else candidate.failures + 1
         wait = min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
@@ -123,10 +132,12 @@ class Peerbook:
         """`address` turned out to be our own."""
         self._candidates.pop(address, None)
         self._own[address] = None
+        self._due_known = False
 
     def ban(self, host: str) -> None:
         """Never deal with `host` again: an IP address, whatever the port."""
         self._banned_hosts[host] = None
+        self._due_known = False
         for candidate in self._candidates.values():
             if candidate.address.host == host:
                 candidate.state = _State.BANNED
