@@ -1,0 +1,101 @@
+"""bittern: a BitTorrent engine in plain Python, as a typed asyncio library and a command line.
+
+The names below are loaded when they are first used, so that `import bittern` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .base.errors import AlreadyAddedError as AlreadyAddedError
+    from .base.errors import BencodeError as BencodeError
+    from .base.errors import BitternError as BitternError
+    from .base.errors import MagnetError as MagnetError
+    from .base.errors import MetainfoError as MetainfoError
+    from .base.errors import NetworkError as NetworkError
+    from .base.errors import NoSuchTorrentError as NoSuchTorrentError
+    from .base.errors import ProtocolError as ProtocolError
+    from .base.errors import SessionError as SessionError
+    from .base.errors import StorageError as StorageError
+    from .base.errors import TrackerError as TrackerError
+    from .codec import bencode as bencode
+    from .codec.magnet import Magnet as Magnet
+    from .codec.metainfo import File as File
+    from .codec.metainfo import Info as Info
+    from .codec.metainfo import Metainfo as Metainfo
+    from .session import events as events
+    from .session.download import download as download
+    from .session.session import Session as Session
+    from .session.settings import Settings as Settings
+    from .session.status import State as State
+    from .session.status import Status as Status
+    from .session.torrent import Torrent as Torrent
+
+_PLACES = {
+    "AlreadyAddedError": "base.errors",
+    "BencodeError": "base.errors",
+    "BitternError": "base.errors",
+    "MagnetError": "base.errors",
+    "MetainfoError": "base.errors",
+    "NetworkError": "base.errors",
+    "NoSuchTorrentError": "base.errors",
+    "ProtocolError": "base.errors",
+    "SessionError": "base.errors",
+    "StorageError": "base.errors",
+    "TrackerError": "base.errors",
+    "Magnet": "codec.magnet",
+    "File": "codec.metainfo",
+    "Info": "codec.metainfo",
+    "Metainfo": "codec.metainfo",
+    "Session": "session.session",
+    "Settings": "session.settings",
+    "State": "session.status",
+    "Status": "session.status",
+    "Torrent": "session.torrent",
+    "download": "session.download",
+}
+_MODULES = {"bencode": "codec.bencode", "events": "session.events"}
+
+__all__ = [
+    "AlreadyAddedError",
+    "BencodeError",
+    "BitternError",
+    "File",
+    "Info",
+    "Magnet",
+    "MagnetError",
+    "Metainfo",
+    "MetainfoError",
+    "NetworkError",
+    "NoSuchTorrentError",
+    "ProtocolError",
+    "Session",
+    "SessionError",
+    "Settings",
+    "State",
+    "Status",
+    "StorageError",
+    "Torrent",
+    "TrackerError",
+    "__version__",
+    "bencode",
+    "download",
+    "events",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        found: Any = import_module(f".{_MODULES[name]}", __name__)
+    elif name in _PLACES:
+        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

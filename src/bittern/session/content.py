@@ -1,0 +1,148 @@
+"""The files of one torrent, as a session sees them: which bytes count, how they look, what is in their place."""
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import SessionError, StorageError
+from bittern.codec.metainfo import File, Info
+from bittern.codec.resume import FileStamp
+from bittern.io.disk.files import FileStorage, storage_error
+from bittern.io.disk.handles import Handles
+from bittern.io.disk.spans import open_regular
+
+Stamps = list[FileStamp | None]
+
+
+def stored(file: File) -> bool:
+    """Whether `file` is one on the disk: no pad, no link."""
+    return not file.pad and file.symlink is None
+
+
+class Content:
+    """The files, and the arithmetic of what of them is wanted.
+
+    Args:
+        info: of the torrent; must have SHA-1 hashes.
+        folder: where the file, or the root folder, is or goes.
+        handles: open files.
+        select: numbers of the wanted ones among the files without pads, from 0; None for all.
+        content: the file or root folder itself, where it has another name or place.
+
+    Raises:
+        SessionError: the torrent can not be transferred, or there is no such file.
+    """
+
+    def __init__(
+        self, info: Info, folder: Path, handles: Handles, select: Sequence[int] | None, content: Path | None
+    ) -> None:
+        if not info.piece_hashes and info.total_length:
+            raise SessionError(
+                f"{info.name} is a torrent of BitTorrent v2 only, which can not be transferred yet: use a hybrid one"
+            )
+        self.info = info
+        self.storage = FileStorage(info, folder, handles, _given_paths(info, content) if content else None)
+        self.path = content or folder / info.name
+        """The file, or the root folder."""
+        self.wanted = self._wanted(select)
+        """Pieces that are to be fetched."""
+        self._pads = self._pad_bytes()
+        self.total_bytes = self.bytes_in(Bitfield.full(info.geometry.piece_count))
+        """Of wanted pieces, pads not counted."""
+        self._stamps: Stamps = [None] * len(info.files)
+
+    def bytes_in(self, pieces: Bitfield) -> int:
+        """Bytes of files in those of `pieces` that are wanted."""
+        geometry = self.info.geometry
+        members = pieces.as_int() & self.wanted.as_int()
+        count: int = members.bit_count() * geometry.piece_size
+        last = geometry.piece_count - 1
+        if last in pieces and last in self.wanted:
+            count -= geometry.piece_size - geometry.piece_length(last)
+        return count - sum(pad for piece, pad in self._pads.items() if piece in pieces and piece in self.wanted)
+
+    def bytes_of(self, piece: int) -> int:
+        """Bytes of files in `piece`, if it is wanted."""
+        return self.info.geometry.piece_length(piece) - self._pads.get(piece, 0) if piece in self.wanted else 0
+
+    def look(self) -> Stamps:
+        """How each file looks now; None for one that is not there. Blocks.
+
+        Raises:
+            StorageError: something that is no such file is in the place of one.
+        """
+        self._stamps = [self._stamp(number) for number in range(len(self.info.files))]
+        return list(self._stamps)
+
+    def look_again(self, pieces: Iterable[int]) -> Stamps:
+        """As `look`, but only at the files that have bytes in `pieces`. Blocks."""
+        for number in self.storage.map.files_of(pieces, self.info.geometry):
+            self._stamps[number] = self._stamp(number)
+        return list(self._stamps)
+
+    def holds_data(self, number: int) -> bool:
+        """Whether anything was ever written to the file: one that is all hole is nobody's loss."""
+        status = os.stat(self.storage.paths[number])  # noqa: PTH116 - text paths throughout
+        return bool(getattr(status, "st_blocks", status.st_size))
+
+    def sync(self, pieces: Iterable[int]) -> None:
+        """Wait until the files with bytes in `pieces`, which a check found good, are on the disk. Blocks.
+
+        Raises:
+            StorageError: the system can not say so for a file.
+        """
+        for number in self.storage.map.files_of(pieces, self.info.geometry):
+            path = self.storage.paths[number]
+            try:
+                with open_regular(path) as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise storage_error(error, path) from error
+
+    def _stamp(self, number: int) -> FileStamp | None:
+        file, path = self.info.files[number], self.storage.paths[number]
+        if not stored(file):
+            return None
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise storage_error(error, path) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageError(StorageError.Kind.NOT_A_FILE, path, "something else is in its place")
+        if status.st_size > file.length:
+            raise StorageError(
+                StorageError.Kind.EXISTS, path, f"{status.st_size} bytes instead of at most {file.length}"
+            )
+        return FileStamp(status.st_size, status.st_mtime_ns)
+
+    def _wanted(self, select: Sequence[int] | None) -> Bitfield:
+        geometry = self.info.geometry
+        if select is None:
+            return Bitfield.full(geometry.piece_count)
+        files = [file for file in self.info.files if not file.pad]
+        for number in select:
+            if not 0 <= number < len(files):
+                raise SessionError(f"there is no file {number + 1}: the torrent has {len(files)}")
+        chosen = [geometry.pieces_of(files[number].offset, files[number].length) for number in select]
+        return Bitfield(geometry.piece_count, (piece for pieces in chosen for piece in pieces))
+
+    def _pad_bytes(self) -> dict[int, int]:
+        geometry, pads = self.info.geometry, dict[int, int]()
+        for file in self.info.files:
+            if file.pad:
+                for piece in geometry.pieces_of(file.offset, file.length):
+                    begin = max(file.offset, geometry.offset(piece))
+                    end = min(file.offset + file.length, geometry.offset(piece + 1))
+                    pads[piece] = pads.get(piece, 0) + end - begin
+        return pads
+
+
+def _given_paths(info: Info, content: Path) -> list[str]:
+    """Where the files are when the user says what the content is: there, links are the user's own."""
+    if not info.multi_file:
+        return [os.path.realpath(content)]
+    return [os.path.realpath(content.joinpath(*file.path)) for file in info.files]

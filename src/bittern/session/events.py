@@ -1,0 +1,226 @@
+"""What happens to a torrent, for whoever listens: typed values, and streams of them that never grow without bound."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Self
+from weakref import WeakSet
+
+from bittern.base.address import Address
+from bittern.base.errors import BitternError
+from bittern.base.ids import PeerId
+
+from .status import State
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The torrent is in another state."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived:
+    """What the torrent is made of is known, from peers (BEP 9)."""
+
+    name: str
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress:
+    """Files that were there are being checked: bytes read, and bytes to read in all."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """It is known what of the torrent is on the disk."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PieceStored:
+    """A piece is good and in the files."""
+
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFailed:
+    """A piece came and failed its hash; it will be fetched again."""
+
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Every byte that is wanted is in the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJoined:
+    """A peer finished its handshake."""
+
+    address: Address
+    peer_id: PeerId
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDropped:
+    """A peer, or a connection that never became one, is gone. `offence`: it broke the protocol."""
+
+    address: Address
+    reason: str
+    offence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerAnswered:
+    """A tracker answered and named so many peers; `warning` is its text of unknown safety."""
+
+    url: str
+    peers: int
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerFailed:
+    """A tracker failed or refused; it is asked again after `retry_seconds`."""
+
+    url: str
+    reason: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The torrent stopped because of `error`."""
+
+    error: BitternError
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFailed:
+    """Progress could not be saved; it is tried again. The next start checks the files instead."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """The reader was too slow: so many events before the next one were dropped."""
+
+    count: int
+
+
+Event = (
+    StateChanged
+    | MetadataReceived
+    | CheckProgress
+    | Checked
+    | PieceStored
+    | PieceFailed
+    | Completed
+    | PeerJoined
+    | PeerDropped
+    | TrackerAnswered
+    | TrackerFailed
+    | Failed
+    | SaveFailed
+    | EventsLost
+)
+
+
+class EventStream:
+    """Events from the moment it was made; an async iterator that ends with the torrent.
+
+    Cancelling a reader loses nothing: an event is taken only when it is handed over.
+
+    Args:
+        most: events kept for the reader.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._events: deque[Event] = deque()
+        self._most = most
+        self._lost = 0
+        self._ended = False
+        self._news = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                return EventsLost(lost)
+            if self._events:
+                return self._events.popleft()
+            if self._ended:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+
+    def push(self, event: Event) -> None:
+        """Give `event` to the reader; the oldest goes when there is no room."""
+        if len(self._events) >= self._most:
+            self._events.popleft()
+            self._lost += 1
+        self._events.append(event)
+        self._news.set()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._news.set()
+
+
+class Publisher:
+    """Tells readers of one torrent what happens, and wakes those who wait for a milestone.
+
+    Args:
+        most: events kept for one slow reader.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._streams: WeakSet[EventStream] = WeakSet()
+        self._changed = asyncio.Event()
+        self.ended = False
+        """Whether the torrent is gone."""
+
+    def stream(self) -> EventStream:
+        """A new reader; forgotten when nobody holds it any more."""
+        stream = EventStream(self._most)
+        if self.ended:
+            stream.end()
+        self._streams.add(stream)
+        return stream
+
+    def publish(self, event: Event) -> None:
+        """`event` happened."""
+        for stream in self._streams:
+            stream.push(event)
+
+    def wake(self) -> None:
+        """Something changed that somebody may wait for."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def change(self) -> None:
+        """Wait for the next `wake`."""
+        await self._changed.wait()
+
+    def end(self) -> None:
+        """Nothing more will happen."""
+        self.ended = True
+        for stream in self._streams:
+            stream.end()
+        self.wake()

@@ -1,0 +1,145 @@
+"""What is saved of one torrent, and in which order, so that saved progress never claims too much."""
+
+import time
+from dataclasses import dataclass
+
+from bittern.base.errors import StorageError
+from bittern.codec.metainfo import Info
+from bittern.codec.resume import Resume
+from bittern.engine.torrent import Torrent as Swarm
+
+from .content import Content
+from .store import Record
+from .surroundings import Surroundings
+
+COUNTERS_SECONDS = 60.0
+"""Without new pieces, counters are saved so often."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a torrent did in swarms that it left, this one not counted.
+
+    Attributes:
+        uploaded: payload bytes sent.
+        downloaded: payload bytes received.
+        added_at: seconds since 1970.
+        completed_at: seconds since 1970, or None.
+    """
+
+    uploaded: int = 0
+    downloaded: int = 0
+    added_at: int = 0
+    completed_at: int | None = None
+
+
+class Journal:
+    """The saved state of one torrent.
+
+    Args:
+        surroundings: for the store and for threads.
+        info_hash: of the torrent.
+        place: where its files are.
+    """
+
+    def __init__(self, surroundings: Surroundings, info_hash: bytes, place: str) -> None:
+        self._surroundings = surroundings
+        self._info_hash = info_hash
+        self._place = place
+        self._new: dict[int, None] = {}
+        self._uploaded = 0
+        self._saved_at = 0.0
+        self._started = False
+        self.counters = Counters()
+
+    async def open(self) -> Record | None:
+        """What was saved before."""
+        return await self._surroundings.store.load(self._info_hash, self._place)
+
+    async def start(self, info: Info, trackers: tuple[tuple[str, ...], ...], resume: Resume | None) -> None:
+        """Note that the torrent is ours from now on.
+
+        Raises:
+            StorageError: the state can not be written.
+        """
+        self.counters = Counters(added_at=int(time.time()))
+        if resume is not None:
+            self.counters = Counters(resume.uploaded, resume.downloaded, resume.added_at, resume.completed_at)
+        blob = resume.encode() if resume is not None else None
+        await self._surroundings.store.put(Record(self._info_hash, self._place, info.raw, trackers, blob))
+        self._started = True
+
+    def stored(self, piece: int) -> None:
+        """A piece is in the files."""
+        self._new[piece] = None
+
+    def due(self, swarm: Swarm, now: float) -> bool:
+        """Whether it is time to save."""
+        since = now - self._saved_at
+        if self._new:
+            return self._started and since >= self._surroundings.settings.save_seconds
+        return self._started and since >= COUNTERS_SECONDS and swarm.uploaded > self._uploaded
+
+    def left(self, swarm: Swarm) -> None:
+        """The swarm is left; what was done in it counts as before."""
+        self.counters.uploaded += swarm.uploaded
+        self.counters.downloaded += swarm.downloaded
+        self._uploaded = 0
+
+    async def save(self, content: Content, swarm: Swarm, *, last: bool = False) -> StorageError | None:
+        """Write progress down; why the state could not be written, or None.
+
+        The order is what makes it true after a crash: how files look is read first, then which pieces are stored;
+        a piece stored in between makes a file look different from what is noted, so that it is checked. Bytes are on
+        the disk before the note is.
+
+        Args:
+            content: the files.
+            swarm: whose pieces are stored.
+            last: look at all files, not only at those of new pieces.
+
+        Raises:
+            StorageError: the system can not say that the bytes are on the disk.
+        """
+        if not self._started or swarm.download is None:
+            return None
+        surroundings = self._surroundings
+        self._saved_at = surroundings.runtime.now()
+        new, self._new = self._new, {}
+        stamps = (
+            await surroundings.in_thread(content.look)
+            if last
+            else await surroundings.in_thread(content.look_again, new)
+        )
+        self._uploaded = swarm.uploaded
+        resume = Resume(
+            info_hash=content.info.wire_hash,
+            piece_count=content.info.geometry.piece_count,
+            pieces=bytes(swarm.download.have),
+            files=tuple(stamps),
+            uploaded=self.counters.uploaded + swarm.uploaded,
+            downloaded=self.counters.downloaded + swarm.downloaded,
+            added_at=self.counters.added_at,
+            completed_at=self.counters.completed_at,
+        )
+        try:
+            await surroundings.in_thread(content.storage.sync)
+        except StorageError:
+            self._started = False  # what the system lost it does not lose again: only a check tells what is there
+            raise
+        try:
+            blob = await surroundings.in_thread(resume.encode)
+            await surroundings.store.save(self._info_hash, self._place, blob)
+        except StorageError as error:
+            self._new = new | self._new
+            return error
+        return None
+
+    async def forget(self) -> None:
+        """Delete what was saved.
+
+        Raises:
+            StorageError: the state can not be written.
+        """
+        self._started = False
+        await self._surroundings.store.delete(self._info_hash, self._place)

@@ -1,0 +1,457 @@
+"""The life of one torrent: metadata, check, swarm, saves, the end. The session drives it, `Torrent` shows it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from threading import Event as Flag
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import BitternError, SessionError, StorageError
+from bittern.base.ids import InfoHashV1
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Info, Metainfo
+from bittern.codec.resume import Resume
+from bittern.engine import events as told
+from bittern.engine.swarm.peerbook import Source
+from bittern.engine.torrent import Torrent as Swarm
+from bittern.engine.torrent import TorrentState
+
+from . import events
+from .checking import hash_suspects, plan, read_resume, refuse_foreign
+from .content import Content, Stamps
+from .journal import Journal
+from .lock import TorrentLock
+from .options import AddOptions
+from .status import State
+from .surroundings import Surroundings
+
+_log = logging.getLogger("bittern.session")
+
+DRAIN_SECONDS = 30.0
+_DRAIN_STEP_SECONDS = 0.01
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Life:
+    """One torrent of a session.
+
+    Args:
+        source: what is known of it.
+        options: how to treat it.
+        lock: its lock, owned from now on.
+        surroundings: what all torrents share.
+    """
+
+    def __init__(
+        self, source: Metainfo | Magnet, options: AddOptions, lock: TorrentLock, surroundings: Surroundings
+    ) -> None:
+        self.source = source
+        self.options = options
+        self.info: Info | None = source.info if isinstance(source, Metainfo) else None
+        self.content: Content | None = None
+        self.swarm: Swarm | None = None
+        self.state = State.CHECKING
+        self.error: BitternError | None = None
+        self.done_bytes = 0
+        self.check: tuple[int, int] | None = None
+        self.publisher = events.Publisher(surroundings.settings.event_buffer)
+        self.journal = Journal(surroundings, self.info_hash, options.place)
+        self._lock = lock
+        self._surroundings = surroundings
+        self._task: asyncio.Task[None] | None = None
+        self._retry_due = 0.0
+        self._complete_since: float | None = None
+        self._has_goal = surroundings.settings.seed_ratio is not None or surroundings.settings.seed_minutes is not None
+        self._saving = asyncio.Lock()
+
+    @property
+    def info_hash(self) -> InfoHashV1:
+        """What the wire carries."""
+        return self.source.info.wire_hash if isinstance(self.source, Metainfo) else self.source.wire_hash
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted byte is stored."""
+        return self.swarm is not None and self.swarm.download is not None and self.swarm.download.complete
+
+    # --- commands
+
+    def start(self) -> None:
+        """Begin: from what is known to the swarm."""
+        self._run(self._open)
+
+    def pause(self) -> None:
+        """Leave the swarm until `resume`."""
+        self.options.paused = True
+        if self.swarm is not None and self.state is not State.REMOVED:
+            self._leave(State.PAUSED)
+
+    def resume(self) -> None:
+        """Join the swarm, after `pause`, a seed goal or a failure; files of a failed torrent are looked at again."""
+        self.options.paused = False
+        self._has_goal = self._has_goal and self.state is not State.FINISHED  # the user wants more than the goal
+        if self.state is State.FAILED:
+            self.error = None
+            self._run(partial(self._again, trusting=True))
+        elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED):
+            self.swarm.resume(self._now())
+            self._surroundings.runtime.turn.soon()
+            self._enter_swarm_state()
+
+    async def recheck(self) -> None:
+        """Hash everything that is there, and join the swarm again."""
+        if self.info is None:
+            return
+        self.error = None
+        await asyncio.shield(self._run(partial(self._again, trusting=False)))
+
+    async def end(self) -> None:
+        """Leave the swarm and save: the session closes."""
+        await self._stop_task()
+        if self.swarm is not None:
+            self.swarm.pause(self._now())
+            self._surroundings.runtime.turn.soon()
+            await self._drain(self.swarm)
+            await self._save(last=True)
+        self._lock.release()
+        self.publisher.end()
+
+    async def remove(self) -> None:
+        """Leave the swarm and forget what was saved."""
+        await self._stop_task()
+        await self._part()
+        self._enter(State.REMOVED)
+        try:
+            await self.journal.forget()
+        finally:
+            self._lock.release()
+            self.publisher.end()
+
+    # --- what the engine tells
+
+    def on_event(self, event: told.Event) -> None:
+        """Something happened in the swarm."""
+        publish = self.publisher.publish
+        match event:
+            case told.PieceStored(piece=piece):
+                if self.content is not None:
+                    self.done_bytes += self.content.bytes_of(piece)
+                self.journal.stored(piece)
+                publish(events.PieceStored(piece))
+            case told.PieceFailed(piece=piece):
+                publish(events.PieceFailed(piece))
+            case told.PeerJoined(address=address, peer_id=peer_id):
+                publish(events.PeerJoined(address, peer_id))
+            case told.PeerDropped(address=address, reason=reason, offence=offence):
+                publish(events.PeerDropped(address, reason, offence))
+            case told.TrackerAnswered(url=url, peers=peers, warning=warning):
+                publish(events.TrackerAnswered(url, peers, warning))
+            case told.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
+                publish(events.TrackerFailed(url, reason, seconds))
+            case told.MetadataReceived(raw=raw):
+                self._run(partial(self._take_metadata, raw))
+            case told.Completed():
+                self._on_completed()
+            case told.StorageFailed(error=error):
+                self._on_storage_failed(error)
+
+    def tick(self, now: float) -> bool:
+        """Do what time demands; whether `save` is due."""
+        if self.swarm is None:
+            return False
+        if self.state is State.FAILED and self._retry_due <= now and _may_retry(self.error):
+            self.error = None
+            self.swarm.resume(now)
+            self._surroundings.runtime.turn.soon()
+            self._enter_swarm_state()
+        if self.state is State.SEEDING and self._goal_reached(now):
+            self._leave(State.FINISHED)
+        return self.journal.due(self.swarm, now)
+
+    async def save(self) -> None:
+        """Write progress down; what goes wrong is published."""
+        with suppress(StorageError):  # told to whom it concerns
+            await self._save(last=False)
+
+    # --- the way to the swarm
+
+    async def _open(self) -> None:
+        record = await self.journal.open()
+        if self.info is None and record is not None and record.info is not None:
+            self.info = self._checked(record.info)
+        if self.info is None:
+            self._seek_metadata()
+            return
+        have = await self._check(record.resume if record is not None else None, known=record is not None)
+        await self._join(have)
+
+    async def _again(self, *, trusting: bool) -> None:
+        if self.info is None:
+            await self._part()
+            self._seek_metadata()
+            return
+        await self._part()
+        record = await self.journal.open()
+        have = await self._check(record.resume if record is not None and trusting else None, known=True)
+        await self._join(have)
+
+    def _seek_metadata(self) -> None:
+        self._enter_core()
+        if self.options.paused:
+            self._leave(State.PAUSED)
+        else:
+            self._enter(State.METADATA)
+
+    async def _take_metadata(self, raw: bytes) -> None:
+        self.info = info = self._checked(raw)
+        self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
+        self.publisher.wake()
+        await self._join(await self._check(None, known=False))
+
+    def _checked(self, raw: bytes) -> Info:
+        """The info dictionary that peers, or the store, gave for our info hash."""
+        info = Info.parse(raw)
+        wanted = self.source
+        if isinstance(wanted, Magnet):
+            v1, v2 = wanted.info_hash_v1, wanted.info_hash_v2
+            if (v1 and v1 != info.info_hash_v1) or (v2 and v2 != info.info_hash_v2):
+                raise SessionError("the magnet link's two info hashes belong to different torrents")
+            if self.options.select is None and wanted.select_only:
+                self.options.select = _among_files(info, wanted.select_only)
+        return info
+
+    async def _check(self, saved: bytes | None, *, known: bool) -> Bitfield:
+        """Find out which pieces are stored.
+
+        Args:
+            saved: progress that was saved.
+            known: whether the files are ours by what was saved.
+        """
+        info = self.info
+        assert info is not None
+        self._enter(State.CHECKING)
+        in_thread, options = self._surroundings.in_thread, self.options
+        handles = self._surroundings.runtime.handles
+        content = await in_thread(Content, info, options.save_path, handles, options.select, options.content)
+        self.content = content
+        stamps = await in_thread(content.look)
+        resume = read_resume(saved, info)
+        todo = await in_thread(plan, info, stamps, resume, trust=options.trust)
+        have = todo.have
+        if todo.suspects:
+            good = await self._hash(content, todo.suspects, todo.to_hash_bytes)
+            await in_thread(content.sync, good)
+            for piece in good:
+                have.add(piece)
+        ours = known and (resume is None or resume.completed_at is None)
+        if not ours and not options.overwrite:
+            await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
+        if any(not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)):
+            await in_thread(content.storage.create_empty)
+        self.done_bytes = content.bytes_in(have)
+        await self.journal.start(info, self._tiers(), _progress(info, have, stamps, resume))
+        self.publisher.publish(events.Checked(self.done_bytes, content.total_bytes))
+        return have
+
+    async def _hash(self, content: Content, suspects: Sequence[int], total: int) -> list[int]:
+        loop = asyncio.get_running_loop()
+        stop = Flag()
+
+        def tell(done: int) -> None:
+            with suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(self._told_progress, done, total)
+
+        async with self._surroundings.checking:
+            self._told_progress(0, total)
+            try:
+                return await self._surroundings.in_thread(hash_suspects, content, suspects, stop, tell)
+            finally:
+                stop.set()
+                self.check = None
+
+    def _told_progress(self, done: int, total: int) -> None:
+        self.check = (done, total)
+        self.publisher.publish(events.CheckProgress(done, total))
+
+    async def _join(self, have: Bitfield) -> None:
+        """Exchange pieces from now on."""
+        assert self.info is not None
+        assert self.content is not None
+        runtime = self._surroundings.runtime
+        swarm = self._enter_core()
+        runtime.disk.attach(swarm.number, self.content.storage)
+        swarm.begin(self.info, have, self.content.wanted, self._now())
+        if self.options.paused:
+            self._leave(State.PAUSED)
+        else:
+            self._enter_swarm_state()
+
+    def _enter_core(self) -> Swarm:
+        if self.swarm is None:
+            runtime, now = self._surroundings.runtime, self._now()
+            self.swarm = runtime.core.add(self.info_hash, self._tiers(), now)
+            self._surroundings.lives[self.swarm.number] = self
+            self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)
+            runtime.turn.soon()
+        return self.swarm
+
+    def _tiers(self) -> tuple[tuple[str, ...], ...]:
+        if not self._surroundings.settings.use_trackers:
+            return ()
+        source = self.source
+        named = source.trackers if isinstance(source, Metainfo) else tuple((url,) for url in source.trackers)
+        return (*self.options.trackers, *named)
+
+    # --- the way out
+
+    def _leave(self, state: State) -> None:
+        assert self.swarm is not None
+        self.swarm.pause(self._now())
+        self._surroundings.runtime.turn.soon()
+        self._enter(state)
+
+    async def _part(self) -> None:
+        """Leave the core: no byte is written after this."""
+        swarm, self.swarm = self.swarm, None
+        if swarm is None:
+            return
+        swarm.pause(self._now())
+        await self._drain(swarm)
+        self.journal.left(swarm)
+        self._surroundings.lives.pop(swarm.number, None)
+        self._surroundings.runtime.remove(swarm)
+        if self.content is not None:
+            self.content.storage.close()
+
+    async def _drain(self, swarm: Swarm) -> None:
+        """Wait until the disk has done what it was given."""
+        give_up_at = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        while swarm.download is not None and swarm.download.at_disk:
+            if asyncio.get_running_loop().time() > give_up_at:
+                return
+            await asyncio.sleep(_DRAIN_STEP_SECONDS)
+
+    async def _save(self, *, last: bool) -> None:
+        async with self._saving:
+            if self.content is None or self.swarm is None:
+                return
+            try:
+                not_saved = await self.journal.save(self.content, self.swarm, last=last)
+            except StorageError as error:
+                self._fail(error)
+                raise
+            if not_saved is not None:
+                self.publisher.publish(events.SaveFailed(str(not_saved)))
+
+    # --- changes of state
+
+    def _enter_swarm_state(self) -> None:
+        self._enter(State.METADATA if self.info is None else State.SEEDING if self.complete else State.DOWNLOADING)
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self.publisher.publish(events.StateChanged(state))
+        self.publisher.wake()
+
+    def _on_completed(self) -> None:
+        counters = self.journal.counters
+        if counters.completed_at is None:
+            counters.completed_at = int(time.time())
+        if self.state is State.DOWNLOADING:
+            self._enter(State.SEEDING)
+        self.publisher.publish(events.Completed())
+        self.publisher.wake()
+
+    def _on_storage_failed(self, error: StorageError) -> None:
+        if self.state is State.FAILED or self.swarm is None:
+            return
+        if self.swarm.state is not TorrentState.FAILED:
+            self.swarm.pause(self._now())  # what was promised can not be read: promise nothing
+            self._surroundings.runtime.turn.soon()
+        self._retry_due = self._now() + self._surroundings.settings.retry_seconds
+        self._fail(error, pause=False)
+
+    def _fail(self, error: BitternError, *, pause: bool = True) -> None:
+        self.error = error
+        if pause and self.swarm is not None:
+            self.swarm.pause(self._now())
+            self._surroundings.runtime.turn.soon()
+        self._enter(State.FAILED)
+        self.publisher.publish(events.Failed(error))
+
+    def _goal_reached(self, now: float) -> bool:
+        settings = self._surroundings.settings
+        if self.swarm is None or self.content is None or not self._has_goal:
+            return False
+        if self._complete_since is None:
+            self._complete_since = now
+        sent = self.journal.counters.uploaded + self.swarm.uploaded
+        by_ratio = settings.seed_ratio is not None and sent >= settings.seed_ratio * self.content.total_bytes
+        by_time = settings.seed_minutes is not None and now - self._complete_since >= settings.seed_minutes * 60
+        return by_ratio or by_time
+
+    # --- tasks
+
+    def _now(self) -> float:
+        return self._surroundings.runtime.now()
+
+    def _run(self, work: Work) -> "asyncio.Task[None]":
+        """Make `work` what this torrent does; what it did before ends first."""
+        before = self._task
+        self._task = asyncio.get_running_loop().create_task(self._guard(work, before), name=f"torrent {self.info_hash}")
+        self._task.add_done_callback(self._on_task_done)
+        return self._task
+
+    async def _guard(self, work: Work, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            await _cancelled(before)
+        try:
+            await work()
+        except BitternError as error:
+            self._fail(error)
+
+    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("torrent %s: internal error", self.info_hash, exc_info=error)
+            self._fail(SessionError(f"internal error, {type(error).__name__}: {error}"))
+
+    async def _stop_task(self) -> None:
+        if self._task is not None:
+            await _cancelled(self._task)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    """End `task` and wait until it has ended."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _may_retry(error: BitternError | None) -> bool:
+    return isinstance(error, StorageError) and error.kind is StorageError.Kind.DISK_FULL
+
+
+def _progress(info: Info, have: Bitfield, stamps: Stamps, before: Resume | None) -> Resume:
+    """What is to be saved after a check, with the counters of `before`."""
+    now = int(time.time())
+    return Resume(
+        info_hash=info.wire_hash,
+        piece_count=info.geometry.piece_count,
+        pieces=bytes(have),
+        files=tuple(stamps),
+        uploaded=before.uploaded if before is not None else 0,
+        downloaded=before.downloaded if before is not None else 0,
+        added_at=before.added_at if before is not None else now,
+        completed_at=before.completed_at if before is not None and have.complete else None,
+    )
+
+
+def _among_files(info: Info, numbers: Sequence[int]) -> list[int]:
+    """Numbers among all files (BEP 53) as numbers among those without pads; unknown ones are dropped."""
+    shown = [number for number, file in enumerate(info.files) if not file.pad]
+    return [shown.index(number) for number in numbers if number in shown]

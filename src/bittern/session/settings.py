@@ -1,0 +1,112 @@
+"""What steers a session, with units; validated at construction."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import inf, isnan
+from pathlib import Path
+
+from bittern.base.errors import SessionError
+from bittern.engine.settings import EngineSettings
+from bittern.version import __version__
+
+USER_AGENT = f"bittern/{__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a session behaves. Every field has a default that suits a desktop.
+
+    Raises:
+        SessionError: a value is out of its range; the message names the field.
+    """
+
+    # --- places
+
+    save_path: Path = Path()
+    """The folder that downloads go to, where `Session.add` names no other."""
+    state_dir: Path | None = None
+    """The folder of saved progress; None for `$XDG_STATE_HOME/bittern`."""
+
+    # --- network
+
+    listen: tuple[str, ...] = ()
+    """IP addresses to listen on; empty for every address of the machine, IPv4 and IPv6."""
+    port: int | None = None
+    """TCP port, 0 for any free one; None for a port drawn once and kept in `state_dir`, never 6881 to 6889."""
+    source: str | None = None
+    """The local IP address that connections are made from; None for the system's choice."""
+    use_trackers: bool = True
+    """Whether to ask the trackers that torrents name."""
+    max_peers: int = 80
+    """Connections of one torrent."""
+    max_dials: int = 16
+    """Connections of one torrent that are being made at a time."""
+    upload_slots: int = 8
+    """Peers of one torrent that are served at a time."""
+
+    # --- limits
+
+    down_bytes_per_second: float = inf
+    """Of what is downloaded, all torrents together."""
+    up_bytes_per_second: float = inf
+    """Of what is uploaded, all torrents together."""
+    buffer_bytes: int = 64 << 20
+    """Memory for blocks on their way to the disk, one torrent."""
+
+    # --- behaviour
+
+    sequential: bool = False
+    """Ask for pieces in order instead of the rarest first."""
+    seed_ratio: float | None = None
+    """A complete torrent leaves its swarm when it has uploaded this many times its size; None for never."""
+    seed_minutes: float | None = None
+    """A complete torrent leaves its swarm after so many minutes; None for never."""
+    save_seconds: float = 3.0
+    """While a torrent downloads, its progress is saved so often. Files are synced to disk before."""
+    retry_seconds: float = 30.0
+    """When the disk is full, writing is tried again after so long."""
+    goodbye_seconds: float = 5.0
+    """At the end, trackers have so long to hear that we leave."""
+    event_buffer: int = 1000
+    """Events kept for a reader of `Torrent.events` that is slow; beyond it the oldest are dropped."""
+    seed: int | None = None
+    """Makes the choices of pieces and peers repeatable; None for a fresh one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "save_path", Path(self.save_path))
+        if self.state_dir is not None:
+            object.__setattr__(self, "state_dir", Path(self.state_dir))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and field.name != "seed" and (value < 0 or isnan(value)):
+                raise SessionError(f"{field.name} = {value}: must not be negative")
+        if self.port is not None and self.port > 65535:
+            raise SessionError(f"port = {self.port}: must be 0 to 65535")
+        for name in ("max_peers", "max_dials", "upload_slots", "event_buffer", "down_bytes_per_second", "save_seconds"):
+            if not getattr(self, name):
+                raise SessionError(f"{name} = 0: must be positive")
+        if isinstance(self.listen, str):
+            raise SessionError(f"listen = {self.listen!r}: must be a tuple of addresses")
+
+    def state_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """`state_dir`, or the one of the XDG base directories."""
+        if self.state_dir is not None:
+            return self.state_dir
+        home = environ.get("XDG_STATE_HOME", "")
+        # A relative XDG folder is to be ignored, says the specification.
+        base = Path(home) if Path(home).is_absolute() else Path("~/.local/state").expanduser()
+        return base / "bittern"
+
+    def for_engine(self) -> EngineSettings:
+        """The part of it that the engine needs."""
+        return EngineSettings(
+            user_agent=USER_AGENT,
+            down_bytes_per_second=self.down_bytes_per_second,
+            up_bytes_per_second=self.up_bytes_per_second,
+            max_peers=self.max_peers,
+            max_dials=self.max_dials,
+            upload_slots=self.upload_slots,
+            buffer_bytes=self.buffer_bytes,
+            sequential=self.sequential,
+        )

@@ -1,0 +1,84 @@
+"""What users name a torrent, or a peer, by."""
+
+import asyncio
+import os
+import re
+import socket
+from pathlib import Path
+
+from bittern.base.address import Address
+from bittern.base.errors import BitternError, NetworkError, SessionError
+from bittern.base.ids import InfoHashV1, InfoHashV2
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Metainfo
+from bittern.io.http import HttpFetcher
+
+MAX_TORRENT_BYTES = 10 << 20
+FETCH_SECONDS = 60.0
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+_PEER = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\s]+)):(?P<port>\d{1,5})")
+
+TorrentSource = Metainfo | Magnet | str | os.PathLike[str]
+"""A torrent, a magnet link, the path or http(s) URL of a .torrent file, or an info hash in hexadecimal digits."""
+
+
+async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | Magnet:
+    """The torrent that `source` names. A file of that name goes before an info hash.
+
+    Raises:
+        BencodeError, MetainfoError, MagnetError: it is invalid; a note names the file or URL.
+        NetworkError: the URL can not be fetched.
+        OSError: the file can not be read.
+    """
+    if isinstance(source, (Metainfo, Magnet)):
+        return source
+    text = os.fspath(source)
+    if text[:7].lower() == "magnet:":
+        return Magnet.parse(text)
+    try:
+        if _URL.match(text):
+            return Metainfo.from_bytes(await _fetch(text, http))
+        return await asyncio.to_thread(_load, text)
+    except BitternError as error:
+        error.add_note(text)
+        raise
+
+
+def _load(text: str) -> Metainfo | Magnet:
+    if _HASH.fullmatch(text) and not Path(text).exists():
+        return magnet_of_hash(text)
+    return Metainfo.load(text)
+
+
+def magnet_of_hash(digits: str) -> Magnet:
+    """The barest magnet link: 40 hexadecimal digits are a v1 info hash, 64 a v2 one."""
+    if len(digits) == 64:
+        return Magnet(info_hash_v2=InfoHashV2.from_hex(digits))
+    return Magnet(info_hash_v1=InfoHashV1.from_hex(digits))
+
+
+async def find_peer(text: str) -> list[Address]:
+    """The addresses of `HOST:PORT`; a name is looked up.
+
+    Raises:
+        SessionError: it is not written so.
+        NetworkError: the name is not known.
+    """
+    match = _PEER.fullmatch(text.strip())
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise SessionError(f"{text}: a peer is written HOST:PORT, an IPv6 address [ADDRESS]:PORT")
+    host, port = match["six"] or match["host"], int(match["port"])
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NetworkError(f"{text}: {getattr(error, 'strerror', None) or error}") from None
+    return list(dict.fromkeys(Address.of(str(name[0]).partition("%")[0], port) for *_, name in found))
+
+
+async def _fetch(url: str, http: HttpFetcher) -> bytes:
+    status, body = await http.fetch(url, MAX_TORRENT_BYTES, FETCH_SECONDS)
+    if status != 200:
+        raise NetworkError(f"the server answered with HTTP status {status}")
+    return body

@@ -1,0 +1,79 @@
+"""Immutable snapshots of a torrent."""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from bittern.base.errors import BitternError
+
+
+@unique
+class State(Enum):
+    """What a torrent is doing."""
+
+    CHECKING = "checking"
+    METADATA = "metadata"
+    DOWNLOADING = "downloading"
+    SEEDING = "seeding"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    """Complete, and its seed goal is reached."""
+    FAILED = "failed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A torrent at one moment.
+
+    Attributes:
+        state: what it is doing.
+        name: of the file or root folder; a stand-in while the metadata is unknown.
+        done_bytes: wanted bytes that are stored.
+        total_bytes: wanted bytes; 0 while the metadata is unknown.
+        down_rate: bytes a second that come.
+        up_rate: bytes a second that go.
+        peers: connected ones.
+        seeds: of them, those that have everything.
+        known_peers: addresses known, connected or not.
+        eta_seconds: until it is complete at this rate; None when that can not be told.
+        downloaded: bytes of blocks ever received.
+        uploaded: bytes of blocks ever sent.
+        corrupt_bytes: bytes of pieces that came and failed their hash, since it was added.
+        check: bytes checked and to be checked, while that goes on.
+        complete: whether every wanted byte is stored.
+        error: why it is FAILED, or None.
+    """
+
+    state: State
+    name: str
+    done_bytes: int = 0
+    total_bytes: int = 0
+    down_rate: float = 0.0
+    up_rate: float = 0.0
+    peers: int = 0
+    seeds: int = 0
+    known_peers: int = 0
+    eta_seconds: float | None = None
+    downloaded: int = 0
+    uploaded: int = 0
+    corrupt_bytes: int = 0
+    check: tuple[int, int] | None = None
+    complete: bool = False
+    error: BitternError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStatus:
+    """A tracker of a torrent at one moment.
+
+    Attributes:
+        url: as in the torrent.
+        failures: in a row.
+        message: what it said last that people should read, of unknown safety; or None.
+        supported: whether its protocol is spoken here.
+    """
+
+    url: str
+    failures: int
+    message: str | None
+    supported: bool = True

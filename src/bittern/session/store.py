@@ -1,0 +1,206 @@
+"""Saved state of all torrents: one SQLite file in the state folder, used by one thread.
+
+What is in it only saves work. A damaged file is moved aside and begun anew: the content is checked instead.
+Several processes may share a state folder; each row belongs to the process that holds the torrent's lock.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bittern.base.errors import StorageError
+from bittern.io.disk.files import storage_error
+
+VERSION = 1
+FILE = "state.sqlite3"
+_BUSY_SECONDS = 5.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS torrents (
+    info_hash BLOB NOT NULL,   -- as the wire carries it, 20 bytes
+    save_path TEXT NOT NULL,
+    info BLOB,                 -- the raw info dictionary; NULL while the metadata is unknown
+    trackers TEXT NOT NULL,    -- tiers, as JSON
+    resume BLOB,               -- codec.resume; NULL before the first save
+    PRIMARY KEY (info_hash, save_path)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a torrent.
+
+    Attributes:
+        info_hash: as the wire carries it.
+        save_path: where its files go, absolute.
+        info: the raw info dictionary, or None.
+        trackers: tiers.
+        resume: saved progress (codec.resume), or None.
+    """
+
+    info_hash: bytes
+    save_path: str
+    info: bytes | None = None
+    trackers: tuple[tuple[str, ...], ...] = ()
+    resume: bytes | None = None
+
+
+class Store:
+    """The state file.
+
+    Args:
+        folder: that holds it; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bittern-state")
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            StorageError: the folder or the file can not be used.
+        """
+        try:
+            await self._run(self._open)
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    async def close(self) -> None:
+        """Close the file, after what was asked before."""
+        await self._run(self._close)
+        self._thread.shutdown()
+
+    async def load(self, info_hash: bytes, save_path: str) -> Record | None:
+        """What is kept of a torrent; None when nothing is, or nothing that can be read."""
+        return await self._run(lambda: self._load(info_hash, save_path))
+
+    async def put(self, record: Record) -> None:
+        """Keep `record`, in place of the one for the same torrent and place.
+
+        Raises:
+            StorageError: it can not be written.
+        """
+        row = (record.info_hash, record.save_path, record.info, json.dumps(record.trackers), record.resume)
+        await self._write("INSERT OR REPLACE INTO torrents VALUES (?, ?, ?, ?, ?)", row)
+
+    async def save(self, info_hash: bytes, save_path: str, resume: bytes) -> None:
+        """Keep new progress of a torrent that is there.
+
+        Raises:
+            StorageError: it can not be written.
+        """
+        await self._write(
+            "UPDATE torrents SET resume = ? WHERE info_hash = ? AND save_path = ?", (resume, info_hash, save_path)
+        )
+
+    async def delete(self, info_hash: bytes, save_path: str) -> None:
+        """Forget a torrent.
+
+        Raises:
+            StorageError: it can not be written.
+        """
+        await self._write("DELETE FROM torrents WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
+
+    async def fact(self, name: str) -> str | None:
+        """A single value that was kept under `name`."""
+
+        def read() -> str | None:
+            row = self._connected().execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            return str(row[0]) if row else None
+
+        return await self._run(read)
+
+    async def keep_fact(self, name: str, value: str) -> None:
+        """Keep a single value.
+
+        Raises:
+            StorageError: it can not be written.
+        """
+        await self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        def write() -> None:
+            try:
+                with self._connected() as connection:
+                    connection.execute(statement, values)
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+
+        await self._run(write)
+
+    def _open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, str(self.folder)) from error
+        try:
+            self._connection = self._connect()
+        except sqlite3.OperationalError as error:  # permissions, a full disk: nothing that moving it would cure
+            raise self._failure(error) from error
+        except sqlite3.DatabaseError:
+            self._set_aside()
+            self._connection = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.folder / FILE, timeout=_BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise sqlite3.DatabaseError(f"state of version {version}")  # noqa: TRY301 - as damage
+            with connection:
+                connection.executescript(_SCHEMA)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("SELECT info_hash, save_path, info, trackers, resume FROM torrents LIMIT 1")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_aside(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path = self.folder / (FILE + suffix)
+            if path.exists():
+                path.replace(path.with_name(f"{FILE}.damaged{suffix}"))
+
+    def _load(self, info_hash: bytes, save_path: str) -> Record | None:
+        query = "SELECT info, trackers, resume FROM torrents WHERE info_hash = ? AND save_path = ?"
+        try:
+            row = self._connected().execute(query, (info_hash, save_path)).fetchone()
+            if row is None:
+                return None
+            info, trackers, resume = row
+            return Record(info_hash, save_path, info, tuple(map(tuple, json.loads(trackers))), resume)
+        except (sqlite3.DatabaseError, ValueError, TypeError):
+            return None
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        assert self._connection is not None, "the store is not open"
+        return self._connection
+
+    def _failure(self, error: sqlite3.Error) -> StorageError:
+        full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+        kind = StorageError.Kind.DISK_FULL if full else StorageError.Kind.IO
+        return StorageError(kind, str(self.folder / FILE), str(error))

@@ -1,0 +1,49 @@
+"""What the torrents of a session share."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, Protocol, TypeVar
+
+from bittern.engine.events import Event
+from bittern.io.runtime import Runtime
+
+from .settings import Settings
+from .store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Listener(Protocol):
+    """Is told what happens in one swarm."""
+
+    def on_event(self, event: Event) -> None:
+        """`event` happened."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Surroundings:
+    """The surroundings of a torrent.
+
+    Attributes:
+        settings: of the session.
+        runtime: the engine and its world.
+        store: saved state.
+        threads: for what blocks: looking at files, syncing, hashing.
+        lives: by the engine's number, who is told what happens in a swarm.
+        checking: one check at a time: each uses all processors and wants the disk for itself.
+    """
+
+    settings: Settings
+    runtime: Runtime
+    store: Store
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
+    lives: dict[int, Listener] = field(default_factory=dict)
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what blocks off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, lambda: work(*args, **kwargs))

@@ -1,0 +1,160 @@
+"""The handle of one torrent: what users of the library hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bittern.base.errors import NoSuchTorrentError
+from bittern.base.ids import InfoHashV1
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import File, Info
+
+from .events import EventStream
+from .life import Life
+from .status import State, Status, TrackerStatus
+from .surroundings import Surroundings
+
+
+class Torrent:
+    """A torrent of a session; made by `Session.add`.
+
+    What is read is read without waiting. Where a method waits, its cancellation changes nothing.
+    """
+
+    def __init__(self, life: Life, surroundings: Surroundings) -> None:
+        self._life = life
+        self._surroundings = surroundings
+
+    def __repr__(self) -> str:
+        return f"<Torrent {self.info_hash} {self._life.state.value}>"
+
+    @property
+    def info_hash(self) -> InfoHashV1:
+        """What handshakes and trackers carry: SHA-1, or SHA-256 truncated (BEP 52)."""
+        return self._life.info_hash
+
+    @property
+    def name(self) -> str:
+        """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
+        source = self._life.source
+        if self._life.info is not None:
+            return self._life.info.name
+        return (source.name if isinstance(source, Magnet) else None) or str(self.info_hash)
+
+    @property
+    def info(self) -> Info | None:
+        """What it is made of; None while that is unknown."""
+        return self._life.info
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Its files without pads, in the order that `select` counts; empty while they are unknown."""
+        info = self._life.info
+        return tuple([file for file in info.files if not file.pad]) if info is not None else ()
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or the root folder; None while the name is unknown."""
+        options, info = self._life.options, self._life.info
+        return options.content or (options.save_path / info.name if info is not None else None)
+
+    @property
+    def trackers(self) -> tuple[TrackerStatus, ...]:
+        """Its trackers, in the order they are asked; those of protocols that are not spoken come last."""
+        swarm = self._life.swarm
+        if swarm is None:
+            return ()
+        known = [TrackerStatus(state.url, state.failures, state.message) for state in swarm.trackers.trackers]
+        unsupported = [TrackerStatus(url, 0, None, supported=False) for url in swarm.trackers.unsupported]
+        return (*known, *unsupported)
+
+    @property
+    def status(self) -> Status:
+        """How it is right now."""
+        life, now = self._life, self._surroundings.runtime.now()
+        swarm, counters = life.swarm, life.journal.counters
+        if swarm is None:
+            return Status(
+                state=life.state,
+                name=self.name,
+                done_bytes=life.done_bytes,
+                total_bytes=life.content.total_bytes if life.content is not None else 0,
+                downloaded=counters.downloaded,
+                uploaded=counters.uploaded,
+                check=life.check,
+                error=life.error,
+            )
+        total = life.content.total_bytes if life.content is not None else 0
+        rate = swarm.down.rate(now)
+        left = total - life.done_bytes
+        return Status(
+            state=life.state,
+            name=self.name,
+            done_bytes=life.done_bytes,
+            total_bytes=total,
+            down_rate=rate,
+            up_rate=swarm.up.rate(now),
+            peers=len(swarm.peers),
+            seeds=sum(peer.is_seed for peer in swarm.peers.values()),
+            known_peers=len(swarm.peerbook),
+            eta_seconds=left / rate if rate >= 1 and total else None,
+            downloaded=counters.downloaded + swarm.downloaded,
+            uploaded=counters.uploaded + swarm.uploaded,
+            corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
+            check=life.check,
+            complete=life.complete,
+            error=life.error,
+        )
+
+    def events(self) -> EventStream:
+        """What happens from now on: `async for event in torrent.events()`. Ends with the torrent or the session."""
+        return self._life.publisher.stream()
+
+    async def metadata(self) -> Info:
+        """Wait until it is known what the torrent is made of.
+
+        Raises:
+            BitternError: what made the torrent fail.
+            NoSuchTorrentError: it was removed, or the session closed.
+        """
+        await self._until(lambda: self._life.info is not None)
+        assert self._life.info is not None
+        return self._life.info
+
+    async def checked(self) -> None:
+        """Wait until it is known what is on the disk.
+
+        Raises:
+            BitternError: what made the torrent fail.
+            NoSuchTorrentError: it was removed, or the session closed.
+        """
+        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA))
+
+    async def completed(self) -> None:
+        """Wait until every wanted byte is in the files.
+
+        Raises:
+            BitternError: what made the torrent fail. After a full disk it is tried again all the same.
+            NoSuchTorrentError: it was removed, or the session closed.
+        """
+        await self._until(lambda: self._life.complete)
+
+    async def pause(self) -> None:
+        """Leave the swarm; a check goes on."""
+        self._life.pause()
+
+    async def resume(self) -> None:
+        """Join the swarm again, also after a failure or a seed goal."""
+        self._life.resume()
+
+    async def recheck(self) -> None:
+        """Hash everything that is there; returns when that is done."""
+        await self._life.recheck()
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        life = self._life
+        while not reached():
+            if life.state is State.FAILED and life.error is not None:
+                raise life.error
+            if life.publisher.ended:
+                raise NoSuchTorrentError(f"{self.name} is not in the session any more")
+            await life.publisher.change()
