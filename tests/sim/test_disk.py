@@ -29,7 +29,7 @@ class Rig:
         self.world = World(Random)
         self.batches: list[tuple[float, list[Completion]]] = []
         self.disk = SimDisk(self.world, "ann", self._answer)
-        self.disk.add(1, len(CONTENT))
+        self.disk.add(1, bytearray(len(CONTENT)))
         self.disk.add(2, CONTENT)
 
     def _answer(self, completions: Sequence[Completion]) -> None:

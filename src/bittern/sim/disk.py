@@ -101,9 +101,9 @@ class SimDisk:
 
     # ------------------------------------------------------------------ torrents
 
-    def add(self, torrent: int, content: bytes | int) -> None:
-        """Files of a torrent: complete and read only when `content` is bytes, else so many bytes of nothing."""
-        self._contents[torrent] = content if isinstance(content, bytes) else bytearray(content)
+    def add(self, torrent: int, content: bytes | bytearray) -> None:
+        """Files of a torrent: complete and read only when `content` is bytes, else to be written in place."""
+        self._contents[torrent] = content
         self._pages[torrent] = bytearray(-(-len(self._contents[torrent]) // PAGE))
 
     def remove(self, torrent: int) -> None:

@@ -78,9 +78,18 @@ class SimProcess:
         """Join the swarm with every byte."""
         return self._begin(content, content.data, Bitfield.full(content.info.geometry.piece_count))
 
+    def hold(self, content: Content, have: Bitfield) -> Torrent:
+        """Join the swarm with the pieces `have`, which are the torrent's own from now on."""
+        files = bytearray(len(content.data))
+        size = content.info.piece_size
+        for piece in have:
+            span = slice(piece * size, (piece + 1) * size)
+            files[span] = content.data[span]
+        return self._begin(content, files, have)
+
     def leech(self, content: Content) -> Torrent:
         """Join the swarm with nothing but the metadata."""
-        return self._begin(content, len(content.data), Bitfield(content.info.geometry.piece_count))
+        return self.hold(content, Bitfield(content.info.geometry.piece_count))
 
     def magnet(self, content: Content) -> Torrent:
         """Join the swarm with nothing but info hash and trackers; the metadata comes from peers."""
@@ -116,7 +125,7 @@ class SimProcess:
                     wrong.append((number, piece))
         return wrong
 
-    def _begin(self, content: Content, files: bytes | int, have: Bitfield) -> Torrent:
+    def _begin(self, content: Content, files: bytes | bytearray, have: Bitfield) -> Torrent:
         torrent = self._add(content)
         self.disk.add(torrent.number, files)
         torrent.begin(content.info, have, None, self._world.now)
@@ -157,7 +166,7 @@ class SimProcess:
         elif isinstance(event, MetadataReceived):
             info = Info.parse(event.raw)
             assert info.wire_hash == self._contents[event.torrent].info.wire_hash
-            self.disk.add(event.torrent, info.total_length)
+            self.disk.add(event.torrent, bytearray(info.total_length))
             have = Bitfield(info.geometry.piece_count)
             self.core.torrents[event.torrent].begin(info, have, None, now)
             self.host.touch()
