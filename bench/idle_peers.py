@@ -71,7 +71,7 @@ def measure(driver: Driver, work: Workload, scratch: Path, peers: int, seconds: 
             "still_open": sum(map(is_open, sockets)),
             "core_percent": 100 * (after.cpu_seconds - before.cpu_seconds) / elapsed,
             "peak_rss_mib": after.peak_rss_bytes / workload.MIB,
-            "kib_a_peer": (after.peak_rss_bytes - alone.peak_rss_bytes) / 1024 / peers,
+            "kib_a_peer": (after.rss_bytes - alone.rss_bytes) / 1024 / peers,
         }
 
 

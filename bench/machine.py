@@ -40,15 +40,16 @@ def warm_memory(size: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds (user and system, threads and children included) and peak RSS in bytes."""
+    """CPU seconds (user and system, threads and children included), and RSS in bytes: its peak, and now."""
 
     cpu_seconds: float
     peak_rss_bytes: int
+    rss_bytes: int
 
 
 def usage(pid: int) -> Usage:
     """What the process `pid`, its live children and those it has waited for have used so far."""
-    ticks = peak = 0
+    ticks = peak = now = 0
     for each in _family(pid):
         try:
             stat = Path(f"/proc/{each}/stat").read_text()
@@ -57,7 +58,8 @@ def usage(pid: int) -> Usage:
             continue
         ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))  # utime stime cutime cstime
         peak += int(status.partition("VmHWM:")[2].split()[0]) << 10
-    return Usage(ticks / TICKS_PER_SECOND, peak)
+        now += int(status.partition("VmRSS:")[2].split()[0]) << 10
+    return Usage(ticks / TICKS_PER_SECOND, peak, now)
 
 
 def busy_seconds() -> float:

@@ -19,6 +19,7 @@ from typing import Any
 from bench import machine, report, workload
 from bench.peers import BITTERN, CROWD, LIBTORRENT, LIBTORRENT_FAST, Driver
 from bench.workload import Workload
+from tests.interop.rigs.process import Running
 
 RUN_SECONDS = 600.0
 LOWEST_PRIORITY = 19
@@ -38,6 +39,8 @@ def measure(driver: Driver, work: Workload, scratch: Path, leechers: int) -> dic
         stack.enter_context(crowd)
         for thread in Path(f"/proc/{crowd.pid}/task").iterdir():
             os.setpriority(os.PRIO_PROCESS, int(thread.name), LOWEST_PRIORITY)
+        if driver is PROBED:
+            lag(seed)  # from here on
         before, start = machine.usage(seed.pid), time.monotonic()
         crowd.say("go")
         word, _, done = crowd.read_line(RUN_SECONDS).partition(" ")
@@ -54,10 +57,15 @@ def measure(driver: Driver, work: Workload, scratch: Path, leechers: int) -> dic
             "complete": sum(work.same(out / str(number)) for number in range(leechers)),
         }
         if driver is PROBED:
-            seed.say("lag")
-            worst, typical = map(float, seed.read_line(10).split()[1:])
-            result.update(worst_stall_ms=1000 * worst, stall_p99_ms=1000 * typical)
+            worst, typical, cpu = lag(seed)
+            result.update(worst_stall_ms=1000 * worst, stall_p99_ms=1000 * typical, worst_turn_cpu_ms=1000 * cpu)
     return result
+
+
+def lag(seed: Running) -> list[float]:
+    """The seed's worst and 99th percentile lateness, and its worst CPU time in one go, since the last call."""
+    seed.say("lag")
+    return [float(word) for word in seed.read_line(10).split()[1:]]
 
 
 PROBED = replace(BITTERN, options=(*BITTERN.options, "--probe"))
@@ -85,13 +93,15 @@ def main() -> None:
             f"{row['size'] * row['leechers'] / row['wall_seconds'] / 1e6:.0f}",
             f"{row['seed_cpu_seconds']:.2f}",
             f"{row['seed_peak_rss_mib']:.0f}",
-            f"{row['worst_stall_ms']:.0f} / {row['stall_p99_ms']:.1f}" if "worst_stall_ms" in row else "",
+            "{worst_stall_ms:.0f} / {stall_p99_ms:.0f} / {worst_turn_cpu_ms:.0f}".format(**row)
+            if "worst_stall_ms" in row
+            else "",
         ]
         for row in rows
     ]
     title = f"One seed, {args.leechers} leechers at once"
     heading = f"{args.size} MiB torrent, all from the seed"
-    table = report.markdown([*columns, "loop stall ms, worst / 99 %"], cells)
+    table = report.markdown([*columns, "loop stall ms: worst / 99 % / CPU in one go"], cells)
     report.save("many-leechers", title, {heading: table}, rows)
 
 
