@@ -28,6 +28,10 @@ class UsageError(BitternError):
     """The command line asks for what can not be; the message says what to write instead."""
 
 
+class NoPeersError(NetworkError):
+    """Nobody is there to download from; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How a command failed.
@@ -49,6 +53,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (MagnetError, ExitCode.BAD_MAGNET, "check that the link is complete, and quote it in the shell"),
     (NoSuchTorrentError, ExitCode.NOT_FOUND, ""),
     (AlreadyAddedError, ExitCode.FILE_EXISTS, ""),
+    (NoPeersError, ExitCode.NETWORK, ""),
     (TrackerError, ExitCode.NETWORK, "try again later, or name a peer with --peer"),
     (NetworkError, ExitCode.NETWORK, "check the address and the connection, then try again"),
     (LocalProtocolError, ExitCode.OTHER, "this is a bug: run it again with --debug and report it"),
@@ -67,6 +72,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
 _STORAGE = {
     StorageError.Kind.DISK_FULL: (ExitCode.DISK_FULL, "free some space and run it again: it goes on where it was"),
     StorageError.Kind.MISSING: (ExitCode.NOT_FOUND, "check the path"),
+    StorageError.Kind.EXISTS: (ExitCode.FILE_EXISTS, "move it away, choose another folder, or pass --overwrite"),
+    StorageError.Kind.NOT_A_FILE: (ExitCode.FILE_EXISTS, "move it away, or choose another folder"),
     StorageError.Kind.PERMISSION: (ExitCode.OTHER, "change its permissions, or choose another place"),
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -43,6 +43,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command("get", "get:get", "Download a torrent and verify it; run again to go on."),
+    Command("seed", "seed:seed", "Share files that are there."),
     Command("info", "info:info", "Show what a torrent or magnet link says."),
     Command("files", "files:files", "List the files of a torrent, with their numbers."),
     Command("magnet", "magnet:magnet", "Print the magnet link of a torrent."),

@@ -144,9 +144,11 @@ class EventStream:
 
     Args:
         most: events kept for the reader.
+        kinds: classes of events to keep; none for all.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, kinds: tuple[type[Event], ...] = ()) -> None:
+        self._kinds = kinds
         self._events: deque[Event] = deque()
         self._most = most
         self._lost = 0
@@ -168,8 +170,18 @@ class EventStream:
             self._news.clear()
             await self._news.wait()
 
+    def take(self) -> list[Event]:
+        """The events that wait, without waiting for more."""
+        events: list[Event] = [EventsLost(self._lost)] if self._lost else []
+        events.extend(self._events)
+        self._lost = 0
+        self._events.clear()
+        return events
+
     def push(self, event: Event) -> None:
         """Give `event` to the reader; the oldest goes when there is no room."""
+        if self._kinds and not isinstance(event, self._kinds):
+            return
         if len(self._events) >= self._most:
             self._events.popleft()
             self._lost += 1
@@ -196,9 +208,9 @@ class Publisher:
         self.ended = False
         """Whether the torrent is gone."""
 
-    def stream(self) -> EventStream:
-        """A new reader; forgotten when nobody holds it any more."""
-        stream = EventStream(self._most)
+    def stream(self, kinds: tuple[type[Event], ...] = ()) -> EventStream:
+        """A new reader of events of some kinds; forgotten when nobody holds it any more."""
+        stream = EventStream(self._most, kinds)
         if self.ended:
             stream.end()
         self._streams.add(stream)

@@ -250,7 +250,9 @@ class Life:
         ours = known and (resume is None or resume.completed_at is None)
         if not ours and not options.overwrite:
             await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
-        if any(not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)):
+        if options.content is None and any(
+            not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
+        ):
             await in_thread(content.storage.create_empty)
         self.done_bytes = content.bytes_in(have)
         await self.journal.start(info, self._tiers(), _progress(info, have, stamps, resume))

@@ -82,6 +82,16 @@ class Session:
         """All of them, in the order they were added."""
         return tuple([torrent for torrent, _ in self._torrents.values()])
 
+    async def find(self, source: TorrentSource) -> Metainfo | Magnet:
+        """What `source` names, read or fetched; nothing is added.
+
+        Raises:
+            BencodeError, MetainfoError, MagnetError: it is invalid; a note names the file or URL.
+            NetworkError: the URL can not be fetched.
+            OSError: the .torrent file can not be read.
+        """
+        return await find_torrent(source, self._open().runtime.http)
+
     async def add(
         self,
         source: TorrentSource,
@@ -116,7 +126,7 @@ class Session:
             SessionError: it can not be transferred.
         """
         surroundings = self._open()
-        found = await find_torrent(source, surroundings.runtime.http)
+        found = await self.find(source)
         options = AddOptions(
             save_path=_absolute(save_path if save_path is not None else self.settings.save_path),
             content=_absolute(content) if content is not None else None,

@@ -8,7 +8,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import File, Info
 
-from .events import EventStream
+from .events import Event, EventStream
 from .life import Life
 from .status import State, Status, TrackerStatus
 from .surroundings import Surroundings
@@ -105,9 +105,13 @@ class Torrent:
             error=life.error,
         )
 
-    def events(self) -> EventStream:
-        """What happens from now on: `async for event in torrent.events()`. Ends with the torrent or the session."""
-        return self._life.publisher.stream()
+    def events(self, *kinds: type[Event]) -> EventStream:
+        """What happens from now on: `async for event in torrent.events()`. Ends with the torrent or the session.
+
+        Args:
+            kinds: classes of events that are wanted; none for all.
+        """
+        return self._life.publisher.stream(kinds)
 
     async def metadata(self) -> Info:
         """Wait until it is known what the torrent is made of.

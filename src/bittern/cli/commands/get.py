@@ -1,0 +1,173 @@
+"""`bittern get`: download and verify."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bittern.cli.arguments import Json
+from bittern.cli.exit_codes import ExitCode
+from bittern.cli.failures import NoPeersError, UsageError
+from bittern.cli.loop import interrupts, run
+from bittern.cli.network import Network, session_settings
+from bittern.cli.output import format_rate, format_size, printable
+from bittern.cli.reports import Report, progress_fields, report_for
+from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
+from bittern.session.session import Session
+from bittern.session.settings import Settings
+from bittern.session.status import State
+from bittern.session.torrent import Torrent
+
+_FAREWELL = "bittern: stopping: saving progress, telling trackers (again to quit at once)"
+_DEFAULTS = Network()
+
+
+def get(
+    source: str,
+    /,
+    *,
+    directory: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path(),
+    select_file: str | None = None,
+    seed_ratio: float | None = None,
+    seed_time: float | None = None,
+    sequential: bool = False,
+    overwrite: bool = False,
+    timeout: float | None = None,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
+    json: Json = False,
+    network: Network = _DEFAULTS,
+) -> ExitCode:
+    """Download a torrent and verify it. Run it again to go on where it was; exit status 7 when it is unfinished.
+
+    Parameters
+    ----------
+    source
+        A .torrent file, a magnet link, the http(s) URL of a .torrent file, or an info hash.
+    directory
+        Folder to download to; this one unless given.
+    select_file
+        Numbers of the files to download, as `bittern files` shows them: 1-3,5.
+    seed_ratio
+        When complete, go on until this many times the size was uploaded.
+    seed_time
+        When complete, go on for so many minutes.
+    sequential
+        Download from the beginning to the end.
+    overwrite
+        Overwrite files that have nothing in common with the torrent's.
+    timeout
+        Give up (exit status 6) when nothing came for so many seconds; never unless given.
+    quiet
+        Say nothing but errors.
+    json
+        Print one JSON event a line.
+    """
+    settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
+    selected = parse_numbers(select_file) if select_file is not None else None
+    report = report_for(json=json, quiet=quiet)
+    job = _Job(source, directory, selected, network, overwrite=overwrite, timeout=timeout, report=report)
+    with closing(report):
+        return run(job.run(settings))
+
+
+def parse_numbers(text: str) -> list[int]:
+    """`1-3,5` as numbers from 0, ascending.
+
+    Raises:
+        UsageError: it is not written so.
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isascii() and first.isdigit()) or (dash and not (last.isascii() and last.isdigit())):
+            raise UsageError(f"--select-file {printable(text, 80)}: write numbers of files, as in 1-3,5")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= 1_000_000:
+            raise UsageError(f"--select-file {printable(text, 80)}: files are numbered from 1, the lower number first")
+        numbers.update(range(low - 1, high))
+    return sorted(numbers)
+
+
+class _Job:
+    """One download."""
+
+    def __init__(
+        self,
+        source: str,
+        folder: Path,
+        selected: list[int] | None,
+        network: Network,
+        *,
+        overwrite: bool,
+        timeout: float | None,
+        report: Report,
+    ) -> None:
+        self._source = source
+        self._folder = folder
+        self._selected = selected
+        self._network = network
+        self._overwrite = overwrite
+        self._timeout = timeout
+        self._report = report
+        self._began = time.monotonic()
+
+    async def run(self, settings: Settings) -> ExitCode:
+        with interrupts(_FAREWELL) as stop:
+            async with Session(settings) as session:
+                try:
+                    adding = session.add(
+                        self._source,
+                        self._folder,
+                        peers=self._network.peer,
+                        select=self._selected,
+                        overwrite=self._overwrite,
+                    )
+                    torrent = await unless_stopped(adding, stop)
+                except StoppedError:
+                    return ExitCode.UNFINISHED
+                watch = Watch(torrent, self._report, stop)
+                try:
+                    await self._complete(torrent, watch, settings)
+                except StoppedError:
+                    self._say_unfinished(torrent)
+                    return ExitCode.UNFINISHED
+                self._say_complete(torrent)
+                if settings.seed_ratio is not None or settings.seed_minutes is not None:
+                    await self._seed(torrent, watch)
+                return ExitCode.OK
+
+    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings) -> None:
+        if torrent.info is not None:
+            await watch.until(torrent.checked())
+        else:
+            await watch.until_state(lambda state: state is not State.CHECKING)
+        if not torrent.status.complete and settings.port is None:
+            nowhere = no_way_to_peers(torrent)
+            if nowhere is not None and torrent.status.state is not State.FAILED:
+                raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name one with --peer HOST:PORT")
+        await watch.until(torrent.completed(), self._timeout)
+
+    async def _seed(self, torrent: Torrent, watch: Watch) -> None:
+        try:
+            await watch.until_state(lambda state: state not in (State.SEEDING, State.DOWNLOADING, State.CHECKING))
+        except StoppedError:
+            return
+
+    def _say_complete(self, torrent: Torrent) -> None:
+        status = torrent.status
+        path, size = str(torrent.path), format_size(status.total_bytes)
+        seconds = time.monotonic() - self._began
+        rate = f", {format_rate(status.downloaded / seconds)}" if status.downloaded else ""
+        self._report.result(
+            "complete",
+            {**progress_fields(status), "name": torrent.name, "path": path},
+            f"Complete: {printable(path, 4096)} ({size}, verified{rate})",
+        )
+
+    def _say_unfinished(self, torrent: Torrent) -> None:
+        status = torrent.status
+        done, total = format_size(status.done_bytes), format_size(status.total_bytes)
+        so_far = f"{done} of {total}" if status.total_bytes else "the metadata has not come"
+        self._report.result("stopped", progress_fields(status), f"Unfinished: {so_far}; run it again to go on")

@@ -1,0 +1,54 @@
+"""Which event loop long-running commands use, and how Ctrl-C ends them."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .exit_codes import ExitCode
+from .output import note
+
+T = TypeVar("T")
+
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the loop that suits transfers best."""
+    return asyncio.run(work)
+
+
+@contextmanager
+def interrupts(farewell: str) -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set; the second of them ends the process at once.
+
+    Args:
+        farewell: said at the first one.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            if sys.stderr.isatty():
+                sys.stderr.write(_SHOW_CURSOR)
+            note("bittern: interrupted twice")
+            sys.stderr.flush()
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set()
+        if farewell:
+            note(farewell)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in signals]
+    for number in signals:
+        # Not loop.add_signal_handler, which Windows lacks.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

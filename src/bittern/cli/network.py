@@ -1,0 +1,120 @@
+"""The network flags that `get` and `seed` share, and what they mean for a session."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from math import inf
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from bittern.session.settings import Settings
+
+from .arguments import Rate
+from .failures import UsageError
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Flags about the network."""
+
+    peer: tuple[str, ...] = ()
+    """HOST:PORT of a peer to connect to; may be repeated."""
+
+    port: int | None = None
+    """TCP port to listen on; one that was drawn in the first run unless given."""
+
+    listen: tuple[str, ...] = ()
+    """IP address to listen on, every one of the machine unless given; may be repeated."""
+
+    interface: str | None = None
+    """Network interface to use; not supported yet, --listen takes an address."""
+
+    max_peers: int = 80
+    """Connections at most; 80 unless given."""
+
+    down_limit: Rate | None = None
+    """Bytes a second to download at most, as in 500k or 1.5M."""
+
+    up_limit: Rate | None = None
+    """Bytes a second to upload at most."""
+
+    no_trackers: bool = False
+    """Ask no trackers."""
+
+    dht_router: tuple[str, ...] = ()
+    """HOST:PORT of a DHT node to begin with; there is no DHT yet."""
+
+    no_dht: bool = False
+    """No DHT; there is none yet."""
+
+    no_pex: bool = False
+    """No peer exchange; there is none yet."""
+
+    no_lsd: bool = False
+    """No search for local peers; there is none yet."""
+
+    no_utp: bool = False
+    """No uTP; there is none yet."""
+
+    no_tcp: bool = False
+    """No TCP; not possible before there is uTP."""
+
+    no_nat: bool = False
+    """No port mapping at the router; there is none yet."""
+
+    encryption: Literal["prefer", "require", "off"] = "off"
+    """Encrypt connections; off is all there is yet, prefer means off where there is none."""
+
+    proxy: Annotated[str | None, Parameter(name="--proxy")] = None
+    """URL of a proxy; not supported yet."""
+
+
+def session_settings(network: Network, *, sequential: bool, ratio: float | None, minutes: float | None) -> Settings:
+    """The settings of a session with these flags.
+
+    Raises:
+        UsageError: a flag promises what can not be kept, or has a bad value.
+        SessionError: a number is out of its range.
+    """
+    _refuse_promises(network)
+    for address in network.listen:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise UsageError(f"--listen {address}: write an IP address of this machine") from None
+    if network.port is not None and not 0 <= network.port <= 65535:
+        raise UsageError(f"--port {network.port}: write a number from 0 to 65535")
+    for flag, rate in (("--down-limit", network.down_limit), ("--up-limit", network.up_limit)):
+        if rate == 0:
+            raise UsageError(f"{flag} 0: leave it out for no limit, or write a rate such as 500k")
+    for flag, value in (("--seed-ratio", ratio), ("--seed-time", minutes)):
+        if value is not None and value < 0:
+            raise UsageError(f"{flag} {value}: write a number that is not negative")
+    if network.max_peers < 1:
+        raise UsageError(f"--max-peers {network.max_peers}: write a number from 1")
+    return Settings(
+        listen=network.listen,
+        port=network.port,
+        max_peers=network.max_peers,
+        use_trackers=not network.no_trackers,
+        down_bytes_per_second=network.down_limit or inf,
+        up_bytes_per_second=network.up_limit or inf,
+        sequential=sequential,
+        seed_ratio=ratio,
+        seed_minutes=minutes,
+    )
+
+
+def _refuse_promises(network: Network) -> None:
+    """Nobody may believe in a protection or a route that is not there."""
+    if network.proxy is not None:
+        raise UsageError("--proxy: not supported yet, connections would go out directly; leave it out")
+    if network.encryption == "require":
+        raise UsageError("--encryption require: not supported yet, connections are not encrypted; leave it out")
+    if network.interface is not None:
+        raise UsageError("--interface: not supported yet; name the address to listen on with --listen")
+    if network.dht_router:
+        raise UsageError("--dht-router: there is no DHT yet; name peers with --peer")
+    if network.no_tcp:
+        raise UsageError("--no-tcp: TCP is the only transport yet; leave it out")

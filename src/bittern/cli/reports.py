@@ -1,0 +1,285 @@
+"""How a transfer is told: nothing, lines, JSON, or a moving display."""
+
+import sys
+import time
+from typing import Any, Protocol
+
+from bittern.session import events
+from bittern.session.status import State, Status
+
+from .output import colour_wanted, format_duration, format_rate, format_size, note, print_json, printable, say, warn
+
+KINDS: tuple[type[events.Event], ...] = (
+    events.StateChanged,
+    events.MetadataReceived,
+    events.CheckProgress,
+    events.Checked,
+    events.PieceFailed,
+    events.Completed,
+    events.TrackerAnswered,
+    events.TrackerFailed,
+    events.Failed,
+    events.SaveFailed,
+)
+"""The events that reports are told."""
+
+
+class Report(Protocol):
+    """Tells how a transfer goes."""
+
+    interval: float
+    """Seconds between calls of `show`."""
+
+    def tell(self, event: events.Event) -> None:
+        """Something happened."""
+        ...
+
+    def show(self, status: Status) -> None:
+        """How it stands."""
+        ...
+
+    def say(self, line: str) -> None:
+        """A message beside it."""
+        ...
+
+    def result(self, name: str, fields: dict[str, Any], line: str) -> None:
+        """What came of it: an event with fields for programs, a line for people."""
+        ...
+
+    def close(self) -> None:
+        """It is over."""
+        ...
+
+
+class Warnings:
+    """The messages that users need whatever the display, each once until it changes."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def lines(self, event: events.Event) -> list[str]:
+        """What to say about `event`."""
+        match event:
+            case events.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
+                again = f"; asking again in {format_duration(seconds)}" if seconds < 1e6 else ""
+                return self._once(url, f"tracker {printable(url, 120)}: {printable(reason, 300)}", again)
+            case events.TrackerAnswered(url=url, warning=str(warning)):
+                return self._once(url, f"tracker {printable(url, 120)} says: {printable(warning, 300)}")
+            case events.TrackerAnswered(url=url):
+                self._said.pop(url, None)
+            case events.PieceFailed(piece=piece):
+                return [f"piece {piece} came corrupt and is fetched again"]
+            case events.SaveFailed(reason=reason):
+                return self._once("save", f"progress could not be saved: {printable(reason, 300)}")
+        return []
+
+    def _once(self, about: str, line: str, more: str = "") -> list[str]:
+        if self._said.get(about) == line:
+            return []
+        self._said[about] = line
+        return [line + more]
+
+
+class Waiting:
+    """Notices when there is nobody to download from.
+
+    Args:
+        patience: seconds before the first line.
+    """
+
+    def __init__(self, patience: float = 5.0) -> None:
+        self._patience = patience
+        self._since: float | None = None
+        self._next = patience
+
+    def line(self, status: Status, now: float) -> str | None:
+        """What to say now, or None."""
+        if status.peers or status.state not in (State.DOWNLOADING, State.METADATA):
+            self._since, self._next = None, self._patience
+            return None
+        if self._since is None:
+            self._since = now
+        if now - self._since < self._next:
+            return None
+        self._next *= 3
+        known = f", {status.known_peers} addresses tried" if status.known_peers else ""
+        return f"no peers yet, after {format_duration(now - self._since)}{known}; still looking"
+
+
+class Quiet:
+    """Says nothing but what needs the user."""
+
+    interval = 0.5
+
+    def __init__(self) -> None:
+        self._warnings = Warnings()
+
+    def tell(self, event: events.Event) -> None:
+        """See Report."""
+        if isinstance(event, events.SaveFailed):
+            self.say(self._warnings.lines(event)[0])
+
+    def show(self, status: Status) -> None:
+        """See Report."""
+
+    def say(self, line: str) -> None:
+        """See Report."""
+        warn(line)
+
+    def result(self, name: str, fields: dict[str, Any], line: str) -> None:
+        """See Report."""
+
+    def close(self) -> None:
+        """See Report."""
+
+
+class Lines:
+    """Plain lines on stderr, a few a minute: for logs and pipes.
+
+    Args:
+        seconds_between: lines about progress.
+    """
+
+    interval = 0.5
+
+    def __init__(self, seconds_between: float = 10.0) -> None:
+        self._between = seconds_between
+        self._next = time.monotonic() + 2.0
+        self._warnings = Warnings()
+        self._waiting = Waiting()
+        self._phase: State | None = None
+
+    def tell(self, event: events.Event) -> None:
+        """See Report."""
+        if isinstance(event, events.MetadataReceived):
+            self.say(f"metadata is here: {printable(event.name)}, {format_size(event.total_bytes)}")
+        for line in self._warnings.lines(event):
+            self.say(line)
+
+    def show(self, status: Status) -> None:
+        """See Report."""
+        now = time.monotonic()
+        waiting = self._waiting.line(status, now)
+        if waiting:
+            self.say(waiting)
+        if now < self._next or (status.state is State.DOWNLOADING and not status.peers):
+            return
+        self._next = now + self._between
+        self.say(summary(status))
+
+    def say(self, line: str) -> None:
+        """See Report."""
+        note(f"bittern: {line}")
+
+    def result(self, name: str, fields: dict[str, Any], line: str) -> None:
+        """See Report."""
+        say(line)
+
+    def close(self) -> None:
+        """See Report."""
+
+
+class Json:
+    """One event a line on stdout: `{"event": NAME, "time": SECONDS_SINCE_1970, ...}`."""
+
+    interval = 1.0
+
+    def tell(self, event: events.Event) -> None:
+        """See Report."""
+        found = document(event)
+        if found is not None:
+            self._print(*found)
+
+    def show(self, status: Status) -> None:
+        """See Report."""
+        if status.state not in (State.CHECKING, State.FAILED):
+            self._print("progress", progress_fields(status))
+
+    def say(self, line: str) -> None:
+        """See Report."""
+        note(f"bittern: {line}")
+
+    def result(self, name: str, fields: dict[str, Any], line: str) -> None:
+        """See Report."""
+        self._print(name, fields)
+
+    def _print(self, name: str, fields: dict[str, Any]) -> None:
+        print_json({"event": name, "time": round(time.time(), 3), **fields}, indent=None)
+
+    def close(self) -> None:
+        """See Report."""
+
+
+def progress_fields(status: Status) -> dict[str, Any]:
+    """What a `progress` event says."""
+    return {
+        "state": status.state.value,
+        "done_bytes": status.done_bytes,
+        "total_bytes": status.total_bytes,
+        "down_rate": round(status.down_rate),
+        "up_rate": round(status.up_rate),
+        "peers": status.peers,
+        "seeds": status.seeds,
+        "uploaded": status.uploaded,
+        "downloaded": status.downloaded,
+        "eta_seconds": None if status.eta_seconds is None else round(status.eta_seconds),
+    }
+
+
+def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
+    """The name and the fields of an event for JSON; None for one that is not reported."""
+    match event:
+        case events.StateChanged(state=state):
+            return "state", {"state": state.value}
+        case events.MetadataReceived(name=name, total_bytes=total):
+            return "metadata", {"name": name, "total_bytes": total}
+        case events.CheckProgress(done_bytes=done, total_bytes=total):
+            return "checking", {"done_bytes": done, "total_bytes": total}
+        case events.Checked(done_bytes=done, total_bytes=total):
+            return "checked", {"done_bytes": done, "total_bytes": total}
+        case events.PieceFailed(piece=piece):
+            return "piece_failed", {"piece": piece}
+        case events.TrackerAnswered(url=url, peers=peers, warning=warning):
+            return "tracker", {"url": url, "peers": peers, "warning": warning}
+        case events.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
+            return "tracker_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
+        case events.Failed(error=error):
+            return "failed", {"reason": str(error)}
+        case events.SaveFailed(reason=reason):
+            return "save_failed", {"reason": reason}
+    return None
+
+
+def summary(status: Status) -> str:
+    """How a transfer stands, in one line."""
+    name = printable(status.name, 60)
+    if status.state is State.CHECKING:
+        done, total = status.check or (0, 0)
+        part = f" {done / total:.0%} of {format_size(total)}" if total else ""
+        return f"{name}: checking{part}"
+    if status.state is State.METADATA:
+        return f"{name}: fetching the metadata, {status.peers} peers"
+    parts = []
+    if status.complete:
+        ratio = status.uploaded / status.total_bytes if status.total_bytes else 0.0
+        parts += [f"seeding, ratio {ratio:.2f}", f"{format_rate(status.up_rate)} up"]
+    else:
+        share = status.done_bytes / status.total_bytes if status.total_bytes else 0.0
+        parts += [f"{share:.1%} of {format_size(status.total_bytes)}", f"{format_rate(status.down_rate)} down"]
+    parts.append(f"{status.peers} peer{'' if status.peers == 1 else 's'}")
+    if status.eta_seconds is not None and not status.complete:
+        parts.append(f"{format_duration(status.eta_seconds)} left")
+    return f"{name}: {', '.join(parts)}"
+
+
+def report_for(*, json: bool, quiet: bool) -> Report:
+    """The report that suits the flags and where stderr goes."""
+    if json:
+        return Json()
+    if quiet:
+        return Quiet()
+    if colour_wanted(sys.stderr):
+        from .display import Display  # noqa: PLC0415 - rich takes 60 ms to load
+
+        return Display()
+    return Lines()

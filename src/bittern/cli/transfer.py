@@ -1,0 +1,124 @@
+"""Following one torrent of a session until it is where the user wants it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bittern.session.status import State, Status
+from bittern.session.torrent import Torrent
+
+from .failures import NoPeersError
+from .output import printable
+from .reports import KINDS, Report
+
+T = TypeVar("T")
+
+
+class StoppedError(Exception):
+    """The user, or the system, ended the command."""
+
+
+class Watch:
+    """A torrent under the user's eyes.
+
+    Args:
+        torrent: to follow.
+        report: is told how it goes.
+        stop: set when the user has enough.
+    """
+
+    def __init__(self, torrent: Torrent, report: Report, stop: asyncio.Event) -> None:
+        self._torrent = torrent
+        self._report = report
+        self._stop = stop
+        self._events = torrent.events(*KINDS)
+        self._moved_at = time.monotonic()
+        self._moved_to = (-1, -1)
+
+    async def until(self, milestone: Awaitable[object], idle_seconds: float | None = None) -> None:
+        """Report until `milestone` is reached.
+
+        Raises:
+            StoppedError: the user stopped it before.
+            NoPeersError: nothing came for `idle_seconds`.
+            BitternError: what `milestone` raised.
+        """
+        reached = asyncio.ensure_future(milestone)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        self._moved_at = time.monotonic()
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    (reached, stopped), timeout=self._report.interval, return_when=asyncio.FIRST_COMPLETED
+                )
+                self.refresh()
+                if reached in done:
+                    reached.result()
+                    return
+                if stopped in done:
+                    raise StoppedError
+                self._check_idle(self._torrent.status, idle_seconds)
+        finally:
+            for task in (reached, stopped):
+                task.cancel()
+            await asyncio.wait((reached, stopped))
+
+    def refresh(self) -> None:
+        """Report what happened and how it stands."""
+        for event in self._events.take():
+            self._report.tell(event)
+        self._report.show(self._torrent.status)
+
+    async def until_state(self, wanted: Callable[[State], bool]) -> None:
+        """Report until the torrent is in a state that is `wanted`; raises as `until`."""
+
+        async def reached() -> None:
+            stream = self._torrent.events()
+            while not wanted(self._torrent.status.state):
+                await anext(stream)
+
+        await self.until(reached())
+
+    def _check_idle(self, status: Status, idle_seconds: float | None) -> None:
+        now = time.monotonic()
+        moved_to = (status.downloaded, status.done_bytes)
+        if moved_to != self._moved_to or status.state is State.CHECKING:
+            self._moved_to, self._moved_at = moved_to, now
+        if idle_seconds is not None and now - self._moved_at >= idle_seconds:
+            raise NoPeersError(f"nothing came for {idle_seconds:g} s{why_idle(self._torrent)}")
+
+
+async def unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
+    """What `work` gives.
+
+    Raises:
+        StoppedError: the user stopped it before.
+    """
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise StoppedError
+        return task.result()
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.wait((task, stopped))
+
+
+def why_idle(torrent: Torrent) -> str:
+    """What is known of why nobody sends: the last words of the trackers."""
+    words = [f"{printable(t.url, 120)}: {printable(t.message, 200)}" for t in torrent.trackers if t.message]
+    return f" ({'; '.join(words[:3])})" if words else ""
+
+
+def no_way_to_peers(torrent: Torrent) -> str | None:
+    """Why no peer can ever be found, or None when one can."""
+    trackers = torrent.trackers
+    if torrent.status.known_peers or any(tracker.supported for tracker in trackers):
+        return None
+    if trackers:
+        return "its trackers speak UDP, which is not supported yet, and no peer is named"
+    return "it names no tracker, and no peer is named"
