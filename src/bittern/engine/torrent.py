@@ -127,6 +127,8 @@ class Torrent:
             self._replay(peer, now)
         if self.download.complete:
             shared.events.append(Completed(self.number))
+        else:
+            self.peerbook.hungry(now)
         self._touch_all()
 
     def pause(self, now: float) -> None:
@@ -457,8 +459,8 @@ class Torrent:
             return
         self._shared.events.append(PieceStored(self.number, piece))
         for peer in self.peers.values():
-            if peer.pieces is not None and piece not in peer.pieces:
-                peer.wire.send_have(piece)
+            # Also to who has the piece: only so do two peers learn that both have everything.
+            peer.wire.send_have(piece)
         if download.complete:
             self._on_complete(download, now)
 
@@ -572,7 +574,8 @@ class Torrent:
 
     def _part_if_both_seed(self, peer: Peer, now: float) -> None:
         if peer.is_seed and self.download is not None and self.download.have.complete:
-            self._drop(peer, "both sides have everything", now)
+            peer.wire.close()
+            self._forget(peer, "both sides have everything", offence=False, now=now, sated=True)
 
     def _ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
         """Have nothing to do with a peer's address any more."""
@@ -585,7 +588,7 @@ class Torrent:
         peer.wire.close()
         self._forget(peer, reason, offence=False, now=now)
 
-    def _forget(self, peer: Peer, reason: str, *, offence: bool, now: float) -> None:
+    def _forget(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool = False) -> None:
         if self.peers.pop(peer.number, None) is None:
             return
         self._dirty.pop(peer.number, None)
@@ -601,7 +604,7 @@ class Torrent:
         self._metadata.lost(peer)
         for address in (peer.address, peer.listens_at):
             if address is not None:
-                self.peerbook.ended(address, now, useful=peer.was_useful)
+                self.peerbook.ended(address, now, useful=peer.was_useful, sated=sated)
         self._touch_all()
         if not self.peers:
             self._tick_due = inf

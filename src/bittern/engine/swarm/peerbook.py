@@ -14,6 +14,8 @@ MOST_CANDIDATES = 3000
 RETRY_SECONDS = 15.0
 RETRY_MOST_SECONDS = 900.0
 FAILURES_MOST = 8
+SATED_SECONDS = 3600.0
+"""Where neither side has anything for the other, this long passes before it is dialed again."""
 
 
 @unique
@@ -115,18 +117,25 @@ class Peerbook:
             candidate.failures = 0
             self._due_known = False
 
-    def ended(self, address: Address, now: float, *, useful: bool) -> None:
-        """A try or a connection ended; `useful`: data went over it."""
+    def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
+        """A try or a connection ended; `useful`: data went over it; `sated`: both sides have everything."""
         candidate = self._candidates.get(address)
         if candidate is None or candidate.state is _State.BANNED:
             return
         self._due_known = False
         candidate.state = _State.IDLE
-        candidate.failures = 0 if useful else candidate.failures + 1
-        wait = min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
+        candidate.failures = 0 if useful or sated else candidate.failures + 1
+        wait = SATED_SECONDS if sated else min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
         candidate.retry_at = now + wait * (0.75 + self._rng.random() / 2)
         if candidate.failures >= FAILURES_MOST and candidate.source is not Source.MANUAL:
             del self._candidates[address]
+
+    def hungry(self, now: float) -> None:
+        """We want something (again): who was left alone because both sides had everything may be dialed now."""
+        for candidate in self._candidates.values():
+            if not candidate.failures:
+                candidate.retry_at = min(candidate.retry_at, now)
+        self._due_known = False
 
     def is_self(self, address: Address) -> None:
         """`address` turned out to be our own."""
