@@ -26,7 +26,7 @@ from bittern.wire.ut_metadata import MetadataData, MetadataRequest
 def test_a_block_is_asked_for_when_the_peer_unchokes_and_its_piece_is_stored() -> None:
     with Playbook() as play:
         play.joins("ann", have="1").unchokes("ann").expect("ann", Request(0, 0, BLOCK))
-        play.gives("ann", 0).expect("ann", NotInterested())
+        play.gives("ann", 0).expect("ann", Have(0), NotInterested()).expect_drop("ann")
         assert play.have == "1"
         assert Completed(1) in play.events
 

@@ -90,3 +90,13 @@ def test_a_torrent_of_one_short_piece(seed: int) -> None:
 
 def test_pieces_of_several_extents_with_a_short_end(seed: int) -> None:
     Swarm(Random, seed, leechers=3, size=9 * MIB + 12345, piece_size=4 * MIB).run(120.0).check()
+
+
+def test_a_swarm_in_which_all_have_everything_falls_silent(seed: int) -> None:
+    swarm = Swarm(Random, seed, leechers=10, size=MIB)
+    swarm.run(60.0).check()
+    swarm.world.run(120.0)
+    assert [link for process in swarm.processes for link in process.host.links.values()] == []
+    lines = swarm.world.trace.lines
+    swarm.world.run(1500.0)
+    assert swarm.world.trace.lines - lines < 100, swarm.world.trace.tail()
