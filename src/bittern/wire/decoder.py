@@ -191,7 +191,7 @@ class Decoder:
             slot += count
             room -= count
             if not room:
-                break
+                return offered  # more blocks are expected: they are to land in place, too
         offered.append(scratch.slab)
         return offered
 
