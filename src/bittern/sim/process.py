@@ -49,6 +49,7 @@ class SimProcess:
         disk: its files.
         events: all that the engine told, with the times.
         completed: when each torrent, by number, was complete.
+        strict: check the invariants of every torrent after each turn; slow.
     """
 
     def __init__(self, host: Host, web: Web, settings: EngineSettings) -> None:
@@ -60,6 +61,7 @@ class SimProcess:
         self.core = Core(settings, peer_id, chance, self.disk, world.trace.tracer(host.name))
         self.events: list[tuple[float, Event]] = []
         self.completed: dict[int, float] = {}
+        self.strict = False
         self._world = world
         self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core))
         self._contents: dict[int, Content] = {}
@@ -111,6 +113,12 @@ class SimProcess:
             torrent.resume(self._world.now)
         self.host.touch()
 
+    def check_invariants(self) -> None:
+        """Raise AssertionError where the engine's parts disagree with each other."""
+        for torrent in self.core.torrents.values():
+            if torrent.download is not None:
+                torrent.download.check_invariants()
+
     def wrong_pieces(self) -> list[tuple[int, int]]:
         """(torrent, piece) of everything that the engine thinks it has and that is not what is on the disk."""
         wrong = []
@@ -150,6 +158,8 @@ class SimProcess:
         for event in self.core.take_events():
             self.events.append((now, event))
             self._react(event, now)
+        if self.strict:
+            self.check_invariants()
         if due is not None and due < self._wake_due:
             self._wake_due = due
             self._world.at(due, self._wake)

@@ -47,6 +47,7 @@ class Swarm:
         settings: of every engine.
         prepare: called with every host before its process starts.
         magnets: leechers begin without the metadata.
+        strict: check the engines' invariants after each turn; slow.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Swarm:
         settings: EngineSettings | None = None,
         prepare: Callable[[Host], None] | None = None,
         magnets: bool = False,
+        strict: bool = False,
     ) -> None:
         self.world = World(dice, seed)
         self.network = Network(self.world)
@@ -73,6 +75,7 @@ class Swarm:
         self.network.jitter = self.lines.jitter
         self._settings = settings or EngineSettings()
         self._prepare = prepare
+        self._strict = strict
         trackers = [self.tracker.url]
         self.contents: list[Content] = [
             make_content(self.world, f"content {number}", size, piece_size, trackers) for number in range(torrents)
@@ -97,7 +100,9 @@ class Swarm:
         if self._prepare is not None:
             self._prepare(host)
         settings = replace(self._settings, listen_port=0 if host.natted else PORT)
-        return SimProcess(host, self.web, settings)
+        process = SimProcess(host, self.web, settings)
+        process.strict = self._strict
+        return process
 
     def run(self, seconds: float = 600.0, must_complete: Sequence[SimProcess] | None = None) -> Report:
         """Let the swarm go on until all of `must_complete` (by default the leechers) have everything.

@@ -158,6 +158,7 @@ def test_whatever_goes_wrong_the_survivors_get_everything(seed: int, number: int
         torrents=1 + number % 2,
         magnets=number % 3 == 2,
         prepare=natted,
+        strict=True,
     )
     chaos = Chaos(swarm)
     print(chaos)  # noqa: T201 - pytest shows it where the test fails
