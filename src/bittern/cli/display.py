@@ -36,7 +36,7 @@ class Display:
         self._task = self._progress.add_task("", total=None, numbers="")
         self._warnings = Warnings()
         self._waiting = Waiting()
-        self._progress.start()
+        self._started = False
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
@@ -51,6 +51,9 @@ class Display:
         done, total = status.done_bytes, status.total_bytes
         if status.state is State.CHECKING:
             done, total = status.check or (0, 0)
+        if not self._started:
+            self._started = True
+            self._progress.start()
         self._progress.update(
             self._task,
             description=printable(status.name, _NAME_WIDTH),
@@ -71,7 +74,8 @@ class Display:
 
     def close(self) -> None:
         """See Report."""
-        self._progress.stop()
+        if self._started:
+            self._progress.stop()
 
 
 class _Share(ProgressColumn):
@@ -86,6 +90,8 @@ def numbers(status: Status) -> str:
         return "checking"
     if status.state is State.METADATA:
         return f"metadata, {peers}"
+    if status.complete and not status.peers and not status.up_rate:
+        return f"of {format_size(status.total_bytes)}, complete"
     if status.complete:
         ratio = status.uploaded / status.total_bytes if status.total_bytes else 0.0
         return f"seeding, {format_rate(status.up_rate)} up, ratio {ratio:.2f}, {peers}"

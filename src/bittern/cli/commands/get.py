@@ -67,7 +67,16 @@ def get(
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
     selected = parse_numbers(select_file) if select_file is not None else None
     report = report_for(json=json, quiet=quiet)
-    job = _Job(source, directory, selected, network, overwrite=overwrite, timeout=timeout, report=report)
+    job = _Job(
+        source,
+        directory,
+        selected,
+        network,
+        overwrite=overwrite,
+        timeout=timeout,
+        report=report,
+        farewell="" if quiet else _FAREWELL,
+    )
     with closing(report):
         return run(job.run(settings))
 
@@ -103,6 +112,7 @@ class _Job:
         overwrite: bool,
         timeout: float | None,
         report: Report,
+        farewell: str,
     ) -> None:
         self._source = source
         self._folder = folder
@@ -111,10 +121,11 @@ class _Job:
         self._overwrite = overwrite
         self._timeout = timeout
         self._report = report
+        self._farewell = farewell
         self._began = time.monotonic()
 
     async def run(self, settings: Settings) -> ExitCode:
-        with interrupts(_FAREWELL) as stop:
+        with interrupts(self._farewell) as stop:
             async with Session(settings) as session:
                 try:
                     adding = session.add(

@@ -62,13 +62,13 @@ def seed(
     path.stat()  # raises when there is nothing at all
     report = report_for(json=json, quiet=quiet)
     with closing(report):
-        return run(_seed(source, path, settings, network, trust=trust, report=report))
+        return run(_seed(source, path, settings, network, trust=trust, quiet=quiet, report=report))
 
 
 async def _seed(
-    source: str, path: Path, settings: Settings, network: Network, *, trust: bool, report: Report
+    source: str, path: Path, settings: Settings, network: Network, *, trust: bool, quiet: bool, report: Report
 ) -> ExitCode:
-    with interrupts(_FAREWELL) as stop:
+    with interrupts("" if quiet else _FAREWELL) as stop:
         async with Session(settings) as session:
             try:
                 found = await unless_stopped(session.find(source), stop)
