@@ -237,6 +237,8 @@ class Torrent:
         introduce(peer, self._shared.settings, self._metadata.size, have)
         if self._tick_due == inf:
             self._tick_due = now + TICK_SECONDS
+            self.down.add(0, now)  # the first second counts too
+            self.up.add(0, now)
         self.touch(peer)
         self._shared.events.append(PeerJoined(self.number, address, handshake.peer_id))
 
