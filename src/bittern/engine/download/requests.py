@@ -85,7 +85,7 @@ class Pipeline:
         key = (piece, block)
         if odd or length > BLOCK:
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
-        body = self._take(piece, block)
+        body = self._take(piece, block, first=True)
         if body is None:
             # Withdrawn or given up, but on its way all the same: welcome if nobody else is asked for it.
             if not self._pardon(piece, block):
@@ -215,20 +215,24 @@ class Pipeline:
             self._forgiven[piece, block] = copies - 1
         return copies > 0
 
-    def _take(self, piece: int, block: int) -> memoryview | None:
-        """Take a block out of the runs; its place, or None when it is in none of them."""
+    def _take(self, piece: int, block: int, *, first: bool = False) -> memoryview | None:
+        """Take a block out of the runs; its place, or None when it is in none of them.
+
+        With `first`, the blocks after it are expected before all else: who answers out of turn goes on there.
+        """
         for at, run in enumerate(self.runs):
             if run.piece == piece and block in run.blocks:
-                body = run.bodies[block - run.first]
+                del self.runs[at]
                 blocks = run.blocks
+                before, after = None, run
                 if block == blocks.start:
                     run.done += 1
-                    if run.done == run.count:
-                        del self.runs[at]
                 else:
-                    del self.runs[at]
-                    if block + 1 < blocks.stop:
-                        self.runs.insert(at, run.part(block + 1, blocks.stop))
-                    self.runs.insert(at, run.part(blocks.start, block))
-                return body
+                    before, after = run.part(blocks.start, block), run.part(block, blocks.stop)
+                    after.done = 1
+                if after.done < after.count:
+                    self.runs.insert(0 if first else at, after)
+                if before is not None:
+                    self.runs.insert(at + 1 if first and after.done < after.count else at, before)
+                return run.bodies[block - run.first]
         return None
