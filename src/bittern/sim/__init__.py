@@ -1,1 +1,46 @@
-"""Floor 4: a world without sockets and clocks, in which whole swarms run from one seed."""
+"""Floor 4: a world without sockets and clocks, in which whole swarms run from one seed.
+
+from random import Random
+from bittern.sim import Swarm
+
+report = Swarm(Random, seed=1, seeds=3, leechers=50).run(seconds=600.0)
+report.check()
+print(report)
+"""
+
+from .content import Content, make_content
+from .disk import SimDisk
+from .faults import Chaos
+from .host import Cut, Host
+from .http import Reply, SimHttp, Web
+from .link import SimLink
+from .network import Network
+from .process import SimProcess
+from .report import PeerReport, Report
+from .swarm import Lines, Swarm
+from .tracker import Mood, SimTracker
+from .world import EndlessInstantError, SimChance, World
+
+__all__ = [
+    "Chaos",
+    "Content",
+    "Cut",
+    "EndlessInstantError",
+    "Host",
+    "Lines",
+    "Mood",
+    "Network",
+    "PeerReport",
+    "Reply",
+    "Report",
+    "SimChance",
+    "SimDisk",
+    "SimHttp",
+    "SimLink",
+    "SimProcess",
+    "SimTracker",
+    "Swarm",
+    "Web",
+    "World",
+    "make_content",
+]

@@ -17,6 +17,24 @@ RECEIVE_BUFFER = 512 * 1024
 """Bytes that may be on the way or unread; then the sender waits."""
 
 
+def scatter(source: deque[memoryview], buffers: Sequence[memoryview], limit: int) -> int:
+    """Move at most `limit` bytes from the front of `source` into `buffers`, as recvmsg_into does; how many."""
+    done = 0
+    for buffer in buffers:
+        at = 0
+        while at < len(buffer) and source and done < limit:
+            part = source[0]
+            count = min(len(part), len(buffer) - at, limit - done)
+            buffer[at : at + count] = part[:count]
+            if count == len(part):
+                source.popleft()
+            else:
+                source[0] = part[count:]
+            at += count
+            done += count
+    return done
+
+
 class Pipe:
     """One direction: the sender's buffer, what is on the way, and the receiver's buffer.
 
@@ -123,21 +141,9 @@ class Pipe:
             self.ended = True
         link.pump()
 
-    def read_into(self, buffers: list[memoryview], limit: int) -> int:
-        """Scatter at most `limit` unread bytes over `buffers`, as recvmsg_into does."""
-        done = 0
-        for buffer in buffers:
-            at = 0
-            while at < len(buffer) and self._unread and done < limit:
-                part = self._unread[0]
-                count = min(len(part), len(buffer) - at, limit - done)
-                buffer[at : at + count] = part[:count]
-                if count == len(part):
-                    self._unread.popleft()
-                else:
-                    self._unread[0] = part[count:]
-                at += count
-                done += count
+    def read_into(self, buffers: Sequence[memoryview], limit: int) -> int:
+        """Move at most `limit` unread bytes into the receiver's buffers."""
+        done = scatter(self._unread, buffers, limit)
         self.unread -= done
         return done
 

@@ -4,9 +4,10 @@ What one side sends lies at once in the other side's buffers, cut into reads as 
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from bittern.base.address import Address
+from bittern.sim.link import scatter
 from bittern.wire.stream import Buffer, Link, LinkLost, LossKind, Stream
 
 MAX_STEPS = 1_000_000
@@ -114,24 +115,6 @@ def _send(stream: Stream, target: WireLink, now: float) -> int:
         target.unread.append(memoryview(data))
         stream.sent(len(data), now)
     return len(data)
-
-
-def scatter(source: deque[memoryview], buffers: Sequence[memoryview], limit: int) -> int:
-    """Move at most `limit` bytes from the front of `source` into `buffers`, as recvmsg_into does."""
-    done = 0
-    for buffer in buffers:
-        at = 0
-        while at < len(buffer) and source and done < limit:
-            part = source[0]
-            count = min(len(part), len(buffer) - at, limit - done)
-            buffer[at : at + count] = part[:count]
-            if count == len(part):
-                source.popleft()
-            else:
-                source[0] = part[count:]
-            at += count
-            done += count
-    return done
 
 
 def feed(stream: Stream, data: Buffer, *, cut: Callable[[int], int] = whole, now: float = 0.0) -> int:
