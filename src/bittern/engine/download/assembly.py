@@ -5,6 +5,7 @@ and goes to the disk in few large writes. A block is free, then asked, then here
 every call. Memory is bounded where blocks are asked for, not where they arrive, so nothing can wait in a circle.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -75,18 +76,16 @@ class OpenPiece:
     Attributes:
         piece: its number.
         extents: those in memory, by number in the piece.
-        unopened: number of the first extent that was never opened.
-        extent_count: how many it has.
+        unopened: numbers of the extents that are yet to be opened, in order.
         free: blocks of opened extents that may be asked for.
         senders: peers whose blocks are in it.
     """
 
-    __slots__ = ("extent_count", "extents", "free", "piece", "senders", "unopened")
+    __slots__ = ("extents", "free", "piece", "senders", "unopened")
 
     def __init__(self, piece: int, extent_count: int) -> None:
         self.piece = piece
-        self.extent_count = extent_count
-        self.unopened = 0
+        self.unopened = deque(range(extent_count))
         self.extents: dict[int, Extent] = {}
         self.free = 0
         self.senders: dict[int, None] = {}
@@ -125,8 +124,12 @@ class Assembly:
         """Open pieces of which something may still be asked for, oldest first."""
         exhausted = self.slabs.exhausted
         for piece, opened in self._open.items():
-            if opened.free or (opened.unopened < opened.extent_count and not exhausted):
+            if opened.free or (opened.unopened and not exhausted):
                 yield piece
+
+    def with_unopened(self) -> Iterator[int]:
+        """Open pieces of which something needs a slab first, oldest first."""
+        return (piece for piece, opened in self._open.items() if opened.unopened)
 
     def allot(self, piece: int, want: int) -> Run | None:
         """Up to `want` neighbouring free blocks of an open piece, now asked; None where there are none."""
@@ -147,6 +150,25 @@ class Assembly:
             self.asked += count
             return Run(piece, extent.first + at, extent.bodies[at:stop])
         raise AssertionError("free blocks were counted that do not exist")
+
+    def evict(self) -> bool:
+        """Free the slab of the extent with the least in it that nobody is asked for; False when there is none.
+
+        What is here of it must come again. Without this, pieces that were begun with peers that are gone could
+        hold all the memory, and no other piece could ever be begun.
+        """
+        extents = [extent for opened in self._open.values() for extent in opened.extents.values()]
+        idle = [extent for extent in extents if _ASKED not in extent.states]
+        if not idle:
+            return False
+        extent = max(idle, key=lambda extent: extent.missing / len(extent.states))
+        opened = self._open[extent.piece]
+        number = extent.first // self._extent_blocks
+        del opened.extents[number]
+        opened.unopened.appendleft(number)
+        opened.free -= extent.missing
+        self.slabs.give(extent.slab)
+        return True
 
     def adopt(self, piece: int, block: int) -> bool:
         """Mark a free block as asked: it arrives though nobody waits for it. False when it is not free."""
@@ -257,16 +279,13 @@ class Assembly:
         return opened.extents.get(block // self._extent_blocks) if opened is not None else None
 
     def _open_extent(self, opened: OpenPiece) -> bool:
-        number = opened.unopened
-        if number == opened.extent_count:
-            return False
-        slab = self.slabs.take()
+        slab = self.slabs.take() if opened.unopened else None
         if slab is None:
             return False
+        number = opened.unopened.popleft()
         begin = number * self._extent_size
         length = min(self._extent_size, self._geometry.piece_length(opened.piece) - begin)
         extent = Extent(opened.piece, begin // BLOCK, length, slab)
         opened.extents[number] = extent
-        opened.unopened += 1
         opened.free += len(extent.states)
         return True

@@ -152,19 +152,30 @@ class Download:
         assert self.missing == len(self.picker) + begun
 
     def _allot(self, pieces: Bitfield, want: int) -> Run | None:
-        for piece in self.assembly.with_free():
-            if piece in pieces:
-                run = self.assembly.allot(piece, want)
-                if run is not None:
-                    return run
-        if self.assembly.slabs.exhausted:
-            return None
+        run = self._allot_open(pieces, want)
+        if run is not None:
+            return run
         picked = self.picker.pick(pieces)
+        if self.assembly.slabs.exhausted:
+            unopened = any(piece in pieces for piece in self.assembly.with_unopened())
+            if (picked is None and not unopened) or not self.assembly.evict():
+                return None
+            run = self._allot_open(pieces, want)
+            if run is not None:
+                return run
         if picked is None:
             return None
         self.picker.begun(picked)
         self.assembly.open(picked)
         return self.assembly.allot(picked, want)
+
+    def _allot_open(self, pieces: Bitfield, want: int) -> Run | None:
+        for piece in self.assembly.with_free():
+            if piece in pieces:
+                run = self.assembly.allot(piece, want)
+                if run is not None:
+                    return run
+        return None
 
     def _job(self, extent: Extent) -> StoreExtent:
         piece = extent.piece
