@@ -13,6 +13,7 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.engine.download import assembly, requests
+from bittern.engine.download.assembly import Extent
 from bittern.engine.download.download import Download
 from bittern.engine.download.picker import Picker
 from bittern.engine.download.requests import Pipeline
@@ -104,11 +105,21 @@ class Swarm(RuleBasedStateMachine):
     @rule(who=who, most=st.integers(1, 9))
     def ask(self, who: int, most: int) -> None:
         remote = self.remotes[who]
-        asked = self.asked_blocks()
+        asked, before = self.asked_blocks(), self.extents()
         for run in self.download.ask(remote.pipeline, remote.pieces, most, self.now):
             for block, body in zip(range(run.first, run.first + run.count), run.bodies, strict=True):
                 assert (run.piece, block) not in asked, "a block was asked twice outside the endgame"
                 remote.owed.append((run.piece, block, len(body)))
+
+        for piece, first, count in before.keys() - self.extents().keys():  # evicted: it must come again
+            for block in range(first, first + count):
+                self.here.pop((piece, block), None)
+
+    def extents(self) -> dict[tuple[int, int, int], Extent]:
+        """Those that are in memory and not complete."""
+        opened = self.download.assembly._open.values()
+        extents = [extent for one in opened for extent in one.extents.values()]
+        return {(extent.piece, extent.first, len(extent.states)): extent for extent in extents}
 
     @rule(one=who, other=who, most=st.integers(1, 5))
     def race(self, one: int, other: int, most: int) -> None:
@@ -263,9 +274,7 @@ class Swarm(RuleBasedStateMachine):
 
     def note_arrivals(self) -> None:
         """A block that is newly here must be a copy that somebody sent, whole."""
-        opened = self.download.assembly
-        extents = [e for one in opened._open.values() for e in one.extents.values()] + opened._complete
-        for extent in extents:
+        for extent in [*self.extents().values(), *self.download.assembly._complete]:
             for at, state in enumerate(extent.states):
                 key = (extent.piece, extent.first + at)
                 if state == assembly._HERE and key not in self.here:
@@ -275,9 +284,7 @@ class Swarm(RuleBasedStateMachine):
 
     @invariant()
     def what_is_here_stays_as_it_came(self) -> None:
-        opened = self.download.assembly
-        extents = [e for one in opened._open.values() for e in one.extents.values()] + opened._complete
-        for extent in extents:
+        for extent in [*self.extents().values(), *self.download.assembly._complete]:
             for at, state in enumerate(extent.states):
                 if state == assembly._HERE:
                     assert extent.bodies[at] == self.here[extent.piece, extent.first + at]
@@ -289,8 +296,7 @@ class Swarm(RuleBasedStateMachine):
         self.download.check_invariants()
         states = {
             (extent.piece, extent.first + at): state
-            for one in self.download.assembly._open.values()
-            for extent in one.extents.values()
+            for extent in self.extents().values()
             for at, state in enumerate(extent.states)
         }
         asked = self.asked_blocks()
@@ -313,7 +319,7 @@ class Swarm(RuleBasedStateMachine):
     @invariant()
     def no_slab_is_lost(self) -> None:
         opened = self.download.assembly
-        held = sum(len(one.extents) for one in opened._open.values()) + len(opened._complete) + len(self.disk)
+        held = len(self.extents()) + len(opened._complete) + len(self.disk)
         assert opened.slabs.used == held
 
     def finish(self) -> None:

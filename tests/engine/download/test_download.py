@@ -1,0 +1,206 @@
+from random import Random
+
+import pytest
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.geometry import BLOCK
+from bittern.engine.download.download import Download
+from bittern.engine.download.requests import Pipeline
+from bittern.engine.effects import ForgetPiece, StoreExtent
+from bittern.engine.settings import EngineSettings
+from tests.engine.content import info_of
+
+PIECE = 4 * BLOCK
+
+
+def download_of(pieces: int, *, slabs: int = 1000, piece_size: int = PIECE, **settings: int) -> Download:
+    info, _ = info_of(pieces * piece_size, piece_size)
+    count = info.geometry.piece_count
+    config = EngineSettings(buffer_bytes=slabs * min(piece_size, 1 << 20), sequential=True, **settings)  # type: ignore[arg-type]
+    return Download(7, info, Bitfield(count), Bitfield.full(count), config, Random(1))
+
+
+def bring(download: Download, pipeline: Pipeline, blocks: int = 1 << 30) -> None:
+    """The peer answers its oldest requests."""
+    while blocks and pipeline.runs:
+        run = pipeline.runs[0]
+        count = min(blocks, run.count - run.done)
+        pipeline.landed_run(run, count, 1.0)
+        blocks -= count
+        download.check_invariants()
+
+
+def store(download: Download, *, good: bool = True) -> list[StoreExtent]:
+    jobs = download.take_jobs()
+    for job in jobs:
+        download.extent_done(job)
+        if job.begin + len(job.data) == job.piece_length:
+            download.piece_checked(job.piece, good=good)
+    return jobs
+
+
+def fetch_all(download: Download, pipeline: Pipeline, has: Bitfield) -> None:
+    """As long as the peer is asked for something, it brings it and the disk stores it."""
+    while download.ask(pipeline, has, 16, 0.0):
+        bring(download, pipeline)
+        store(download)
+        download.check_invariants()
+
+
+def test_counts_follow_from_missing_to_stored() -> None:
+    download = download_of(3)
+    pipeline = download.pipeline(1)
+    assert (download.missing, download.left_bytes, download.complete) == (3, 3 * PIECE, False)
+    download.ask(pipeline, Bitfield(3, [1]), 16, 0.0)
+    bring(download, pipeline)
+    [job] = download.take_jobs()
+    assert (job.torrent, job.piece, job.begin, job.piece_offset, job.piece_length) == (7, 1, 0, PIECE, PIECE)
+    assert (download.at_disk, download.left_bytes) == (PIECE, 3 * PIECE)
+    download.extent_done(job)
+    assert download.piece_checked(1, good=True) == (1,)
+    assert (download.at_disk, download.missing, download.left_bytes) == (0, 2, 2 * PIECE)
+    assert list(download.have) == [1]
+    assert download.assembly.slabs.used == 0
+
+
+def test_a_corrupt_piece_is_asked_for_again() -> None:
+    download = download_of(1)
+    pipeline = download.pipeline(1)
+    for good in (False, True):
+        assert not download.complete
+        download.ask(pipeline, Bitfield.full(1), 16, 0.0)
+        bring(download, pipeline)
+        store(download, good=good)
+    assert (download.complete, download.corrupt) == (True, PIECE)
+
+
+def test_only_wanted_pieces_are_asked_for() -> None:
+    info, _ = info_of(3 * PIECE, PIECE)
+    download = Download(1, info, Bitfield(3, [0]), Bitfield(3, [0, 2]), EngineSettings(), Random(1))
+    fetch_all(download, download.pipeline(1), Bitfield.full(3))
+    assert (list(download.have), download.complete) == ([0, 2], True)
+    assert not download.interesting(Bitfield.full(3))
+
+
+@pytest.mark.parametrize(("has", "interesting"), [([], False), ([0], False), ([1], True), ([0, 2], True), ([3], False)])
+def test_a_peer_is_interesting_for_what_is_wanted_and_missing(has: list[int], interesting: bool) -> None:  # noqa: FBT001 - a parameter
+    info, _ = info_of(4 * PIECE, PIECE)
+    download = Download(1, info, Bitfield(4, [0]), Bitfield(4, [0, 1, 2]), EngineSettings(), Random(1))
+    assert download.interesting(Bitfield(4, has)) is interesting
+
+
+def test_pieces_begun_with_peers_that_are_gone_do_not_block_all_others() -> None:
+    """Ann begins as many pieces as memory holds and leaves; Bob has none of them."""
+    download = download_of(6, slabs=2)
+    ann, bob = download.pipeline(1), download.pipeline(2)
+    for piece in (0, 1):
+        download.ask(ann, Bitfield(6, [piece]), 4, 0.0)
+        bring(download, ann, 1)
+        ann.give_up(forgive=False)
+    assert download.assembly.slabs.exhausted
+    fetch_all(download, bob, Bitfield(6, [2, 3, 4, 5]))
+    assert list(download.have) == [2, 3, 4, 5]
+    fetch_all(download, bob, Bitfield.full(6))
+    assert download.complete
+    assert download.assembly.slabs.used == 0
+
+
+def test_large_pieces_begun_with_peers_that_are_gone_do_not_block_what_is_half_stored() -> None:
+    """Bob's piece needs a second extent while all memory is held by extents of pieces that he lacks."""
+    mib = 1 << 20
+    download = download_of(3, slabs=2, piece_size=2 * mib)
+    ann, bob = download.pipeline(1), download.pipeline(2)
+    for run in download.ask(bob, Bitfield(3, [2]), 64, 0.0):
+        bring(download, bob, run.count)
+        bob._depth = 64
+    while download.ask(bob, Bitfield(3, [2]), 64 - bob.arrived // BLOCK, 0.0):
+        bring(download, bob)
+        if bob.arrived == mib:
+            break
+    assert store(download)
+    for piece in (0, 1):
+        download.ask(ann, Bitfield(3, [piece]), 4, 0.0)
+        bring(download, ann, 1)
+        ann.give_up(forgive=False)
+    assert download.assembly.slabs.exhausted
+    fetch_all(download, bob, Bitfield(3, [2]))
+    assert list(download.have) == [2]
+
+
+def test_what_somebody_is_asked_for_is_never_evicted() -> None:
+    download = download_of(4, slabs=2)
+    ann, bob = download.pipeline(1), download.pipeline(2)
+    for piece in (0, 1):
+        download.ask(ann, Bitfield(4, [piece]), 2, 0.0)
+    assert download.ask(bob, Bitfield(4, [2]), 4, 0.0) == []
+    assert (ann.outstanding, download.assembly.pieces()) == (4, [0, 1])
+    download.check_invariants()
+
+
+def test_the_piece_with_the_least_in_it_is_evicted_and_comes_again_whole() -> None:
+    download = download_of(4, slabs=2)
+    ann, bob = download.pipeline(1), download.pipeline(2)
+    for piece, blocks in ((0, 1), (1, 3)):
+        download.ask(ann, Bitfield(4, [piece]), 4, 0.0)
+        bring(download, ann, blocks)
+        ann.give_up(forgive=True)
+    download.ask(bob, Bitfield(4, [2]), 4, 0.0)
+    download.check_invariants()
+    late = ann.place(0, BLOCK, BLOCK)
+    ann.landed(late, 2.0)  # of a piece that has no memory any more
+    assert ann.wasted == BLOCK
+    bring(download, bob)
+    store(download)
+    assert sum(run.count for run in download.ask(bob, Bitfield(4, [1]), 4, 0.0)) == 1
+    assert sum(run.count for run in download.ask(ann, Bitfield(4, [0]), 4, 0.0)) == 4
+
+
+def test_the_disk_holds_reading_up_when_it_is_behind() -> None:
+    download = download_of(3, disk_queue_bytes=2 * PIECE)
+    pipeline = download.pipeline(1)
+    download.ask(pipeline, Bitfield.full(3), 12, 0.0)
+    bring(download, pipeline)
+    jobs = download.take_jobs()
+    assert (download.at_disk, download.congested) == (3 * PIECE, True)
+    download.extent_done(jobs[0])
+    assert download.congested
+    download.extent_done(jobs[1])
+    assert not download.congested
+
+
+def test_it_is_the_endgame_when_everything_missing_was_asked_of_somebody() -> None:
+    download = download_of(2)
+    pipeline = download.pipeline(1)
+    for _ in range(2):
+        assert not download.endgame
+        download.ask(pipeline, Bitfield.full(2), 4, 0.0)
+    assert download.endgame
+    pipeline.give_up(forgive=True)
+    assert not download.endgame
+
+
+def test_after_a_failure_of_the_disk_old_answers_change_nothing() -> None:
+    """Two pieces are at the disk; the first fails, the second was written all the same."""
+    download = download_of(3)
+    pipeline = download.pipeline(1)
+    download.ask(pipeline, Bitfield.full(3), 12, 0.0)
+    bring(download, pipeline, 10)
+    first, second = download.take_jobs()
+    download.extent_done(first)
+    pipeline.give_up(forgive=True)
+    assert download.start_over() == [ForgetPiece(7, 0), ForgetPiece(7, 1), ForgetPiece(7, 2)]
+    assert download.congested  # nothing may be asked until the disk is quiet
+    download.extent_done(second)
+    assert download.piece_checked(1, good=True) is None
+    assert not download.congested
+    assert (download.at_disk, download.assembly.slabs.used, download.missing) == (0, 0, 3)
+    fetch_all(download, pipeline, Bitfield.full(3))
+    assert download.complete
+
+
+def test_an_empty_torrent_is_complete() -> None:
+    info, _ = info_of(0, PIECE)
+    download = Download(1, info, Bitfield(0), Bitfield(0), EngineSettings(), Random(1))
+    assert download.complete
+    assert not download.interesting(Bitfield(0))
+    download.check_invariants()

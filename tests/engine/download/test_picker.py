@@ -1,0 +1,114 @@
+"""The picker's order that is kept up to date, against one that is computed each time."""
+
+from random import Random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from bittern.base.bitfield import Bitfield
+from bittern.engine.download.picker import RANDOM_FIRST, Picker
+
+SIZE = 12
+PIECES = st.integers(0, SIZE - 1)
+
+
+class Rarest(RuleBasedStateMachine):
+    """A picker and the plainest model of it: a count for each piece, and which are to be had."""
+
+    sequential = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        missing = Bitfield(SIZE, range(1, SIZE))  # piece 0 is here already
+        self.picker = Picker(SIZE, missing, Random(2), sequential=self.sequential)
+        self.copies = [0] * SIZE
+        self.waiting = set(range(1, SIZE))
+        self.begun: list[int] = []
+        self.picked = 0
+
+    @rule(piece=PIECES)
+    def gained(self, piece: int) -> None:
+        self.picker.peer_gained(piece)
+        self.copies[piece] += 1
+
+    @rule(piece=PIECES, times=st.integers(2, 6))
+    def gained_often(self, piece: int, times: int) -> None:
+        for _ in range(times):
+            self.gained(piece)
+
+    @rule(piece=PIECES)
+    def lost(self, piece: int) -> None:
+        if self.copies[piece]:
+            self.picker.peer_lost(piece)
+            self.copies[piece] -= 1
+
+    @rule(has=st.one_of(st.just(frozenset(range(SIZE))), st.frozensets(PIECES)))
+    def pick(self, has: frozenset[int]) -> None:
+        picked = self.picker.pick(Bitfield(SIZE, has))
+        wanted = self.waiting & has
+        if not wanted:
+            assert picked is None
+            return
+        assert picked in wanted
+        assert picked is not None
+        if self.sequential:
+            assert picked == min(wanted)
+        elif self.picked >= RANDOM_FIRST:
+            assert self.copies[picked] == min(self.copies[piece] for piece in wanted)
+        self.picker.begun(picked)
+        self.picked += 1
+        self.waiting.discard(picked)
+        self.begun.append(picked)
+
+    @precondition(lambda self: self.begun)
+    @rule(at=st.integers(0, SIZE))
+    def returned(self, at: int) -> None:
+        piece = self.begun.pop(at % len(self.begun))
+        self.picker.returned(piece)
+        self.waiting.add(piece)
+
+    @invariant()
+    def agrees(self) -> None:
+        self.picker.check_invariants()
+        assert len(self.picker) == len(self.waiting)
+        assert [piece in self.picker for piece in range(SIZE)] == [piece in self.waiting for piece in range(SIZE)]
+        assert [self.picker.availability(piece) for piece in range(SIZE)] == self.copies
+
+
+class InOrder(Rarest):
+    """As Rarest, lowest piece first."""
+
+    sequential = True
+
+
+TestRarest = Rarest.TestCase
+TestRarest.settings = settings(max_examples=60, stateful_step_count=40)
+TestInOrder = InOrder.TestCase
+TestInOrder.settings = settings(max_examples=25, stateful_step_count=30)
+
+
+def picks(seed: int) -> list[int]:
+    picker = Picker(100, Bitfield.full(100), Random(seed))
+    order = []
+    while (piece := picker.pick(Bitfield.full(100))) is not None:
+        picker.begun(piece)
+        order.append(piece)
+    return order
+
+
+def test_pieces_of_equal_availability_come_in_an_order_of_chance() -> None:
+    """Else every peer of a new swarm would fetch the same pieces."""
+    assert sorted(picks(1)) == list(range(100))
+    assert picks(1) != picks(2)
+    assert picks(1) == picks(1)
+
+
+def test_the_first_pieces_are_random_even_where_a_rarer_one_is() -> None:
+    first = set()
+    for seed in range(40):
+        picker = Picker(50, Bitfield.full(50), Random(seed))
+        for piece in range(1, 50):
+            picker.peer_gained(piece)
+        first.add(picker.pick(Bitfield.full(50)))
+    assert len(first) > 10
