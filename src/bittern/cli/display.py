@@ -14,8 +14,6 @@ from bittern.session.status import State, Status
 from .output import format_duration, format_rate, format_size, printable, say
 from .reports import Waiting, Warnings
 
-_NAME_WIDTH = 28
-
 
 class Display:
     """One line with a bar, redrawn a few times a second; messages scroll above it."""
@@ -24,14 +22,15 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stderr, highlight=False)
+        narrow = self._console.width < 100
+        self._name_width = 20 if narrow else 32
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=12 if narrow else 30),
             _Share(),
             TextColumn("{task.fields[numbers]}", markup=False),
             console=self._console,
             auto_refresh=False,  # a thread that draws would take the GIL from the transfer
-            expand=True,
         )
         self._task = self._progress.add_task("", total=None, numbers="")
         self._warnings = Warnings()
@@ -51,16 +50,16 @@ class Display:
         done, total = status.done_bytes, status.total_bytes
         if status.state is State.CHECKING:
             done, total = status.check or (0, 0)
-        if not self._started:
-            self._started = True
-            self._progress.start()
         self._progress.update(
             self._task,
-            description=printable(status.name, _NAME_WIDTH),
+            description=printable(status.name, self._name_width),
             completed=done,
             total=total or None,
             numbers=numbers(status),
         )
+        if not self._started:
+            self._started = True
+            self._progress.start()
         self._progress.refresh()
 
     def say(self, line: str) -> None:

@@ -1,0 +1,61 @@
+"""Content, torrents and sessions for these tests: small, on 127.0.0.1, each with its own state."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bittern.codec.metainfo import Metainfo
+from bittern.session.settings import Settings
+from bittern.tools.create import CreateOptions, Version, create
+from bittern.tools.scan import scan
+from tests.interop.rigs.tracker import Tracker, serve
+
+PIECE = 32768
+
+
+def fill(path: Path, size: int, seed: int = 1) -> Path:
+    """A file of repeatable noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(Random(seed).randbytes(size))
+    return path
+
+
+def torrent(path: Path, *trackers: str, version: Version = Version.V1, piece_size: int = PIECE) -> Metainfo:
+    """The torrent of a file or folder."""
+    tiers = tuple((url,) for url in trackers)
+    return create(scan(path), CreateOptions(version=version, piece_size=piece_size, trackers=tiers)).metainfo
+
+
+def album(root: Path) -> Path:
+    """A folder of files that share pieces, with an empty one."""
+    fill(root / "one.bin", 100_000, 1)
+    fill(root / "two" / "b.bin", 10, 2)
+    fill(root / "two" / "c.bin", 70_001, 3)
+    (root / "two" / "empty.txt").touch()
+    return root
+
+
+def settings(state: Path, **changes: Any) -> Settings:
+    """A session of a test: local, saving often, with short good-byes."""
+    given = {"listen": ("127.0.0.1",), "port": 0, "save_seconds": 0.1, "goodbye_seconds": 2.0, "seed": 1, **changes}
+    return Settings(state_dir=state, **given)
+
+
+@contextmanager
+def tracking() -> Iterator[Tracker]:
+    """A tracker on 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, serve(listening) as tracker:
+        yield tracker
+
+
+async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something is so; the test fails when it is not in time."""
+    give_up_at = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up_at, "it did not come to that"
+        await asyncio.sleep(0.01)

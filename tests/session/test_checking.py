@@ -1,0 +1,166 @@
+import os
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import StorageError
+from bittern.codec.metainfo import Info
+from bittern.codec.resume import Resume
+from bittern.io.disk.handles import Handles
+from bittern.session.checking import Plan, hash_suspects, plan, read_resume, refuse_foreign
+from bittern.session.content import Content
+from tests.session.rig import PIECE, album, fill, torrent
+
+
+class Case:
+    """An album on the disk, and what is saved of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = album(folder / "album")
+        self.info: Info = torrent(self.root).info
+        self.content = Content(self.info, folder, Handles(), None, None)
+        self.count = self.info.geometry.piece_count
+
+    def saved(self, *missing: int) -> Resume:
+        pieces = Bitfield.full(self.count)
+        for piece in missing:
+            pieces.discard(piece)
+        return Resume(self.info.wire_hash, self.count, bytes(pieces), tuple(self.content.look()))
+
+    def plan(self, resume: Resume | None, *, trust: bool = False) -> Plan:
+        return plan(self.info, self.content.look(), resume, trust=trust)
+
+    def hash(self, found: Plan) -> list[int]:
+        return hash_suspects(self.content, found.suspects, Event(), lambda _: None)
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path)
+
+
+def test_files_that_look_as_they_did_are_believed(case: Case) -> None:
+    found = case.plan(case.saved(2, 3))
+    assert found.suspects == []
+    assert list(found.have) == [piece for piece in range(case.count) if piece not in (2, 3)]
+
+
+def test_a_file_that_changed_is_hashed_with_the_pieces_it_shares(case: Case) -> None:
+    saved = case.saved(0)
+    os.utime(case.root / "two" / "b.bin", ns=(1, 1))
+    found = case.plan(saved)
+    shared = 100_000 // PIECE
+    assert found.suspects == [shared]
+    assert found.to_hash_bytes == PIECE
+    assert list(found.have) == [piece for piece in range(case.count) if piece not in (0, shared)]
+    assert case.hash(found) == [shared]
+
+
+def test_without_saved_progress_all_that_is_there_is_hashed(case: Case) -> None:
+    (case.root / "two" / "c.bin").unlink()
+    found = case.plan(None)
+    assert len(found.have) == 0
+    assert found.suspects == [0, 1, 2]  # the fourth piece ends in the file that is not there
+    assert case.hash(found) == [0, 1, 2]
+
+
+def test_a_short_file_is_hashed_as_far_as_it_goes(case: Case) -> None:
+    os.truncate(case.root / "one.bin", PIECE + 5)
+    found = case.plan(None)
+    assert found.suspects == [0, *range(4, case.count)]
+    assert case.hash(found) == list(found.suspects)
+
+
+def test_nothing_there_means_nothing_to_hash(case: Case, tmp_path: Path) -> None:
+    case.root.rename(tmp_path / "away")
+    found = case.plan(None)
+    assert (found.suspects, len(found.have), found.to_hash_bytes) == ([], 0, 0)
+
+
+def test_a_missing_file_is_not_believed_in(case: Case) -> None:
+    saved = case.saved()
+    (case.root / "one.bin").unlink()
+    found = case.plan(saved)
+    assert found.suspects == []
+    assert list(found.have) == list(range(4, case.count))
+
+
+def test_trust_believes_in_sizes_only(case: Case) -> None:
+    (case.root / "one.bin").write_bytes(bytes(100_000))
+    os.truncate(case.root / "two" / "c.bin", 70_000)
+    found = case.plan(None, trust=True)
+    assert list(found.have) == [0, 1, 2]
+    assert 100_000 // PIECE in found.suspects
+
+
+def test_bytes_that_changed_are_found_by_hashing(case: Case) -> None:
+    with (case.root / "one.bin").open("r+b") as file:
+        file.seek(PIECE)
+        file.write(b"\0\0\0\0")
+    assert case.hash(case.plan(None)) == [0, *range(2, case.count)]
+
+
+def test_hashing_ends_when_it_is_stopped(case: Case) -> None:
+    stop = Event()
+    stop.set()
+    assert hash_suspects(case.content, range(case.count), stop, lambda _: None) == []
+
+
+def test_progress_reaches_its_end(case: Case) -> None:
+    told: list[int] = []
+    hash_suspects(case.content, range(case.count), Event(), told.append)
+    assert told == sorted(told)
+    assert told
+    assert told[-1] <= 170_011
+
+
+@pytest.mark.parametrize("blob", [None, b"", b"garbage", b"bittern resume 1\n" + bytes(40)])
+def test_progress_that_can_not_be_read_is_as_none(case: Case, blob: bytes | None) -> None:
+    assert read_resume(blob, case.info) is None
+
+
+def test_progress_of_another_torrent_is_as_none(case: Case, tmp_path: Path) -> None:
+    other = torrent(fill(tmp_path / "other.bin", 1000)).info
+    assert read_resume(case.saved().encode(), case.info) == case.saved()
+    assert read_resume(case.saved().encode(), other) is None
+
+
+def protect(case: Case) -> None:
+    found = case.plan(None)
+    have = found.have
+    for piece in case.hash(found):
+        have.add(piece)
+    refuse_foreign(case.content, case.content.look(), found.suspects, have)
+
+
+def test_a_file_with_any_right_piece_is_ours(case: Case) -> None:
+    path = case.root / "one.bin"
+    path.write_bytes(path.read_bytes()[:PIECE] + bytes(1000))
+    protect(case)
+
+
+def test_a_file_without_a_right_piece_is_somebody_elses(case: Case) -> None:
+    fill(case.root / "one.bin", 90_000, 99)
+    with pytest.raises(StorageError) as caught:
+        protect(case)
+    assert (caught.value.kind, caught.value.path) == (StorageError.Kind.EXISTS, str(case.root / "one.bin"))
+
+
+def test_a_small_file_that_can_not_be_checked_counts_by_its_size(case: Case) -> None:
+    (case.root / "one.bin").unlink()
+    (case.root / "two" / "c.bin").unlink()
+    protect(case)
+    (case.root / "two" / "b.bin").write_bytes(b"short")
+    with pytest.raises(StorageError) as caught:
+        protect(case)
+    assert (caught.value.kind, caught.value.path) == (StorageError.Kind.EXISTS, str(case.root / "two" / "b.bin"))
+
+
+def test_an_empty_file_and_a_hole_are_nobodys(case: Case) -> None:
+    (case.root / "one.bin").write_bytes(b"")
+    with (case.root / "two" / "c.bin").open("wb") as file:
+        file.truncate(70_001)
+    (case.root / "two" / "b.bin").unlink()
+    protect(case)

@@ -1,0 +1,124 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import SessionError, StorageError
+from bittern.codec.metainfo import Info
+from bittern.codec.resume import FileStamp
+from bittern.io.disk.handles import Handles
+from bittern.session.content import Content
+from bittern.tools.create import Version
+from tests.session.rig import PIECE, album, fill, torrent
+
+
+def content_of(info: Info, folder: Path, **options: object) -> Content:
+    return Content(info, folder, Handles(), options.get("select"), options.get("content"))  # type: ignore[arg-type]  # as given
+
+
+def test_bytes_count_without_pads_and_without_what_is_not_wanted(tmp_path: Path) -> None:
+    info = torrent(album(tmp_path / "album"), version=Version.HYBRID).info
+    assert info.total_length > info.total_size
+    content = content_of(info, tmp_path)
+    everything = Bitfield.full(info.geometry.piece_count)
+    assert content.total_bytes == content.bytes_in(everything) == 170_011
+    assert sum(content.bytes_of(piece) for piece in everything) == 170_011
+    only_first = content_of(info, tmp_path, select=[0])
+    assert only_first.total_bytes == 100_000
+    assert only_first.bytes_in(everything) == 100_000
+    assert only_first.bytes_of(info.geometry.piece_count - 1) == 0
+
+
+def test_without_pads_wanted_pieces_hold_bytes_of_other_files(tmp_path: Path) -> None:
+    info = torrent(album(tmp_path / "album")).info
+    content = content_of(info, tmp_path, select=[1])
+    assert list(content.wanted) == [100_000 // PIECE]
+    assert content.total_bytes == PIECE
+
+
+def test_a_file_that_is_not_there_can_not_be_selected(tmp_path: Path) -> None:
+    info = torrent(album(tmp_path / "album")).info
+    with pytest.raises(SessionError, match="no file 5: the torrent has 4"):
+        content_of(info, tmp_path, select=[4])
+
+
+def test_a_torrent_without_sha1_can_not_be_transferred(tmp_path: Path) -> None:
+    info = torrent(album(tmp_path / "album"), version=Version.V2).info
+    with pytest.raises(SessionError, match="v2 only"):
+        content_of(info, tmp_path)
+
+
+def test_files_are_stamped_and_missing_ones_are_not(tmp_path: Path) -> None:
+    root = album(tmp_path / "album")
+    info = torrent(root).info
+    content = content_of(info, tmp_path)
+    (root / "two" / "b.bin").unlink()
+    status = (root / "one.bin").stat()
+    stamps = content.look()
+    names = ["/".join(file.path) for file in info.files]
+    assert stamps[names.index("one.bin")] == FileStamp(100_000, status.st_mtime_ns)
+    assert stamps[names.index("two/b.bin")] is None
+    assert stamps[names.index("two/empty.txt")] is not None
+    os.utime(root / "one.bin", ns=(1, 1))
+    os.utime(root / "two" / "c.bin", ns=(1, 1))
+    again = content.look_again([0])
+    assert again[names.index("one.bin")] == FileStamp(100_000, 1)
+    assert again[names.index("two/c.bin")] == stamps[names.index("two/c.bin")]
+
+
+def test_what_stands_in_the_place_of_a_file_is_an_error(tmp_path: Path) -> None:
+    root = album(tmp_path / "album")
+    content = content_of(torrent(root).info, tmp_path)
+    one = root / "one.bin"
+    one.rename(tmp_path / "kept")
+    for make, kind in (
+        (one.mkdir, StorageError.Kind.NOT_A_FILE),
+        (lambda: one.symlink_to(tmp_path / "kept"), StorageError.Kind.NOT_A_FILE),
+        (lambda: os.mkfifo(one), StorageError.Kind.NOT_A_FILE),
+        (lambda: one.write_bytes(bytes(100_001)), StorageError.Kind.EXISTS),
+    ):
+        make()
+        with pytest.raises(StorageError) as caught:
+            content.look()
+        assert (caught.value.kind, caught.value.path) == (kind, str(one))
+        one.rmdir() if one.is_dir() and not one.is_symlink() else one.unlink()
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
+    root = album(tmp_path / "album")
+    info = torrent(root).info
+    fill(tmp_path / "down" / "album", 10)
+    with pytest.raises(StorageError) as caught:
+        content_of(info, tmp_path / "down").look()
+    assert caught.value.kind is StorageError.Kind.NOT_A_FILE
+
+
+def test_given_content_may_have_another_name_and_be_made_of_links(tmp_path: Path) -> None:
+    info = torrent(album(tmp_path / "album")).info
+    (tmp_path / "album").rename(tmp_path / "renamed")
+    (tmp_path / "renamed" / "one.bin").rename(tmp_path / "elsewhere.bin")
+    (tmp_path / "renamed" / "one.bin").symlink_to(tmp_path / "elsewhere.bin")
+    content = content_of(info, tmp_path, content=tmp_path / "renamed")
+    assert all(content.look())
+    assert content.path == tmp_path / "renamed"
+
+
+def test_a_hole_is_no_data(tmp_path: Path) -> None:
+    path = fill(tmp_path / "a.bin", 200_000)
+    info = torrent(path).info
+    content = content_of(info, tmp_path)
+    assert content.holds_data(0)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(200_000)
+    assert not content.holds_data(0)
+
+
+def test_syncing_pieces_of_a_file_that_is_gone_names_it(tmp_path: Path) -> None:
+    path = fill(tmp_path / "a.bin", 200_000)
+    content = content_of(torrent(path).info, tmp_path)
+    content.sync([0, 1])
+    path.unlink()
+    with pytest.raises(StorageError, match=r"a\.bin"):
+        content.sync([0])

@@ -1,0 +1,55 @@
+import socket
+
+import pytest
+
+from bittern.base.errors import NetworkError
+from bittern.io.tcp import listen
+from bittern.session.listening import draw_port, listening_sockets
+
+
+def ports(sockets: list[socket.socket]) -> list[int]:
+    found = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return found
+
+
+def test_drawn_ports_keep_clear_of_the_blocked_and_the_lent_ones() -> None:
+    drawn = [draw_port() for _ in range(1000)]
+    assert 10240 <= min(drawn) <= max(drawn) < 32768
+    assert len(set(drawn)) > 500
+
+
+def test_every_address_of_the_machine_has_the_same_port() -> None:
+    assert len(set(ports(listening_sockets((), 0, fallback=False)))) == 1
+
+
+def test_a_taken_port_is_an_error_when_the_user_chose_it() -> None:
+    (taken,) = listening_sockets(("127.0.0.1",), 0, fallback=False)
+    with taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(NetworkError, match=f"127.0.0.1 port {port}"):
+            listening_sockets(("127.0.0.1",), port, fallback=False)
+
+
+def test_a_taken_port_is_replaced_when_we_chose_it() -> None:
+    (taken,) = listening_sockets(("127.0.0.1",), 0, fallback=False)
+    with taken:
+        port = taken.getsockname()[1]
+        (other,) = ports(listening_sockets(("127.0.0.1",), port, fallback=True))
+        assert other not in (0, port)
+
+
+def test_an_address_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(NetworkError, match=r"192\.0\.2\.1"):
+        listening_sockets(("127.0.0.1", "192.0.2.1"), 0, fallback=True)
+
+
+def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_four(host: str, port: int) -> socket.socket:
+        if ":" in host:
+            raise OSError(97, "Address family not supported by protocol")
+        return listen(host, port)
+
+    monkeypatch.setattr("bittern.session.listening.listen", only_four)
+    assert len(ports(listening_sockets((), 0, fallback=False))) == 1

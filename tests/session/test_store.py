@@ -1,0 +1,94 @@
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import StorageError
+from bittern.session.store import FILE, Record, Store
+
+HASH = bytes(range(20))
+RECORD = Record(HASH, "/down", b"d4:name1:ae", (("http://a/",), ("http://b/", "http://c/")), b"resume")
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Store]:
+    store = Store(folder)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def test_a_record_comes_back_in_the_next_run(tmp_path: Path) -> None:
+    async with opened(tmp_path / "new" / "state") as store:
+        await store.put(RECORD)
+        await store.keep_fact("port", "12345")
+    async with opened(tmp_path / "new" / "state") as store:
+        assert await store.load(HASH, "/down") == RECORD
+        assert await store.load(HASH, "/elsewhere") is None
+        assert await store.fact("port") == "12345"
+        assert await store.fact("colour") is None
+
+
+async def test_saving_progress_changes_only_that(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.put(RECORD)
+        await store.save(HASH, "/down", b"more")
+        await store.save(HASH, "/elsewhere", b"nothing to change")
+        found = await store.load(HASH, "/down")
+        assert found is not None
+        assert (found.resume, found.info) == (b"more", RECORD.info)
+        await store.delete(HASH, "/down")
+        assert await store.load(HASH, "/down") is None
+
+
+async def test_two_stores_share_a_folder(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one, opened(tmp_path) as two:
+        await one.put(RECORD)
+        await two.save(HASH, "/down", b"by two")
+        found = await one.load(HASH, "/down")
+        assert found is not None
+        assert found.resume == b"by two"
+
+
+@pytest.mark.parametrize("damage", [b"this is no database at all " * 100, b"SQLite format 3\0" + b"\xff" * 4000])
+async def test_a_damaged_file_is_moved_aside_and_begun_anew(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / FILE).write_bytes(damage)
+    async with opened(tmp_path) as store:
+        assert await store.load(HASH, "/down") is None
+        await store.put(RECORD)
+        assert await store.load(HASH, "/down") == RECORD
+    assert (tmp_path / f"{FILE}.damaged").read_bytes() == damage
+
+
+async def test_the_state_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    async with opened(tmp_path) as store:
+        assert await store.load(HASH, "/down") is None
+    assert (tmp_path / f"{FILE}.damaged").exists()
+
+
+async def test_a_row_that_can_not_be_read_is_as_none(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.put(RECORD)
+        assert store._connection is not None
+        await store._write("UPDATE torrents SET trackers = ?", ("{not json",))
+        assert await store.load(HASH, "/down") is None
+
+
+async def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="file/state"):
+        await Store(tmp_path / "file" / "state").open()
+
+
+async def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store._write("DROP TABLE torrents", ())
+        with pytest.raises(StorageError, match=FILE):
+            await store.put(RECORD)
