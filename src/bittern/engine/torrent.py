@@ -294,7 +294,12 @@ class Torrent:
         self._part_if_both_seed(peer, now)
 
     def on_bitfield(self, peer: Peer, payload: bytes, now: float) -> None:
-        """BEP 3: at most once, before anything else about pieces."""
+        """BEP 3: the first word about pieces; aria2 sends later ones in place of many haves."""
+        if peer.heard_pieces and self.download is not None and peer.pieces is not None:
+            for piece in Bitfield.from_bytes(payload, self.download.have.size):
+                if piece not in peer.pieces:
+                    self.on_have(peer, piece, now)
+            return
         self._first_word(peer)
         if self.download is None:
             peer.early.bitfield = payload

@@ -92,6 +92,7 @@ class Runtime:
 
     def _settle(self, now: float) -> float | None:
         due = self._driver.turn(now)
+        self.disk.hand_over()
         events = self.core.take_events()
         if events:
             self._on_events(events)

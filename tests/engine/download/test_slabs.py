@@ -31,7 +31,7 @@ def test_what_came_back_last_is_warm_and_goes_out_first() -> None:
 
 
 def test_only_so_many_idle_slabs_are_kept() -> None:
-    pool = SlabPool(BLOCK, 5, keep=1)
+    pool = SlabPool(BLOCK, 5, keep_bytes=BLOCK)
     slabs = [slab for slab in (pool.take() for _ in range(5)) if slab is not None]
     for slab in slabs:
         pool.give(slab)

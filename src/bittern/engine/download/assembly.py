@@ -100,6 +100,7 @@ class Assembly:
         self._extent_blocks = self._extent_size // BLOCK
         self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size))
         self._open: dict[int, OpenPiece] = {}
+        self._askable: dict[int, OpenPiece] = {}  # those with blocks that nobody is asked for
         self._complete: list[Extent] = []
         self._askers: dict[tuple[int, int], list[Asker]] = {}
         self._superfluous: list[tuple[Asker, int, int]] = []
@@ -118,12 +119,13 @@ class Assembly:
 
     def open(self, piece: int) -> None:
         """Begin to assemble `piece`."""
-        self._open[piece] = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))
+        opened = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))
+        self._open[piece] = self._askable[piece] = opened
 
     def with_free(self) -> Iterator[int]:
-        """Open pieces of which something may still be asked for, oldest first."""
+        """Open pieces of which something may still be asked for."""
         exhausted = self.slabs.exhausted
-        for piece, opened in self._open.items():
+        for piece, opened in self._askable.items():
             if opened.free or (opened.unopened and not exhausted):
                 yield piece
 
@@ -148,6 +150,7 @@ class Assembly:
             extent.states[at:stop] = _TO_ASKED[count]
             opened.free -= count
             self.asked += count
+            self._note(opened)
             return Run(piece, extent.first + at, extent.bodies[at:stop])
         raise AssertionError("free blocks were counted that do not exist")
 
@@ -167,6 +170,7 @@ class Assembly:
         del opened.extents[number]
         opened.unopened.appendleft(number)
         opened.free -= extent.missing
+        self._note(opened)
         self.slabs.give(extent.slab)
         return True
 
@@ -176,8 +180,10 @@ class Assembly:
         if extent is None or extent.states[block - extent.first] != _FREE:
             return False
         extent.states[block - extent.first] = _ASKED
-        self._open[piece].free -= 1
+        opened = self._open[piece]
+        opened.free -= 1
         self.asked += 1
+        self._note(opened)
         return True
 
     def place(self, piece: int, block: int) -> memoryview:
@@ -242,6 +248,7 @@ class Assembly:
 
     def close(self, piece: int) -> tuple[int, ...]:
         """`piece` is stored or failed: forget it. Returns the peers that sent its blocks."""
+        self._askable.pop(piece, None)
         opened = self._open.pop(piece, None)
         return tuple(opened.senders) if opened is not None else ()
 
@@ -251,6 +258,7 @@ class Assembly:
         extents += self._complete
         self._complete.clear()
         self._open.clear()
+        self._askable.clear()
         return extents
 
     def check_invariants(self) -> None:
@@ -264,6 +272,7 @@ class Assembly:
                 free += extent.states.count(_FREE)
                 asked += extent.states.count(_ASKED)
             assert opened.free == free
+            assert (opened.piece in self._askable) == bool(opened.free or opened.unopened)
         assert self.asked == asked
 
     def _release(self, piece: int, block: int) -> None:
@@ -271,8 +280,17 @@ class Assembly:
         assert extent is not None
         assert extent.states[block - extent.first] == _ASKED
         extent.states[block - extent.first] = _FREE
-        self._open[piece].free += 1
+        opened = self._open[piece]
+        opened.free += 1
         self.asked -= 1
+        self._note(opened)
+
+    def _note(self, opened: OpenPiece) -> None:
+        """Blocks of a piece were asked for or came free."""
+        if opened.free or opened.unopened:
+            self._askable[opened.piece] = opened
+        else:
+            self._askable.pop(opened.piece, None)
 
     def _extent(self, piece: int, block: int) -> Extent | None:
         opened = self._open.get(piece)

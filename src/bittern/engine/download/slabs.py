@@ -16,10 +16,10 @@ class Slab:
 class SlabPool:
     """At most `limit` slabs of `size` bytes; those given back last are handed out first, while they are warm."""
 
-    def __init__(self, size: int, limit: int, keep: int = 16) -> None:
+    def __init__(self, size: int, limit: int, keep_bytes: int = 16 << 20) -> None:
         self.size = size
         self._limit = limit
-        self._keep = keep
+        self._keep = keep_bytes // size
         self._free: list[Slab] = []
         self.used = 0
         """Slabs that are out."""

@@ -78,11 +78,11 @@ class Handles:
             os.close(handle.fd)
 
     def _trim(self) -> None:
-        surplus = len(self._open) - self._limit
-        if surplus > 0:
-            idle = [path for path, handle in self._open.items() if not handle.users]
-            for path in idle[:surplus]:
-                self._retire(path, self._open[path])
+        while len(self._open) > self._limit:
+            oldest = next((path for path, handle in self._open.items() if not handle.users), None)
+            if oldest is None:
+                return
+            self._retire(oldest, self._open[oldest])
 
 
 def _open(path: str, *, write: bool) -> int:

@@ -29,6 +29,9 @@ from .files import FileStorage
 _STORERS = 2
 _READERS = 2
 _REREAD = 1 << 18
+_BATCH = 1 << 20  # bytes that are handed to a thread at a time: for less, handing over costs more than the work
+
+_Queue = SimpleQueue[list[DiskJob] | None]
 
 
 @dataclass(slots=True)
@@ -53,8 +56,11 @@ class DiskPool:
         self._done: deque[Completion] = deque()
         self._woken = False
         self._pieces: list[dict[tuple[int, int], _Piece]] = [{} for _ in range(_STORERS)]
-        self._stores: list[SimpleQueue[DiskJob | None]] = [SimpleQueue() for _ in range(_STORERS)]
-        self._reads: SimpleQueue[DiskJob | None] = SimpleQueue()
+        self._stores: list[_Queue] = [SimpleQueue() for _ in range(_STORERS)]
+        self._reads: _Queue = SimpleQueue()
+        self._batches: list[list[DiskJob]] = [[] for _ in range(_STORERS)]
+        self._filling = 0  # the storer that whole pieces are gathered for
+        self._filled = 0  # bytes gathered for it
         self._threads: list[threading.Thread] = []
 
     def attach(self, torrent: int, storage: FileStorage) -> None:
@@ -66,16 +72,31 @@ class DiskPool:
         self._storages.pop(torrent, None)
 
     def submit(self, job: DiskJob) -> None:
-        """See ports.Disk."""
+        """See ports.Disk. Small writes are gathered until `hand_over`."""
         if not self._threads:
             self._start()
         if isinstance(job, ReadRun):
-            self._reads.put(job)
-            return
-        # A piece of several extents stays with one thread, which then can hash them in order.
-        whole = isinstance(job, StoreExtent) and len(job.data) == job.piece_length
-        number = min(range(_STORERS), key=lambda n: self._stores[n].qsize()) if whole else job.piece % _STORERS
-        self._stores[number].put(job)
+            self._reads.put([job])
+        elif isinstance(job, StoreExtent) and len(job.data) == job.piece_length:
+            self._batches[self._filling].append(job)
+            self._filled += len(job.data)
+            if self._filled >= _BATCH:
+                self.hand_over()
+        else:
+            # A piece of several extents stays with one thread, which then can hash them in order.
+            self._batches[job.piece % _STORERS].append(job)
+
+    def hand_over(self) -> None:
+        """Give the threads what was gathered: at the end of a turn."""
+        for number, batch in enumerate(self._batches):
+            if batch:
+                self._stores[number].put(batch)
+                self._batches[number] = []
+        if self._filled:
+            self._filled = 0
+            # The next is the one with least to do, in turn where that is equal.
+            following = [(self._filling + step) % _STORERS for step in range(1, _STORERS + 1)]
+            self._filling = min(following, key=lambda number: self._stores[number].qsize())
 
     def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
         """See ports.Disk."""
@@ -92,6 +113,7 @@ class DiskPool:
 
     def close(self) -> None:
         """Finish what was submitted, then end the threads."""
+        self.hand_over()
         for queue in self._stores:
             queue.put(None)
         for _ in range(_READERS):
@@ -112,20 +134,25 @@ class DiskPool:
         for thread in self._threads:
             thread.start()
 
-    def _work(self, queue: "SimpleQueue[DiskJob | None]", pieces: dict[tuple[int, int], _Piece]) -> None:
-        while (job := queue.get()) is not None:
-            storage = self._storages.get(job.torrent)
-            if isinstance(job, ForgetPiece) or storage is None:
-                pieces.pop((job.torrent, getattr(job, "piece", -1)), None)
-                continue
-            try:
-                if isinstance(job, StoreExtent):
-                    self._tell(*self._store(storage, job, pieces))
-                else:
-                    storage.read_into(job.offset, job.into)
-                    self._tell(RunRead(job))
-            except StorageError as error:
-                self._tell(DiskFailed(job, error))
+    def _work(self, queue: _Queue, pieces: dict[tuple[int, int], _Piece]) -> None:
+        while (batch := queue.get()) is not None:
+            done: list[Completion] = []
+            for job in batch:
+                done += self._do(job, pieces)
+            self._tell(done)
+
+    def _do(self, job: DiskJob, pieces: dict[tuple[int, int], _Piece]) -> tuple[Completion, ...]:
+        storage = self._storages.get(job.torrent)
+        if isinstance(job, ForgetPiece) or storage is None:
+            pieces.pop((job.torrent, getattr(job, "piece", -1)), None)
+            return ()
+        try:
+            if isinstance(job, StoreExtent):
+                return self._store(storage, job, pieces)
+            storage.read_into(job.offset, job.into)
+        except StorageError as error:
+            return (DiskFailed(job, error),)
+        return (RunRead(job),)
 
     def _store(
         self, storage: FileStorage, job: StoreExtent, pieces: dict[tuple[int, int], _Piece]
@@ -159,8 +186,8 @@ class DiskPool:
             piece.digest.update(part)
             piece.hashed += len(part)
 
-    def _tell(self, *completions: Completion) -> None:
+    def _tell(self, completions: list[Completion]) -> None:
         self._done.extend(completions)
-        if not self._woken:
+        if completions and not self._woken:
             self._woken = True
             self._wake()
