@@ -52,9 +52,11 @@ class UploadQueue:
         return piece, begin, stop - begin
 
     def cancel(self, piece: int, begin: int, length: int) -> bool:
-        """Take a request back; False when it is not waiting any more."""
+        """Take a request back; False when none like it is waiting (any more)."""
         for at, (run_piece, low, high) in enumerate(self._runs):
-            if run_piece == piece and low <= begin and begin + length <= high:
+            # It must be one of the run's blocks: a part of one would leave something that nobody asked for.
+            asked = run_piece == piece and low <= begin < high and not (begin - low) % BLOCK
+            if asked and length == min(BLOCK, high - begin):
                 del self._runs[at]
                 rest = [[piece, low, begin], [piece, begin + length, high]]
                 for part in reversed(rest):
