@@ -37,7 +37,7 @@ def rechoke(contenders: Sequence[Contender], slots: int, optimistic: int | None)
 
     Args:
         contenders: all peers.
-        slots: peers to serve at a time, the optimistic one included; at least 1.
+        slots: peers to serve at a time, the optimistic one included.
         optimistic: the number of the peer that has a turn by chance, or None.
     """
     ranked = sorted(
@@ -45,8 +45,7 @@ def rechoke(contenders: Sequence[Contender], slots: int, optimistic: int | None)
         key=lambda c: (-c.rate, c.number),
     )
     turn = [c.number for c in contenders if c.number == optimistic and c.interested]
-    best = [c.number for c in ranked[: max(0, slots - len(turn))]]
-    return frozenset(best + turn)
+    return frozenset((turn + [c.number for c in ranked])[: max(0, slots)])
 
 
 def optimistic(contenders: Sequence[Contender], unchoked: frozenset[int], rng: "Random") -> int | None:
