@@ -1,0 +1,270 @@
+"""Order, memory and limits of what is served, with reads that are done at once, later, in any order, or not."""
+
+from collections.abc import Callable
+from math import inf
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from bittern.base.geometry import BLOCK, Geometry
+from bittern.base.rate import TokenBucket
+from bittern.engine.effects import ReadRun
+from bittern.engine.swarm.peer import Peer
+from bittern.engine.upload import uploads as module
+from bittern.engine.upload.queue import RUN_BLOCKS
+from bittern.engine.upload.uploads import AHEAD_BYTES, Uploads
+from bittern.wire.messages import Piece
+from tests.engine.peers import make_peer, messages_of, take_sent
+
+GEOMETRY = Geometry(4 * (20 * BLOCK + 100), 20 * BLOCK + 100)
+
+
+def content(offset: int, length: int) -> bytes:
+    """The torrent's bytes: each names its offset, so that a slab given away too early shows."""
+    return bytes((at * 7 + at // 251) % 253 for at in range(offset, offset + 16)) + bytes([length % 250]) * (
+        length - 16
+    )
+
+
+def answer(piece: int, begin: int, length: int) -> bytes:
+    """What a read of exactly this run yields."""
+    return content(GEOMETRY.offset(piece, begin), length)
+
+
+class Disk:
+    """Reads at once when it is told so; the others wait until the test does them."""
+
+    def __init__(self) -> None:
+        self.warm = True
+
+    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
+        assert torrent == 3
+        if self.warm:
+            into[:] = content(offset, len(into))
+        return self.warm
+
+
+def make(bucket: TokenBucket | None = None) -> tuple[Uploads, Disk]:
+    tickets = iter(range(1, 1 << 20))
+    disk = Disk()
+    return Uploads(3, GEOMETRY, bucket or TokenBucket(), disk.read_now, lambda: next(tickets)), disk
+
+
+def do(job: ReadRun) -> int:
+    job.into[:] = content(job.offset, len(job.into))
+    return job.ticket
+
+
+def blocks_of(data: bytes) -> list[tuple[int, int, int]]:
+    blocks = []
+    for message in messages_of(data):
+        assert isinstance(message, Piece)
+        blocks.append((message.piece, message.begin, len(message.block)))
+    return blocks
+
+
+class Service(RuleBasedStateMachine):
+    """Three peers, a disk of moods, little memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(module, "SLABS", 5)
+        self.uploads, self.disk = make()
+        self.numbers = 0
+        self.peers = [self.join() for _ in range(3)]
+        self.asked: dict[int, list[tuple[int, int, int]]] = {}
+        self.got: dict[int, bytearray] = {}
+        self.jobs: list[ReadRun] = []
+
+    def teardown(self) -> None:
+        self.disk.warm = True
+        for _ in range(100):
+            for at in range(3):
+                self.serve(at)
+                self.send(at, 1 << 30)
+            self.wake()
+            while self.jobs:
+                self.read_done(0)
+        for peer in self.peers:
+            data = bytes(self.got.get(peer.number, b""))
+            assert blocks_of(data) == self.asked.get(peer.number, []), "a request was lost, doubled or out of order"
+            assert peer.uploads.reading == peer.uploads.queued == 0
+        assert self.uploads._slabs.used == 0
+        self.patch.undo()
+
+    def join(self) -> Peer:
+        self.numbers += 1
+        return make_peer(self.numbers)
+
+    who = st.integers(0, 2)
+
+    @rule(who=who, piece=st.integers(0, 3), first=st.integers(0, 19), count=st.integers(1, 20))
+    def ask(self, who: int, piece: int, first: int, count: int) -> None:
+        peer = self.peers[who]
+        count = min(count, 21 - first)
+        lengths = [GEOMETRY.block_length(piece, first + at) for at in range(count)]
+        peer.uploads.add(piece, first * BLOCK, sum(lengths), count)
+        asked = self.asked.setdefault(peer.number, [])
+        asked += [(piece, (first + at) * BLOCK, length) for at, length in enumerate(lengths)]
+
+    @rule(who=who)
+    def serve(self, who: int) -> None:
+        peer = self.peers[who]
+        assert self.uploads.serve(peer, 0.0)
+        self.jobs += self.uploads.take_jobs()
+        ahead = peer.wire.unsent + peer.uploads.reading
+        assert ahead < AHEAD_BYTES + RUN_BLOCKS * (BLOCK + 13)
+
+    @rule()
+    def mood(self) -> None:
+        self.disk.warm = not self.disk.warm
+
+    @precondition(lambda self: self.jobs)
+    @rule(at=st.integers(0, 50))
+    def read_done(self, at: int) -> None:
+        self.uploads.read(do(self.jobs.pop(at % len(self.jobs))))
+
+    @precondition(lambda self: self.jobs)
+    @rule(at=st.integers(0, 50))
+    def read_failed(self, at: int) -> None:
+        job = self.jobs.pop(at % len(self.jobs))
+        lost = self.uploads.failed(job.ticket)
+        if lost is not None:
+            peer, piece, begin, length = lost
+            assert GEOMETRY.offset(piece, begin) == job.offset
+            assert length == len(job.into)
+            for block in range(begin, begin + length, BLOCK):
+                self.asked[peer.number].remove((piece, block, min(BLOCK, begin + length - block)))
+
+    @rule(who=who, most=st.one_of(st.integers(1, 100), st.integers(1, 300_000)))
+    def send(self, who: int, most: int) -> None:
+        peer = self.peers[who]
+        self.got.setdefault(peer.number, bytearray()).extend(take_sent(peer, most))
+
+    @rule()
+    def wake(self) -> None:
+        for peer in self.uploads.take_waiting():
+            assert self.uploads.serve(peer, 0.0)
+        self.jobs += self.uploads.take_jobs()
+
+    @rule(who=who)
+    def leave(self, who: int) -> None:
+        peer = self.peers[who]
+        peer.wire.close()
+        self.uploads.forget(peer)
+        self.peers[who] = self.join()
+
+    @invariant()
+    def memory_is_accounted_for(self) -> None:
+        assert 0 <= self.uploads._slabs.used <= 5
+        free = self.uploads._slabs._free
+        assert len({id(slab) for slab in free}) == len(free), "a slab was given back twice"
+        for peer in self.peers:
+            assert peer.uploads.reading >= 0
+            assert peer.uploads.queued >= 0
+
+
+TestService = Service.TestCase
+TestService.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+def served(bucket: TokenBucket | None = None, blocks: int = 3) -> tuple[Uploads, Disk, Peer]:
+    uploads, disk = make(bucket)
+    peer = make_peer()
+    peer.uploads.add(0, 0, blocks * BLOCK, blocks)
+    return uploads, disk, peer
+
+
+def test_neighbours_are_read_together_and_sent_with_the_right_bytes() -> None:
+    uploads, _, peer = served()
+    assert uploads.serve(peer, 0.0)
+    data = b"".join(message.block for message in messages_of(take_sent(peer)) if isinstance(message, Piece))
+    assert data == answer(0, 0, 3 * BLOCK)
+    assert (uploads.total, peer.uploads.sent) == (3 * BLOCK, 3 * BLOCK)
+
+
+def test_what_is_read_late_does_not_overtake_what_was_asked_before() -> None:
+    uploads, disk, peer = served()
+    disk.warm = False
+    uploads.serve(peer, 0.0)
+    disk.warm = True
+    peer.uploads.add(1, 0, BLOCK)
+    uploads.serve(peer, 0.0)
+    assert take_sent(peer) == b""
+    [job] = uploads.take_jobs()
+    assert uploads.read(do(job)) is peer
+    assert blocks_of(take_sent(peer)) == [(0, 0, BLOCK), (0, BLOCK, BLOCK), (0, 2 * BLOCK, BLOCK), (1, 0, BLOCK)]
+
+
+def test_a_failed_read_gives_back_what_was_asked_and_lets_the_next_pass() -> None:
+    uploads, disk, peer = served()
+    disk.warm = False
+    uploads.serve(peer, 0.0)
+    disk.warm = True
+    peer.uploads.add(1, 0, BLOCK)
+    uploads.serve(peer, 0.0)
+    [job] = uploads.take_jobs()
+    assert uploads.failed(job.ticket) == (peer, 0, 0, 3 * BLOCK)
+    assert blocks_of(take_sent(peer)) == [(1, 0, BLOCK)]
+    assert uploads.failed(job.ticket) is None
+    assert uploads._slabs.used == 0
+
+
+@pytest.mark.parametrize("finish", [Uploads.read, Uploads.failed])
+def test_a_read_for_a_peer_that_left_gives_its_memory_back(finish: Callable[[Uploads, int], object]) -> None:
+    uploads, disk, peer = served()
+    disk.warm = False
+    uploads.serve(peer, 0.0)
+    [job] = uploads.take_jobs()
+    uploads.forget(peer)
+    assert uploads._slabs.used == 1  # the disk still writes into it
+    assert finish(uploads, job.ticket) is None
+    assert uploads._slabs.used == 0
+
+
+def test_unknown_tickets_are_nobodys() -> None:
+    uploads, _, _ = served()
+    assert (uploads.read(99), uploads.failed(99)) == (None, None)
+
+
+def test_a_limit_stops_serving_until_there_are_tokens() -> None:
+    bucket = TokenBucket(100_000.0)
+    uploads, _, peer = served(bucket, 40)
+    assert not uploads.serve(peer, 0.0)
+    assert blocks_of(take_sent(peer)) == [(0, at * BLOCK, BLOCK) for at in range(16)]
+    due = bucket.ready_at(0.0)
+    assert 0 < due < inf
+    assert not uploads.serve(peer, due - 0.1)
+    assert take_sent(peer) == b""
+    uploads.serve(peer, due + 0.1)
+    assert take_sent(peer)
+
+
+def test_no_more_is_read_ahead_than_the_connection_takes() -> None:
+    uploads, _, peer = served(blocks=20)
+    for piece in range(1, 4):
+        for _ in range(10):
+            peer.uploads.add(piece, 0, 20 * BLOCK, 20)
+    uploads.serve(peer, 0.0)
+    assert AHEAD_BYTES <= peer.wire.unsent < AHEAD_BYTES + 17 * BLOCK
+    take_sent(peer, 600_000)
+    before = peer.uploads.queued
+    uploads.serve(peer, 0.0)
+    assert peer.uploads.queued < before
+
+
+def test_a_peer_that_waits_for_memory_is_served_when_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLABS", 1)
+    uploads, _, greedy = served()
+    waiting = make_peer(2)
+    waiting.uploads.add(2, 0, BLOCK)
+    uploads.serve(greedy, 0.0)
+    uploads.serve(waiting, 0.0)
+    assert (take_sent(waiting), uploads.take_waiting()) == (b"", [])
+    take_sent(greedy)
+    assert uploads.take_waiting() == [waiting]
+    uploads.serve(waiting, 0.0)
+    assert blocks_of(take_sent(waiting)) == [(2, 0, BLOCK)]
