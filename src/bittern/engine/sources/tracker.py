@@ -27,7 +27,7 @@ class Phase(Enum):
     STOPPED = "stopped"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TrackerState:
     """One tracker of one torrent.
 
@@ -122,7 +122,7 @@ class TrackerSource:
         if self._busy is not None or self._phase is Phase.STOPPED:
             return None
         for state in self.trackers:
-            if state.due <= now or (self._complete_owed and state.told_started):
+            if self._due_of(state) <= now:
                 self._busy = state
                 self._event = None
                 if not state.told_started:
@@ -181,11 +181,16 @@ class TrackerSource:
             return None
         due = None
         for state in self.trackers:
-            at = 0.0 if self._complete_owed and state.told_started else state.due
+            at = self._due_of(state)
             due = at if due is None else min(due, at)
             if not state.failures:
                 break
         return due if due != inf else None
+
+    def _due_of(self, state: TrackerState) -> float:
+        """When a tracker is to be asked: at once with news for it, unless it failed to take them before."""
+        news = self._complete_owed and state.told_started and not state.failures
+        return 0.0 if news else state.due
 
     def _goodbye(self) -> Announcement | None:
         for state in self.trackers:
