@@ -481,7 +481,7 @@ def bring_all(decoder: Decoder, data: bytes) -> None:
 
 @pytest.mark.parametrize("cut", EDGES)
 @pytest.mark.parametrize("rival_cut", EDGES)
-@pytest.mark.parametrize("when", ["shared before", "shared in the header"])
+@pytest.mark.parametrize("when", ["shared before", "shared in the middle"])
 def test_the_first_whole_copy_stays_whatever_byte_the_others_are_at(cut: int, rival_cut: int, when: str) -> None:
     """Ann is in the middle of a block when Bob, asked for it too, brings all of it; then hers ends as well."""
     wired = Wired()
@@ -492,7 +492,6 @@ def test_the_first_whole_copy_stays_whatever_byte_the_others_are_at(cut: int, ri
         wired.share()
         deliver(wired.ann, hers, cut)
     else:
-        cut = min(cut, 12)
         deliver(wired.ann, hers, cut)
         wired.share()
     deliver(wired.bob, his, rival_cut)
@@ -505,17 +504,28 @@ def test_the_first_whole_copy_stays_whatever_byte_the_others_are_at(cut: int, ri
     wired.download.check_invariants()
 
 
-@pytest.mark.parametrize("cut", [cut for cut in EDGES if cut >= 13])
-def test_a_block_that_is_arriving_is_not_raced_for(cut: int) -> None:
+@pytest.mark.parametrize("cut", EDGES)
+def test_a_block_that_was_half_here_when_it_was_raced_for_may_win(cut: int) -> None:
     wired = Wired()
     [run] = wired.ask(1)
     hers = Piece(0, 0, pattern(1, length=BLOCK)).encode()
     deliver(wired.ann, hers, cut)
-    wired.ann.divert()
-    wired.bob.divert()
-    assert wired.download.ask_too(wired.other, wired.pipeline, wired.everything, 9, 0.0) == []
+    wired.share()
     bring_all(wired.ann, hers[cut:])
     assert bytes(run.bodies[0]) == pattern(1, length=BLOCK)
+    assert wired.download.assembly.take_superfluous() == [(wired.other, 0, 0)]
+    assert (wired.pipeline.wasted, wired.other.outstanding) == (0, 0)
+    wired.download.check_invariants()
+
+
+def test_half_a_block_whose_end_never_comes_holds_up_nobody() -> None:
+    wired = Wired()
+    [run] = wired.ask(1)
+    deliver(wired.ann, Piece(0, 0, pattern(1, length=BLOCK)).encode(), 5000)
+    wired.share()
+    bring_all(wired.bob, Piece(0, 0, pattern(2, length=BLOCK)).encode())
+    assert bytes(run.bodies[0]) == pattern(2, length=BLOCK)
+    assert not wired.pipeline.waiting
     wired.download.check_invariants()
 
 

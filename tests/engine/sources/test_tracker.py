@@ -1,0 +1,313 @@
+"""When which tracker is told what: each event once, tiers in order, no tracker hammered."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bittern.base.errors import TrackerError
+from bittern.engine.sources.tracker import FIRST_RETRY_SECONDS, HURRY_SECONDS, RETRY_MOST_SECONDS, TrackerSource
+from bittern.wire.announce import AnnounceReply, Event
+
+A, B, C, D = (f"http://{name}/announce" for name in "abcd")
+REPLY = AnnounceReply(interval=1800)
+REFUSED = TrackerError("refused")
+
+
+def source(*tiers: tuple[str, ...], seed: int = 0) -> TrackerSource:
+    return TrackerSource(tiers, Random(seed), 0.0)
+
+
+def announce(trackers: TrackerSource, now: float) -> tuple[str, Event | None]:
+    wish = trackers.next(now)
+    assert wish is not None
+    return wish.url, wish.event
+
+
+def test_started_is_said_once_and_then_only_at_the_interval() -> None:
+    trackers = source((A,))
+    assert trackers.next_due() == 0.0
+    assert announce(trackers, 0.0) == (A, Event.STARTED)
+    assert (trackers.next(0.0), trackers.next_due()) == (None, None)  # one at a time
+    trackers.answered(REPLY, 1.0)
+    assert trackers.next_due() == 1801.0
+    assert trackers.next(1800.9) is None
+    assert announce(trackers, 1801.0) == (A, None)
+
+
+def test_a_started_that_was_not_answered_is_said_again() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.failed(REFUSED, 0.0)
+    due = trackers.next_due()
+    assert due is not None
+    assert announce(trackers, due) == (A, Event.STARTED)
+
+
+def test_completed_is_said_once() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.answered(REPLY, 0.0)
+    trackers.completed()
+    assert announce(trackers, 5.0) == (A, Event.COMPLETED)
+    trackers.answered(REPLY, 6.0)
+    assert trackers.next(6.0) is None
+    assert announce(trackers, 1806.0) == (A, None)
+
+
+def test_a_completed_that_fails_is_said_again_but_not_at_once() -> None:
+    """Else a tracker that is gone would be asked as fast as it refuses."""
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.answered(REPLY, 0.0)
+    trackers.completed()
+    announce(trackers, 5.0)
+    wait = trackers.failed(REFUSED, 5.0)
+    assert wait >= 0.75 * FIRST_RETRY_SECONDS
+    assert trackers.next_due() == 5.0 + wait
+    assert trackers.next(5.0) is None
+    assert announce(trackers, 5.0 + wait) == (A, Event.COMPLETED)
+    trackers.answered(REPLY, 30.0)
+    assert trackers.next(30.0) is None
+
+
+def test_a_completed_that_fails_waits_while_the_next_tracker_is_started() -> None:
+    trackers = source((A,), (B,))
+    announce(trackers, 0.0)
+    trackers.answered(REPLY, 0.0)
+    trackers.completed()
+    announce(trackers, 5.0)
+    trackers.failed(REFUSED, 5.0)
+    assert announce(trackers, 5.0) == (B, Event.STARTED)
+
+
+def test_what_was_complete_from_the_start_is_not_announced_as_completed() -> None:
+    trackers = source((A,))
+    trackers.completed()
+    assert announce(trackers, 0.0) == (A, Event.STARTED)
+    trackers.answered(REPLY, 0.0)
+    assert trackers.next(1.0) is None
+
+
+def test_stopped_is_said_once_to_everyone_who_knows_of_us() -> None:
+    trackers = source((A,), (B,), (C,))
+    announce(trackers, 0.0)
+    trackers.failed(REFUSED, 0.0)
+    announce(trackers, 0.0)
+    trackers.answered(AnnounceReply(1800, tracker_id=b"id"), 0.0)
+    announce(trackers, 20.0)
+    trackers.answered(REPLY, 20.0)
+    trackers.stop()
+    assert trackers.next_due() == 0.0
+    goodbyes = [trackers.next(21.0) for _ in range(3)]
+    assert [(wish.url, wish.event, wish.tracker_id) for wish in goodbyes if wish] == [
+        (A, Event.STOPPED, None),
+        (B, Event.STOPPED, b"id"),
+    ]
+    assert all(wish is None or wish.goodbye for wish in goodbyes)
+    assert (trackers.next(99999.0), trackers.next_due()) == (None, None)
+
+
+def test_nobody_is_told_of_the_end_who_was_not_told_of_the_start() -> None:
+    trackers = source((A,))
+    trackers.stop()
+    assert (trackers.next(0.0), trackers.next_due()) == (None, None)
+
+
+def test_a_start_that_is_under_way_is_taken_back_as_well() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.stop()
+    assert announce(trackers, 0.0) == (A, Event.STOPPED)
+    trackers.answered(REPLY, 1.0)  # to the start: it changes nothing any more
+    assert (trackers.next(9999.0), trackers.next_due()) == (None, None)
+
+
+def test_after_a_pause_it_starts_again() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.answered(REPLY, 0.0)
+    trackers.stop()
+    announce(trackers, 1.0)
+    assert trackers.next(1.0) is None
+    trackers.restart(2.0)
+    assert announce(trackers, 2.0) == (A, Event.STARTED)
+    trackers.answered(REPLY, 2.0)
+    assert trackers.next(3.0) is None
+
+
+def test_the_first_tracker_that_works_is_the_only_one_asked() -> None:
+    trackers = source((A,), (B,), (C,))
+    announce(trackers, 0.0)
+    trackers.failed(REFUSED, 0.0)
+    assert announce(trackers, 0.0) == (B, Event.STARTED)
+    trackers.answered(REPLY, 0.0)
+    assert trackers.next(1.0) is None
+    assert announce(trackers, 100.0) == (A, Event.STARTED)  # the better tier is tried again
+    trackers.answered(REPLY, 100.0)
+    assert trackers.next(1801.0) is None
+    assert announce(trackers, 1900.0) == (A, None)
+
+
+def test_who_answers_moves_to_the_front_of_its_tier() -> None:
+    trackers = source((A, B, C, D))
+    order = [state.url for state in trackers.trackers]
+    for _ in range(2):
+        announce(trackers, 0.0)
+        trackers.failed(REFUSED, 0.0)
+    assert announce(trackers, 0.0)[0] == order[2]
+    trackers.answered(REPLY, 0.0)
+    assert [state.url for state in trackers.trackers] == [order[2], order[0], order[1], order[3]]
+
+
+def test_tiers_are_shuffled_inside_but_stay_in_order() -> None:
+    firsts = set()
+    for seed in range(30):
+        urls = [state.url for state in source((A, B, C), (D,), seed=seed).trackers]
+        assert sorted(urls[:3]) == [A, B, C]
+        assert urls[3] == D
+        firsts.add(urls[0])
+    assert firsts == {A, B, C}
+
+
+def test_the_same_url_in_two_tiers_is_two_entries() -> None:
+    trackers = source((A,), (A,), (B,))
+    for _ in range(2):
+        assert announce(trackers, 0.0)[0] == A
+        trackers.failed(REFUSED, 0.0)
+    assert announce(trackers, 0.0)[0] == B
+    trackers.answered(REPLY, 0.0)
+    assert [state.url for state in trackers.trackers] == [A, A, B]
+
+
+def test_other_protocols_are_named_and_not_asked() -> None:
+    trackers = source(("udp://x:1", A), ("wss://y",))
+    assert [state.url for state in trackers.trackers] == [A]
+    assert trackers.unsupported == ("udp://x:1", "wss://y")
+    assert source().next_due() is None
+
+
+@given(st.integers(1, 40), st.integers(0, 1000))
+def test_waits_double_with_jitter_up_to_a_bound(failures: int, seed: int) -> None:
+    trackers = source((A,), seed=seed)
+    now = 0.0
+    for count in range(1, failures + 1):
+        announce(trackers, now)
+        wait = trackers.failed(REFUSED, now)
+        plain = min(FIRST_RETRY_SECONDS * 2 ** (count - 1), RETRY_MOST_SECONDS)
+        assert 0.75 * plain <= wait <= 1.25 * plain
+        assert trackers.next_due() == now + wait
+        assert trackers.next(now + wait * 0.99) is None
+        now += wait
+
+
+def test_a_tracker_may_say_when_to_come_back() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    assert trackers.failed(TrackerError("full", retry_in=5000.0), 0.0) == 5000.0
+    trackers.hurry(1.0)
+    assert trackers.next_due() == 5000.0
+
+
+def test_a_tracker_that_never_wants_to_see_us_again_is_left_alone() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    assert trackers.failed(TrackerError("go away", retry_in=float("inf")), 0.0) == float("inf")
+    assert trackers.next_due() is None
+    assert trackers.next(1e9) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "due"),
+    [
+        (AnnounceReply(1800), HURRY_SECONDS),
+        (AnnounceReply(1800, min_interval=900), 900.0),
+        (AnnounceReply(60), 60.0),
+    ],
+)
+def test_without_peers_we_hurry_as_far_as_the_tracker_allows(reply: AnnounceReply, due: float) -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.answered(reply, 0.0)
+    trackers.hurry(10.0)
+    assert trackers.next_due() == due
+    assert trackers.next(due - 0.1) is None
+    assert announce(trackers, due) == (A, None)
+
+
+def test_hurrying_does_not_shorten_a_backoff() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    wait = trackers.failed(REFUSED, 0.0)
+    trackers.hurry(1.0)
+    assert trackers.next_due() == wait
+
+
+def test_what_a_tracker_says_is_kept_for_people() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    trackers.failed(TrackerError("not registered"), 0.0)
+    assert trackers.trackers[0].message == "not registered"
+    announce(trackers, 30.0)
+    trackers.answered(AnnounceReply(1800, warning="old client"), 30.0)
+    assert trackers.trackers[0].message == "old client"
+    trackers.answered(REPLY, 31.0)  # nothing was asked
+    assert trackers.trackers[0].message == "old client"
+    assert trackers.failed(REFUSED, 31.0) == float("inf")
+
+
+STEPS = st.lists(st.sampled_from(("answer", "fail", "wait", "complete", "stop", "restart", "hurry")), max_size=40)
+
+
+@settings(max_examples=200)
+@given(STEPS, st.integers(0, 20))
+def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str], seed: int) -> None:
+    """For one tracker: started first and once, completed at most once, stopped last; never asked in a hot loop."""
+    trackers = source((A, B), (C,), seed=seed)
+    told: dict[str, list[Event | None]] = {A: [], B: [], C: []}
+    known: dict[str, bool] = dict.fromkeys(told, False)
+    busy, now, asked, completions = None, 0.0, 0, 0
+    for step in steps:
+        now += 1.0
+        if step == "wait":
+            now += 2000.0
+        elif step == "complete" and not completions:
+            trackers.completed()
+            completions = 1
+        elif step == "stop":
+            trackers.stop()
+            busy = None
+        elif step == "restart":
+            while (wish := trackers.next(now)) is not None and wish.goodbye:
+                told[wish.url].append(wish.event)
+            trackers.restart(now)
+            busy, known = None, dict.fromkeys(told, False)
+        elif step == "hurry":
+            trackers.hurry(now)
+        elif busy is not None and step == "answer":
+            known[busy] = True
+            trackers.answered(REPLY, now)
+            busy = None
+        elif busy is not None and step == "fail":
+            assert trackers.failed(REFUSED, now) >= 0.75 * FIRST_RETRY_SECONDS
+            busy = None
+        for _ in range(5):
+            wish = trackers.next(now)
+            if wish is None:
+                break
+            asked += 1
+            if wish.event is Event.STARTED:
+                assert not known[wish.url]
+            elif not wish.goodbye:
+                assert known[wish.url]
+            if wish.goodbye:
+                known[wish.url] = False
+            else:
+                assert busy is None
+                busy = wish.url
+            told[wish.url].append(wish.event)
+        else:
+            raise AssertionError("asked without end")
+    for story in told.values():
+        assert story.count(Event.COMPLETED) <= 1 + steps.count("fail")
