@@ -1,0 +1,177 @@
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.address import Address
+from bittern.engine.swarm import peerbook as module
+from bittern.engine.swarm.peerbook import FAILURES_MOST, RETRY_MOST_SECONDS, RETRY_SECONDS, Peerbook, Source
+
+ANN, BOB, CAT = (Address(f"10.0.0.{number}", 51413) for number in (1, 2, 3))
+
+
+def book(*addresses: Address, source: Source = Source.TRACKER) -> Peerbook:
+    peerbook = Peerbook(Random(3))
+    for address in addresses:
+        assert peerbook.add(address, source, 0.0)
+    return peerbook
+
+
+def dialed(peerbook: Peerbook, now: float) -> Address | None:
+    candidate = peerbook.next(now)
+    return candidate.address if candidate is not None else None
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("0.0.0.0", 1), ("224.0.0.1", 1), ("255.255.255.255", 1), ("::", 1), ("ff02::1", 1), ("10.0.0.1", 0)],
+)
+def test_what_is_no_peers_address_is_not_taken(host: str, port: int) -> None:
+    peerbook = book()
+    assert not peerbook.add(Address(host, port), Source.TRACKER, 0.0)
+    assert (len(peerbook), peerbook.next_due()) == (0, None)
+
+
+def test_an_address_is_taken_once_whoever_names_it() -> None:
+    peerbook = book(ANN)
+    assert not peerbook.add(ANN, Source.MANUAL, 0.0)
+    assert peerbook.add(Address(ANN.host, 1), Source.TRACKER, 0.0)
+    assert len(peerbook) == 2
+
+
+def test_each_candidate_is_dialed_once_at_a_time() -> None:
+    peerbook = book(ANN, BOB)
+    assert {dialed(peerbook, 0.0), dialed(peerbook, 0.0)} == {ANN, BOB}
+    assert (dialed(peerbook, 1e9), peerbook.next_due()) == (None, None)
+
+
+def test_the_users_own_word_is_tried_first() -> None:
+    peerbook = book(*(Address("10.0.1.1", port) for port in range(1, 50)))
+    peerbook.add(ANN, Source.MANUAL, 0.0)
+    assert dialed(peerbook, 0.0) == ANN
+
+
+def test_who_failed_is_tried_after_who_did_not() -> None:
+    peerbook = book(ANN, source=Source.MANUAL)
+    dialed(peerbook, 0.0)
+    peerbook.ended(ANN, 0.0, useful=False)
+    peerbook.add(BOB, Source.TRACKER, 0.0)
+    assert dialed(peerbook, 1000.0) == BOB
+
+
+@given(st.integers(1, FAILURES_MOST - 1), st.integers(0, 99))
+def test_waits_double_with_jitter_up_to_a_bound(failures: int, seed: int) -> None:
+    peerbook, now = Peerbook(Random(seed)), 0.0
+    peerbook.add(ANN, Source.TRACKER, now)
+    for count in range(failures):
+        assert dialed(peerbook, now) == ANN
+        peerbook.ended(ANN, now, useful=False)
+        plain = min(RETRY_SECONDS * 2**count, RETRY_MOST_SECONDS)
+        due = peerbook.next_due()
+        assert due is not None
+        assert 0.75 * plain <= due - now <= 1.25 * plain
+        assert dialed(peerbook, due - 0.01) is None
+        now = due
+
+
+def test_an_address_that_never_answers_is_forgotten_unless_the_user_gave_it() -> None:
+    for source, kept in ((Source.TRACKER, 0), (Source.MANUAL, 1)):
+        peerbook = book(ANN, source=source)
+        for at in range(FAILURES_MOST):
+            assert dialed(peerbook, at * 1e4) == ANN
+            peerbook.ended(ANN, at * 1e4, useful=False)
+        assert len(peerbook) == kept
+
+
+def test_a_useful_connection_wipes_failures_out() -> None:
+    peerbook = book(ANN)
+    for at in range(FAILURES_MOST * 3):
+        now = at * 1e4
+        assert dialed(peerbook, now) == ANN
+        peerbook.connected(ANN)
+        assert dialed(peerbook, now + 5e3) is None
+        peerbook.ended(ANN, now + 6e3, useful=at % 2 == 0)
+    due = peerbook.next_due()
+    assert due is not None
+
+
+def test_who_has_everything_as_we_do_is_left_alone_until_we_are_hungry() -> None:
+    peerbook = book(ANN)
+    dialed(peerbook, 0.0)
+    peerbook.connected(ANN)
+    peerbook.ended(ANN, 0.0, useful=True, sated=True)
+    due = peerbook.next_due()
+    assert due is not None
+    assert due >= 0.75 * module.SATED_SECONDS
+    peerbook.hungry(10.0)
+    assert peerbook.next_due() == 10.0
+    assert dialed(peerbook, 10.0) == ANN
+
+
+def test_our_own_address_is_never_dialed_again() -> None:
+    peerbook = book(ANN)
+    peerbook.is_self(ANN)
+    assert (len(peerbook), dialed(peerbook, 0.0)) == (0, None)
+    assert not peerbook.add(ANN, Source.TRACKER, 0.0)
+
+
+def test_a_ban_is_for_the_host_whatever_the_port_and_for_good() -> None:
+    peerbook = book(ANN, Address(ANN.host, 2), BOB)
+    assert not peerbook.banned(ANN.host)
+    peerbook.ban(ANN.host)
+    assert peerbook.banned(ANN.host)
+    assert [dialed(peerbook, 0.0), dialed(peerbook, 0.0)] == [BOB, None]
+    peerbook.ended(ANN, 0.0, useful=True)
+    assert dialed(peerbook, 1e6) is None
+    assert not peerbook.add(Address(ANN.host, 3), Source.MANUAL, 0.0)
+
+
+def test_addresses_that_are_not_known_change_nothing() -> None:
+    peerbook = book(ANN)
+    peerbook.connected(BOB)
+    peerbook.ended(BOB, 0.0, useful=False)
+    assert (len(peerbook), dialed(peerbook, 0.0)) == (1, ANN)
+
+
+def test_memory_is_bounded_and_failures_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CANDIDATES", 2)
+    peerbook = book(ANN, BOB)
+    assert not peerbook.add(CAT, Source.TRACKER, 0.0)
+    first = dialed(peerbook, 0.0)
+    assert first is not None
+    peerbook.ended(first, 0.0, useful=False)
+    assert peerbook.add(CAT, Source.TRACKER, 0.0)
+    assert len(peerbook) == 2
+    assert first not in {dialed(peerbook, 1e6), dialed(peerbook, 1e6)}
+
+
+@given(st.lists(st.tuples(st.sampled_from("adceshb"), st.integers(0, 3)), max_size=40))
+def test_the_next_due_is_always_when_there_is_a_next(steps: list[tuple[str, int]]) -> None:
+    """What is remembered of the earliest due never differs from what a search would find."""
+    peerbook, now = Peerbook(Random(1)), 0.0
+    for step, at in steps:
+        now += 10.0
+        address = Address(f"10.0.0.{at + 1}", 7)
+        if step == "a":
+            peerbook.add(address, Source.TRACKER, now)
+        elif step == "d":
+            peerbook.next(now)
+        elif step == "c":
+            peerbook.connected(address)
+        elif step == "e":
+            peerbook.ended(address, now, useful=at % 2 == 0)
+        elif step == "s":
+            peerbook.ended(address, now, useful=True, sated=True)
+        elif step == "h":
+            peerbook.hungry(now)
+        elif at == 3:
+            peerbook.ban(address.host)
+        due = peerbook.next_due()
+        peerbook._due_known = False
+        assert due == peerbook.next_due()
+        if due is not None:
+            candidate = peerbook.next(due)
+            assert candidate is not None
+            candidate.state = module._State.IDLE
+            peerbook._due_known = False

@@ -1,0 +1,76 @@
+import pytest
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.ids import InfoHashV1, PeerId
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.welcome import CROSSING_SECONDS, UT_METADATA, crosses, introduce, our_handshake
+from bittern.wire.extended import ExtendedHandshake
+from bittern.wire.handshake import Reserved
+from bittern.wire.messages import BitfieldMessage, Extended, HaveAll, HaveNone, Message
+from tests.engine.peers import make_peer, messages_of, take_sent
+
+SETTINGS = EngineSettings(listen_port=51413, max_requests_queued=77, user_agent="bittern/1")
+
+
+def test_our_handshake_says_what_we_speak() -> None:
+    hello = our_handshake(InfoHashV1(bytes(20)), PeerId(b"-BZ0000-abcdefghijkl"))
+    assert hello.supports(Reserved.FAST | Reserved.LTEP)
+    assert not hello.supports(Reserved.DHT)
+    assert len(hello.encode()) == 68
+
+
+@pytest.mark.parametrize(
+    ("fast", "have", "said"),
+    [
+        (True, Bitfield.full(9), [HaveAll()]),
+        (True, Bitfield(9, [0, 8]), [BitfieldMessage(b"\x80\x80")]),
+        (True, Bitfield(9), [HaveNone()]),
+        (True, None, [HaveNone()]),
+        (False, Bitfield.full(9), [BitfieldMessage(b"\xff\x80")]),
+        (False, Bitfield(9, [1]), [BitfieldMessage(b"\x40\x00")]),
+        (False, Bitfield(9), []),
+        (False, None, []),
+    ],
+)
+def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, said: list[Message]) -> None:  # noqa: FBT001 - a parameter
+    peer = make_peer(fast=fast)
+    introduce(peer, SETTINGS, None, have)
+    assert messages_of(take_sent(peer)) == said
+
+
+@pytest.mark.parametrize("size", [None, 1234])
+def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | None) -> None:
+    peer = make_peer()
+    peer.extended = True
+    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None)
+    first, second = messages_of(take_sent(peer))
+    assert isinstance(first, Extended)
+    said = ExtendedHandshake.parse(first.payload)
+    assert (first.ext_id, dict(said.extensions)) == (0, {"ut_metadata": UT_METADATA})
+    assert (said.client, said.port, said.request_queue, said.your_ip) == ("bittern/1", 51413, 77, "10.0.0.1")
+    assert (said.metadata_size, said.upload_only) == (size, bool(size))
+    assert second == (HaveAll() if size else HaveNone())
+
+
+@pytest.mark.parametrize("twin_incoming", [True, False])
+@pytest.mark.parametrize("ours_greater", [True, False])
+def test_of_two_crossing_connections_both_sides_keep_the_same(twin_incoming: bool, ours_greater: bool) -> None:  # noqa: FBT001 - parameters
+    ann, bob = PeerId(b"a" * 20), PeerId(b"b" * 20)
+    ours, theirs = (bob, ann) if ours_greater else (ann, bob)
+    here, there = make_peer(1), make_peer(2)
+    here.peer_id, here.incoming = theirs, twin_incoming
+    there.peer_id, there.incoming = ours, not twin_incoming
+    # Here the twin is one connection, there the other is the twin: exactly one of the two is replaced by both.
+    we_replace = crosses(here, ours, incoming=not twin_incoming, now=1.0)
+    they_replace_the_same = crosses(there, theirs, incoming=twin_incoming, now=1.0)
+    assert we_replace == they_replace_the_same
+    there.incoming = twin_incoming  # and if the other connection was first there
+    assert crosses(there, theirs, incoming=not twin_incoming, now=1.0) != we_replace
+
+
+def test_only_what_crosses_is_replaced() -> None:
+    twin = make_peer()
+    ours = PeerId(b"~" * 20)
+    assert not crosses(twin, ours, incoming=True, now=0.0)  # both incoming
+    assert crosses(twin, ours, incoming=False, now=CROSSING_SECONDS - 0.1)
+    assert not crosses(twin, ours, incoming=False, now=CROSSING_SECONDS)
