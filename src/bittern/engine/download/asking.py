@@ -71,7 +71,7 @@ def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> 
     pipeline = peer.pipeline
     if pipeline is None or peer.pieces is None or pipeline.snubbed or not download.endgame:
         return []
-    rivals = [other for other in peers if other is not peer and other.pipeline and other.pipeline.outstanding]
+    rivals = [other for other in peers if other is not peer and other.pipeline and other.pipeline.waiting]
     for rival in sorted(rivals, key=lambda other: (other.down.rate(now), other.number)):
         assert rival.pipeline is not None
         # From now on neither may write in place: both are to land aside, and the first one wins.

@@ -93,7 +93,10 @@ class Download:
         Both wires were told to `divert` before.
         """
         runs: list[Run] = []
-        for piece, block, _ in reversed(other.blocks_owed()):
+        owed = [(piece, block) for piece, block, _ in reversed(other.blocks_owed())]
+        if other.arriving is not None:
+            owed.append(other.arriving)  # last: most likely its other half comes soon, but it may never come
+        for piece, block in owed:
             if len(runs) >= most:
                 break
             if piece in pieces and (piece, block) not in other.shared:

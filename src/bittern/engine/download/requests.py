@@ -79,13 +79,27 @@ class Pipeline:
         if not self._steady:
             self._depth = min(self._depth + count, self._most)
 
+    def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
+        """The run that goes on out of turn; see Landing."""
+        block, odd = divmod(begin, BLOCK)
+        if odd or self.shared:
+            return None
+        for at, run in enumerate(self.runs):
+            if run.piece == piece and block in run.blocks:
+                if len(run.bodies[block - run.first]) != length:
+                    return None
+                if at == 0 and block == run.first + run.done:
+                    return run
+                return self._bring_forward(at, block)
+        return None
+
     def place(self, piece: int, begin: int, length: int) -> memoryview:
         """Where the arriving block goes; see Landing."""
         block, odd = divmod(begin, BLOCK)
         key = (piece, block)
         if odd or length > BLOCK:
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
-        body = self._take(piece, block, first=True)
+        body = self._take(piece, block)
         if body is None:
             # Withdrawn or given up, but on its way all the same: welcome if nobody else is asked for it.
             if not self._pardon(piece, block):
@@ -133,9 +147,14 @@ class Pipeline:
         return room if room * 4 >= self._depth or not self.outstanding else 0
 
     @property
+    def arriving(self) -> tuple[int, int] | None:
+        """The (piece, block) that was asked and is here in part."""
+        return self._arriving if self._mine else None
+
+    @property
     def waiting(self) -> bool:
         """Whether something that was asked has not come whole: also when half a block was the last that came."""
-        return self.outstanding > 0 or (self._arriving is not None and self._mine)
+        return self.outstanding > 0 or self.arriving is not None
 
     def asked(self, run: Run, now: float) -> None:
         """`run` was asked of this peer."""
@@ -215,24 +234,25 @@ class Pipeline:
             self._forgiven[piece, block] = copies - 1
         return copies > 0
 
-    def _take(self, piece: int, block: int, *, first: bool = False) -> memoryview | None:
-        """Take a block out of the runs; its place, or None when it is in none of them.
+    def _bring_forward(self, at: int, block: int) -> Run:
+        """Make the rest of a run, from `block` on, the first that is expected: who answers out of turn goes on there."""
+        run = self.runs[at]
+        blocks = run.blocks
+        del self.runs[at]
+        if block > blocks.start:
+            self.runs.insert(at, run.part(blocks.start, block))
+            run = run.part(block, blocks.stop)
+        self.runs.appendleft(run)
+        return run
 
-        With `first`, the blocks after it are expected before all else: who answers out of turn goes on there.
-        """
+    def _take(self, piece: int, block: int) -> memoryview | None:
+        """Take a block out of the runs; its place, or None when it is in none of them."""
         for at, run in enumerate(self.runs):
             if run.piece == piece and block in run.blocks:
-                del self.runs[at]
                 blocks = run.blocks
-                before, after = None, run
-                if block == blocks.start:
-                    run.done += 1
-                else:
-                    before, after = run.part(blocks.start, block), run.part(block, blocks.stop)
-                    after.done = 1
-                if after.done < after.count:
-                    self.runs.insert(0 if first else at, after)
-                if before is not None:
-                    self.runs.insert(at + 1 if first and after.done < after.count else at, before)
+                del self.runs[at]
+                for start, stop in ((block + 1, blocks.stop), (blocks.start, block)):
+                    if start < stop:
+                        self.runs.insert(at, run.part(start, stop))
                 return run.bodies[block - run.first]
         return None
