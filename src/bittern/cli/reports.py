@@ -4,6 +4,7 @@ import sys
 import time
 from typing import Any, Protocol
 
+from bittern.base.errors import Offence
 from bittern.session import events
 from bittern.session.status import State, Status
 
@@ -16,12 +17,16 @@ KINDS: tuple[type[events.Event], ...] = (
     events.Checked,
     events.PieceFailed,
     events.Completed,
+    events.PeerDropped,
     events.TrackerAnswered,
     events.TrackerFailed,
     events.Failed,
     events.SaveFailed,
 )
 """The events that reports are told."""
+
+_MOST_PEERS = 20
+"""Peers that broke the protocol and are named to people; the rest would only hide what matters."""
 
 
 class Report(Protocol):
@@ -56,6 +61,7 @@ class Warnings:
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
+        self._peers: dict[str, None] = {}
 
     def lines(self, event: events.Event) -> list[str]:
         """What to say about `event`."""
@@ -69,9 +75,17 @@ class Warnings:
                 self._said.pop(url, None)
             case events.PieceFailed(piece=piece):
                 return [f"piece {piece} came corrupt and is fetched again"]
+            case events.PeerDropped(address=address, reason=reason, offence=True):
+                return self._offence(address.host, f"peer {address} {printable(reason, 200)}: dropped")
             case events.SaveFailed(reason=reason):
                 return self._once("save", f"progress could not be saved: {printable(reason, 300)}")
         return []
+
+    def _offence(self, host: str, line: str) -> list[str]:
+        if Offence.SELF_CONNECTION.value in line or (host not in self._peers and len(self._peers) >= _MOST_PEERS):
+            return []
+        self._peers[host] = None
+        return self._once(f"peer {host}", line)
 
     def _once(self, about: str, line: str, more: str = "") -> list[str]:
         if self._said.get(about) == line:
@@ -239,6 +253,8 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
             return "checked", {"done_bytes": done, "total_bytes": total}
         case events.PieceFailed(piece=piece):
             return "piece_failed", {"piece": piece}
+        case events.PeerDropped(address=address, reason=reason, offence=offence):
+            return "peer_dropped", {"address": str(address), "reason": reason, "offence": offence}
         case events.TrackerAnswered(url=url, peers=peers, warning=warning):
             return "tracker", {"url": url, "peers": peers, "warning": warning}
         case events.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
