@@ -102,6 +102,14 @@ class Witness:
         assert (run, count) == (self.runs.pop(0), 1)
         self.calls.append(("block", run.piece, bytes(run.bodies[0])))
 
+    def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
+        for run in self.runs:
+            if (run.piece, run.first * BLOCK, len(run.bodies[0])) == (piece, begin, length):
+                self.runs.remove(run)
+                self.runs.insert(0, run)
+                return run
+        return None
+
     def place(self, piece: int, begin: int, length: int) -> memoryview:
         for run in self.runs:
             if (run.piece, run.first * BLOCK, len(run.bodies[0])) == (piece, begin, length):

@@ -105,6 +105,21 @@ class Wanted:
         if run.done == run.count:
             self.runs.popleft()
 
+    def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
+        block, odd = divmod(begin, BLOCK)
+        for at, run in enumerate(self.runs):
+            if run.piece == piece and block in run.blocks and not odd:
+                if len(run.bodies[block - run.first]) != length:
+                    return None
+                blocks, rest = run.blocks, run
+                del self.runs[at]
+                if blocks.start < block:
+                    self.runs.insert(at, run.part(blocks.start, block))
+                    rest = run.part(block, blocks.stop)
+                self.runs.appendleft(rest)
+                return rest
+        return None
+
     def place(self, piece: int, begin: int, length: int) -> memoryview:
         body = self.take(piece, begin // BLOCK)
         if body is None or begin % BLOCK:

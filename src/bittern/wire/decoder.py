@@ -76,6 +76,13 @@ class Landing(Protocol):
         """The next `count` blocks of `run` lie in place."""
         ...
 
+    def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
+        """The run whose next block arrives now, out of turn: from now on it is the first of those expected.
+
+        None when there is none that may be written in place: then `place` decides.
+        """
+        ...
+
     def place(self, piece: int, begin: int, length: int) -> memoryview:
         """Where the block that begins to arrive shall lie: `length` bytes.
 
@@ -127,6 +134,9 @@ class NothingLands:
 
     def landed_run(self, run: Run, count: int, now: float) -> None:
         """Never called: nothing was expected."""
+
+    def upcoming(self, piece: int, begin: int, length: int) -> None:
+        """Nothing."""
 
     def place(self, piece: int, begin: int, length: int) -> memoryview:
         """Refuse every block."""
@@ -245,7 +255,7 @@ class Decoder:
             RemoteProtocolError: as `received`.
         """
         if self._rest:
-            self.divert()
+            data = self._go_on(data, now)
         if self._place is not None:
             take = min(len(data), len(self._place) - self._filled)
             self._place[self._filled : self._filled + take] = data[:take]
@@ -284,6 +294,23 @@ class Decoder:
             self._place = copy
             self._landing.diverted()
 
+    def _go_on(self, data: memoryview, now: float) -> memoryview:
+        """Copy what `data` has of the expected block that came in part; what is left of `data`."""
+        run = next(iter(self._landing.expected()))
+        if self._rest < HEAD:
+            self._carry += run.heads[run.done * HEAD : run.done * HEAD + self._rest]
+            self._need, self._rest = HEAD, 0
+            return data
+        body = run.bodies[run.done]
+        filled = self._rest - HEAD
+        take = min(len(data), len(body) - filled)
+        body[filled : filled + take] = data[:take]
+        self._rest += take
+        if filled + take == len(body):
+            self._rest = 0
+            self._landing.landed_run(run, 1, now)
+        return data[take:]
+
     def _finish_place(self, now: float) -> None:
         place, self._place = self._place, None
         assert place is not None
@@ -310,6 +337,7 @@ class Decoder:
                 wild += part[low:high]
             passed += len(part)
         self._rest = 0
+        self._window = max(self._window // 2, _WINDOW_LEAST)  # what comes is put together again: let it be less
         if good:
             self._landing.landed_run(run, good, now)
         self._feed(memoryview(wild), now)
@@ -343,15 +371,7 @@ class Decoder:
                 if end - at < HEAD:
                     self._need = HEAD
                     return at
-                piece, begin = _two_at(data, at + 5)
-                place = self._landing.place(piece, begin, length - 9)
-                at += HEAD
-                have = min(len(place), end - at)
-                place[:have] = data[at : at + have]
-                at += have
-                self._place, self._filled = place, have
-                if have == len(place):
-                    self._finish_place(now)
+                at = self._block(data, at, length - HEAD + 4, now)
                 continue
             if length > _LIMITS[kind]:
                 raise RemoteProtocolError(Offence.OVERSIZED_MESSAGE, f"message {kind} of {length} bytes")
@@ -364,6 +384,41 @@ class Decoder:
             self._dispatch(kind, data[at + 5 : at + 4 + length], now)
             at += 4 + length
         self._need = 5
+        return at
+
+    def _block(self, data: memoryview, at: int, length: int, now: float) -> int:
+        """A block that was not predicted begins at `at`; the number of bytes of `data` used."""
+        piece, begin = _two_at(data, at + 5)
+        run = self._landing.upcoming(piece, begin, length)
+        if run is not None:
+            return self._follow(run, data, at, now)
+        place = self._landing.place(piece, begin, length)
+        at += HEAD
+        have = min(length, len(data) - at)
+        place[:have] = data[at : at + have]
+        self._place, self._filled = place, have
+        if have == length:
+            self._finish_place(now)
+        return at + have
+
+    def _follow(self, run: Run, data: memoryview, at: int, now: float) -> int:
+        """Copy the next block of `run`, and those that follow it, into place; the number of bytes of `data` used."""
+        end, done, number = len(data), run.done, run.done
+        while (
+            number < run.count
+            and end - at >= HEAD
+            and data[at : at + HEAD] == run.heads[number * HEAD : (number + 1) * HEAD]
+        ):
+            body = run.bodies[number]
+            have = min(len(body), end - at - HEAD)
+            body[:have] = data[at + HEAD : at + HEAD + have]
+            at += HEAD + have
+            if have < len(body):
+                self._rest = HEAD + have
+                break
+            number += 1
+        if number > done:
+            self._landing.landed_run(run, number - done, now)
         return at
 
     def _requests(self, data: memoryview, at: int, now: float) -> int:

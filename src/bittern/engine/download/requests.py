@@ -235,7 +235,7 @@ class Pipeline:
         return copies > 0
 
     def _bring_forward(self, at: int, block: int) -> Run:
-        """Make the rest of a run, from `block` on, the first that is expected: who answers out of turn goes on there."""
+        """Expect the rest of a run, from `block` on, before all else: who answers out of turn goes on there."""
         run = self.runs[at]
         blocks = run.blocks
         del self.runs[at]
