@@ -35,6 +35,9 @@ from .stream import Buffer, Link, LinkLost, LossKind
 HANDSHAKE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 110.0  # BEP 3: two minutes; we are a little early
 SILENCE_SECONDS = 150.0
+MOST_UNSENT = 8 << 20
+"""Bytes of ours that wait for a remote to read them, beyond which its next words end the connection: it makes us
+answer and does not listen."""
 
 _CHOKE, _UNCHOKE = Choke().encode(), Unchoke().encode()
 _INTERESTED, _NOT_INTERESTED = Interested().encode(), NotInterested().encode()
@@ -118,7 +121,9 @@ class PeerWire:
         except RemoteProtocolError as error:
             self._end(error, now)
             return
-        if self._on_turn is not None:
+        if self._outbox.queued > MOST_UNSENT:
+            self._end(RemoteProtocolError(Offence.REQUEST_FLOOD, "and does not read the answers"), now)
+        elif self._on_turn is not None:
             self._on_turn(self._peer)
 
     def send_buffers(self, limit: int) -> Sequence[Buffer]:

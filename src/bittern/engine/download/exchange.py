@@ -16,6 +16,9 @@ from bittern.wire.ut_metadata import (
 
 from .metadata import MetadataFetch
 
+MOST_UNSENT = 1 << 20
+"""Bytes that may wait for a peer to read; a request beyond them is rejected (BEP 9 foresees this against floods)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -93,5 +96,6 @@ class MetadataExchange:
             return
         raw = self._raw or b""
         block = raw[piece * METADATA_PIECE : (piece + 1) * METADATA_PIECE]
-        answer = MetadataData(piece, len(raw), block) if block else MetadataReject(piece)
+        serve = block and peer.wire.unsent < MOST_UNSENT
+        answer = MetadataData(piece, len(raw), block) if serve else MetadataReject(piece)
         peer.wire.send_extended(ext_id, answer.encode())
