@@ -262,7 +262,7 @@ class Torrent:
 
     def on_unchoke(self, peer: Peer, now: float) -> None:
         """BEP 3."""
-        peer.peer_choking = False
+        peer.peer_choking = peer.refusing = False
 
     def on_interested(self, peer: Peer, now: float) -> None:
         """BEP 3."""
@@ -333,6 +333,7 @@ class Torrent:
         """BEP 6: somebody else is to be asked."""
         if peer.pipeline is None or begin % BLOCK or not peer.pipeline.rejected(piece, begin // BLOCK):
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"reject {piece}:{begin}+{length}")
+        peer.refusing = not peer.peer_choking
         self._touch_all()
 
     def on_suggest(self, peer: Peer, piece: int, now: float) -> None:
@@ -350,7 +351,7 @@ class Torrent:
             peer.says = ExtendedHandshake.parse(payload)
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
-            if peer.incoming and peer.says.port is not None:
+            if peer.incoming and peer.says.port is not None and not peer.listens_at:
                 address = Address(peer.address.host, peer.says.port)
                 self.peerbook.add(address, Source.INCOMING, now)
                 self._also_at(peer, address)
@@ -386,6 +387,7 @@ class Torrent:
         elif isinstance(completion.job, StoreExtent):
             download.extent_done(completion.job)
             self._storage_failed(download, completion.error)
+            self._touch_all()
         else:
             self._read_failed(uploads, completion)
 
@@ -442,8 +444,7 @@ class Torrent:
             if spared is not None:
                 dirty[spared.number] = spared
         self._set_congestion(download, now)
-        for peer in uploads.take_waiting():
-            dirty[peer.number] = peer
+        dirty = {peer.number: peer for peer in uploads.waiting()} | dirty
         asking = self.state is TorrentState.ACTIVE
         for peer in dirty.values():
             if asking:
@@ -494,9 +495,10 @@ class Torrent:
 
     def _storage_failed(self, download: Download, error: StorageError) -> None:
         """Nothing more can be written: ask nobody, keep serving what is there, wait for `resume`."""
-        if self.state is not TorrentState.ACTIVE:
-            return
-        self.state = TorrentState.FAILED
+        if self.state is TorrentState.ACTIVE:
+            self.state = TorrentState.FAILED
+        elif not len(download.assembly):
+            return  # known already, and everything was begun anew
         for peer in self.peers.values():
             stop_asking(peer, cancel=True)
         self._shared.effects.extend(download.start_over())
@@ -561,7 +563,7 @@ class Torrent:
 
     def _also_at(self, peer: Peer, address: Address) -> None:
         """A peer can be dialed at `address`: no need to while it is connected."""
-        peer.listens_at = address
+        peer.listens_at.append(address)
         self.peerbook.connected(address)
 
     @staticmethod
@@ -609,9 +611,8 @@ class Torrent:
         if self.uploads is not None:
             self.uploads.forget(peer)
         self._metadata.lost(peer)
-        for address in (peer.address, peer.listens_at):
-            if address is not None:
-                self.peerbook.ended(address, now, useful=peer.was_useful, sated=sated)
+        for address in (peer.address, *peer.listens_at):
+            self.peerbook.ended(address, now, useful=peer.was_useful, sated=sated)
         self._touch_all()
         if not self.peers:
             self._tick_due = inf
@@ -632,6 +633,9 @@ class Torrent:
             peer.wire.keep_up(now)
             pipeline = peer.pipeline
             peer.measure(now)
+            if peer.refusing:
+                peer.refusing = False
+                self.touch(peer)
             if peer.number not in self.peers or pipeline is None or not pipeline.waiting:
                 continue
             pipeline.steer(peer.down.rate(now))

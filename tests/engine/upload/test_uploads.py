@@ -146,7 +146,7 @@ class Service(RuleBasedStateMachine):
 
     @rule()
     def wake(self) -> None:
-        for peer in self.uploads.take_waiting():
+        for peer in self.uploads.waiting():
             assert self.uploads.serve(peer, 0.0)
         self.jobs += self.uploads.take_jobs()
 
@@ -263,8 +263,8 @@ def test_a_peer_that_waits_for_memory_is_served_when_there_is_some(monkeypatch: 
     waiting.uploads.add(2, 0, BLOCK)
     uploads.serve(greedy, 0.0)
     uploads.serve(waiting, 0.0)
-    assert (take_sent(waiting), uploads.take_waiting()) == (b"", [])
+    assert (take_sent(waiting), uploads.waiting()) == (b"", [])
     take_sent(greedy)
-    assert uploads.take_waiting() == [waiting]
+    assert uploads.waiting() == [waiting]
     uploads.serve(waiting, 0.0)
     assert blocks_of(take_sent(waiting)) == [(2, 0, BLOCK)]

@@ -27,7 +27,7 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, bucket: TokenB
         When to try again because of the limit; infinity when the limit is not in the way.
     """
     pipeline = peer.pipeline
-    if peer.peer_choking or not peer.am_interested or pipeline is None or peer.pieces is None:
+    if peer.peer_choking or peer.refusing or not peer.am_interested or pipeline is None or peer.pieces is None:
         return inf
     if download.congested or not (pipeline.room or pipeline.snubbed):
         return inf

@@ -34,7 +34,7 @@ class Peer:
         extended: it speaks the extension protocol (BEP 10).
         incoming: it connected to us.
         joined_at: when its handshake came.
-        listens_at: where it can be dialed, when that is not `address`.
+        listens_at: where else it can be dialed, as it says or as we found.
         pieces: what it has; None until the torrent's metadata is known.
         pipeline: what we asked of it; None likewise.
         uploads: what it asked of us.
@@ -48,7 +48,7 @@ class Peer:
     extended: bool
     incoming: bool
     joined_at: float
-    listens_at: Address | None = None
+    listens_at: list[Address] = field(default_factory=list)
     pieces: Bitfield | None = None
     pipeline: Pipeline | None = None
     uploads: UploadQueue = field(default_factory=UploadQueue)
@@ -57,6 +57,8 @@ class Peer:
     am_interested: bool = False
     peer_choking: bool = True
     peer_interested: bool = False
+    refusing: bool = False
+    """Whether it rejected a request though it does not choke us: to ask again at once would go on for ever."""
     heard_pieces: bool = False
     """Whether a bitfield, have-all or have-none came, or anything after which none may come."""
     counted_as_seed: bool = False

@@ -59,7 +59,7 @@ class Uploads:
         self._lines: dict[int, deque[_Read]] = {}
         self._tickets: dict[int, tuple[Peer, _Read]] = {}
         self._jobs: list[ReadRun] = []
-        self._waiting: dict[int, Peer] = {}
+        self._waiting: dict[int, Peer] = {}  # for the limit or for memory, the longest first
         self.total = 0
         """Bytes of blocks ever handed to connections."""
 
@@ -69,11 +69,13 @@ class Uploads:
         line = self._lines.get(peer.number)
         while queue.queued and peer.wire.unsent + queue.reading < AHEAD_BYTES:
             if self._bucket.available(now) <= 0:
+                self._waiting[peer.number] = peer
                 return False
             slab = self._slabs.take()
             if slab is None:
                 self._waiting[peer.number] = peer
                 break
+            self._waiting.pop(peer.number, None)  # who gets something goes to the end of the line
             run = queue.next_run()
             assert run is not None
             read = _Read(*run, slab)
@@ -136,13 +138,11 @@ class Uploads:
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def take_waiting(self) -> list[Peer]:
-        """Peers that waited for memory, if there is some now."""
-        if self._slabs.exhausted or not self._waiting:
+    def waiting(self) -> list[Peer]:
+        """Peers that waited for memory or the limit, if there is memory now: to be served first, in this order."""
+        if self._slabs.exhausted:
             return []
-        peers = list(self._waiting.values())
-        self._waiting.clear()
-        return peers
+        return [peer for peer in self._waiting.values() if peer.uploads.queued]
 
     def _send_ready(self, peer: Peer, line: deque[_Read]) -> None:
         while line and line[0].ready:

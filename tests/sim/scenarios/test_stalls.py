@@ -1,0 +1,58 @@
+"""What could stop a torrent, or one of its peers, for ever: each a script that ends with everybody going on."""
+
+from bittern.base.errors import StorageError
+from bittern.base.geometry import BLOCK
+from bittern.engine.events import StorageFailed
+from bittern.engine.settings import EngineSettings
+from bittern.sim.network import PORT
+from bittern.testing.playbook import Playbook
+from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
+from bittern.wire.messages import Extended, Piece, Request
+
+
+def test_a_piece_whose_write_fails_while_the_torrent_is_paused_is_asked_for_again() -> None:
+    with Playbook() as play:
+        play.process.disk.latency = 1.0
+        play.joins("ann", have="1").unchokes("ann").gives("ann", 0)
+        play.torrent.pause(play.world.now)
+        play.process.disk.faults.broken = StorageError.Kind.DISK_FULL
+        play.waits(3.0)
+        assert [event for event in play.events if isinstance(event, StorageFailed)]
+        play.process.repair()
+        play.waits(1.0).joins("bob", have="1").unchokes("bob").gives("bob", 0).waits(3.0)
+        assert play.have == "1"
+
+
+def test_an_upload_limit_is_shared_and_not_left_to_who_asked_first() -> None:
+    settings = EngineSettings(listen_port=PORT, up_bytes_per_second=65536.0)
+    names = ("ann", "bob", "carl")
+    with Playbook(pieces=16, blocks=16, have="all", settings=settings) as play:
+        for name in names:
+            play.joins(name).is_interested(name)
+        for name in names:
+            play.says(name, *[Request(piece, begin * BLOCK, BLOCK) for piece in range(16) for begin in range(16)])
+        play.waits(60.0)
+        served = [sum(isinstance(message, Piece) for message in play.heard(name)) for name in names]
+        assert max(served) - min(served) <= 16  # one run
+
+
+def test_a_peer_that_names_many_ports_does_not_fill_the_peerbook() -> None:
+    with Playbook() as play:
+        play.joins("ann", extensions={})
+        for port in range(1000, 1010):
+            play.says("ann", Extended(HANDSHAKE_EXT_ID, ExtendedHandshake(port=port).encode()))
+        assert len(play.torrent.peerbook) == 1
+
+
+def test_a_peer_that_rejects_everything_is_asked_once_a_second_and_not_without_end() -> None:
+    with Playbook(pieces=2) as play:
+        play.joins("ann", have="11").unchokes("ann")
+        for _ in range(5):
+            assert len(play.heard("ann")) == 2
+            play.rejects("ann", 0).rejects("ann", 1).expect("ann").waits(1.0)
+
+
+def test_a_peer_that_rejected_may_be_asked_as_soon_as_it_unchokes_again() -> None:
+    with Playbook() as play:
+        play.joins("ann", have="1").unchokes("ann").heard("ann")
+        play.rejects("ann", 0).expect("ann").chokes("ann").unchokes("ann").expect("ann", Request(0, 0, BLOCK))
