@@ -91,8 +91,9 @@ class Core:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._new_wire(link, now, None)
         if len(self._strangers) > MOST_STRANGERS:
-            self._strangers.pop(wire.key)
-            wire.close()
+            # Who has something to say says it at once: the one that was silent for longest goes, not the newcomer.
+            oldest = next(key for key in self._strangers if key not in self._owners)
+            self._strangers.pop(oldest).close()
         return wire
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
