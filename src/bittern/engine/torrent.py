@@ -136,8 +136,8 @@ class Torrent:
         if self.state is TorrentState.PAUSED:
             return
         for peer in list(self.peers.values()):
-            self._drop(peer, "the torrent was paused", now)
-        self._dialing.clear()
+            self._drop(peer, "the torrent was paused", now, sated=True)  # nobody failed: all may be dialed again
+        self._dialing.clear(now)
         self.trackers.stop()
         self.state = TorrentState.PAUSED
         self._touch_all()
@@ -148,6 +148,8 @@ class Torrent:
             self.trackers.restart(now)
         if self.state in (TorrentState.PAUSED, TorrentState.FAILED):
             self.state = TorrentState.ACTIVE if self.download is not None else TorrentState.METADATA
+            if self.left_bytes:
+                self.peerbook.hungry(now)
             if self.download is not None:
                 for peer in self.peers.values():
                     update_interest(peer, self.download)
@@ -592,10 +594,10 @@ class Torrent:
         peer.wire.close()
         self._forget(peer, str(offence), offence=True, now=now)
 
-    def _drop(self, peer: Peer, reason: str, now: float) -> None:
+    def _drop(self, peer: Peer, reason: str, now: float, *, sated: bool = False) -> None:
         """End a connection for a reason of our own."""
         peer.wire.close()
-        self._forget(peer, reason, offence=False, now=now)
+        self._forget(peer, reason, offence=False, now=now, sated=sated)
 
     def _forget(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool = False) -> None:
         if self.peers.pop(peer.number, None) is None:

@@ -57,8 +57,10 @@ class Dialing:
             self._book.ended(address, now, useful=False)
         return address
 
-    def clear(self) -> None:
-        """Nothing that is under way is wanted any more."""
+    def clear(self, now: float) -> None:
+        """Nothing that is under way is wanted any more; nobody has failed by that."""
+        for address in self._under_way.values():
+            self._book.ended(address, now, useful=False, sated=True)
         self._under_way.clear()
 
     def _room(self, peers: int) -> bool:
