@@ -3,12 +3,13 @@
 import time
 from dataclasses import dataclass
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
 from bittern.engine.torrent import Torrent as Swarm
 
-from .content import Content
+from .content import Content, Stamps
 from .store import Record
 from .surroundings import Surroundings
 
@@ -56,18 +57,36 @@ class Journal:
         """What was saved before."""
         return await self._surroundings.store.load(self._info_hash, self._place)
 
-    async def start(self, info: Info, trackers: tuple[tuple[str, ...], ...], resume: Resume | None) -> None:
-        """Note that the torrent is ours from now on.
+    async def start(
+        self, info: Info, trackers: tuple[tuple[str, ...], ...], have: Bitfield, stamps: Stamps, saved: Resume | None
+    ) -> None:
+        """Note that the torrent is ours from now on, and what a check found.
+
+        Args:
+            info: of the torrent.
+            trackers: its tiers.
+            have: pieces that are stored.
+            stamps: how the files looked before that was found out.
+            saved: what an earlier run saved; its counters go on.
 
         Raises:
             StorageError: the state can not be written.
         """
-        self.counters = Counters(added_at=int(time.time()))
-        if resume is not None:
-            self.counters = Counters(resume.uploaded, resume.downloaded, resume.added_at, resume.completed_at)
-        blob = resume.encode() if resume is not None else None
+        counters = self.counters
+        if not counters.added_at and saved is not None:
+            counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
+            counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
+        counters.added_at = counters.added_at or int(time.time())
+        if not have.complete:
+            counters.completed_at = None
+        blob = self._resume(info, have, stamps).encode()
         await self._surroundings.store.put(Record(self._info_hash, self._place, info.raw, trackers, blob))
         self._started = True
+
+    def completed(self) -> None:
+        """All that is wanted is there."""
+        if self.counters.completed_at is None:
+            self.counters.completed_at = int(time.time())
 
     def stored(self, piece: int) -> None:
         """A piece is in the files."""
@@ -104,7 +123,7 @@ class Journal:
         if not self._started or swarm.download is None:
             return None
         surroundings = self._surroundings
-        self._saved_at = surroundings.runtime.now()
+        self._saved_at = time.monotonic()
         new, self._new = self._new, {}
         stamps = (
             await surroundings.in_thread(content.look)
@@ -112,16 +131,7 @@ class Journal:
             else await surroundings.in_thread(content.look_again, new)
         )
         self._uploaded = swarm.uploaded
-        resume = Resume(
-            info_hash=content.info.wire_hash,
-            piece_count=content.info.geometry.piece_count,
-            pieces=bytes(swarm.download.have),
-            files=tuple(stamps),
-            uploaded=self.counters.uploaded + swarm.uploaded,
-            downloaded=self.counters.downloaded + swarm.downloaded,
-            added_at=self.counters.added_at,
-            completed_at=self.counters.completed_at,
-        )
+        resume = self._resume(content.info, swarm.download.have, stamps, swarm)
         try:
             await surroundings.in_thread(content.storage.sync)
         except StorageError:
@@ -134,6 +144,19 @@ class Journal:
             self._new = new | self._new
             return error
         return None
+
+    def _resume(self, info: Info, have: Bitfield, stamps: Stamps, swarm: Swarm | None = None) -> Resume:
+        counters = self.counters
+        return Resume(
+            info_hash=info.wire_hash,
+            piece_count=info.geometry.piece_count,
+            pieces=bytes(have),
+            files=tuple(stamps),
+            uploaded=counters.uploaded + (swarm.uploaded if swarm is not None else 0),
+            downloaded=counters.downloaded + (swarm.downloaded if swarm is not None else 0),
+            added_at=counters.added_at,
+            completed_at=counters.completed_at,
+        )
 
     async def forget(self) -> None:
         """Delete what was saved.

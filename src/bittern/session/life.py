@@ -13,7 +13,6 @@ from bittern.base.errors import BitternError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
-from bittern.codec.resume import Resume
 from bittern.engine import events as told
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
@@ -21,7 +20,7 @@ from bittern.engine.torrent import TorrentState
 
 from . import events
 from .checking import hash_suspects, plan, read_resume, refuse_foreign
-from .content import Content, Stamps
+from .content import Content
 from .journal import Journal
 from .lock import TorrentLock
 from .options import AddOptions
@@ -75,7 +74,9 @@ class Life:
 
     @property
     def complete(self) -> bool:
-        """Whether every wanted byte is stored."""
+        """Whether every wanted byte is stored, as far as one can know."""
+        if self.state in (State.CHECKING, State.FAILED):
+            return False
         return self.swarm is not None and self.swarm.download is not None and self.swarm.download.complete
 
     # --- commands
@@ -96,25 +97,24 @@ class Life:
         self._has_goal = self._has_goal and self.state is not State.FINISHED  # the user wants more than the goal
         if self.state is State.FAILED:
             self.error = None
+            self._enter(State.CHECKING)
             self._run(partial(self._again, trusting=True))
         elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED):
-            self.swarm.resume(self._now())
-            self._surroundings.runtime.turn.soon()
-            self._enter_swarm_state()
+            self._speak(self.swarm)
 
     async def recheck(self) -> None:
         """Hash everything that is there, and join the swarm again."""
         if self.info is None:
             return
         self.error = None
+        self._enter(State.CHECKING)
         await asyncio.shield(self._run(partial(self._again, trusting=False)))
 
     async def end(self) -> None:
         """Leave the swarm and save: the session closes."""
         await self._stop_task()
         if self.swarm is not None:
-            self.swarm.pause(self._now())
-            self._surroundings.runtime.turn.soon()
+            self._hush(self.swarm)
             await self._drain(self.swarm)
             await self._save(last=True)
         self._lock.release()
@@ -165,9 +165,7 @@ class Life:
             return False
         if self.state is State.FAILED and self._retry_due <= now and _may_retry(self.error):
             self.error = None
-            self.swarm.resume(now)
-            self._surroundings.runtime.turn.soon()
-            self._enter_swarm_state()
+            self._speak(self.swarm)
         if self.state is State.SEEDING and self._goal_reached(now):
             self._leave(State.FINISHED)
         return self.journal.due(self.swarm, now)
@@ -255,7 +253,7 @@ class Life:
         ):
             await in_thread(content.storage.create_empty)
         self.done_bytes = content.bytes_in(have)
-        await self.journal.start(info, self._tiers(), _progress(info, have, stamps, resume))
+        await self.journal.start(info, self._tiers(), have, stamps, resume)
         self.publisher.publish(events.Checked(self.done_bytes, content.total_bytes))
         return have
 
@@ -286,7 +284,8 @@ class Life:
         runtime = self._surroundings.runtime
         swarm = self._enter_core()
         runtime.disk.attach(swarm.number, self.content.storage)
-        swarm.begin(self.info, have, self.content.wanted, self._now())
+        swarm.begin(self.info, have, self.content.wanted, runtime.now())
+        runtime.turn.soon()
         if self.options.paused:
             self._leave(State.PAUSED)
         else:
@@ -294,7 +293,8 @@ class Life:
 
     def _enter_core(self) -> Swarm:
         if self.swarm is None:
-            runtime, now = self._surroundings.runtime, self._now()
+            runtime = self._surroundings.runtime
+            now = runtime.now()
             self.swarm = runtime.core.add(self.info_hash, self._tiers(), now)
             self._surroundings.lives[self.swarm.number] = self
             self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)
@@ -310,10 +310,20 @@ class Life:
 
     # --- the way out
 
+    def _hush(self, swarm: Swarm) -> None:
+        """End its connections and say goodbye to its trackers."""
+        swarm.pause(self._surroundings.runtime.now())
+        self._surroundings.runtime.turn.soon()
+
+    def _speak(self, swarm: Swarm) -> None:
+        """Join it again."""
+        swarm.resume(self._surroundings.runtime.now())
+        self._surroundings.runtime.turn.soon()
+        self._enter_swarm_state()
+
     def _leave(self, state: State) -> None:
         assert self.swarm is not None
-        self.swarm.pause(self._now())
-        self._surroundings.runtime.turn.soon()
+        self._hush(self.swarm)
         self._enter(state)
 
     async def _part(self) -> None:
@@ -321,7 +331,7 @@ class Life:
         swarm, self.swarm = self.swarm, None
         if swarm is None:
             return
-        swarm.pause(self._now())
+        self._hush(swarm)
         await self._drain(swarm)
         self.journal.left(swarm)
         self._surroundings.lives.pop(swarm.number, None)
@@ -352,7 +362,11 @@ class Life:
     # --- changes of state
 
     def _enter_swarm_state(self) -> None:
-        self._enter(State.METADATA if self.info is None else State.SEEDING if self.complete else State.DOWNLOADING)
+        download = self.swarm.download if self.swarm is not None else None
+        if download is None:
+            self._enter(State.METADATA)
+        else:
+            self._enter(State.SEEDING if download.complete else State.DOWNLOADING)
 
     def _enter(self, state: State) -> None:
         if state is not self.state:
@@ -361,9 +375,7 @@ class Life:
         self.publisher.wake()
 
     def _on_completed(self) -> None:
-        counters = self.journal.counters
-        if counters.completed_at is None:
-            counters.completed_at = int(time.time())
+        self.journal.completed()
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)
         self.publisher.publish(events.Completed())
@@ -373,16 +385,14 @@ class Life:
         if self.state is State.FAILED or self.swarm is None:
             return
         if self.swarm.state is not TorrentState.FAILED:
-            self.swarm.pause(self._now())  # what was promised can not be read: promise nothing
-            self._surroundings.runtime.turn.soon()
-        self._retry_due = self._now() + self._surroundings.settings.retry_seconds
+            self._hush(self.swarm)  # what was promised can not be read: promise nothing
+        self._retry_due = time.monotonic() + self._surroundings.settings.retry_seconds
         self._fail(error, pause=False)
 
     def _fail(self, error: BitternError, *, pause: bool = True) -> None:
         self.error = error
         if pause and self.swarm is not None:
-            self.swarm.pause(self._now())
-            self._surroundings.runtime.turn.soon()
+            self._hush(self.swarm)
         self._enter(State.FAILED)
         self.publisher.publish(events.Failed(error))
 
@@ -398,9 +408,6 @@ class Life:
         return by_ratio or by_time
 
     # --- tasks
-
-    def _now(self) -> float:
-        return self._surroundings.runtime.now()
 
     def _run(self, work: Work) -> "asyncio.Task[None]":
         """Make `work` what this torrent does; what it did before ends first."""
@@ -436,21 +443,6 @@ async def _cancelled(task: "asyncio.Task[None]") -> None:
 
 def _may_retry(error: BitternError | None) -> bool:
     return isinstance(error, StorageError) and error.kind is StorageError.Kind.DISK_FULL
-
-
-def _progress(info: Info, have: Bitfield, stamps: Stamps, before: Resume | None) -> Resume:
-    """What is to be saved after a check, with the counters of `before`."""
-    now = int(time.time())
-    return Resume(
-        info_hash=info.wire_hash,
-        piece_count=info.geometry.piece_count,
-        pieces=bytes(have),
-        files=tuple(stamps),
-        uploaded=before.uploaded if before is not None else 0,
-        downloaded=before.downloaded if before is not None else 0,
-        added_at=before.added_at if before is not None else now,
-        completed_at=before.completed_at if before is not None and have.complete else None,
-    )
 
 
 def _among_files(info: Info, numbers: Sequence[int]) -> list[int]:

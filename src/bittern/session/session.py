@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -149,7 +150,7 @@ class Session:
         except OSError as error:
             raise storage_error(error, str(surroundings.store.folder / "locks")) from error
         life = Life(found, options, lock, surroundings)
-        torrent = Torrent(life, surroundings)
+        torrent = Torrent(life)
         self._torrents[info_hash] = torrent, life
         life.start()
         return torrent
@@ -209,12 +210,11 @@ class Session:
     async def _tick(self) -> None:
         period = min(_TICK_SECONDS, self.settings.save_seconds)
         saves: dict[Life, asyncio.Task[None]] = {}
-        surroundings = self._open()
         try:
             while True:
                 await asyncio.sleep(period)
                 for _, life in list(self._torrents.values()):
-                    if life.tick(surroundings.runtime.now()) and life not in saves:
+                    if life.tick(time.monotonic()) and life not in saves:
                         saves[life] = asyncio.create_task(life.save())
                 saves = {life: task for life, task in saves.items() if not task.done()}
         finally:

@@ -1,5 +1,6 @@
 """The handle of one torrent: what users of the library hold."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from bittern.codec.metainfo import File, Info
 from .events import Event, EventStream
 from .life import Life
 from .status import State, Status, TrackerStatus
-from .surroundings import Surroundings
 
 
 class Torrent:
@@ -20,9 +20,8 @@ class Torrent:
     What is read is read without waiting. Where a method waits, its cancellation changes nothing.
     """
 
-    def __init__(self, life: Life, surroundings: Surroundings) -> None:
+    def __init__(self, life: Life) -> None:
         self._life = life
-        self._surroundings = surroundings
 
     def __repr__(self) -> str:
         return f"<Torrent {self.info_hash} {self._life.state.value}>"
@@ -70,7 +69,7 @@ class Torrent:
     @property
     def status(self) -> Status:
         """How it is right now."""
-        life, now = self._life, self._surroundings.runtime.now()
+        life, now = self._life, time.monotonic()
         swarm, counters = life.swarm, life.journal.counters
         if swarm is None:
             return Status(

@@ -1,0 +1,87 @@
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import BencodeError
+from bittern.codec.metainfo import Metainfo
+from bittern.session.download import download
+from bittern.session.session import Session
+from tests.session.rig import PIECE, fill, settings, torrent
+
+
+@contextmanager
+def seeding(meta: Metainfo, folder: Path, state: Path, **changes: object) -> Iterator[str]:
+    """A seed in a thread of its own; where it listens."""
+    ready, stop, address = threading.Event(), asyncio.Event(), list[str]()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        async with Session(settings(state, **changes)) as session:
+            await (await session.add(meta, folder)).completed()
+            loops.append(asyncio.get_running_loop())
+            address.append(f"127.0.0.1:{session.port}")
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield address[0]
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def test_one_line_downloads(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 20 * PIECE)
+    meta = torrent(source)
+    with seeding(meta, tmp_path / "src", tmp_path / "a") as peer:
+        path = download(meta, tmp_path / "dst", peers=(peer,), settings=settings(tmp_path / "b"))
+    assert path == tmp_path / "dst" / "a.bin"
+    assert path.read_bytes() == source.read_bytes()
+
+
+async def test_it_works_inside_a_running_loop(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 20 * PIECE)
+    meta = torrent(source)
+    with seeding(meta, tmp_path / "src", tmp_path / "a") as peer:
+        path = download(meta, tmp_path / "dst", peers=(peer,), settings=settings(tmp_path / "b"))
+    assert path.stat().st_size == 20 * PIECE
+
+
+def test_errors_come_out_of_the_thread(tmp_path: Path) -> None:
+    (tmp_path / "bad.torrent").write_bytes(b"bad")
+    with pytest.raises(BencodeError):
+        download(tmp_path / "bad.torrent", tmp_path, settings=settings(tmp_path / "b"))
+    with pytest.raises(TimeoutError):
+        download("ab" * 20, tmp_path, settings=settings(tmp_path / "b"), timeout=0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("bittern")]
+
+
+def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
+    script = (
+        "import sys, bittern, pathlib\n"
+        "print('ready', flush=True)\n"
+        "try:\n"
+        "    bittern.download('ab' * 20, sys.argv[1], settings=bittern.Settings(state_dir=pathlib.Path(sys.argv[1]),"
+        " listen=('127.0.0.1',), port=0))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        while not (tmp_path / "locks").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "interrupted\n"
+        assert process.wait(10) == 0

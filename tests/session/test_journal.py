@@ -1,0 +1,85 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bittern.codec.resume import Resume
+from bittern.io.disk.files import FileStorage
+from bittern.session.content import Content, Stamps
+from bittern.session.session import Session
+from bittern.session.store import Store
+from tests.session.rig import PIECE, eventually, fill, settings, torrent
+
+SECONDS = 30
+
+
+async def test_the_order_of_a_save_is_stamps_then_pieces_then_sync_then_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    look, sync, save = Content.look, FileStorage.sync, Store.save
+
+    def looked(content: Content) -> Stamps:
+        steps.append("look")
+        return look(content)
+
+    def synced(storage: FileStorage) -> None:
+        steps.append("sync")
+        sync(storage)
+
+    async def saved(store: Store, info_hash: bytes, save_path: str, resume: bytes) -> None:
+        steps.append("save")
+        await save(store, info_hash, save_path, resume)
+
+    async with Session(settings(tmp_path / "a")) as session:
+        await (await session.add(torrent(fill(tmp_path / "a.bin", 20 * PIECE)), tmp_path)).completed()
+        monkeypatch.setattr(Content, "look", looked)
+        monkeypatch.setattr(FileStorage, "sync", synced)
+        monkeypatch.setattr(Store, "save", saved)
+    assert steps == ["look", "sync", "save"]
+
+
+async def test_progress_is_saved_while_it_downloads(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 100 * PIECE)
+    meta = torrent(source)
+    slow = settings(tmp_path / "b", down_bytes_per_second=40 * PIECE)
+    async with Session(settings(tmp_path / "a")) as seed, Session(slow) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await got.checked()
+        journal = leech._torrents[got.info_hash][1].journal
+        found: list[int] = []
+        while len(found) < 3:
+            record = await journal.open()
+            assert record is not None
+            assert record.resume is not None
+            count = len(Resume.decode(record.resume).have())
+            if count and count not in found:
+                found.append(count)
+                assert count * PIECE <= got.status.done_bytes
+            await asyncio.sleep(0.02)
+
+
+async def test_without_news_nothing_is_written(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(torrent(fill(tmp_path / "a.bin", 20 * PIECE)), tmp_path)
+        await there.completed()
+        life = session._torrents[there.info_hash][1]
+        assert life.swarm is not None
+        now = session._open().runtime.now()
+        assert not life.journal.due(life.swarm, now + 1000)
+        life.journal.stored(3)
+        assert life.journal.due(life.swarm, now + 1000)
+        await eventually(lambda: life.swarm is not None and not life.journal.due(life.swarm, now + 1000))
+
+
+async def test_what_was_done_in_a_swarm_that_was_left_counts(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert (there.status.uploaded, got.status.downloaded) == (20 * PIECE, 20 * PIECE)
+        await got.recheck()
+        assert got.status.downloaded == 20 * PIECE

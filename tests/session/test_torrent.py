@@ -1,0 +1,103 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import NoSuchTorrentError
+from bittern.codec.magnet import Magnet
+from bittern.session import events
+from bittern.session.session import Session
+from bittern.session.status import State
+from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
+
+SECONDS = 30
+
+
+async def test_before_the_metadata_a_torrent_knows_little(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add("magnet:?xt=urn:btih:" + "ab" * 20, tmp_path)
+        named = await session.add(Magnet.parse("magnet:?xt=urn:btih:" + "cd" * 20 + "&dn=film"), tmp_path)
+        await eventually(lambda: there.status.state is State.METADATA)
+        assert (there.name, named.name) == ("ab" * 20, "film")
+        assert (there.info, there.path, there.files, there.trackers) == (None, None, (), ())
+        status = there.status
+        assert (status.total_bytes, status.complete, status.eta_seconds, status.peers) == (0, False, None, 0)
+        assert repr(there) == f"<Torrent {'ab' * 20} metadata>"
+        waiting = [asyncio.ensure_future(wait) for wait in (there.metadata(), there.checked(), there.completed())]
+        await asyncio.sleep(0)
+    for waiter in waiting:
+        with pytest.raises(NoSuchTorrentError, match="not in the session any more"):
+            await waiter
+
+
+async def test_a_torrent_shows_its_files_without_pads(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "album"))
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(meta, tmp_path)
+        assert ["/".join(file.path) for file in there.files] == ["one.bin", "two/b.bin", "two/c.bin", "two/empty.txt"]
+        assert there.path == tmp_path / "album"
+        assert (await there.metadata()) is meta.info
+        await there.checked()
+        assert there.status.done_bytes == there.status.total_bytes == 170_011
+        assert session.torrents == (there,)
+
+
+async def test_a_paused_torrent_stops_and_a_resumed_one_ends(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 100 * PIECE)
+    meta = torrent(source)
+    slow = settings(tmp_path / "b", down_bytes_per_second=20 * PIECE)
+    async with Session(settings(tmp_path / "a")) as seed, Session(slow) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await eventually(lambda: got.status.done_bytes > 0)
+        await got.pause()
+        await eventually(lambda: got.status.state is State.PAUSED and not got.status.peers)
+        at = got.status.downloaded
+        await asyncio.sleep(0.2)
+        assert got.status.downloaded == at
+        await got.pause()
+        leech._open().runtime.core._shared.down.set_limit(float("inf"))
+        await got.resume()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert (tmp_path / "dst" / "a.bin").read_bytes() == source.read_bytes()
+
+
+async def test_a_recheck_finds_what_changed_under_us(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 20 * PIECE)
+    meta = torrent(source)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        copy = tmp_path / "dst" / "a.bin"
+        copy.write_bytes(bytes(4 * PIECE) + source.read_bytes()[4 * PIECE :])
+        stream = got.events(events.Checked, events.Completed)
+        await got.recheck()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert stream.take() == [events.Checked(16 * PIECE, 20 * PIECE), events.Completed()]
+        assert got.status.downloaded == 24 * PIECE
+        assert copy.read_bytes() == source.read_bytes()
+
+
+async def test_a_recheck_goes_on_when_its_waiter_is_cancelled(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", 20 * PIECE))
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(meta, tmp_path)
+        await there.completed()
+        stream = there.events(events.Checked)
+        waiter = asyncio.ensure_future(there.recheck())
+        await asyncio.sleep(0)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert await asyncio.wait_for(anext(stream), SECONDS) == events.Checked(20 * PIECE, 20 * PIECE)
+
+
+async def test_a_recheck_without_metadata_does_nothing(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add("magnet:?xt=urn:btih:" + "ab" * 20, tmp_path, paused=True)
+        await eventually(lambda: there.status.state is State.PAUSED)
+        await there.recheck()
+        await eventually(lambda: there.status.state is State.PAUSED)
+        await there.resume()
+        await eventually(lambda: there.status.state is State.METADATA)
