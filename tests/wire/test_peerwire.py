@@ -310,6 +310,43 @@ def test_a_paused_wire_offers_no_buffer_and_is_not_blamed_for_silence() -> None:
     assert talk.line.reads_woken == 1
 
 
+def test_the_time_in_which_a_wire_was_paused_is_not_counted_as_silence() -> None:
+    talk = Talk(opened=True)
+    talk.wire.pause()
+    talk.wire.keep_up(1000.0)
+    talk.wire.resume()
+    talk.wire.keep_up(1001.0)
+    assert talk.wire.state is WireState.OPEN
+    talk.wire.keep_up(1000.0 + SILENCE_SECONDS)
+    assert talk.wire.state is WireState.CLOSED
+
+
+def test_a_peer_that_takes_nothing_for_too_long_is_given_up_however_much_it_says() -> None:
+    talk = Talk(opened=True)
+    talk.wire.send_have(1)
+    talk.take(1.0)
+    talk.wire.send_have(2)  # which stays where it is, as all that follows
+    now = 1.0
+    while talk.wire.state is WireState.OPEN and now < 1000.0:
+        now += 1.0
+        talk.say(bytes(4), now)
+        talk.wire.keep_up(now)
+    assert now == 1.0 + 2 * KEEP_ALIVE_SECONDS
+    [(kind, _)] = talk.host.sink.calls
+    assert kind == "lost"
+
+
+def test_a_keep_alive_that_was_taken_in_part_is_not_a_peer_that_takes_nothing() -> None:
+    talk = Talk(opened=True)
+    for round_ in range(1, 5):
+        now = round_ * KEEP_ALIVE_SECONDS
+        talk.say(bytes(4), now)
+        talk.wire.keep_up(now)
+        talk.wire.send_buffers(1 << 20)
+        talk.wire.sent(3, now)
+    assert talk.wire.state is WireState.OPEN
+
+
 def test_blocks_of_a_run_land_and_a_divert_is_passed_on() -> None:
     talk = Talk(opened=True)
     talk.host.wanted.ask(0, 0, 2)

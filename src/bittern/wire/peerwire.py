@@ -78,7 +78,7 @@ class PeerWire:
 
     __slots__ = (
         "_decoder", "_greeter", "_handshake", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox", "_paused",
-        "_peer", "_scratch", "_sink", "_spoke_at", "expected", "key", "state",
+        "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "key", "state",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +95,7 @@ class PeerWire:
         self._on_turn: Callable[[Any], None] | None = None
         self._paused = False
         self._opened_at = self._heard_at = self._spoke_at = now
+        self._taken_before = -1  # what had been sent when the last keep-alive was queued
         self.state = WireState.HANDSHAKE
         self.expected = expected
         self.key = 0
@@ -209,14 +210,20 @@ class PeerWire:
         return min(self._heard_at + SILENCE_SECONDS, self._spoke_at + KEEP_ALIVE_SECONDS)
 
     def keep_up(self, now: float) -> None:
-        """Send a keep-alive when it is due; end a connection that is silent for too long."""
+        """Send a keep-alive when it is due; end a connection that is silent, or takes nothing, for too long."""
         if self.state is WireState.CLOSED:
             return
+        if self._paused:
+            self._heard_at = now  # it was not listened to
         limit = HANDSHAKE_SECONDS if self.state is WireState.HANDSHAKE else SILENCE_SECONDS
         since = self._opened_at if self.state is WireState.HANDSHAKE else self._heard_at
-        if not self._paused and now >= since + limit:  # the sum, as in `next_due`: a difference rounds otherwise
+        if now >= since + limit:  # the sum, as in `next_due`: a difference rounds otherwise
             self._end(LinkLost(LossKind.TIMED_OUT, f"nothing came for {limit:.0f} s"), now)
         elif self.state is WireState.OPEN and now >= self._spoke_at + KEEP_ALIVE_SECONDS:
+            if self._outbox.taken == self._taken_before:  # not even the last keep-alive
+                self._end(LinkLost(LossKind.TIMED_OUT, f"it took nothing for {KEEP_ALIVE_SECONDS:.0f} s"), now)
+                return
+            self._taken_before = self._outbox.taken
             self._spoke_at = now
             self._say(_KEEP_ALIVE)
 
