@@ -43,8 +43,11 @@ class Turn:
 
     def now(self) -> float:
         """Monotonic seconds, the same throughout a turn."""
+        if self._closed:
+            return time.monotonic()
         if self._now is None:
             self._now = time.monotonic()
+            self.soon()  # whose end forgets it
         return self._now
 
     def soon(self) -> None:
@@ -61,8 +64,11 @@ class Turn:
     def _end(self) -> None:
         self._scheduled = False
         if self._closed or self._settle is None:
+            self._now = None
             return
-        now = self.now()
+        if self._now is None:
+            self._now = time.monotonic()
+        now = self._now
         due = self._settle(now)
         while self._senders:
             senders, self._senders = self._senders, {}
