@@ -6,7 +6,7 @@ HOT: bench/transfer.py
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from bittern.base.address import Address
@@ -131,7 +131,7 @@ class TcpLink:
             self._loop.remove_reader(sock.fileno())
             return
         try:
-            count = sock.recvmsg_into(buffers)[0] if capabilities.RECVMSG_INTO else sock.recv_into(buffers[0])
+            count = sock.recvmsg_into(buffers)[0] if capabilities.RECVMSG_INTO else _receive(sock, buffers)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -173,6 +173,22 @@ class TcpLink:
             if self._writing:
                 self._loop.remove_writer(sock.fileno())
             sock.close()
+
+
+def _receive(sock: socket.socket, buffers: Sequence[memoryview]) -> int:
+    """As recvmsg_into, with one call for each buffer."""
+    count = 0
+    for buffer in buffers:
+        try:
+            came = sock.recv_into(buffer)
+        except OSError:
+            if not count:
+                raise
+            break  # what came comes first; the next call meets the error again
+        count += came
+        if came < len(buffer):
+            break
+    return count
 
 
 class Listener:
