@@ -1,0 +1,31 @@
+"""A loop with a turn that settles nothing, and waiting that ends when something holds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from bittern.io.turn import Turn
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+@pytest.fixture
+async def turn() -> AsyncIterator[Turn]:
+    """A turn that was started on the running loop."""
+    one = Turn(asyncio.get_running_loop())
+    one.start(lambda _: None, bool)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def until() -> Until:
+    """Let the loop run until a condition holds; TimeoutError after ten seconds."""
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of asyncio
+                await asyncio.sleep(0.001)
+
+    return wait
