@@ -13,16 +13,18 @@ class UploadQueue:
 
     Attributes:
         queued: blocks waiting.
+        held: buffers with blocks for the peer, being read or waiting to be sent.
         sent: bytes of blocks handed to the connection, ever.
         reading: bytes being read from the disk now.
         refused: requests refused since the peer was choked.
     """
 
-    __slots__ = ("_runs", "queued", "reading", "refused", "sent")
+    __slots__ = ("_runs", "held", "queued", "reading", "refused", "sent")
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
         self.queued = 0
+        self.held = 0
         self.reading = 0
         self.refused = 0
         self.sent = 0

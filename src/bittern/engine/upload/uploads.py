@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from bittern.base.geometry import BLOCK, Geometry
 from bittern.base.rate import TokenBucket
@@ -16,6 +17,8 @@ AHEAD_BYTES = 1 << 20
 """Bytes read or queued to be sent, beyond which nothing more is read for a peer."""
 
 SLABS = 64
+HELD_MOST = 8
+"""Slabs of one peer: single blocks from all over the torrent take a slab each, and the others need some too."""
 
 
 class _Read:
@@ -67,7 +70,7 @@ class Uploads:
         """Read and send what the peer waits for, as far as connection and memory allow; False: limit reached."""
         queue = peer.uploads
         line = self._lines.get(peer.number)
-        while queue.queued and peer.wire.unsent + queue.reading < AHEAD_BYTES:
+        while queue.queued and queue.held < HELD_MOST and peer.wire.unsent + queue.reading < AHEAD_BYTES:
             if self._bucket.available(now) <= 0:
                 self._waiting[peer.number] = peer
                 return False
@@ -80,6 +83,7 @@ class Uploads:
             assert run is not None
             read = _Read(*run, slab)
             self._bucket.take(read.length)
+            queue.held += 1
             queue.reading += read.length
             into = slab.memory[: read.length]
             offset = self._geometry.offset(read.piece, read.begin)
@@ -103,7 +107,7 @@ class Uploads:
         peer, read = found
         line = self._lines.get(peer.number)
         if line is None or read not in line:
-            self._slabs.give(read.slab)
+            self._give(peer, read.slab)
             return None
         read.ready = True
         self._send_ready(peer, line)
@@ -115,7 +119,7 @@ class Uploads:
         if found is None:
             return None
         peer, read = found
-        self._slabs.give(read.slab)
+        self._give(peer, read.slab)
         line = self._lines.get(peer.number)
         if line is None or read not in line:
             return None
@@ -130,7 +134,7 @@ class Uploads:
         waiting = {id(read) for _, read in self._tickets.values()}
         for read in self._lines.pop(peer.number, ()):
             if id(read) not in waiting:
-                self._slabs.give(read.slab)  # the others come back with their ticket
+                self._give(peer, read.slab)  # the others come back with their ticket
         peer.uploads.reading = 0
 
     def take_jobs(self) -> list[ReadRun]:
@@ -152,8 +156,11 @@ class Uploads:
             bodies = read.slab.blocks[:count]
             if read.length % BLOCK:
                 bodies[-1] = bodies[-1][: read.length % BLOCK]
-            slab = read.slab
             heads = heads_from(read.piece, read.begin, read.length)
-            peer.wire.send_blocks(heads, bodies, read.length, lambda slab=slab: self._slabs.give(slab))  # type: ignore[misc]
+            peer.wire.send_blocks(heads, bodies, read.length, partial(self._give, peer, read.slab))
             peer.uploads.sent += read.length
             self.total += read.length
+
+    def _give(self, peer: Peer, slab: Slab) -> None:
+        peer.uploads.held -= 1
+        self._slabs.give(slab)
