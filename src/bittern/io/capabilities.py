@@ -32,3 +32,13 @@ def in_memory(device: int) -> bool:
         if len(fields) > 4 and fields[2] == wanted and "-" in fields:
             return fields[fields.index("-") + 1] in ("tmpfs", "ramfs")
     return False
+
+
+def open_files() -> int:
+    """How many files may be kept open for reuse: a quarter of what the process may open, at most 500."""
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return 125
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(soft // 4, 500)) if soft != resource.RLIM_INFINITY else 500

@@ -14,6 +14,7 @@ from bittern.engine.events import Event
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent
 
+from . import capabilities
 from .chance import SeededChance
 from .disk.files import FileStorage
 from .disk.handles import Handles
@@ -51,7 +52,7 @@ class Runtime:
         self._on_events = on_events
         self.tasks = Tasks()
         self.turn = Turn(self._loop)
-        self.handles = Handles()
+        self.handles = Handles(capabilities.open_files())
         self.disk = DiskPool(self._wake)
         self.http = HttpFetcher(settings.user_agent, source)
         port = sockets[0].getsockname()[1] if sockets else 0

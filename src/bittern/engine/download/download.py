@@ -16,6 +16,9 @@ from .requests import Pipeline
 if TYPE_CHECKING:
     from random import Random
 
+_GROUP_BYTES = 4 << 20
+_GROUPS_LEAST = 64
+
 
 class Download:
     """Pieces of one torrent: missing, begun, received, stored.
@@ -39,7 +42,10 @@ class Download:
         self.have = have
         self.wanted = wanted
         missing = Bitfield(have.size, (piece for piece in wanted if piece not in have))
-        self.picker = Picker(have.size, missing, rng, sequential=settings.sequential)
+        # Neighbours together, so that writes are few and files are opened once; but of a small torrent everyone
+        # is to have something else.
+        group = max(1, min(_GROUP_BYTES // info.piece_size, have.size // _GROUPS_LEAST))
+        self.picker = Picker(have.size, missing, rng, group=group, sequential=settings.sequential)
         self.assembly = Assembly(self.geometry, settings.buffer_bytes)
         self.missing = len(missing)
         """Wanted pieces that are not stored."""
@@ -79,7 +85,7 @@ class Download:
         runs: list[Run] = []
         room = min(1 - pipeline.outstanding if pipeline.snubbed else pipeline.room, most)
         while room > 0:
-            run = self._allot(pieces, room)
+            run = self._allot(pieces, room, pipeline.last_piece)
             if run is None:
                 break
             pipeline.asked(run, now)
@@ -154,11 +160,11 @@ class Download:
         begun = len(self.assembly)
         assert self.missing == len(self.picker) + begun
 
-    def _allot(self, pieces: Bitfield, want: int) -> Run | None:
+    def _allot(self, pieces: Bitfield, want: int, after: int) -> Run | None:
         run = self._allot_open(pieces, want)
         if run is not None:
             return run
-        picked = self.picker.pick(pieces)
+        picked = self.picker.pick(pieces, after)
         if self.assembly.slabs.exhausted:
             unopened = any(piece in pieces for piece in self.assembly.with_unopened())
             if (picked is None and not unopened) or not self.assembly.evict():

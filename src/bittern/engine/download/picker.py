@@ -25,10 +25,14 @@ class Picker:
         size: pieces of the torrent.
         missing: those wanted and not there.
         rng: shuffles pieces of equal availability.
+        group: neighbouring pieces that are fetched one after the other when equally rare; 1 for none.
         sequential: lowest piece first instead.
     """
 
-    def __init__(self, size: int, missing: Bitfield, rng: "Random", *, sequential: bool = False) -> None:
+    def __init__(
+        self, size: int, missing: Bitfield, rng: "Random", *, group: int = 1, sequential: bool = False
+    ) -> None:
+        self._group = group
         self._availability = [0] * size
         self._order = list(missing)
         if not sequential:
@@ -103,11 +107,19 @@ class Picker:
                 self._swap(at, self._bounds[above - 1])
                 at = self._bounds[above - 1]
 
-    def pick(self, has: Bitfield) -> int | None:
-        """The piece to begin with a peer that has the pieces `has`; None when it has none of ours."""
+    def pick(self, has: Bitfield, after: int = _NOWHERE) -> int | None:
+        """The piece to begin with a peer that has the pieces `has`; None when it has none of ours.
+
+        `after` is what it was asked for last: disks like neighbours.
+        """
         order = self._order
         if not order:
             return None
+        following = after + 1
+        if following % self._group and following in has and self._where[following] != _NOWHERE:
+            rarest = self._availability[order[0]]
+            if self._availability[following] == rarest or self._sequential:
+                return following
         if self._picked < RANDOM_FIRST and not self._sequential:
             first = self._rng.randrange(len(order))
             for at in range(len(order)):

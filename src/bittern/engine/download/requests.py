@@ -31,7 +31,7 @@ class Pipeline:
 
     __slots__ = (
         "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_number", "_steady", "arrived",
-        "heard_at", "outstanding", "runs", "shared", "snubbed", "wasted",
+        "heard_at", "last_piece", "outstanding", "runs", "shared", "snubbed", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
@@ -44,6 +44,8 @@ class Pipeline:
         self._in_place = False  # whether the arriving block is written where it belongs
         self._mine = False  # whether it is marked as asked on our account
         self._forgiven: dict[tuple[int, int], int] = {}  # copies that may still come of requests taken back
+        self.last_piece = -1
+        """The piece that was asked for last."""
         self.runs: deque[Run] = deque()
         self.outstanding = 0
         """Blocks asked and not here, the arriving one left out."""
@@ -160,6 +162,7 @@ class Pipeline:
         """`run` was asked of this peer."""
         if not self.outstanding:
             self.heard_at = now
+        self.last_piece = run.piece
         self.runs.append(run)
         self.outstanding += run.count
 

@@ -50,7 +50,6 @@ class FileStorage:
         self.paths = list(paths) if paths else [str(root.joinpath(*file.path)) for file in info.files]
         self._info = info
         self._handles = handles
-        self._sized: dict[int, None] = {}
         self._dirty: dict[int, None] = {}
         self._nowait = capabilities.READ_NOWAIT
         self._in_memory: bool | None = None
@@ -138,8 +137,6 @@ class FileStorage:
         try:
             handle = self._handles.acquire(path, write=True)
             try:
-                if number not in self._sized:
-                    self._size(handle, number)
                 done = 0
                 while done < len(data):
                     done += _pwrite(handle, data[done:], begin + done)
@@ -148,13 +145,6 @@ class FileStorage:
         except OSError as error:
             raise storage_error(error, path) from error
         self._dirty[number] = None
-
-    def _size(self, handle: Handle, number: int) -> None:
-        """Give a file its length at its first write: sparse, so that it costs nothing yet."""
-        length = self._info.files[number].length
-        if os.fstat(handle.fd).st_size < length:
-            os.ftruncate(handle.fd, length)
-        self._sized[number] = None
 
     def _read_file(self, number: int, begin: int, into: memoryview, flags: int) -> bool:
         """Fill `into`; False when the file is too short, or with `flags` when that would wait."""
