@@ -1,0 +1,273 @@
+"""GETs against a server that does everything wrong that servers do."""
+
+import asyncio
+import gzip
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import NetworkError
+from bittern.engine.effects import HttpGet
+from bittern.io.http import REDIRECTS, HttpFetcher, HttpPort
+from bittern.io.tasks import Tasks
+from bittern.io.turn import Turn
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
+MOST = 10_000
+
+
+class Server:
+    """Answers each request as `answer` says, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.port = 0
+        self.answer: bytes | Answer = b""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+            self.requests.append(request)
+            if isinstance(self.answer, bytes):
+                writer.write(self.answer)
+                await writer.drain()
+            else:
+                await self.answer(reader, writer, request)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/announce"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    one = Server()
+    listening = await asyncio.start_server(one.serve, "127.0.0.1", 0)
+    one.port = listening.sockets[0].getsockname()[1]
+    yield one
+    listening.close()
+    await listening.wait_closed()
+
+
+@pytest.fixture
+async def fetcher() -> AsyncIterator[HttpFetcher]:
+    one = HttpFetcher("bittern/test", "127.0.0.1")
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def unsigned(tmp_path: Path) -> ssl.SSLContext:
+    """A server's side of TLS with a certificate that nobody signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=127.0.0.1"]
+    subprocess.run(
+        [openssl, "req", "-x509", *kind, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def reply(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+async def refused(fetcher: HttpFetcher, url: str, seconds: float = 5.0) -> str:
+    with pytest.raises(NetworkError) as caught:
+        await fetcher.fetch(url, MOST, seconds)
+    return str(caught.value)
+
+
+async def test_status_and_body_come_back_and_the_query_goes_out_as_it_is(server: Server, fetcher: HttpFetcher) -> None:
+    server.answer = reply(b"d8:intervali1ee", "404 Not Found")
+    query = "?info_hash=%00%ff%2B%20&peer_id=-BZ0000-a%2fb&x=~()"
+    assert await fetcher.fetch(server.url + query, MOST, 5.0) == (404, b"d8:intervali1ee")
+    [request] = server.requests
+    assert request.startswith(b"GET /announce" + query.encode() + b" HTTP/1.1\r\n")
+    assert b"User-Agent: bittern/test\r\n" in request
+    assert b"Cookie" not in request
+
+
+async def test_redirects_are_followed_to_a_limit(server: Server, fetcher: HttpFetcher) -> None:
+    left = REDIRECTS - 1
+
+    async def redirect(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+        nonlocal left
+        left -= 1
+        writer.write(reply(b"", "302 Found", f"Location: {server.url}") if left >= 0 else reply(b"there"))
+        await writer.drain()
+
+    server.answer = redirect
+    assert await fetcher.fetch(server.url, MOST, 5.0) == (200, b"there")
+    left = 1000
+    assert "redirects" in await refused(fetcher, server.url)
+    assert len(server.requests) <= 2 * REDIRECTS + 1
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://x", "http://[", "//", "http:///"]
+)
+async def test_redirects_to_anything_but_http_are_refused(server: Server, fetcher: HttpFetcher, target: str) -> None:
+    server.answer = reply(b"", "302 Found", f"Location: {target}")
+    assert "passwd" not in str(await refused(fetcher, server.url)).replace(target, "")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(bytes(MOST + 1)),
+        b"HTTP/1.1 200 OK\r\n\r\n" + bytes(MOST + 1),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"1000\r\n" + bytes(4096) + b"\r\n") * 4,
+        reply(gzip.compress(bytes(50_000_000)), "200 OK", "Content-Encoding: gzip"),
+    ],
+    ids=["announced", "until the end", "chunked", "bomb"],
+)
+async def test_a_body_beyond_the_limit_is_refused(server: Server, fetcher: HttpFetcher, answer: bytes) -> None:
+    server.answer = answer
+    assert f"longer than {MOST}" in await refused(fetcher, server.url)
+
+
+async def test_a_body_without_end_is_refused_at_the_limit(server: Server, fetcher: HttpFetcher) -> None:
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(bytes(10_000))
+            await writer.drain()
+
+    server.answer = flood
+    assert "longer" in await refused(fetcher, server.url)
+
+
+async def test_a_body_of_the_longest_allowed_size_passes(server: Server, fetcher: HttpFetcher) -> None:
+    server.answer = reply(bytes(MOST))
+    assert await fetcher.fetch(server.url, MOST, 5.0) == (200, bytes(MOST))
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"]
+)
+async def test_silence_is_given_up_in_time(server: Server, fetcher: HttpFetcher, said: bytes) -> None:
+    release = asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+        writer.write(said)
+        await release.wait()
+
+    server.answer = hang
+    assert "no answer within 0.1 s" in await refused(fetcher, server.url, 0.1)
+    release.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x13BitTorrent protocol" + bytes(48),
+        b"HTTP/9.9 what\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n",
+        reply(b"not gzip", "200 OK", "Content-Encoding: gzip"),
+    ],
+    ids=[
+        "nothing",
+        "another protocol",
+        "version",
+        "negative",
+        "short",
+        "chunks",
+        "many headers",
+        "long header",
+        "gzip",
+    ],
+)
+async def test_junk_is_an_error_in_our_words(server: Server, fetcher: HttpFetcher, answer: bytes) -> None:
+    server.answer = answer
+    assert await refused(fetcher, server.url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http://[::1",
+        "http://a b/",
+        "http://" + "x" * 300 + "/",
+        "http://127.0.0.1:99999/",
+        "http://\x00/",
+        "nonsense",
+    ],
+)
+async def test_an_address_that_is_none_is_an_error_in_our_words(fetcher: HttpFetcher, url: str) -> None:
+    assert await refused(fetcher, url)
+
+
+async def test_a_closed_port_is_named(fetcher: HttpFetcher) -> None:
+    assert "127.0.0.1:1: " in await refused(fetcher, "http://127.0.0.1:1/")
+
+
+async def test_a_certificate_that_nobody_signed_is_refused(fetcher: HttpFetcher, unsigned: ssl.SSLContext) -> None:
+    listening = await asyncio.start_server(Server().serve, "127.0.0.1", 0, ssl=unsigned)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        reason = await refused(fetcher, f"https://127.0.0.1:{port}/")
+        assert reason.startswith(f"127.0.0.1:{port}: ")
+        assert "certificate" in reason.lower()
+    finally:
+        listening.close()
+        await listening.wait_closed()
+
+
+async def test_tls_to_a_port_without_it_is_an_error_in_our_words(server: Server, fetcher: HttpFetcher) -> None:
+    server.answer = b"HTTP/1.1 400 no\r\n\r\n"
+    assert await refused(fetcher, server.url.replace("http:", "https:"), 0.3)
+
+
+class Engine:
+    """The part of a core that hears of fetches."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
+        self.heard.append((ticket, status, body))
+
+    def http_failed(self, ticket: int, reason: str, now: float) -> None:
+        self.heard.append((ticket, reason))
+
+
+async def test_the_engine_hears_of_every_fetch_and_a_turn_follows(server: Server, fetcher: HttpFetcher) -> None:
+    engine, tasks, settled = Engine(), Tasks(), list[float]()
+    turn = Turn(asyncio.get_running_loop())
+
+    def settle(now: float) -> None:
+        settled.append(now)
+
+    turn.start(settle, bool)
+    await asyncio.sleep(0)
+    before = len(settled)
+    port = HttpPort(fetcher, engine, turn, tasks)  # type: ignore[arg-type]  # the part of a core that is used
+    server.answer = reply(b"de")
+    for ticket, url in ((5, server.url), (6, "http://127.0.0.1:1/")):
+        port.get(HttpGet(ticket, 1, url, url, MOST, 5.0))
+        await asyncio.gather(*tasks._running)
+    await asyncio.sleep(0)
+    assert engine.heard[0] == (5, 200, b"de")
+    assert engine.heard[1][0] == 6
+    assert len(settled) > before
+    turn.close()
