@@ -153,7 +153,7 @@ class Decoder:
     """Parses what one peer sends after its handshake."""
 
     __slots__ = (
-        "_carry", "_filled", "_landing", "_need", "_offered", "_peer", "_place", "_plan", "_rest", "_scratch",
+        "_ahead", "_carry", "_filled", "_landing", "_need", "_offered", "_peer", "_place", "_plan", "_rest", "_scratch",
         "_sink", "_stopped", "_window",
     )  # fmt: skip
 
@@ -168,6 +168,7 @@ class Decoder:
         self._filled = 0
         self._rest = 0  # bytes that came of the first expected block, header included
         self._window = _WINDOW_LEAST
+        self._ahead = _WINDOW  # runs after the first that are expected to come in turn
         self._stopped = False
         self._plan: list[tuple[Run, int, int, int, int]] = []
         self._offered: list[memoryview] = []
@@ -202,6 +203,8 @@ class Decoder:
             room -= count
             if not room:
                 return offered  # more blocks are expected: they are to land in place, too
+            if len(plan) > self._ahead:
+                break
         offered.append(scratch.slab)
         return offered
 
@@ -240,6 +243,8 @@ class Decoder:
             self._rest = tail
             if full:
                 self._landing.landed_run(run, full, now)
+        if len(self._plan) > 1:
+            self._ahead = min(self._ahead * 2 + 1, _WINDOW)
         # Offer about as much as comes: a long list costs, a short one costs more calls.
         if left or count >= self._window * (SPAN // 2):
             self._window = min(self._window * 2, _WINDOW)
@@ -337,7 +342,10 @@ class Decoder:
                 wild += part[low:high]
             passed += len(part)
         self._rest = 0
-        self._window = max(self._window // 2, _WINDOW_LEAST)  # what comes is put together again: let it be less
+        # What comes out of turn is put together again and copied: let it be less. A peer that has its own order of
+        # runs is believed one run at a time; where the next begins is then seen in the slab.
+        self._window = max(self._window // 2, _WINDOW_LEAST)
+        self._ahead = 0
         if good:
             self._landing.landed_run(run, good, now)
         self._feed(memoryview(wild), now)
@@ -389,8 +397,10 @@ class Decoder:
     def _block(self, data: memoryview, at: int, length: int, now: float) -> int:
         """A block that was not predicted begins at `at`; the number of bytes of `data` used."""
         piece, begin = _two_at(data, at + 5)
+        first = next(iter(self._landing.expected()), None)
         run = self._landing.upcoming(piece, begin, length)
         if run is not None:
+            self._ahead = self._ahead * 2 + 1 if run is first else 0
             return self._follow(run, data, at, now)
         place = self._landing.place(piece, begin, length)
         at += HEAD
