@@ -1,0 +1,299 @@
+"""Python calls for each 16 KiB block, on the way in and on the way out: the same number on every machine.
+
+    python -m bench.calls_per_block [--blocks 4096] [--top 15]
+
+One engine with one peer, without sockets, threads or clocks: reads of a fixed size, a disk in memory that is done
+at once. Every call of a Python or C function is counted (`sys.setprofile`), in a second run, when what the engine
+caches for the life of the process is there: so it does not matter what ran before. The numbers are held to a ceiling
+by tests/test_calls_per_block.py, where wall-clock benches would only see noise.
+"""
+
+import argparse
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from random import Random
+from types import FrameType
+from typing import Protocol
+
+from bittern.base.address import Address
+from bittern.base.bitfield import Bitfield
+from bittern.base.geometry import BLOCK
+from bittern.base.ids import PeerId
+from bittern.codec.bencode import encode
+from bittern.codec.metainfo import Info
+from bittern.engine.core import Core
+from bittern.engine.driver import Driver
+from bittern.engine.effects import Completion, DiskJob, ExtentStored, PieceChecked, RunRead, StoreExtent
+from bittern.engine.settings import EngineSettings
+from bittern.engine.torrent import Torrent
+from bittern.sim.world import World
+from bittern.wire.blocks import block_heads, block_requests
+from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake, Reserved
+from bittern.wire.messages import HaveAll, HaveNone, Interested, Unchoke
+from bittern.wire.stream import Stream
+
+PIECE_SIZE = 1 << 20
+BLOCKS = "blocks"
+WARM_BLOCKS = 1024
+"""Blocks before counting begins: pipelines are full then."""
+
+
+class Counting:
+    """Counts calls of Python and C functions between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Count from now on."""
+        sys.setprofile(self._note)
+
+    def stop(self) -> None:
+        """Count no more."""
+        sys.setprofile(None)
+        for own in ("Counting.stop", "setprofile"):
+            self.calls.pop(own, None)
+
+    def _note(self, frame: FrameType, event: str, called: object) -> None:
+        if event == "call":
+            self.calls[frame.f_code.co_qualname] += 1
+        elif event == "c_call":
+            self.calls[getattr(called, "__qualname__", repr(called))] += 1
+
+
+class Memory:
+    """A disk that is done at once and keeps nothing; its answers wait for the next turn."""
+
+    def __init__(self) -> None:
+        self.done: list[Completion] = []
+        self.stored = 0
+
+    def submit(self, job: DiskJob) -> None:
+        """See ports.Disk."""
+        if isinstance(job, StoreExtent):
+            self.stored += len(job.data)
+            self.done += (ExtentStored(job), PieceChecked(job.torrent, job.piece, good=True))
+        elif not hasattr(job, "piece"):
+            self.done.append(RunRead(job))
+
+    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
+        """See ports.Disk."""
+        return True
+
+
+class Nowhere:
+    """No network, no web: nothing is dialed or fetched."""
+
+    def connect(self, wish: object) -> None:
+        """See ports.Net."""
+
+    def get(self, wish: object) -> None:
+        """See ports.Http."""
+
+
+class Line:
+    """A Link whose other end is the bench."""
+
+    address = Address("10.0.0.1", 1)
+
+    def wake_sender(self) -> None:
+        """The bench asks anyway."""
+
+    def wake_receiver(self) -> None:
+        """The bench offers anyway."""
+
+    def close(self) -> None:
+        """It must not come to that."""
+        raise AssertionError("the engine closed the connection")
+
+
+class Remote(Protocol):
+    """What plays the peer; its own work is not counted."""
+
+    def take(self, count: int, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        """The engine sent so many bytes of `buffers`."""
+
+    def fill(self, buffers: Sequence[memoryview], most: int) -> int:
+        """What the peer sends next, into `buffers`; how many bytes."""
+
+
+class Seeder:
+    """Answers requests at once; the data of its blocks is whatever lies there."""
+
+    def __init__(self) -> None:
+        self._asked: deque[bytes] = deque()
+        self._cut = 0  # bytes of the first answer that were sent
+        self._rest = bytearray()
+        self._greeted = False
+
+    def take(self, count: int, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        """See Remote: whole requests only, everything else is let pass."""
+        self._rest += b"".join(buffers)[:count]
+        if not self._greeted:
+            self._greeted = True
+            del self._rest[:HANDSHAKE_SIZE]
+        while len(self._rest) >= 4 and len(self._rest) >= (end := 4 + int.from_bytes(self._rest[:4])):
+            if self._rest[4:5] == b"\6":
+                piece, begin = int.from_bytes(self._rest[5:9]), int.from_bytes(self._rest[9:13])
+                self._asked.append(block_heads(piece, begin // BLOCK, 1))
+            del self._rest[:end]
+
+    def fill(self, buffers: Sequence[memoryview], most: int) -> int:
+        """See Remote."""
+        done = 0
+        for buffer in buffers:
+            at = 0
+            while at < len(buffer) and self._asked and done < most:
+                head = self._asked[0]
+                if self._cut < len(head):
+                    part = head[self._cut :][: min(len(buffer) - at, most - done)]
+                    buffer[at : at + len(part)] = part
+                    size = len(part)
+                else:
+                    size = min(len(buffer) - at, most - done, len(head) + BLOCK - self._cut)
+                at += size
+                done += size
+                self._cut += size
+                if self._cut == len(head) + BLOCK:
+                    self._asked.popleft()
+                    self._cut = 0
+        return done
+
+
+class Leecher:
+    """Keeps so many requests outstanding, for neighbouring blocks, in runs as they become free."""
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = ahead
+        self._next = 0
+        self._to_say = bytearray()
+        self.got = 0
+
+    def take(self, count: int, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        """See Remote."""
+        self.got += count
+
+    def fill(self, buffers: Sequence[memoryview], most: int) -> int:
+        """See Remote."""
+        while self._next - self.got // (BLOCK + 13) <= self._ahead - 16:
+            piece, block = divmod(self._next * BLOCK, PIECE_SIZE)
+            self._to_say += block_requests(piece, block // BLOCK, 16)
+            self._next += 16
+        done = 0
+        for buffer in buffers:
+            part = self._to_say[: min(len(buffer), most - done)]
+            buffer[: len(part)] = part
+            del self._to_say[: len(part)]
+            done += len(part)
+        return done
+
+
+@dataclass
+class Rig:
+    """One engine and one peer, turn by turn."""
+
+    core: Core
+    driver: Driver
+    disk: Memory
+    stream: Stream
+    remote: Remote
+    now: float = 0.0
+
+    def turn(self, read: int, counting: Counting | None) -> None:
+        """One turn of a loop: what came is read, settled and answered. Only the engine's side is counted."""
+        self.now += 0.001
+        on: Callable[[], object] = counting.start if counting is not None else bool
+        off: Callable[[], object] = counting.stop if counting is not None else bool
+        on()
+        buffers = self.stream.receive_buffers()
+        off()
+        count = self.remote.fill(buffers, read)
+        done, self.disk.done = self.disk.done, []
+        on()
+        if count:
+            self.stream.received(count, self.now)
+        if done:
+            self.core.disk_done(done, self.now)
+        self.driver.turn(self.now)
+        self.core.take_events()
+        parts = self.stream.send_buffers(1 << 20)
+        off()
+        sent = sum(map(len, parts))
+        if sent:
+            self.remote.take(sent, parts)
+            on()
+            self.stream.sent(sent, self.now)
+            off()
+
+
+def rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
+    """An engine that has everything, or nothing, and a peer that shook hands with it."""
+    digest = sha1(b"").digest()
+    length = pieces * PIECE_SIZE
+    info = Info.parse(encode({"length": length, "name": "x", "piece length": PIECE_SIZE, "pieces": digest * pieces}))
+    disk, nowhere = Memory(), Nowhere()
+    core = Core(EngineSettings(), PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk)
+    torrent = core.add(info.wire_hash, (), 0.0)
+    torrent.begin(info, Bitfield.full(pieces) if seed else Bitfield(pieces), None, 0.0)
+    stream = core.accepted(Line(), 0.0)
+    hello = Handshake(Reserved.FAST.to_bytes(8), info.wire_hash, PeerId(b"-XX0000-theothersidex"[:20])).encode()
+    hello += HaveNone().encode() + Interested().encode() if seed else HaveAll().encode() + Unchoke().encode()
+    [buffer] = stream.receive_buffers()
+    buffer[: len(hello)] = hello
+    stream.received(len(hello), 0.0)
+    return Rig(core, Driver(core, nowhere, disk, nowhere), disk, stream, remote)
+
+
+def leech(blocks: int, read: int) -> Counter[str]:
+    """Calls while at least `blocks` blocks come, in reads of `read` bytes; `blocks` of them is under "blocks"."""
+    return _measure(blocks, read, Seeder, lambda torrent: torrent.downloaded, seed=False)
+
+
+def seed(blocks: int, ahead: int) -> Counter[str]:
+    """As `leech`, for blocks that go to a peer that asks for `ahead` of them in advance."""
+    return _measure(blocks, 1 << 20, lambda: Leecher(ahead), lambda torrent: torrent.uploaded, seed=True)
+
+
+def per_block(calls: Counter[str]) -> float:
+    """Calls for each block."""
+    return (calls.total() - calls[BLOCKS]) / calls[BLOCKS]
+
+
+def _measure(
+    blocks: int, read: int, remote: Callable[[], Remote], moved: Callable[[Torrent], int], *, seed: bool
+) -> Counter[str]:
+    counting = Counting()
+    for last in (False, True):
+        one = rig(-(-(blocks + 4 * WARM_BLOCKS) * BLOCK // PIECE_SIZE), remote(), seed=seed)
+        torrent = one.core.torrents[1]
+        while moved(torrent) < WARM_BLOCKS * BLOCK:
+            one.turn(read, None)
+        before = moved(torrent)
+        while moved(torrent) - before < blocks * BLOCK:
+            one.turn(read, counting if last else None)
+        counting.calls[BLOCKS] = (moved(torrent) - before) // BLOCK
+    return counting.calls
+
+
+def main() -> None:
+    """Print the table, and the functions called most."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--blocks", type=int, default=4096, help="to count over")
+    parser.add_argument("--top", type=int, default=0, help="functions to list")
+    options = parser.parse_args()
+    for name, measure, sizes in (
+        ("leech, reads of", leech, (16 << 10, 64 << 10, 256 << 10, 1 << 20)),
+        ("seed, blocks asked ahead", seed, (16, 64, 256, 512)),
+    ):
+        for size in sizes:
+            calls = measure(options.blocks, size)
+            print(f"{name:26}{size:9,}{per_block(calls):8.2f} calls a block")
+            for function, count in calls.most_common(options.top):
+                print(f"{'':35}{count / calls[BLOCKS]:8.3f} {function}")
+
+
+if __name__ == "__main__":
+    main()

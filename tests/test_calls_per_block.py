@@ -1,0 +1,31 @@
+"""What a block costs in calls: Python's speed is that of its calls, and this number is the same everywhere."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from bench.calls_per_block import leech, per_block, seed
+
+BLOCKS = 1024
+
+# A little above what was measured: who raises one says what it buys.
+CEILINGS = [
+    (leech, 64 << 10, 19.5),
+    (leech, 256 << 10, 7.2),
+    (leech, 1 << 20, 4.0),
+    (seed, 64, 10.0),
+    (seed, 512, 10.0),
+]
+
+
+@pytest.mark.parametrize(("measure", "size", "ceiling"), CEILINGS)
+def test_a_block_costs_few_calls(measure: Callable[[int, int], Counter[str]], size: int, ceiling: float) -> None:
+    calls = measure(BLOCKS, size)
+    most = "\n".join(f"{count / BLOCKS:8.3f} {name}" for name, count in calls.most_common(20))
+    assert per_block(calls) <= ceiling, most
+
+
+@pytest.mark.parametrize(("measure", "size"), [(leech, 256 << 10), (seed, 64)])
+def test_the_number_is_the_same_in_each_run(measure: Callable[[int, int], Counter[str]], size: int) -> None:
+    assert measure(256, size) == measure(256, size)
