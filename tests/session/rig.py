@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from random import Random
 from typing import Any
 
 from bittern.codec.metainfo import Metainfo
+from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.tools.create import CreateOptions, Version, create
 from bittern.tools.scan import scan
@@ -51,6 +53,30 @@ def tracking() -> Iterator[Tracker]:
     """A tracker on 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listening, serve(listening) as tracker:
         yield tracker
+
+
+@contextmanager
+def seeding(meta: Metainfo, folder: Path, state: Path, **changes: Any) -> Iterator[str]:
+    """A seed in a thread of its own; where it listens."""
+    ready, stop, address = threading.Event(), asyncio.Event(), list[str]()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        async with Session(settings(state, **changes)) as session:
+            await (await session.add(meta, folder)).completed()
+            loops.append(asyncio.get_running_loop())
+            address.append(f"127.0.0.1:{session.port}")
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield address[0]
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()
 
 
 async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:

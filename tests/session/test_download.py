@@ -1,43 +1,14 @@
-import asyncio
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bittern.base.errors import BencodeError
-from bittern.codec.metainfo import Metainfo
 from bittern.session.download import download
-from bittern.session.session import Session
-from tests.session.rig import PIECE, fill, settings, torrent
-
-
-@contextmanager
-def seeding(meta: Metainfo, folder: Path, state: Path, **changes: object) -> Iterator[str]:
-    """A seed in a thread of its own; where it listens."""
-    ready, stop, address = threading.Event(), asyncio.Event(), list[str]()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def serve() -> None:
-        async with Session(settings(state, **changes)) as session:
-            await (await session.add(meta, folder)).completed()
-            loops.append(asyncio.get_running_loop())
-            address.append(f"127.0.0.1:{session.port}")
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        assert ready.wait(30)
-        yield address[0]
-    finally:
-        loops[0].call_soon_threadsafe(stop.set)
-        thread.join()
+from tests.session.rig import PIECE, fill, seeding, settings, torrent
 
 
 def test_one_line_downloads(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class Torrent:
             BitternError: what made the torrent fail.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA))
+        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA, State.FAILED))
 
     async def completed(self) -> None:
         """Wait until every wanted byte is in the files.

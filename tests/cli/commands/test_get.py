@@ -1,0 +1,432 @@
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from bittern.cli.main import main
+from bittern.codec.metainfo import Metainfo
+from bittern.tools.create import CreateOptions, Version, create
+from bittern.tools.scan import scan
+from tests.session.rig import PIECE, album, fill, seeding
+
+LOCAL = ("--listen", "127.0.0.1", "--port", "0")
+QUICK = ("--listen", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def write_torrent(content: Path, target: Path, *trackers: str) -> Metainfo:
+    """A .torrent file for `content`."""
+    tiers = tuple((url,) for url in trackers)
+    made = create(scan(content), CreateOptions(version=Version.V1, piece_size=PIECE, trackers=tiers))
+    target.write_bytes(made.data)
+    return made.metainfo
+
+
+class Swarm:
+    """Content with a seed, and the .torrent file for it."""
+
+    def __init__(self, folder: Path, size: int = 40 * PIECE, content: Path | None = None) -> None:
+        self.source = content or fill(folder / "src" / "a.bin", size)
+        self.torrent = folder / "a.torrent"
+        self.metainfo = write_torrent(self.source, self.torrent)
+        self.target = folder / "dst"
+        self._state = folder / "seed"
+
+    @contextmanager
+    def seeded(self) -> Iterator[tuple[str, ...]]:
+        """Run the seed; the flags to reach it."""
+        with seeding(self.metainfo, self.source.parent, self._state) as peer:
+            yield ("--peer", peer)
+
+    def get(self, *flags: str) -> list[str]:
+        """The command line that fetches it."""
+        return ["get", str(self.torrent), "-d", str(self.target), *flags]
+
+    def arrived(self) -> bool:
+        """Whether the copy is right."""
+        return (self.target / self.source.name).read_bytes() == self.source.read_bytes()
+
+
+@pytest.fixture
+def swarm(tmp_path: Path) -> Swarm:
+    return Swarm(tmp_path)
+
+
+def start(*words: str, prefix: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    """`bittern WORDS` in a process of its own."""
+    command = [*prefix, sys.executable, "-m", "bittern", *words]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src"), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    """The events of `--json`."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_it_downloads_verifies_and_says_so(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with swarm.seeded() as seed:
+        assert main(swarm.get(*LOCAL, *seed)) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"Complete: {swarm.target / 'a.bin'} (1.2 MiB, verified, ")
+    assert err == ""
+    assert swarm.arrived()
+
+
+def test_a_second_run_verifies_what_is_there(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with swarm.seeded() as seed:
+        assert main(swarm.get(*LOCAL, *seed)) == 0
+    capsys.readouterr()
+    assert main(swarm.get(*LOCAL, "--json")) == 0
+    events = events_of(capsys.readouterr().out)
+    assert "checking" not in [event["event"] for event in events]
+    shutil.rmtree(os.environ["XDG_STATE_HOME"])
+    assert main(swarm.get(*QUICK)) == 0
+    assert capsys.readouterr().out == f"Complete: {swarm.target / 'a.bin'} (1.2 MiB, verified)\n"
+
+
+def test_json_tells_the_whole_story(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with swarm.seeded() as seed:
+        link = swarm.metainfo.to_magnet().to_uri()
+        assert main(["get", link, "-d", str(swarm.target), "--json", *LOCAL, *seed]) == 0
+    out, err = capsys.readouterr()
+    events = events_of(out)
+    assert err == ""
+    assert all(isinstance(event["time"], float) for event in events)
+    by_name = {event["event"]: event for event in events}
+    assert (by_name["metadata"]["name"], by_name["metadata"]["total_bytes"]) == ("a.bin", 40 * PIECE)
+    progress = {"done_bytes", "total_bytes", "down_rate", "up_rate", "peers", "eta_seconds"}
+    assert progress <= by_name["progress"].keys()
+    last = events[-1]
+    assert (last["event"], last["done_bytes"], last["path"]) == ("complete", 40 * PIECE, str(swarm.target / "a.bin"))
+    assert swarm.arrived()
+
+
+def test_quiet_is_silent(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with swarm.seeded() as seed:
+        assert main(swarm.get("-q", *LOCAL, *seed)) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_selected_files_are_fetched(tmp_path: Path) -> None:
+    swarm = Swarm(tmp_path, content=album(tmp_path / "src" / "album"))
+    with swarm.seeded() as seed:
+        assert main(swarm.get("--select-file", "1", *LOCAL, *seed)) == 0
+    copy = swarm.target / "album" / "one.bin"
+    assert copy.read_bytes() == (swarm.source / "one.bin").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--select-file", "0"), "--select-file 0: files are numbered from 1"),
+        (("--select-file", "x-2"), "--select-file x-2: write numbers"),
+        (("--select-file", "3-1"), "--select-file 3-1"),
+        (("--proxy", "socks5://127.0.0.1:1"), "--proxy: not supported yet"),
+        (("--encryption", "require"), "--encryption require: not supported yet"),
+        (("--interface", "tun0"), "--interface: not supported yet"),
+        (("--dht-router", "h:1"), "--dht-router"),
+        (("--no-tcp",), "--no-tcp"),
+        (("--listen", "localhost"), "--listen localhost: write an IP address"),
+        (("--port", "70000"), "--port 70000"),
+        (("--down-limit", "0"), "--down-limit 0"),
+        (("--seed-ratio", "-1"), "--seed-ratio -1"),
+        (("--max-peers", "0"), "--max-peers 0"),
+    ],
+)
+def test_what_can_not_be_is_a_usage_error(
+    swarm: Swarm, flags: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(swarm.get(*flags)) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_flags_of_what_does_not_exist_yet_do_no_harm(swarm: Swarm) -> None:
+    off = ("--no-dht", "--no-pex", "--no-lsd", "--no-utp", "--no-nat", "--encryption", "prefer")
+    with swarm.seeded() as seed:
+        assert main(swarm.get(*off, *LOCAL, *seed)) == 0
+
+
+def test_a_bad_peer_and_a_bad_file_number_are_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(swarm.get(*LOCAL, "--peer", "nonsense")) == 1
+    assert "nonsense: a peer is written HOST:PORT" in capsys.readouterr().err
+    assert main(swarm.get(*LOCAL, "--select-file", "2")) == 1
+    assert "there is no file 2: the torrent has 1" in capsys.readouterr().err
+
+
+def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(swarm.get(*QUICK)) == 6
+    assert "it names no tracker, and no peer is named; name one with --peer HOST:PORT" in capsys.readouterr().err
+    write_torrent(swarm.source, swarm.torrent, "udp://127.0.0.1:1/announce")
+    assert main(swarm.get(*QUICK)) == 6
+    assert "speak UDP, which is not supported yet" in capsys.readouterr().err
+
+
+def test_a_file_with_other_content_is_left_alone(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = fill(swarm.target / "a.bin", 40 * PIECE, seed=9)
+    before = mine.read_bytes()
+    with swarm.seeded() as seed:
+        assert main(swarm.get(*LOCAL, *seed)) == 13
+        err = capsys.readouterr().err
+        assert err.startswith(f"bittern: {mine}: a file with other content is in its place")
+        assert "--overwrite" in err
+        assert mine.read_bytes() == before
+        assert main(swarm.get(*LOCAL, *seed, "--overwrite")) == 0
+    assert swarm.arrived()
+
+
+def test_a_folder_or_a_longer_file_in_its_place_is_an_error(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    place = swarm.target / "a.bin"
+    place.mkdir(parents=True)
+    assert main(swarm.get(*QUICK)) == 13
+    assert f"{place}: not a regular file" in capsys.readouterr().err
+    place.rmdir()
+    place.write_bytes(bytes(40 * PIECE + 1))
+    assert main(swarm.get(*QUICK)) == 13
+    assert f"{place}: a file with other content" in capsys.readouterr().err
+
+
+def wait_for_bytes(process: "subprocess.Popen[str]", count: int) -> int:
+    """Read `--json` events until so many bytes are done; how many are."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "progress" and event["done_bytes"] >= count:
+            return int(event["done_bytes"])
+    raise AssertionError(process.stderr and process.stderr.read())
+
+
+def test_ctrl_c_saves_and_the_next_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    swarm = Swarm(tmp_path, 100 * PIECE)
+    with swarm.seeded() as seed:
+        with start(*swarm.get("--json", "--down-limit", "1M", *LOCAL, *seed)) as process:
+            wait_for_bytes(process, 10 * PIECE)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=10)
+        assert process.returncode == 7
+        stopped = events_of(out)[-1]
+        assert stopped["event"] == "stopped"
+        assert main(swarm.get("--json", *LOCAL, *seed)) == 0
+    events = events_of(capsys.readouterr().out)
+    checked = next(event for event in events if event["event"] == "checked")
+    assert checked["done_bytes"] >= stopped["done_bytes"] > 0
+    assert "checking" not in [event["event"] for event in events]
+    assert events[-1]["downloaded"] <= 100 * PIECE + 1024 * 1024
+    assert swarm.arrived()
+
+
+def test_after_kill_nothing_wrong_is_trusted_and_little_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swarm = Swarm(tmp_path, 200 * PIECE)
+    with swarm.seeded() as seed:
+        with start(*swarm.get("--json", "--down-limit", "1M", *LOCAL, *seed)) as process:
+            done = wait_for_bytes(process, 100 * PIECE)
+            process.kill()
+        copy = swarm.target / "a.bin"
+        whole, source = bytearray(copy.read_bytes()), swarm.source.read_bytes()
+        good = [at for at in range(0, len(source), PIECE) if whole[at : at + PIECE] == source[at : at + PIECE]]
+        assert len(good) * PIECE >= done
+        with copy.open("r+b") as file:  # a piece that was stored, and that power loss then took
+            file.seek(good[0])
+            file.write(bytes(PIECE))
+        assert main(swarm.get("--json", *LOCAL, *seed)) == 0
+    events = events_of(capsys.readouterr().out)
+    checked = next(event for event in events if event["event"] == "checked")
+    assert checked["done_bytes"] == (len(good) - 1) * PIECE
+    assert swarm.arrived()
+
+
+def test_sigterm_ends_it_too_and_a_second_signal_at_once(swarm: Swarm) -> None:
+    with hanging() as url:
+        write_torrent(swarm.source, swarm.torrent, url)
+        with start(*swarm.get(*LOCAL)) as process:
+            time.sleep(1.5)
+            process.terminate()
+            _, err = process.communicate(timeout=10)
+        assert process.returncode == 7
+        assert "stopping" in err
+        with start(*swarm.get(*LOCAL)) as process:
+            time.sleep(1.5)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=10)
+        assert process.returncode == 130
+        assert time.monotonic() - began < 2
+
+
+@contextmanager
+def answering(status: int, body: bytes, **headers: str) -> Iterator[str]:
+    """A web server that gives everyone the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Silence."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/announce"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def hanging() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/announce"
+
+
+def refusing() -> str:
+    """The address of nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return f"http://127.0.0.1:{port}/announce"
+
+
+def test_what_ails_a_tracker_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        answering(200, b"<html>") as garbage,
+        answering(404, b"") as missing,
+        answering(200, b"d14:failure reason19:no such torrent \x1b[Ae") as refused,
+    ):
+        for url, words in (
+            (refusing(), "onnect"),
+            (garbage, "not bencode"),
+            (missing, "HTTP status 404"),
+            (refused, "no such torrent"),
+        ):
+            write_torrent(swarm.source, swarm.torrent, url)
+            assert main(swarm.get(*LOCAL, "--timeout", "0.7")) == 6
+            err = capsys.readouterr().err
+            assert f"bittern: tracker {url}: " in err
+            assert words in err
+            assert "nothing came for 0.7 s" in err
+            assert "\x1b" not in err
+    with hanging() as url:
+        write_torrent(swarm.source, swarm.torrent, url)
+        assert main(swarm.get(*LOCAL, "--timeout", "0.3", "-q")) == 6
+        assert "nothing came for 0.3 s" in capsys.readouterr().err
+
+
+def test_a_tracker_may_redirect(swarm: Swarm) -> None:
+    with swarm.seeded() as seed:
+        port = int(seed[1].rpartition(":")[2])
+        reply = b"d8:intervali60e5:peers6:" + socket.inet_aton("127.0.0.1") + port.to_bytes(2) + b"e"
+        with answering(200, reply) as there, answering(301, b"", Location=f"{there}?") as first:
+            write_torrent(swarm.source, swarm.torrent, first)
+            assert main(swarm.get(*LOCAL, "--timeout", "20")) == 0
+    assert swarm.arrived()
+
+
+def test_a_torrent_by_url_and_errors_of_sources(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(200, swarm.torrent.read_bytes()) as url, swarm.seeded() as seed:
+        assert main(["get", url, "-d", str(swarm.target), *LOCAL, *seed]) == 0
+    assert swarm.arrived()
+    capsys.readouterr()
+    with answering(500, b"") as url:
+        assert main(["get", url]) == 6
+        assert f"{url}: the server answered with HTTP status 500" in capsys.readouterr().err
+    assert main(["get", str(swarm.source)]) == 25
+    assert main(["get", "magnet:?dn=x"]) == 27
+    assert main(["get", "/no/such.torrent"]) == 3
+
+
+def test_the_same_torrent_twice_in_one_place_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    swarm = Swarm(tmp_path, 100 * PIECE)
+    with swarm.seeded() as seed, start(*swarm.get("--json", "--down-limit", "500k", *LOCAL, *seed)) as process:
+        wait_for_bytes(process, PIECE)
+        assert main(swarm.get(*LOCAL, *seed)) == 13
+        assert "another bittern is at work on this torrent" in capsys.readouterr().err
+        swarm.target = tmp_path / "elsewhere"
+        assert main(swarm.get(*LOCAL, *seed)) == 0
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def test_a_seed_goal_keeps_it_going_until_reached(swarm: Swarm) -> None:
+    began = time.monotonic()
+    with swarm.seeded() as seed:
+        assert main(swarm.get(*LOCAL, *seed, "--seed-time", "0.01")) == 0
+    assert time.monotonic() - began >= 0.6
+
+
+needs_namespaces = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("unshare") is None,
+    reason="mounting a small disk needs root and unshare",
+)
+
+
+def in_mount(tmp_path: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a shell script in a mount namespace of its own; $B is bittern, $D an empty folder."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[3] / "src"),
+        "B": f"{sys.executable} -m bittern",
+        "D": str(folder),
+    }
+    command = ["unshare", "-m", "sh", "-c", script]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@needs_namespaces
+def test_a_full_disk_ends_it_and_space_lets_it_go_on(tmp_path: Path) -> None:
+    swarm = Swarm(tmp_path, 100 * PIECE)
+    swarm.target = tmp_path / "disk"
+    with swarm.seeded() as seed:
+        words = " ".join(swarm.get(*LOCAL, *seed))
+        done = in_mount(
+            tmp_path,
+            f'mount -t tmpfs -o size=1m tmpfs "$D" && $B {words}; echo $?; mount -o remount,size=100m "$D" && '
+            f'$B {words} --json; echo $?; cmp "$D/a.bin" {swarm.source} && echo same',
+        )
+    lines = done.stdout.splitlines()
+    assert (lines[0], lines[-2:]) == ("9", ["0", "same"]), done
+    assert f"{swarm.target / 'a.bin'}: no space left" in done.stderr
+    checked = next(event for event in events_of("\n".join(lines[1:-2])) if event["event"] == "checked")
+    assert checked["done_bytes"] > 0
+
+
+@needs_namespaces
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    swarm = Swarm(tmp_path)
+    swarm.target = tmp_path / "disk"
+    with swarm.seeded() as seed:
+        done = in_mount(
+            tmp_path, f'mount -t tmpfs -o ro tmpfs "$D" && $B {" ".join(swarm.get(*LOCAL, *seed))}; echo $?'
+        )
+    assert done.stdout == "1\n", done
+    assert f"{swarm.target / 'a.bin'}: read-only file system" in done.stderr

@@ -1,0 +1,144 @@
+import io
+import json
+from typing import Any
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.base.errors import StorageError
+from bittern.base.ids import PeerId
+from bittern.cli.reports import Json, Lines, Quiet, Waiting, Warnings, document, report_for, summary
+from bittern.session import events
+from bittern.session.status import State, Status
+
+DOWNLOADING = Status(
+    state=State.DOWNLOADING,
+    name="film\x1b[2J",
+    done_bytes=512 << 10,
+    total_bytes=2 << 20,
+    down_rate=131072.0,
+    peers=1,
+    eta_seconds=12.0,
+)
+FAILED = events.TrackerFailed("http://t/", "no\x07 answer", 15.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (DOWNLOADING, "film\ufffd[2J: 25.0% of 2.0 MiB, 128.0 KiB/s down, 1 peer, 12 s left"),
+        (Status(state=State.CHECKING, name="a"), "a: checking"),
+        (Status(state=State.CHECKING, name="a", check=(1 << 20, 2 << 20)), "a: checking 50% of 2.0 MiB"),
+        (Status(state=State.METADATA, name="a", peers=2), "a: fetching the metadata, 2 peers"),
+        (
+            Status(state=State.SEEDING, name="a", total_bytes=100, done_bytes=100, uploaded=150, complete=True),
+            "a: seeding, ratio 1.50, 0 B/s up, 0 peers",
+        ),
+    ],
+)
+def test_a_line_says_how_it_stands(status: Status, line: str) -> None:
+    assert summary(status) == line
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "fields"),
+    [
+        (events.StateChanged(State.SEEDING), "state", {"state": "seeding"}),
+        (events.MetadataReceived("a", 5), "metadata", {"name": "a", "total_bytes": 5}),
+        (events.CheckProgress(1, 2), "checking", {"done_bytes": 1, "total_bytes": 2}),
+        (events.Checked(1, 2), "checked", {"done_bytes": 1, "total_bytes": 2}),
+        (events.PieceFailed(3), "piece_failed", {"piece": 3}),
+        (events.TrackerAnswered("u", 4, None), "tracker", {"url": "u", "peers": 4, "warning": None}),
+        (events.TrackerFailed("u", "r", 14.6), "tracker_error", {"url": "u", "reason": "r", "retry_seconds": 15}),
+        (events.Failed(StorageError(StorageError.Kind.IO, "/a")), "failed", {"reason": "/a: input/output error"}),
+        (events.SaveFailed("r"), "save_failed", {"reason": "r"}),
+    ],
+)
+def test_events_as_json(event: events.Event, name: str, fields: dict[str, Any]) -> None:
+    assert document(event) == (name, fields)
+
+
+def test_events_that_are_not_reported() -> None:
+    assert document(events.PeerJoined(Address("127.0.0.1", 1), PeerId(bytes(20)))) is None
+
+
+def test_a_warning_is_said_once_until_it_changes() -> None:
+    warnings = Warnings()
+    assert warnings.lines(FAILED) == ["tracker http://t/: no\ufffd answer; asking again in 15 s"]
+    assert warnings.lines(FAILED) == []
+    assert warnings.lines(events.TrackerAnswered("http://t/", 1, None)) == []
+    assert len(warnings.lines(FAILED)) == 1
+    assert warnings.lines(events.TrackerAnswered("http://t/", 1, "slow\n")) == ["tracker http://t/ says: slow\ufffd"]
+    assert warnings.lines(events.PieceFailed(7)) == ["piece 7 came corrupt and is fetched again"]
+
+
+def test_waiting_for_peers_is_told_less_and_less_often() -> None:
+    waiting = Waiting(patience=5.0)
+    alone = Status(state=State.DOWNLOADING, name="a", known_peers=2)
+    said = [now for now in range(60) if waiting.line(alone, float(now))]
+    assert said == [5, 15, 45]
+    assert waiting.line(DOWNLOADING, 61.0) is None
+    assert waiting.line(alone, 62.0) is None
+    line = waiting.line(alone, 67.0)
+    assert line == "no peers yet, after 5 s, 2 addresses tried; still looking"
+
+
+def test_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("bittern.cli.reports.time.monotonic", lambda: now)
+    report = Lines()
+    for _ in range(100):
+        now += 0.25
+        report.show(DOWNLOADING)
+    report.tell(events.MetadataReceived("a\n", 5))
+    report.tell(FAILED)
+    report.result("complete", {}, "Complete: a")
+    out, err = capsys.readouterr()
+    assert out == "Complete: a\n"
+    lines = err.splitlines()
+    assert len(lines) == 5
+    assert lines[3:] == [
+        "bittern: metadata is here: a\ufffd, 5 B",
+        "bittern: tracker http://t/: no\ufffd answer; asking again in 15 s",
+    ]
+
+
+def test_json_prints_a_line_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Json()
+    report.tell(events.PieceFailed(1))
+    report.show(DOWNLOADING)
+    report.show(Status(state=State.CHECKING, name="a"))
+    report.result("complete", {"path": "/a"}, "not this")
+    report.say("beside it")
+    out, err = capsys.readouterr()
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [event["event"] for event in found] == ["piece_failed", "progress", "complete"]
+    assert found[1]["eta_seconds"] == 12
+    assert err == "bittern: beside it\n"
+
+
+def test_quiet_says_only_what_needs_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Quiet()
+    report.tell(FAILED)
+    report.show(DOWNLOADING)
+    report.result("complete", {}, "Complete: a")
+    assert capsys.readouterr() == ("", "")
+    report.tell(events.SaveFailed("disk full"))
+    assert capsys.readouterr().err == "bittern: warning: progress could not be saved: disk full\n"
+
+
+def test_the_report_suits_flags_and_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(report_for(json=True, quiet=True), Json)
+    assert isinstance(report_for(json=False, quiet=True), Quiet)
+    assert isinstance(report_for(json=False, quiet=False), Lines)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    display = report_for(json=False, quiet=False)
+    assert type(display).__name__ == "Display"
+    display.close()
