@@ -29,6 +29,7 @@ from bittern.engine.driver import Driver
 from bittern.engine.effects import Completion, DiskJob, ExtentStored, PieceChecked, RunRead, StoreExtent
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent
+from bittern.io.tcp import SEND_BYTES
 from bittern.sim.world import World
 from bittern.wire.blocks import block_heads, block_requests
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake, Reserved
@@ -219,7 +220,7 @@ class Rig:
             self.core.disk_done(done, self.now)
         self.driver.turn(self.now)
         self.core.take_events()
-        parts = self.stream.send_buffers(1 << 20)
+        parts = self.stream.send_buffers(SEND_BYTES)
         off()
         sent = sum(map(len, parts))
         if sent:

@@ -15,7 +15,9 @@ from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 from . import capabilities
 from .turn import Turn
 
-SEND_BYTES = 1 << 20
+SEND_BYTES = 3 << 19
+"""Offered to the system at once: more than is ever queued of blocks (1.25 MiB), so that all of it goes in one call."""
+
 _ACCEPT_PAUSE_SECONDS = 1.0
 _BACKLOG = 128
 
