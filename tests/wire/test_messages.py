@@ -39,9 +39,7 @@ UNKNOWN_IDS = sorted(
 ANY_MESSAGE: st.SearchStrategy[Message] = st.one_of(
     st.sampled_from([KeepAlive(), Choke(), Unchoke(), Interested(), NotInterested(), HaveAll(), HaveNone()]),
     st.one_of(st.builds(Have, U32), st.builds(Suggest, U32), st.builds(AllowedFast, U32)),
-    st.one_of(
-        st.builds(Request, U32, U32, U32), st.builds(Cancel, U32, U32, U32), st.builds(Reject, U32, U32, U32)
-    ),
+    st.one_of(st.builds(Request, U32, U32, U32), st.builds(Cancel, U32, U32, U32), st.builds(Reject, U32, U32, U32)),
     st.builds(BitfieldMessage, st.binary(max_size=300)),
     st.builds(Piece, U32, U32, st.binary(min_size=1, max_size=300)),
     st.builds(Port, st.integers(0, 65535)),

@@ -1,0 +1,79 @@
+"""bittern against real clients: each in both roles, files compared byte for byte."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.interop.conftest import OpenSwarm
+from tests.interop.matrix import Matrix
+from tests.interop.rigs.aria2 import Aria2
+from tests.interop.rigs.bittern import Bittern
+from tests.interop.rigs.client import Client
+from tests.interop.rigs.content import Kind
+from tests.interop.rigs.libtorrent import Libtorrent
+from tests.interop.rigs.transmission import Transmission
+
+PARTNERS: tuple[Client, ...] = (Libtorrent(), Aria2(), Transmission())
+V1 = (Kind.V1_SINGLE, Kind.V1_MULTI)
+PAIRS = [*((partner, kind) for partner in PARTNERS for kind in V1), (Libtorrent(), Kind.HYBRID)]
+TIMEOUT_SECONDS = 60
+
+
+@pytest.mark.parametrize(("partner", "kind"), PAIRS, ids=str)
+def test_bittern_gets_from_a_partner(open_swarm: OpenSwarm, matrix: Matrix, partner: Client, kind: Kind) -> None:
+    swarm = open_swarm(kind, partner)
+    with matrix.case(partner, "seed", kind):
+        swarm.seed(partner)
+        peer, downloaded = swarm.get(Bittern())
+        peer.wait_complete(TIMEOUT_SECONDS)
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize(("partner", "kind"), PAIRS, ids=str)
+def test_a_partner_gets_from_bittern(open_swarm: OpenSwarm, matrix: Matrix, partner: Client, kind: Kind) -> None:
+    swarm = open_swarm(kind, partner)
+    with matrix.case(partner, "leecher", kind):
+        swarm.seed(Bittern())
+        peer, downloaded = swarm.get(partner)
+        peer.wait_complete(TIMEOUT_SECONDS)
+        peer.close()
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize("partner", PARTNERS[:2], ids=str)
+def test_bittern_gets_a_magnet_from_a_partner(open_swarm: OpenSwarm, matrix: Matrix, partner: Client) -> None:
+    swarm = open_swarm(Kind.V1_MULTI, partner)
+    with matrix.case(partner, "seed", "v1 magnet"):
+        swarm.seed(partner)
+        peer, downloaded = swarm.get(Bittern(), swarm.magnet)
+        peer.wait_complete(TIMEOUT_SECONDS)
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize("partner", PARTNERS[:2], ids=str)
+def test_a_partner_gets_a_magnet_from_bittern(open_swarm: OpenSwarm, matrix: Matrix, partner: Client) -> None:
+    swarm = open_swarm(Kind.V1_MULTI, partner)
+    with matrix.case(partner, "leecher", "v1 magnet"):
+        swarm.seed(Bittern())
+        peer, downloaded = swarm.get(partner, swarm.magnet)
+        peer.wait_complete(TIMEOUT_SECONDS)
+        peer.close()
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+def test_bittern_trades_with_itself(open_swarm: OpenSwarm) -> None:
+    swarm = open_swarm(Kind.V1_MULTI, Bittern())
+    swarm.seed(Bittern())
+    peer, downloaded = swarm.get(Bittern())
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+
+
+def test_a_peer_named_on_the_command_line_is_enough(open_swarm: OpenSwarm) -> None:
+    swarm = open_swarm(Kind.V1_SINGLE, Libtorrent())
+    seed = swarm.seed(Libtorrent())
+    options = ("--no-trackers", "--peer", f"{swarm.place.address}:{seed.port}")
+    peer, downloaded = swarm.get(replace(Bittern(), options=options))
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+    assert swarm.tracker.events(peer.port) == []
