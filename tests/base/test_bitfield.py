@@ -89,6 +89,13 @@ def test_spare_bits_are_an_offence(size: int, data: st.DataObject) -> None:
         Bitfield.from_bytes(raw, size)
 
 
+@given(st.integers(0, 70), st.data())
+def test_what_two_sets_have_in_common_comes_in_order(size: int, data: st.DataObject) -> None:
+    members = st.sets(st.integers(0, size - 1)) if size else st.just(set())
+    one, other = data.draw(members), data.draw(members)
+    assert Bitfield(size, one).common(Bitfield(size, other)) == sorted(one & other)
+
+
 def test_sets_of_other_sizes_and_types_are_not_equal() -> None:
     assert Bitfield(7) != Bitfield(8)
     assert Bitfield(8) != bytes(1)

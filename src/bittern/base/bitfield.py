@@ -1,5 +1,6 @@
 """A set of piece numbers in the wire's own form: most significant bit first (BEP 3)."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -7,6 +8,8 @@ from bittern.base.errors import Offence, RemoteProtocolError
 
 _ONES = bytes(value.bit_count() for value in range(256))
 _MASK = tuple(0x80 >> bit for bit in range(8))
+_SET_BITS = tuple(tuple(bit for bit in range(8) if byte & _MASK[bit]) for byte in range(256))
+_NON_ZERO = re.compile(rb"[^\0]")
 
 
 class Bitfield:
@@ -132,6 +135,12 @@ class Bitfield:
     def as_int(self) -> int:
         """The set as one integer, first piece in the highest bit: for set algebra in one step."""
         return int.from_bytes(self._bits)
+
+    def common(self, other: "Bitfield") -> list[int]:
+        """The members of both sets of the same size, in order; fast where they are few."""
+        both = (self.as_int() & other.as_int()).to_bytes(len(self._bits))
+        found = (match.start() for match in _NON_ZERO.finditer(both))
+        return [at * 8 + bit for at in found for bit in _SET_BITS[both[at]]]
 
     def lacks_some_of(self, other: "Bitfield") -> bool:
         """Whether `other` has a piece that this set has not."""

@@ -378,8 +378,11 @@ class Torrent:
         if download is None or uploads is None:
             return
         if isinstance(completion, ExtentStored):
+            short = download.congested or download.assembly.slabs.exhausted
             download.extent_done(completion.job)
-            self._touch_all()
+            self._shared.dirty[self.number] = None
+            if short:  # else nobody waits for the memory
+                self._touch_all()
         elif isinstance(completion, PieceChecked):
             self._piece_checked(download, completion.piece, good=completion.good, now=now)
         elif isinstance(completion, RunRead):

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -45,6 +46,9 @@ class Rarest(RuleBasedStateMachine):
 
     @rule(has=st.one_of(st.just(frozenset(range(SIZE))), st.frozensets(PIECES)))
     def pick(self, has: frozenset[int]) -> None:
+        if len(has) < SIZE:
+            for piece in has:
+                self.gained(piece)  # the peer is one that was counted
         picked = self.picker.pick(Bitfield(SIZE, has))
         wanted = self.waiting & has
         if not wanted:
@@ -112,3 +116,38 @@ def test_the_first_pieces_are_random_even_where_a_rarer_one_is() -> None:
             picker.peer_gained(piece)
         first.add(picker.pick(Bitfield.full(50)))
     assert len(first) > 10
+
+
+def test_what_only_seeds_have_is_not_looked_through_for_a_peer_with_few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, looked = 50_000, 0
+    few = Bitfield(size, range(0, size, 500))
+    picker = Picker(size, Bitfield.full(size), Random(4))
+    for piece in few:
+        picker.peer_gained(piece)
+    contains = Bitfield.__contains__
+
+    def counted(pieces: Bitfield, piece: int) -> bool:
+        nonlocal looked
+        looked += 1
+        return contains(pieces, piece)
+
+    monkeypatch.setattr(Bitfield, "__contains__", counted)
+    picked = []
+    while (following := picker.pick(few)) is not None:
+        picker.begun(following)
+        picked.append(following)
+    assert sorted(picked) == list(few)
+    assert looked < 150 * len(picked)
+
+
+def test_the_next_piece_of_a_peer_is_the_rarest_of_its_own_wherever_that_is_in_the_order() -> None:
+    size = 5000
+    own = Bitfield(size, range(4000, 4200))
+    picker = Picker(size, Bitfield.full(size), Random(4))
+    for _ in range(RANDOM_FIRST):
+        picker.begun(picker.pick(Bitfield.full(size)) or 0)
+    for common in (Bitfield.full(size), own):
+        for piece in common:
+            picker.peer_gained(piece)
+    picker.peer_lost(4100)
+    assert picker.pick(own) == 4100

@@ -16,6 +16,7 @@ RANDOM_FIRST = 4
 """Pieces picked at random before the rarest come: something to trade at once (Cohen, 2003)."""
 
 _NOWHERE = -1
+_LOOK = 64  # pieces that are looked at one by one before the whole sets are compared
 
 
 class Picker:
@@ -37,6 +38,7 @@ class Picker:
         self._order = list(missing)
         if not sequential:
             rng.shuffle(self._order)
+        self._free = missing.copy()
         self._where = [_NOWHERE] * size
         for at, piece in enumerate(self._order):
             self._where[piece] = at
@@ -87,10 +89,12 @@ class Picker:
                 at = self._bounds[level]
             self._order.pop()
         self._where[piece] = _NOWHERE
+        self._free.discard(piece)
         self._picked += 1
 
     def returned(self, piece: int) -> None:
         """`piece` must be asked for again from the start."""
+        self._free.add(piece)
         if self._sequential:
             self._order.append(piece)
             self._order.sort()
@@ -120,25 +124,30 @@ class Picker:
             rarest = self._availability[order[0]]
             if self._availability[following] == rarest or self._sequential:
                 return following
-        if self._picked < RANDOM_FIRST and not self._sequential:
-            first = self._rng.randrange(len(order))
-            for at in range(len(order)):
-                piece = order[(first + at) % len(order)]
-                if piece in has:
-                    return piece
-            return None
-        if has.complete:
-            return order[0]
-        for piece in order:
-            if piece in has:
-                return piece
-        return None
+        if self._sequential:
+            return self._first(has, 0)
+        if self._picked < RANDOM_FIRST:
+            return self._first(has, self._rng.randrange(len(order)))
+        # What no counted peer has can only be had from a seed.
+        return order[0] if has.complete else self._first(has, self._bounds[0])
+
+    def _first(self, has: Bitfield, start: int) -> int | None:
+        """The first piece of `has` from `start` on in the order, then round from its beginning."""
+        order, where = self._order, self._where
+        for at in range(start, min(start + _LOOK, len(order))):
+            if order[at] in has:
+                return order[at]
+        common = self._free.common(has)
+        if self._sequential:
+            return min(common, default=None)
+        return min(common, key=lambda piece: (where[piece] - start) % len(order), default=None)
 
     def check_invariants(self) -> None:
         """Raise AssertionError where the order is not by availability (tests and sim)."""
         for at, piece in enumerate(self._order):
             assert self._sequential or self._where[piece] == at
-        assert sum(place != _NOWHERE for place in self._where) == len(self._order)
+        assert sum(place != _NOWHERE for place in self._where) == len(self._order) == len(self._free)
+        assert all(piece in self._free for piece in self._order)
         if self._sequential:
             assert self._order == sorted(self._order)
             return
