@@ -80,7 +80,9 @@ def test_waiting_for_peers_is_told_less_and_less_often() -> None:
     assert waiting.line(DOWNLOADING, 61.0) is None
     assert waiting.line(alone, 62.0) is None
     line = waiting.line(alone, 67.0)
-    assert line == "no peers yet, after 5 s, 2 addresses tried; still looking"
+    assert line == "no peers, for 5 s; 2 addresses known; still looking"
+    waiting.note(events.PeerDropped(Address("127.0.0.1", 1), "refused\n", offence=False))
+    assert (waiting.line(alone, 77.0) or "").endswith("; the last, 127.0.0.1:1: refused\ufffd; still looking")
 
 
 def test_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

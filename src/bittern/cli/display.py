@@ -39,6 +39,7 @@ class Display:
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
+        self._waiting.note(event)
         for line in self._warnings.lines(event):
             self.say(line)
 

@@ -105,6 +105,12 @@ class Waiting:
         self._patience = patience
         self._since: float | None = None
         self._next = patience
+        self._last = ""
+
+    def note(self, event: events.Event) -> None:
+        """Remember why the last one left."""
+        if isinstance(event, events.PeerDropped):
+            self._last = f"; the last, {event.address}: {printable(event.reason, 200)}"
 
     def line(self, status: Status, now: float) -> str | None:
         """What to say now, or None."""
@@ -116,8 +122,9 @@ class Waiting:
         if now - self._since < self._next:
             return None
         self._next *= 3
-        known = f", {status.known_peers} addresses tried" if status.known_peers else ""
-        return f"no peers yet, after {format_duration(now - self._since)}{known}; still looking"
+        count = status.known_peers
+        known = f"; {count} address{'' if count == 1 else 'es'} known" if count else ""
+        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; still looking"
 
 
 class Quiet:
@@ -165,6 +172,7 @@ class Lines:
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
+        self._waiting.note(event)
         if isinstance(event, events.MetadataReceived):
             self.say(f"metadata is here: {printable(event.name)}, {format_size(event.total_bytes)}")
         for line in self._warnings.lines(event):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from bittern.session.events import PeerDropped
 from bittern.session.status import State, Status
 from bittern.session.torrent import Torrent
 
@@ -33,6 +34,7 @@ class Watch:
         self._report = report
         self._stop = stop
         self._events = torrent.events(*KINDS)
+        self._peers = torrent.events(PeerDropped)  # thousands may fail at once: they must push out nothing else
         self._moved_at = time.monotonic()
         self._moved_to = (-1, -1)
 
@@ -66,7 +68,7 @@ class Watch:
 
     def refresh(self) -> None:
         """Report what happened and how it stands."""
-        for event in self._events.take():
+        for event in (*self._events.take(), *self._peers.take()):
             self._report.tell(event)
         self._report.show(self._torrent.status)
 
@@ -121,4 +123,7 @@ def no_way_to_peers(torrent: Torrent) -> str | None:
         return None
     if trackers:
         return "its trackers speak UDP, which is not supported yet, and no peer is named"
+    if torrent.info is None and torrent.name == str(torrent.info_hash):
+        # What is left of a link in a shell that took its first & for the end of the command.
+        return "it names no tracker, and no peer is named; if this was a longer link, quote it"
     return "it names no tracker, and no peer is named"

@@ -174,10 +174,22 @@ def test_a_bad_peer_and_a_bad_file_number_are_told(swarm: Swarm, capsys: pytest.
 
 def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(swarm.get(*QUICK)) == 6
-    assert "it names no tracker, and no peer is named; name one with --peer HOST:PORT" in capsys.readouterr().err
+    assert "it names no tracker, and no peer is named; name a peer with --peer HOST:PORT" in capsys.readouterr().err
     write_torrent(swarm.source, swarm.torrent, "udp://127.0.0.1:1/announce")
     assert main(swarm.get(*QUICK)) == 6
     assert "speak UDP, which is not supported yet" in capsys.readouterr().err
+
+
+def test_a_link_that_the_shell_cut_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "magnet:?xt=urn:btih:" + "ab" * 20, *QUICK]) == 6
+    assert "if this was a longer link, quote it" in capsys.readouterr().err
+
+
+def test_a_peer_that_can_not_be_reached_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+    peer = refusing().removeprefix("http://").removesuffix("/announce")
+    assert main(swarm.get(*LOCAL, "--peer", peer, "--timeout", "6")) == 6
+    err = capsys.readouterr().err
+    assert f"no peers, for 5 s; 1 address known; the last, {peer}: " in err
 
 
 def test_a_file_with_other_content_is_left_alone(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:

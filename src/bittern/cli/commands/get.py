@@ -157,7 +157,7 @@ class _Job:
         if not torrent.status.complete and settings.port is None:
             nowhere = no_way_to_peers(torrent)
             if nowhere is not None and torrent.status.state is not State.FAILED:
-                raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name one with --peer HOST:PORT")
+                raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         await watch.until(torrent.completed(), self._timeout)
 
     async def _seed(self, torrent: Torrent, watch: Watch) -> None:
