@@ -96,6 +96,8 @@ def test_a_second_run_verifies_what_is_there(swarm: Swarm, capsys: pytest.Captur
     assert main(swarm.get(*LOCAL, "--json")) == 0
     events = events_of(capsys.readouterr().out)
     assert "checking" not in [event["event"] for event in events]
+    assert main(swarm.get(*QUICK)) == 0
+    assert capsys.readouterr().out == f"Complete: {swarm.target / 'a.bin'} (1.2 MiB, verified)\n"
     shutil.rmtree(os.environ["XDG_STATE_HOME"])
     assert main(swarm.get(*QUICK)) == 0
     assert capsys.readouterr().out == f"Complete: {swarm.target / 'a.bin'} (1.2 MiB, verified)\n"

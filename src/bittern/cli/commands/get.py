@@ -123,6 +123,7 @@ class _Job:
         self._report = report
         self._farewell = farewell
         self._began = time.monotonic()
+        self._downloaded_before = 0
 
     async def run(self, settings: Settings) -> ExitCode:
         with interrupts(self._farewell) as stop:
@@ -158,6 +159,7 @@ class _Job:
             nowhere = no_way_to_peers(torrent)
             if nowhere is not None and torrent.status.state is not State.FAILED:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
+        self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
         await watch.until(torrent.completed(), self._timeout)
 
     async def _seed(self, torrent: Torrent, watch: Watch) -> None:
@@ -170,7 +172,8 @@ class _Job:
         status = torrent.status
         path, size = str(torrent.path), format_size(status.total_bytes)
         seconds = time.monotonic() - self._began
-        rate = f", {format_rate(status.downloaded / seconds)}" if status.downloaded else ""
+        fetched = status.downloaded - self._downloaded_before  # in this run
+        rate = f", {format_rate(fetched / max(seconds, 1e-3))}" if fetched > 0 else ""
         self._report.result(
             "complete",
             {**progress_fields(status), "name": torrent.name, "path": path},
