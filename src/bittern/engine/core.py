@@ -154,7 +154,8 @@ class Core:
         torrent = self.torrents.get(wish.torrent) if wish is not None else None
         if wish is None or torrent is None:
             return
-        if status == 200 or body[:1] == b"d":  # some trackers refuse with a status and a bencoded reason
+        # Some trackers refuse with a status and a bencoded reason; a page for people is no reason.
+        if status == 200 or (body[:1] == b"d" and body.rstrip()[-1:] == b"e"):
             torrent.http_done(wish.tracker, body, now)
         else:
             torrent.http_failed(wish.tracker, TrackerError(f"HTTP status {status}"), now)
