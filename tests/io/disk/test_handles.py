@@ -1,0 +1,136 @@
+import os
+import threading
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bittern.io.disk.handles import Handle, Handles
+
+
+def is_open(handle: Handle) -> bool:
+    try:
+        os.fstat(handle.fd)
+    except OSError:
+        return False
+    return True
+
+
+def open_files() -> int:
+    """How many descriptors this process has; 0 where the system does not say."""
+    listing = Path("/proc/self/fd")
+    return len(list(listing.iterdir())) if listing.exists() else 0
+
+
+def test_a_file_is_opened_once_and_shared(tmp_path: Path) -> None:
+    handles = Handles()
+    path = str(tmp_path / "a" / "b" / "c")
+    one = handles.acquire(path, write=True)
+    assert handles.acquire(path, write=False) is one
+    assert handles.acquire(path, write=True) is one
+    assert one.users == 3
+    for _ in range(3):
+        handles.release(one)
+    assert is_open(one)
+    handles.close()
+    assert not is_open(one)
+
+
+def test_a_missing_file_is_made_for_writing_only(tmp_path: Path) -> None:
+    handles = Handles()
+    with pytest.raises(FileNotFoundError):
+        handles.acquire(str(tmp_path / "x"), write=False)
+    assert list(tmp_path.iterdir()) == []
+    handles.release(handles.acquire(str(tmp_path / "new" / "x"), write=True))
+    assert (tmp_path / "new" / "x").is_file()
+    handles.close()
+
+
+def test_reading_gives_way_to_writing_without_hurting_who_reads(tmp_path: Path) -> None:
+    handles, path = Handles(), tmp_path / "x"
+    path.write_bytes(b"old")
+    reader = handles.acquire(str(path), write=False)
+    writer = handles.acquire(str(path), write=True)
+    assert (reader is writer, reader.writable, writer.writable) == (False, False, True)
+    assert os.read(reader.fd, 3) == b"old"
+    handles.release(reader)
+    assert not is_open(reader)
+    handles.release(writer)
+    assert handles.acquire(str(path), write=False) is writer
+    handles.release(writer)
+    handles.close()
+
+
+def test_the_least_used_is_closed_first_and_never_one_in_use(tmp_path: Path) -> None:
+    handles = Handles(limit=2)
+    held = handles.acquire(str(tmp_path / "held"), write=True)
+    first = handles.acquire(str(tmp_path / "first"), write=True)
+    handles.release(first)
+    second = handles.acquire(str(tmp_path / "second"), write=True)
+    handles.release(second)
+    assert [is_open(one) for one in (held, first, second)] == [True, False, True]
+    busy = [handles.acquire(str(tmp_path / str(at)), write=True) for at in range(4)]
+    assert all(is_open(one) for one in (held, *busy))
+    for one in (held, *busy):
+        handles.release(one)
+    handles.release(handles.acquire(str(tmp_path / "again"), write=True))
+    assert sum(is_open(one) for one in (held, second, *busy)) <= 2
+    handles.close()
+
+
+def test_closing_a_folder_spares_who_is_at_work_until_it_is_done(tmp_path: Path) -> None:
+    handles = Handles()
+    busy = handles.acquire(str(tmp_path / "a" / "x"), write=True)
+    other = handles.acquire(str(tmp_path / "b" / "x"), write=True)
+    handles.release(other)
+    handles.close(str(tmp_path / "a"))
+    assert (is_open(busy), is_open(other)) == (True, True)
+    fresh = handles.acquire(str(tmp_path / "a" / "x"), write=True)
+    assert fresh is not busy
+    handles.release(busy)
+    assert (is_open(busy), is_open(fresh)) == (False, True)
+    handles.release(fresh)
+    handles.close()
+
+
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    for write in (False, True):
+        with pytest.raises(OSError):
+            Handles().acquire(str(tmp_path / "link"), write=write)
+
+
+def test_many_threads_on_few_handles_read_and_write_the_right_files(tmp_path: Path) -> None:
+    handles, failures = Handles(limit=3), list[str]()
+    before = open_files()
+    for at in range(12):
+        (tmp_path / str(at)).write_bytes(b"%08d" % at)
+
+    def work(seed: int) -> None:
+        rng = Random(seed)
+        for _ in range(400):
+            at = rng.randrange(12)
+            write = rng.random() < 0.3
+            handle = handles.acquire(str(tmp_path / str(at)), write=write)
+            try:
+                if os.pread(handle.fd, 8, 0) != b"%08d" % at:
+                    failures.append("another file was read")
+                if write:
+                    os.pwrite(handle.fd, b"%08d" % at, 0)
+            except OSError as error:
+                failures.append(str(error))
+            finally:
+                handles.release(handle)
+            if rng.random() < 0.02:
+                handles.close(str(tmp_path / "1"))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(handles._open) <= 3 + 6
+    handles.close()
+    assert open_files() == before, "a descriptor leaked"
