@@ -31,14 +31,15 @@ lint: $(DEV_STAMP)  ## Format, lint, types, floors
 check: lint  ## lint, then every test that needs no partner program
 	$(BIN)/pytest -q -m "not interop"
 
-bench: $(DEV_STAMP)  ## Transfer, idle-peer and many-leecher tables into bench/results
+bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/results
 	$(BIN)/python -m bench.transfer
 	$(BIN)/python -m bench.idle_peers
 	$(BIN)/python -m bench.many_leechers
+	$(BIN)/python -m bench.create_verify
+	$(BIN)/python -m bench.calls_per_block
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
-	@set -e; for target in fuzz/fuzz_*.py; do \
-	  echo "$$target"; $(BIN)/python "$$target" --seconds $(SECONDS); done
+	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
 
 sim: $(DEV_STAMP)  ## The simulated swarms, with SEED (0)
 	BITTERN_SIM_SEED=$(SEED) $(BIN)/pytest -q tests/sim
