@@ -109,7 +109,7 @@ def _read(path: Path, *, must_exist: bool) -> str:
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - only those who have a config file pay for it
+    import tomllib
 
     try:
         return tomllib.loads(text)

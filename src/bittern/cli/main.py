@@ -68,9 +68,9 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
         config: config.toml.
         config_must_exist: whether it is an error when that is not there.
     """
-    from cyclopts import App, Parameter  # noqa: PLC0415 - 60 ms that `import bittern.cli.main` need not pay
+    from cyclopts import App, Parameter
 
-    from .config import from_environment, from_file  # noqa: PLC0415
+    from .config import from_environment, from_file
 
     app = App(
         name="bittern",
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; None for those of the process.
     """
-    from .output import harden_streams  # noqa: PLC0415
+    from .output import harden_streams
 
     harden_streams()
     words, options = _globals(sys.argv[1:] if argv is None else argv)
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the boundary: everything becomes a line and a code
         if options.debug and not isinstance(error, BrokenPipeError):
-            import traceback  # noqa: PLC0415
+            import traceback
 
             traceback.print_exc()
         code = _report(error)
@@ -136,10 +136,10 @@ def _run(words: list[str], options: _Globals) -> int:
     if words == ["--version"]:
         print(f"bittern {__version__}")  # noqa: T201 - without loading anything
         return ExitCode.OK
-    from cyclopts import CycloptsError  # noqa: PLC0415
+    from cyclopts import CycloptsError
 
-    from .config import config_path  # noqa: PLC0415
-    from .failures import UsageError  # noqa: PLC0415
+    from .config import config_path
+    from .failures import UsageError
 
     if options.config == "":
         raise UsageError("--config: needs the name of a file")
@@ -156,12 +156,12 @@ def _run(words: list[str], options: _Globals) -> int:
 def _report(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitCode.OTHER
-    from .failures import failure  # noqa: PLC0415
+    from .failures import failure
 
     found = failure(error)
     if found.line:
         with contextlib.suppress(OSError):  # when nobody listens any more, the exit code still tells
-            print(found.line, file=sys.stderr)  # noqa: T201
+            print(found.line, file=sys.stderr)
     return found.code
 
 

@@ -88,20 +88,20 @@ def parse_size(text: str) -> int:
 
 def print_json(document: Any, *, indent: int | None = 2) -> None:
     """Print one JSON document on stdout; `indent=None` puts it on one line, for streams of events."""
-    import json  # noqa: PLC0415 - commands without --json need not load it
+    import json
 
     # DEL is the one control that JSON allows bare; inside a document it can only stand in a string.
-    print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"), flush=indent is None)  # noqa: T201
+    print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"), flush=indent is None)
 
 
 def say(line: str = "") -> None:
     """Print a line of the result on stdout."""
-    print(line)  # noqa: T201 - the one place that does
+    print(line)
 
 
 def note(line: str) -> None:
     """Print a message about the work on stderr."""
-    print(line, file=sys.stderr)  # noqa: T201
+    print(line, file=sys.stderr)
 
 
 def warn(line: str) -> None:

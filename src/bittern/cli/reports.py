@@ -303,7 +303,7 @@ def report_for(*, json: bool, quiet: bool) -> Report:
     if quiet:
         return Quiet()
     if colour_wanted(sys.stderr):
-        from .display import Display  # noqa: PLC0415 - rich takes 60 ms to load
+        from .display import Display
 
         return Display()
     return Lines()

@@ -25,20 +25,20 @@ def delete_content(content: Content) -> None:
         if not stored(file):
             continue
         if info.multi_file:
-            inner = [os.path.join(root, *file.path[:depth]) for depth in range(len(file.path))]  # noqa: PTH118 - text paths
-            if any(os.path.islink(folder) for folder in inner):  # noqa: PTH114
+            inner = [os.path.join(root, *file.path[:depth]) for depth in range(len(file.path))]
+            if any(os.path.islink(folder) for folder in inner):
                 continue
             folders.update(dict.fromkeys(inner))
         _unlink(path)
     for folder in sorted(folders, key=len, reverse=True):
         with suppress(OSError):  # not empty, or gone
-            os.rmdir(folder)  # noqa: PTH106
+            os.rmdir(folder)
 
 
 def _unlink(path: str) -> None:
     try:
         if stat.S_ISREG(os.lstat(path).st_mode):
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

@@ -36,7 +36,7 @@ def decode(value: str, /, *, trace: bool = False) -> None:
     trace
         Also show the bytes on stderr.
     """
-    from bittern.tools.lab.decode import bencode_to_json  # noqa: PLC0415
+    from bittern.tools.lab.decode import bencode_to_json
 
     data = os.fsencode(value)
     if trace:
@@ -55,7 +55,7 @@ def info(file: Path, /, *, trace: bool = False) -> None:
     trace
         Also show on stderr the bytes that are hashed.
     """
-    from bittern.tools.lab.steps import info_lines  # noqa: PLC0415
+    from bittern.tools.lab.steps import info_lines
 
     target = _torrent(file)
     assert target.info is not None
@@ -77,7 +77,7 @@ def peers(file: Path, /, *, trace: bool = False, timeout: float = 10.0) -> None:
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.tools.lab.steps import find_peers  # noqa: PLC0415
+    from bittern.tools.lab.steps import find_peers
 
     _say_all([str(peer) for peer in find_peers(_client(timeout, trace=trace), _torrent(file))])
 
@@ -97,8 +97,8 @@ def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: float =
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.base.address import Address  # noqa: PLC0415
-    from bittern.tools.lab.steps import handshake as shake_hands  # noqa: PLC0415
+    from bittern.base.address import Address
+    from bittern.tools.lab.steps import handshake as shake_hands
 
     try:
         address = Address.parse(peer)
@@ -142,7 +142,7 @@ def download(file: Path, /, *, output: Output, trace: bool = False, timeout: flo
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.tools.lab.steps import download as download_all  # noqa: PLC0415
+    from bittern.tools.lab.steps import download as download_all
 
     download_all(_client(timeout, trace=trace), _torrent(file), output)
     say(f"Downloaded {file} to {output}.")
@@ -161,7 +161,7 @@ def magnet_parse(link: str, /, *, trace: bool = False) -> None:
     """
     target = _magnet(link)
     if trace:
-        from bittern.tools.lab.trace import describe  # noqa: PLC0415
+        from bittern.tools.lab.trace import describe
 
         note(describe(target))
     _say_all([f"Tracker URL: {_first(target.trackers)}", f"Info Hash: {target.info_hash}"])
@@ -180,7 +180,7 @@ def magnet_handshake(link: str, /, *, trace: bool = False, timeout: float = 10.0
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.tools.lab.steps import magnet_handshake as shake_hands  # noqa: PLC0415
+    from bittern.tools.lab.steps import magnet_handshake as shake_hands
 
     hello, number = shake_hands(_client(timeout, trace=trace), _magnet(link))
     _say_all([f"Peer ID: {hello.peer_id}", f"Peer Metadata Extension ID: {number}"])
@@ -199,8 +199,8 @@ def magnet_info(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> 
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.tools.lab.steps import info_lines  # noqa: PLC0415
-    from bittern.tools.lab.steps import magnet_info as fetch_info  # noqa: PLC0415
+    from bittern.tools.lab.steps import info_lines
+    from bittern.tools.lab.steps import magnet_info as fetch_info
 
     target = _magnet(link)
     _say_all(info_lines(fetch_info(_client(timeout, trace=trace), target), _first(target.trackers)))
@@ -243,15 +243,15 @@ def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeou
     timeout
         Seconds to wait for each answer.
     """
-    from bittern.tools.lab.steps import download as download_all  # noqa: PLC0415
+    from bittern.tools.lab.steps import download as download_all
 
     download_all(_client(timeout, trace=trace), _magnet(link), output)
     say(f"Downloaded to {output}.")
 
 
 def _piece(client: "Client", target: "Target", piece: int, output: Path) -> None:
-    from bittern.tools.lab.steps import NoSuchPieceError  # noqa: PLC0415
-    from bittern.tools.lab.steps import download_piece as download_one  # noqa: PLC0415
+    from bittern.tools.lab.steps import NoSuchPieceError
+    from bittern.tools.lab.steps import download_piece as download_one
 
     try:
         download_one(client, target, piece, output)
@@ -261,8 +261,8 @@ def _piece(client: "Client", target: "Target", piece: int, output: Path) -> None
 
 
 def _client(timeout: float, *, trace: bool) -> "Client":
-    from bittern.tools.lab.client import Client  # noqa: PLC0415
-    from bittern.tools.lab.trace import Trace  # noqa: PLC0415
+    from bittern.tools.lab.client import Client
+    from bittern.tools.lab.trace import Trace
 
     if not 0 < timeout <= 3600:
         raise UsageError("--timeout: needs a number of seconds, more than 0 and at most 3600")
@@ -271,15 +271,15 @@ def _client(timeout: float, *, trace: bool) -> "Client":
 
 
 def _torrent(file: Path) -> "Target":
-    from bittern.cli.sources import read_torrent  # noqa: PLC0415
-    from bittern.tools.lab.steps import Target  # noqa: PLC0415
+    from bittern.cli.sources import read_torrent
+    from bittern.tools.lab.steps import Target
 
     return Target.of_torrent(read_torrent(file))
 
 
 def _magnet(link: str) -> "Target":
-    from bittern.codec.magnet import Magnet  # noqa: PLC0415
-    from bittern.tools.lab.steps import Target  # noqa: PLC0415
+    from bittern.codec.magnet import Magnet
+    from bittern.tools.lab.steps import Target
 
     return Target.of_magnet(Magnet.parse(link))
 
