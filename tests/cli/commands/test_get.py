@@ -270,23 +270,26 @@ def test_after_kill_nothing_wrong_is_trusted_and_little_is_lost(
 
 
 def test_sigterm_ends_it_too_and_a_second_signal_at_once(swarm: Swarm) -> None:
-    with hanging() as url:
-        write_torrent(swarm.source, swarm.torrent, url)
-        with start(*swarm.get(*LOCAL)) as process:
-            time.sleep(1.5)
+    """A tracker that hangs is given its time to hear the good-bye, unless the user has none."""
+    with socket.create_server(("127.0.0.1", 0)) as tracker:
+        tracker.settimeout(30)
+        write_torrent(swarm.source, swarm.torrent, f"http://127.0.0.1:{tracker.getsockname()[1]}/announce")
+        with start(*swarm.get(*LOCAL)) as process, tracker.accept()[0]:
             process.terminate()
             _, err = process.communicate(timeout=10)
         assert process.returncode == 7
         assert "stopping" in err
-        with start(*swarm.get(*LOCAL)) as process:
-            time.sleep(1.5)
+        tracker.accept()[0].close()  # the good-bye
+        with start(*swarm.get(*LOCAL)) as process, tracker.accept()[0]:
+            assert process.stderr is not None
             process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
+            while "stopping" not in process.stderr.readline():
+                assert process.poll() is None
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=10)
         assert process.returncode == 130
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 3
 
 
 @contextmanager
