@@ -161,7 +161,7 @@ def _report(error: BaseException) -> int:
     found = failure(error)
     if found.line:
         with contextlib.suppress(OSError):  # when nobody listens any more, the exit code still tells
-            print(found.line, file=sys.stderr)
+            print(found.line, file=sys.stderr)  # noqa: T201 - output.py is not loaded yet
     return found.code
 
 
