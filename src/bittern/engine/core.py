@@ -156,16 +156,16 @@ class Core:
             return
         # Some trackers refuse with a status and a bencoded reason; a page for people is no reason.
         if status == 200 or (body[:1] == b"d" and body.rstrip()[-1:] == b"e"):
-            torrent.http_done(wish.tracker, body, now)
+            torrent.http_done(wish, body, now)
         else:
-            torrent.http_failed(wish.tracker, TrackerError(f"HTTP status {status}"), now)
+            torrent.http_failed(wish, TrackerError(f"HTTP status {status}"), now)
 
     def http_failed(self, ticket: int, reason: str, now: float) -> None:
         """A fetch led to nothing."""
         wish = self._requests.pop(ticket, None)
         torrent = self.torrents.get(wish.torrent) if wish is not None else None
         if wish is not None and torrent is not None:
-            torrent.http_failed(wish.tracker, TrackerError(reason), now)
+            torrent.http_failed(wish, TrackerError(reason), now)
 
     # --- turns
 

@@ -24,7 +24,7 @@ from .download.asking import cancel, stop_asking, top_up, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.suspects import culprits
-from .effects import Completion, DiskFailed, ExtentStored, PieceChecked, RunRead, StoreExtent
+from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
     Completed,
     MetadataReceived,
@@ -396,17 +396,17 @@ class Torrent:
         else:
             self._read_failed(uploads, completion)
 
-    def http_done(self, url: str, body: bytes, now: float) -> None:
+    def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
         """A tracker answered."""
         self._touch_all()
-        reply = self._announcer.answered(url, body, now)
+        reply = self._announcer.answered(wish, body, now)
         if reply is not None and self.state is not TorrentState.PAUSED:
             self.add_candidates(reply.peers, Source.TRACKER, now)
 
-    def http_failed(self, url: str, error: TrackerError, now: float) -> None:
+    def http_failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""
         self._touch_all()
-        self._announcer.failed(url, error, now)
+        self._announcer.failed(wish, error, now)
 
     # --- time
 

@@ -41,6 +41,7 @@ class Announcer:
         self._wire_hash = wire_hash
         self._trackers = trackers
         self._shared = shared
+        self._under_way = 0  # ticket of the announce whose answer matters; that of a goodbye does not
 
     def announce(self, tally: Tally, now: float) -> None:
         """Make the announces that are due."""
@@ -60,23 +61,32 @@ class Announcer:
             try:
                 url = announce_url(wish.url, request)
             except TrackerError as error:
-                self.failed(wish.url, error, now)
+                self._fail(wish.url, error, now)
                 continue
             seconds = GOODBYE_SECONDS if wish.goodbye else TIMEOUT_SECONDS
-            shared.effects.append(HttpGet(shared.next_ticket(), self._torrent, url, wish.url, MOST_BYTES, seconds))
+            ticket = shared.next_ticket()
+            if not wish.goodbye:
+                self._under_way = ticket
+            shared.effects.append(HttpGet(ticket, self._torrent, url, wish.url, MOST_BYTES, seconds))
 
-    def answered(self, url: str, body: bytes, now: float) -> AnnounceReply | None:
-        """A tracker answered; None when it refused or made no sense."""
+    def answered(self, wish: HttpGet, body: bytes, now: float) -> AnnounceReply | None:
+        """A tracker answered; None when it refused or made no sense, or the answer does not matter any more."""
+        if wish.ticket != self._under_way:
+            return None
         try:
             reply = parse_announce_reply(body)
         except TrackerError as error:
-            self.failed(url, error, now)
+            self._fail(wish.tracker, error, now)
             return None
         self._trackers.answered(reply, now)
-        self._shared.events.append(TrackerAnswered(self._torrent, url, len(reply.peers), reply.warning))
+        self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
         return reply
 
-    def failed(self, url: str, error: TrackerError, now: float) -> None:
+    def failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""
+        if wish.ticket == self._under_way:
+            self._fail(wish.tracker, error, now)
+
+    def _fail(self, url: str, error: TrackerError, now: float) -> None:
         wait = self._trackers.failed(error, now)
         self._shared.events.append(TrackerFailed(self._torrent, url, str(error), wait))
