@@ -1,0 +1,105 @@
+"""Announces as fetches, and whose answer counts."""
+
+from random import Random
+
+import pytest
+
+from bittern.base.errors import TrackerError
+from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.tracing import silent
+from bittern.engine.effects import HttpGet
+from bittern.engine.events import TrackerAnswered, TrackerFailed
+from bittern.engine.settings import EngineSettings
+from bittern.engine.sources.announcer import GOODBYE_SECONDS, TIMEOUT_SECONDS, Announcer, Tally
+from bittern.engine.sources.tracker import TrackerSource
+from bittern.engine.world import Shared
+from bittern.sim.world import World
+
+URL = "http://tracker/announce"
+GOOD = b"d8:intervali900e5:peers6:\x0a\x00\x00\x01\x00\x07e"
+
+
+class Rig:
+    """An announcer, its trackers, and what it wants fetched."""
+
+    def __init__(self, *urls: str) -> None:
+        chance = World(Random, 1).chance("x")
+        settings = EngineSettings(listen_port=51413)
+        peer_id = PeerId(b"-BZ0000-abcdefghijkl")
+        self.shared = Shared(settings, peer_id, chance, lambda *_: False, silent)
+        self.trackers = TrackerSource(tuple((url,) for url in urls or (URL,)), Random(1), 0.0)
+        self.announcer = Announcer(4, InfoHashV1(b"\xff" * 20), self.trackers, self.shared)
+
+    def announce(self, now: float = 0.0) -> list[HttpGet]:
+        self.announcer.announce(Tally(1, 2, 3), now)
+        wishes, self.shared.effects = self.shared.effects, []
+        return [wish for wish in wishes if isinstance(wish, HttpGet)]
+
+
+def test_an_announce_says_how_we_are_doing() -> None:
+    [wish] = Rig().announce()
+    assert wish.url.startswith(URL + "?info_hash=" + "%FF" * 20 + "&peer_id=-BZ0000-abcdefghijkl&")
+    for part in ("port=51413", "uploaded=1", "downloaded=2", "left=3", "event=started", "compact=1"):
+        assert f"&{part}" in wish.url
+    assert (wish.torrent, wish.tracker, wish.timeout_seconds) == (4, URL, TIMEOUT_SECONDS)
+
+
+def test_an_answer_gives_peers_and_is_told() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    reply = rig.announcer.answered(wish, GOOD, 1.0)
+    assert reply is not None
+    assert [str(peer) for peer in reply.peers] == ["10.0.0.1:7"]
+    assert rig.shared.events == [TrackerAnswered(4, URL, 1, None)]
+    assert rig.trackers.next_due() == 901.0
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"d14:failure reason2:noe", b"i5e"])
+def test_an_answer_without_sense_is_a_failure(body: bytes) -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    assert rig.announcer.answered(wish, body, 1.0) is None
+    [event] = rig.shared.events
+    assert isinstance(event, TrackerFailed)
+    assert (event.url, rig.trackers.next_due()) == (URL, 1.0 + event.retry_seconds)
+
+
+def test_a_goodbye_has_less_time_and_asks_for_nobody() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.trackers.stop()
+    [goodbye] = rig.announce(1.0)
+    assert "event=stopped" in goodbye.url
+    assert "numwant=0" in goodbye.url
+    assert goodbye.timeout_seconds == GOODBYE_SECONDS
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_answer_to_a_goodbye_is_not_taken_for_that_of_the_next_start(answered: bool) -> None:  # noqa: FBT001 - a parameter
+    """Paused and resumed at once: both announces are under way."""
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.trackers.stop()
+    [goodbye] = rig.announce(1.0)
+    rig.trackers.restart(2.0)
+    [start] = rig.announce(2.0)
+    rig.shared.events.clear()
+    if answered:
+        assert rig.announcer.answered(goodbye, GOOD, 3.0) is None
+    else:
+        rig.announcer.failed(goodbye, TrackerError("gone"), 3.0)
+    assert (rig.shared.events, rig.trackers.next_due()) == ([], None)
+    rig.announcer.failed(start, TrackerError("gone"), 4.0)
+    assert rig.trackers.trackers[0].failures == 1
+    [again] = rig.announce(100.0)
+    assert "event=started" in again.url
+
+
+def test_a_url_that_is_none_does_not_hold_up_the_next_tracker() -> None:
+    rig = Rig("http://[bad", URL)
+    assert [wish.tracker for wish in rig.announce()] == [URL]
+    [event] = rig.shared.events
+    assert isinstance(event, TrackerFailed)
+    assert event.url == "http://[bad"
