@@ -516,7 +516,7 @@ class Torrent:
         if lost is not None:
             peer, piece, begin, length = lost
             for at in range(begin, begin + length, BLOCK):
-                self._serving.refuse(peer, (piece, at, min(BLOCK, begin + length - at)))
+                self._serving.decline(peer, (piece, at, min(BLOCK, begin + length - at)))
             self.touch(peer)
         self._shared.events.append(StorageFailed(self.number, failed.error))
 

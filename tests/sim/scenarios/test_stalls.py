@@ -2,12 +2,12 @@
 
 from bittern.base.errors import StorageError
 from bittern.base.geometry import BLOCK
-from bittern.engine.events import StorageFailed
+from bittern.engine.events import PeerDropped, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
-from bittern.wire.messages import Extended, Piece, Request
+from bittern.wire.messages import Extended, Piece, Reject, Request
 
 
 def test_a_piece_whose_write_fails_while_the_torrent_is_paused_is_asked_for_again() -> None:
@@ -56,3 +56,19 @@ def test_a_peer_that_rejected_may_be_asked_as_soon_as_it_unchokes_again() -> Non
     with Playbook() as play:
         play.joins("ann", have="1").unchokes("ann").heard("ann")
         play.rejects("ann", 0).expect("ann").chokes("ann").unchokes("ann").expect("ann", Request(0, 0, BLOCK))
+
+
+def test_a_read_that_fails_for_a_peer_that_asked_too_much_while_choked_is_not_its_offence() -> None:
+    with Playbook(pieces=20, blocks=16, have="all") as play:
+        disk = play.process.disk
+        disk.cached, disk.latency = False, 30.0
+        play.joins("ann").is_interested("ann")
+        play.says("ann", *[Request(0, begin * BLOCK, BLOCK) for begin in range(16)])
+        peer = play.torrent.peers[1]
+        peer.am_choking = True  # as the next round could have it, while the run is being read
+        play.says("ann", *[Request(piece, begin * BLOCK, BLOCK) for piece in range(1, 19) for begin in range(16)])
+        disk.faults.broken = StorageError.Kind.IO
+        play.heard("ann")
+        play.waits(40.0)
+        assert sum(isinstance(message, Reject) for message in play.heard("ann")) == 16
+        assert not [event for event in play.events if isinstance(event, PeerDropped)]

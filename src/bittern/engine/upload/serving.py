@@ -58,7 +58,7 @@ class Serving:
                 self.refuse(peer, (piece, at, min(BLOCK, begin + length - at)))
 
     def refuse(self, peer: Peer, request: tuple[int, int, int]) -> None:
-        """BEP 6: say no; a peer that lacks the message is choked, which says no to everything.
+        """Say no to a request that just came.
 
         Raises:
             RemoteProtocolError: it goes on asking while it is choked.
@@ -67,6 +67,10 @@ class Serving:
             peer.uploads.refused += 1
             if peer.uploads.refused > CHOKED_MOST:
                 raise RemoteProtocolError(Offence.REQUEST_FLOOD, f"{CHOKED_MOST} requests while choked")
+        self.decline(peer, request)
+
+    def decline(self, peer: Peer, request: tuple[int, int, int]) -> None:
+        """BEP 6: say no; a peer that lacks the message is choked, which says no to everything."""
         if peer.fast:
             peer.wire.send_reject(*request)
         elif not peer.am_choking:
