@@ -80,6 +80,14 @@ class Core:
         self._by_hash.pop(torrent.wire_hash, None)
         self._deadlines.set(torrent.number, None)
 
+    def close(self, now: float) -> None:
+        """End all connections, those that nobody knows yet too; nothing is said to trackers any more."""
+        for torrent in self.torrents.values():
+            torrent.pause(now)
+        for wire in self._strangers.values():
+            wire.close()
+        self._strangers.clear()
+
     @property
     def goodbyes(self) -> int:
         """Announces under way."""
@@ -172,11 +180,16 @@ class Core:
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
         dirty, self._shared.dirty = self._shared.dirty, {}
-        for number in dirty:
-            if number in self.torrents:
-                torrent = self.torrents[number]
-                torrent.settle(now)
-                self._deadlines.set(number, torrent.next_deadline())
+        try:
+            while dirty:
+                number = next(iter(dirty))
+                del dirty[number]
+                if number in self.torrents:
+                    torrent = self.torrents[number]
+                    torrent.settle(now)
+                    self._deadlines.set(number, torrent.next_deadline())
+        finally:
+            self._shared.dirty.update(dirty)  # none are left, but where one torrent broke: then it holds up no other
 
     @property
     def unsettled(self) -> bool:

@@ -90,6 +90,9 @@ class HttpPort:
             status, body = await self._fetcher.fetch(wish.url, wish.max_bytes, wish.timeout_seconds)
         except NetworkError as error:
             self._core.http_failed(wish.ticket, str(error), self._turn.now())
+        except Exception:
+            self._core.http_failed(wish.ticket, "internal error", self._turn.now())  # else it waits for ever
+            raise
         else:
             self._core.http_done(wish.ticket, status, body, self._turn.now())
         self._turn.soon()

@@ -57,6 +57,9 @@ class TcpNet:
             self._fail(ticket, LinkLost(LossKind.TIMED_OUT, f"no answer for {DIAL_SECONDS:.0f} s"))
         except OSError as error:
             self._fail(ticket, loss_of(error))
+        except Exception:
+            self._fail(ticket, LinkLost(LossKind.UNREACHABLE, "internal error"))  # else it waits for ever
+            raise
         finally:
             if not connected:
                 sock.close()

@@ -87,6 +87,7 @@ class Runtime:
             listener.close()
         self.turn.close()
         await self.tasks.close()
+        self.core.close(self.now())
         await self.http.close()
         await self._loop.run_in_executor(None, self.disk.close)
         self.handles.close()

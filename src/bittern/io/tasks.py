@@ -1,4 +1,4 @@
-"""Tasks that belong to somebody: none is forgotten, none fails in silence. One of two places with a broad except."""
+"""Tasks that belong to somebody: none is forgotten, none fails in silence."""
 
 import asyncio
 import logging

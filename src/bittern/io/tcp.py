@@ -95,29 +95,32 @@ class TcpLink:
 
     def flush(self, now: float) -> None:
         """Send what the stream has, as far as the kernel takes it."""
-        sock, stream = self._sock, self._stream
-        while sock is not None and stream is not None:
-            buffers = stream.send_buffers(SEND_BYTES)
-            if not buffers:
-                break
-            try:
-                count = self._send(sock, list(buffers))
-            except (BlockingIOError, InterruptedError):
-                count = 0
-            except OSError as error:
-                self._lose(loss_of(error), now)
-                return
-            if count:
-                stream.sent(count, now)
-            sock = self._sock
-            if sock is not None and count < sum(map(len, buffers)):
-                if not self._writing:
-                    self._writing = True
-                    self._loop.add_writer(sock.fileno(), self._writable)
-                return
-        if self._writing and sock is not None:
-            self._writing = False
-            self._loop.remove_writer(sock.fileno())
+        try:
+            sock, stream = self._sock, self._stream
+            while sock is not None and stream is not None:
+                buffers = stream.send_buffers(SEND_BYTES)
+                if not buffers:
+                    break
+                try:
+                    count = self._send(sock, list(buffers))
+                except (BlockingIOError, InterruptedError):
+                    count = 0
+                except OSError as error:
+                    self._lose(loss_of(error), now)
+                    return
+                if count:
+                    stream.sent(count, now)
+                sock = self._sock
+                if sock is not None and count < sum(map(len, buffers)):
+                    if not self._writing:
+                        self._writing = True
+                        self._loop.add_writer(sock.fileno(), self._writable)
+                    return
+            if self._writing and sock is not None:
+                self._writing = False
+                self._loop.remove_writer(sock.fileno())
+        except Exception as error:  # noqa: BLE001 - reported; the links after this one are to be flushed, too
+            self._break(error, now)
 
     def _writable(self) -> None:
         self.flush(self._turn.now())
@@ -127,23 +130,26 @@ class TcpLink:
         sock, stream = self._sock, self._stream
         if sock is None or stream is None:
             return
-        buffers = stream.receive_buffers()
-        if not buffers:
-            self._reading = False
-            self._loop.remove_reader(sock.fileno())
-            return
         try:
-            count = sock.recvmsg_into(buffers)[0] if capabilities.RECVMSG_INTO else _receive(sock, buffers)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._lose(loss_of(error), self._turn.now())
-            return
-        if not count:
-            self._lose(LinkLost(LossKind.CLOSED), self._turn.now())
-            return
-        stream.received(count, self._turn.now())
-        self._turn.soon()
+            buffers = stream.receive_buffers()
+            if not buffers:
+                self._reading = False
+                self._loop.remove_reader(sock.fileno())
+                return
+            try:
+                count = sock.recvmsg_into(buffers)[0] if capabilities.RECVMSG_INTO else _receive(sock, buffers)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._lose(loss_of(error), self._turn.now())
+                return
+            if not count:
+                self._lose(LinkLost(LossKind.CLOSED), self._turn.now())
+                return
+            stream.received(count, self._turn.now())
+            self._turn.soon()
+        except Exception as error:  # noqa: BLE001 - reported; else the socket would call again without end
+            self._break(error, self._turn.now())
 
     @staticmethod
     def _send(sock: socket.socket, buffers: list[bytes | bytearray | memoryview]) -> int:
@@ -159,6 +165,11 @@ class TcpLink:
             if count < len(buffer):
                 break
         return sent
+
+    def _break(self, error: Exception, now: float) -> None:
+        """A bug of ours, in this stream or behind it, costs this connection and no other."""
+        self._loop.call_exception_handler({"message": f"the connection to {self._address} broke", "exception": error})
+        self._lose(LinkLost(LossKind.ABORTED, "internal error"), now)
 
     def _lose(self, reason: LinkLost, now: float) -> None:
         stream = self._stream

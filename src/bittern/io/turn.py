@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .tcp import TcpLink
 
+_AFTER_ERROR_SECONDS = 1.0
+
 
 class Turn:
     """Runs `settle` once after any number of arrivals, then lets links send, and keeps one timer.
@@ -69,7 +71,11 @@ class Turn:
         if self._now is None:
             self._now = time.monotonic()
         now = self._now
-        due = self._settle(now)
+        try:
+            due = self._settle(now)
+        except Exception as error:  # noqa: BLE001 - reported; else one bug would stop the clock of everything
+            self._loop.call_exception_handler({"message": "a turn broke off", "exception": error})
+            due = now + _AFTER_ERROR_SECONDS
         while self._senders:
             senders, self._senders = self._senders, {}
             for link in senders:

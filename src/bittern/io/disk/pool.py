@@ -3,6 +3,7 @@
 Completions wake the loop once per batch. HOT: bench/transfer.py
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from bittern.engine.effects import (
 )
 
 from .files import FileStorage
+
+_log = logging.getLogger("bittern.io")
 
 _STORERS = 2
 _READERS = 2
@@ -152,6 +155,9 @@ class DiskPool:
             storage.read_into(job.offset, job.into)
         except StorageError as error:
             return (DiskFailed(job, error),)
+        except Exception as error:  # noqa: BLE001 - logged; a thread that ended here would leave all later jobs waiting
+            _log.exception("a disk job failed")
+            return (DiskFailed(job, StorageError(StorageError.Kind.IO, str(storage.root), f"internal error, {error}")),)
         return (RunRead(job),)
 
     def _store(
