@@ -17,13 +17,12 @@ KINDS: tuple[type[events.Event], ...] = (
     events.Checked,
     events.PieceFailed,
     events.Completed,
-    events.PeerDropped,
     events.TrackerAnswered,
     events.TrackerFailed,
     events.Failed,
     events.SaveFailed,
 )
-"""The events that reports are told."""
+"""The events that reports are told, beside those of peers (`PeerDropped`), which come by the thousand."""
 
 _MOST_PEERS = 20
 """Peers that broke the protocol and are named to people; the rest would only hide what matters."""
