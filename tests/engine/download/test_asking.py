@@ -1,0 +1,112 @@
+"""Keeping pipelines full. What follows in a swarm is tested with the core."""
+
+from math import inf
+from random import Random
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.geometry import BLOCK
+from bittern.base.rate import TokenBucket
+from bittern.engine.download.asking import cancel, stop_asking, top_up, update_interest
+from bittern.engine.download.download import Download
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peer import Peer
+from bittern.wire.messages import Cancel, Interested, NotInterested, Request
+from tests.engine.content import info_of
+from tests.engine.peers import make_peer, messages_of, take_sent
+from tests.wire.wiring import Recorder
+
+
+def make(pieces: int = 2, blocks: int = 4, peers: int = 1) -> tuple[Download, list[Peer]]:
+    info, _ = info_of(pieces * blocks * BLOCK, blocks * BLOCK)
+    config = EngineSettings(sequential=True)
+    download = Download(1, info, Bitfield(pieces), Bitfield.full(pieces), config, Random(1))
+    crowd = []
+    for number in range(1, peers + 1):
+        peer = make_peer(number)
+        peer.pieces, peer.pipeline = Bitfield.full(pieces), download.pipeline(number)
+        peer.wire.land(Recorder(), peer, peer.pipeline, lambda _: None)
+        peer.peer_choking, peer.am_interested = False, True
+        crowd.append(peer)
+    return download, crowd
+
+
+def asked(peer: Peer) -> list[tuple[int, int]]:
+    messages = messages_of(take_sent(peer))
+    assert all(isinstance(message, Request) for message in messages)
+    return [(message.piece, message.begin // BLOCK) for message in messages if isinstance(message, Request)]
+
+
+def test_a_pipeline_is_filled_with_neighbours_in_order() -> None:
+    download, [peer] = make()
+    assert top_up(peer, [peer], download, TokenBucket(), 0.0) == inf
+    assert asked(peer) == [(piece, block) for piece in range(2) for block in range(4)]
+
+
+def test_who_chokes_us_or_has_nothing_for_us_is_not_asked() -> None:
+    download, [peer] = make()
+    for choking, interested in ((True, True), (False, False)):
+        peer.peer_choking, peer.am_interested = choking, interested
+        top_up(peer, [peer], download, TokenBucket(), 0.0)
+    assert asked(peer) == []
+
+
+def test_a_limit_holds_asking_back_and_says_until_when() -> None:
+    download, [peer] = make(blocks=64)
+    bucket = TokenBucket(40_000.0)
+    assert top_up(peer, [peer], download, bucket, 0.0) == inf
+    assert asked(peer) == [(0, 0)]
+    due = top_up(peer, [peer], download, bucket, 0.01)
+    assert 0.01 < due < 1.0
+    assert asked(peer) == []
+
+
+def test_interest_is_told_when_it_changes() -> None:
+    download, [peer] = make()
+    update_interest(peer, download)
+    peer.pieces = Bitfield(2)
+    for _ in range(2):
+        update_interest(peer, download)
+    peer.pieces = Bitfield(2, [1])
+    update_interest(peer, download)
+    assert messages_of(take_sent(peer)) == [NotInterested(), Interested()]
+
+
+def test_an_idle_peer_races_the_slowest_at_the_end_only() -> None:
+    download, [ann, bob, cat] = make(pieces=2, blocks=2, peers=3)
+    ann.peer_choking = bob.peer_choking = False
+    assert ann.pipeline is not None
+    ann.pipeline.limit(2)
+    top_up(ann, [ann, bob, cat], download, TokenBucket(), 0.0)
+    assert asked(ann) == [(0, 0), (0, 1)]
+    assert bob.pipeline is not None
+    bob.pieces = Bitfield(2, [0])
+    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    assert asked(bob) == [], "there is a piece that nobody was asked for"
+    top_up(cat, [ann, bob, cat], download, TokenBucket(), 0.0)
+    assert asked(cat) == [(1, 0), (1, 1)]
+    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    assert sorted(asked(bob)) == [(0, 0), (0, 1)]
+    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    assert asked(bob) == []
+
+
+def test_a_cancel_goes_to_who_owed_the_block() -> None:
+    download, [ann, bob] = make(peers=2)
+    assert cancel(bob.pipeline, [ann, bob], download, 1, 3) is bob
+    assert messages_of(take_sent(bob)) == [Cancel(1, 3 * BLOCK, BLOCK)]
+    assert cancel(object(), [ann, bob], download, 1, 3) is None
+    assert take_sent(ann) == b""
+
+
+def test_who_is_no_longer_asked_is_told_so_or_not() -> None:
+    download, [ann, bob] = make(peers=2)
+    for peer, told in ((ann, True), (bob, False)):
+        top_up(peer, [peer], download, TokenBucket(), 0.0)
+        requests = asked(peer)
+        stop_asking(peer, cancel=told)
+        wanted = [Cancel(piece, block * BLOCK, BLOCK) for piece, block in requests] if told else []
+        assert messages_of(take_sent(peer)) == wanted
+        assert download.assembly.asked == 0
+    newcomer = make_peer(9)
+    stop_asking(newcomer, cancel=True)
+    assert take_sent(newcomer) == b""

@@ -1,0 +1,27 @@
+from dataclasses import fields
+from math import inf
+
+import pytest
+
+from bittern.base.errors import SessionError
+from bittern.engine.settings import EngineSettings
+
+
+def test_all_defaults_are_valid_and_unlimited() -> None:
+    settings = EngineSettings()
+    assert (settings.down_bytes_per_second, settings.up_bytes_per_second) == (inf, inf)
+
+
+@pytest.mark.parametrize(
+    "name", [field.name for field in fields(EngineSettings) if field.type in ("int", "float", int, float)]
+)
+def test_no_number_may_be_negative(name: str) -> None:
+    with pytest.raises(SessionError, match=name):
+        EngineSettings(**{name: -1})  # type: ignore[arg-type]  # any of the fields
+
+
+@pytest.mark.parametrize("port", [65536, 10**9])
+def test_a_port_has_sixteen_bits(port: int) -> None:
+    with pytest.raises(SessionError, match="listen_port"):
+        EngineSettings(listen_port=port)
+    assert EngineSettings(listen_port=65535).listen_port == 65535

@@ -1,0 +1,137 @@
+"""Slots and answers: nobody is served beyond the slots, nobody is left without an answer."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.geometry import BLOCK, Geometry
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peer import Peer
+from bittern.engine.upload.admission import CHOKED_MOST
+from bittern.engine.upload.choker import OPTIMISTIC_SECONDS
+from bittern.engine.upload.serving import Serving
+from bittern.wire.messages import Choke, Message, Reject, Unchoke
+from tests.engine.peers import make_peer, messages_of, take_sent
+
+GEOMETRY = Geometry(10 * 64 * BLOCK, 64 * BLOCK)
+HAVE = Bitfield(10, range(9))
+
+
+def make(slots: int = 2, queue: int = 10) -> Serving:
+    return Serving(EngineSettings(upload_slots=slots, max_requests_queued=queue), Random(1))
+
+
+def unchoked(serving: Serving, *, fast: bool = True) -> Peer:
+    peer = make_peer(fast=fast)
+    peer.peer_interested = True
+    serving.interested(peer, [peer])
+    assert said(peer) == [Unchoke()]
+    return peer
+
+
+def said(peer: Peer) -> list[Message]:
+    return messages_of(take_sent(peer))
+
+
+def test_a_free_slot_is_given_at_once_and_no_more_than_there_are() -> None:
+    serving, peers = make(), [make_peer(number) for number in range(4)]
+    for peer in peers:
+        peer.peer_interested = True
+        serving.interested(peer, peers)
+    assert [peer.am_choking for peer in peers] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_every_request_is_queued_or_answered(fast: bool) -> None:  # noqa: FBT001 - a parameter
+    serving = make(queue=10)
+    peer = unchoked(serving, fast=fast)
+    serving.admit(peer, [(0, 0, 8 * BLOCK, 8), (1, 0, 4 * BLOCK + 5, 5)], GEOMETRY, HAVE)
+    if fast:
+        assert peer.uploads.queued == 10
+        lengths = [(2, BLOCK), (3, BLOCK), (4, 5)]
+        assert said(peer) == [Reject(1, block * BLOCK, length) for block, length in lengths]
+    else:
+        assert (said(peer), peer.uploads.queued, peer.am_choking) == ([Choke()], 0, True)
+
+
+def test_a_piece_that_we_lack_is_refused() -> None:
+    serving = make()
+    peer = unchoked(serving)
+    serving.admit(peer, [(9, 0, 2 * BLOCK, 2)], GEOMETRY, HAVE)
+    assert (said(peer), peer.uploads.queued) == ([Reject(9, 0, BLOCK), Reject(9, BLOCK, BLOCK)], 0)
+
+
+def test_what_no_honest_client_asks_for_is_an_offence() -> None:
+    serving = make()
+    peer = unchoked(serving)
+    with pytest.raises(RemoteProtocolError) as caught:
+        serving.admit(peer, [(0, 0, BLOCK, 1), (0, 63 * BLOCK, 2 * BLOCK, 2)], GEOMETRY, HAVE)
+    assert caught.value.offence is Offence.OUT_OF_BOUNDS
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_asking_on_and_on_while_choked_is_an_offence(fast: bool) -> None:  # noqa: FBT001 - a parameter
+    serving, peer = make(), make_peer(fast=fast)
+    serving.admit(peer, [(0, 0, 60 * BLOCK, 60)] * (CHOKED_MOST // 60), GEOMETRY, HAVE)
+    assert len(said(peer)) == (CHOKED_MOST if fast else 0)
+    with pytest.raises(RemoteProtocolError) as caught:
+        serving.admit(peer, [(0, 0, BLOCK, 1)], GEOMETRY, HAVE)
+    assert caught.value.offence is Offence.REQUEST_FLOOD
+
+
+def test_an_unchoke_forgets_what_was_refused() -> None:
+    serving, peer = make(), make_peer()
+    for _ in range(3):
+        serving.admit(peer, [(0, 0, 60 * BLOCK, 60)] * 4, GEOMETRY, HAVE)
+        peer.peer_interested = True
+        serving.interested(peer, [peer])
+        peer.am_choking = True
+    assert peer.uploads.refused == 240
+
+
+def test_a_choke_rejects_everything_that_waits_for_who_speaks_fast() -> None:
+    """BEP 6: a choke refuses nothing by itself."""
+    serving = make(slots=1)
+    loser, winner = unchoked(serving), make_peer(2)
+    winner.peer_interested = True
+    serving.admit(loser, [(0, 0, 3 * BLOCK, 3)], GEOMETRY, HAVE)
+    winner.optimistic_until = 100.0
+    serving.rechoke({1: loser, 2: winner}, 0.0, seeding=True)
+    assert said(loser) == [Choke(), *(Reject(0, at * BLOCK, BLOCK) for at in range(3))]
+    assert (loser.uploads.queued, said(winner)) == (0, [Unchoke()])
+
+
+def test_chance_gives_each_its_turn_for_a_while() -> None:
+    serving, peers = make(slots=1), {number: make_peer(number) for number in range(1, 5)}
+    for peer in peers.values():
+        peer.peer_interested = True
+    served, now = list[int](), 0.0
+    for _ in range(60):
+        serving.rechoke(peers, now, seeding=True)
+        [lucky] = [number for number, peer in peers.items() if not peer.am_choking]
+        served.append(lucky)
+        now += OPTIMISTIC_SECONDS / 3
+    assert all(len(set(served[at : at + 3])) == 1 for at in range(0, 60, 3))
+    assert set(served) == {1, 2, 3, 4}
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 3), st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.booleans()), max_size=30))
+def test_no_more_interested_peers_are_served_than_there_are_slots(
+    slots: int, steps: list[tuple[int, bool, bool]]
+) -> None:
+    serving, now = make(slots=slots), 0.0
+    peers = {number: make_peer(number) for number in range(1, 7)}
+    for number, interested, round_over in steps:
+        peer = peers[number]
+        peer.peer_interested = interested
+        if interested:
+            serving.interested(peer, peers.values())
+        if round_over:
+            now += 10.0
+            serving.rechoke(peers, now, seeding=False)
+            assert sum(not one.am_choking and one.peer_interested for one in peers.values()) <= slots
