@@ -56,6 +56,14 @@ def test_completed_is_said_once() -> None:
     assert announce(trackers, 1806.0) == (A, None)
 
 
+def test_a_download_that_ends_before_the_start_was_answered_is_announced_as_completed() -> None:
+    trackers = source((A,))
+    assert announce(trackers, 0.0) == (A, Event.STARTED)
+    trackers.completed()
+    trackers.answered(REPLY, 1.0)
+    assert announce(trackers, 1.0) == (A, Event.COMPLETED)
+
+
 def test_a_completed_that_fails_is_said_again_but_not_at_once() -> None:
     """Else a tracker that is gone would be asked as fast as it refuses."""
     trackers = source((A,))

@@ -95,7 +95,8 @@ class TrackerSource:
 
     def completed(self) -> None:
         """The download ended during this run: trackers are told once (BEP 3)."""
-        self._complete_owed = self._phase is Phase.STARTED
+        starting = self._busy is not None and self._event is Event.STARTED  # which said that something was left
+        self._complete_owed = self._phase is Phase.STARTED or starting
 
     def stop(self) -> None:
         """Say goodbye to those who know of us; `next` gives these announces first."""
