@@ -1,0 +1,165 @@
+"""One swarm through its troubles: pauses, disks that fail or are slow, metadata that comes late."""
+
+from dataclasses import replace
+
+import pytest
+
+from bittern.base.errors import Offence, StorageError
+from bittern.base.geometry import BLOCK
+from bittern.engine import torrent as module
+from bittern.engine.events import Completed, StorageFailed
+from bittern.engine.settings import EngineSettings
+from bittern.engine.torrent import TorrentState
+from bittern.testing.playbook import Playbook
+from bittern.wire.messages import Cancel, Extended, Have, Message, Piece, Reject, Request, Unchoke
+from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData
+
+FULL = StorageError.Kind.DISK_FULL
+
+
+def requests(messages: list[Message]) -> list[Request]:
+    return [message for message in messages if isinstance(message, Request)]
+
+
+def give_all(play: Playbook, name: str) -> None:
+    """The actor answers until it is asked for nothing more."""
+    while wanted := requests(play.heard(name)):
+        for request in wanted:
+            if play.actors[name].lost_by is None:
+                play.gives(name, request.piece, request.begin)
+
+
+def test_a_paused_torrent_drops_everybody_and_lets_nobody_in() -> None:
+    with Playbook(have="1") as play:
+        play.joins("ann")
+        play.torrent.pause(play.world.now)
+        play.process.host.touch()
+        play.waits(0.0)
+        assert play.actors["ann"].lost_by is not None
+        play.joins("bob").expect_drop("bob")
+        play.torrent.resume(play.world.now)
+        assert play.joins("cat").actors["cat"].lost_by is None
+
+
+def test_a_download_goes_on_after_a_pause_in_the_middle_of_a_piece() -> None:
+    with Playbook(pieces=2, blocks=2) as play:
+        play.joins("ann", have="11").unchokes("ann")
+        first = requests(play.heard("ann"))[0]
+        play.gives("ann", first.piece, first.begin)
+        play.torrent.pause(play.world.now)
+        play.torrent.resume(play.world.now)
+        play.waits(0.0)
+        play.joins("bob", have="11").unchokes("bob")
+        wanted = requests(play.heard("bob"))
+        assert len(wanted) == 3
+        for request in wanted:
+            play.gives("bob", request.piece, request.begin)
+        assert play.have == "11"
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_disk_that_fails_stops_the_download_and_a_resume_goes_on(paused: bool) -> None:  # noqa: FBT001 - a parameter
+    """Also when the torrent was paused between the write and its failure."""
+    with Playbook(pieces=3, blocks=2) as play:
+        play.process.disk.latency = 0.5
+        play.joins("ann", have="111").unchokes("ann")
+        play.process.disk.faults.broken = FULL
+        wanted = requests(play.heard("ann"))
+        for request in wanted[:3]:
+            play.gives("ann", request.piece, request.begin)
+        if paused:
+            play.torrent.pause(play.world.now)
+        play.waits(5.0)
+        assert any(isinstance(event, StorageFailed) for event in play.events)
+        if not paused:
+            assert play.torrent.state is TorrentState.FAILED
+            assert [message for message in play.heard("ann") if isinstance(message, Cancel)]
+        play.process.repair()
+        play.torrent.resume(play.world.now)
+        play.process.disk.latency = 0.0
+        play.waits(0.0)
+        play.joins("bob", have="111").unchokes("bob")
+        for _ in range(10):
+            for name in ("ann", "bob"):
+                give_all(play, name)
+            play.waits(5.0)
+        assert play.have == "111"
+
+
+def test_what_is_stored_is_served_while_the_disk_takes_nothing_more() -> None:
+    with Playbook(pieces=2, have="10") as play:
+        play.process.disk.faults.broken = FULL
+        play.joins("ann", have="01").unchokes("ann").is_interested("ann")
+        give_all(play, "ann")
+        assert play.torrent.state is TorrentState.FAILED
+        play.process.disk.faults.broken = None
+        play.heard("ann")
+        play.asks("ann", 0).expect("ann", play.block(0))
+
+
+def test_a_read_that_fails_is_refused_and_told() -> None:
+    with Playbook(blocks=2, have="1") as play:
+        play.joins("ann").is_interested("ann").expect("ann", Unchoke())
+        play.process.disk.faults.broken = StorageError.Kind.IO
+        play.says("ann", Request(0, 0, BLOCK), Request(0, BLOCK, BLOCK))
+        play.expect("ann", Reject(0, 0, BLOCK), Reject(0, BLOCK, BLOCK))
+        assert any(isinstance(event, StorageFailed) for event in play.events)
+        play.process.disk.faults.broken = None
+        play.asks("ann", 0).expect("ann", play.block(0))
+
+
+def test_a_slow_disk_makes_peers_wait_and_nobody_is_blamed() -> None:
+    settings = EngineSettings(disk_queue_bytes=2 * BLOCK, request_timeout_seconds=3.0, listen_port=1)
+    with Playbook(pieces=8, settings=settings) as play:
+        play.process.disk.latency = 5.0
+        play.joins("ann", have="1" * 8).unchokes("ann")
+        for _ in range(30):
+            for request in requests(play.heard("ann")):
+                play.gives("ann", request.piece, request.begin)
+            assert play.torrent.download is not None
+            assert play.torrent.download.at_disk <= 10 * BLOCK
+            play.waits(3.0)
+        assert play.have == "1" * 8
+        assert Completed(1) in play.events
+
+
+def test_what_a_peer_has_is_remembered_until_the_metadata_comes() -> None:
+    with Playbook(pieces=3, magnet=True) as play:
+        play.joins("ann", extensions={"ut_metadata": 9}).says("ann", Have(2), Have(0)).unchokes("ann")
+        raw = play.content.info.raw
+        play.says("ann", Extended(2, MetadataData(0, len(raw), raw[:METADATA_PIECE]).encode()))
+        assert sorted(request.piece for request in requests(play.heard("ann"))) == [0, 2]
+
+
+def test_what_a_peer_claimed_before_the_metadata_is_judged_when_it_comes() -> None:
+    with Playbook(pieces=3, magnet=True) as play:
+        play.joins("ann", extensions={"ut_metadata": 9})
+        play.joins("eve").says("eve", Have(3))
+        raw = play.content.info.raw
+        play.says("ann", Extended(2, MetadataData(0, len(raw), raw[:METADATA_PIECE]).encode()))
+        play.expect_drop("eve", Offence.OUT_OF_BOUNDS)
+
+
+def test_claims_before_the_metadata_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_EARLY_HAVES", 10)
+    with Playbook(pieces=3, magnet=True) as play:
+        play.joins("eve").says("eve", *[Have(piece) for piece in range(10)])
+        assert play.actors["eve"].lost_by is None
+        play.says("eve", Have(10)).expect_drop("eve", Offence.OUT_OF_BOUNDS)
+
+
+def test_the_last_word_of_a_peer_that_lies_and_leaves_hurts_nobody() -> None:
+    """It sends one block of each of two pieces and is gone: the others are asked for the rest."""
+    with Playbook(pieces=2, blocks=3) as play:
+        play.joins("eve", have="11").unchokes("eve")
+        wanted = requests(play.heard("eve"))
+        play.gives("eve", wanted[0].piece, wanted[0].begin).gives("eve", wanted[-1].piece, wanted[-1].begin)
+        half = play.block(wanted[1].piece, wanted[1].begin)
+        play.says_raw("eve", replace(half, block=bytes(BLOCK)).encode()[:5000]).leaves("eve")
+        play.joins("ann", have="11").unchokes("ann")
+        again = requests(play.heard("ann"))
+        assert len(again) == 4
+        for request in again:
+            play.gives("ann", request.piece, request.begin)
+        assert play.have == "11"
+        assert not [message for message in play.heard("ann") if isinstance(message, Piece)]
