@@ -46,6 +46,8 @@ from .upload.uploads import Uploads
 from .world import Shared
 
 TICK_SECONDS = 1.0
+HURRIED_SECONDS = 5.0
+"""Who is silent for so long is snubbed while there is no memory for more blocks."""
 MOST_EARLY_HAVES = 100_000
 """Pieces that a peer may tell of one by one before we know how many there are."""
 
@@ -634,6 +636,8 @@ class Torrent:
     def _tick(self, now: float) -> None:
         self._tick_due = now + TICK_SECONDS
         patience = self._shared.settings.request_timeout_seconds
+        if self.download is not None and self.download.assembly.slabs.exhausted:
+            patience = min(patience, HURRIED_SECONDS)  # its blocks hold memory that others could fill
         for peer in list(self.peers.values()):
             peer.wire.keep_up(now)
             pipeline = peer.pipeline

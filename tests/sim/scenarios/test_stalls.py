@@ -72,3 +72,20 @@ def test_a_read_that_fails_for_a_peer_that_asked_too_much_while_choked_is_not_it
         play.waits(40.0)
         assert sum(isinstance(message, Reject) for message in play.heard("ann")) == 16
         assert not [event for event in play.events if isinstance(event, PeerDropped)]
+
+
+def test_silent_peers_that_hold_all_the_memory_do_not_hold_up_the_others_for_long() -> None:
+    settings = EngineSettings(listen_port=PORT, buffer_bytes=1)  # that is two pieces at a time
+    with Playbook(pieces=8, settings=settings) as play:
+        play.joins("ann", have="11111111").unchokes("ann")
+        asked = {message.piece for message in play.heard("ann") if isinstance(message, Request)}
+        play.joins("bob", have="11111111").unchokes("bob").expect("bob").waits(7.0)
+        told = {message.piece for message in play.heard("bob") if isinstance(message, Request)}
+        assert len(asked) == 2
+        assert told & asked
+        while play.have != "1" * 8 and play.world.now < 30.0:
+            for piece in told:
+                play.gives("bob", piece)
+            told = {message.piece for message in play.heard("bob") if isinstance(message, Request)}
+            play.waits(1.0)
+        assert play.have == "1" * 8
