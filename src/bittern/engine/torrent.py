@@ -39,6 +39,7 @@ from .sources.tracker import TrackerSource
 from .swarm.dialing import Dialing
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
+from .swarm.turnover import useless
 from .swarm.welcome import UT_METADATA, crosses, introduce
 from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
@@ -656,7 +657,15 @@ class Torrent:
         self.up.count_up_to(self.uploaded, now)
         if now >= self._rechoke_due and self.download is not None:
             self._rechoke_due = now + RECHOKE_SECONDS
+            self._make_room(now)
             self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
         if self._metadata.wanted:
             self._touch_all()
+
+    def _make_room(self, now: float) -> None:
+        """Part with some peers of no use when there are no places left and somebody waits for one."""
+        most, waiting_since = self._shared.settings.max_peers, self.peerbook.next_due()
+        if len(self.peers) >= most and waiting_since is not None and waiting_since <= now:
+            for peer in useless(self.peers.values(), now)[: 1 + most // 20]:
+                self._drop(peer, "neither side wants anything of the other, and others wait", now)
