@@ -1,9 +1,11 @@
 """A queue of runs, against a plain list of requests."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.engine.upload.queue import RUN_BLOCKS, UploadQueue
 
@@ -102,3 +104,22 @@ def test_neighbours_are_taken_together_up_to_a_limit() -> None:
     assert queue.next_run() == (5, 0, RUN_BLOCKS * BLOCK)
     assert queue.next_run() == (5, RUN_BLOCKS * BLOCK, 2 * BLOCK)
     assert queue.next_run() is None
+
+
+def test_cancels_that_cost_more_than_any_client_needs_are_an_offence() -> None:
+    queue = UploadQueue()
+    for piece in range(2000):
+        queue.add(piece, 0, BLOCK)
+    for _ in range(2001):
+        assert not queue.cancel(5000, 0, BLOCK)
+    with pytest.raises(RemoteProtocolError) as caught:
+        queue.cancel(5000, 0, BLOCK)
+    assert caught.value.offence is Offence.REQUEST_FLOOD
+
+
+@pytest.mark.parametrize("pieces", [range(2000), range(1999, -1, -1)], ids=["in order", "backwards"])
+def test_every_request_of_a_full_queue_may_be_cancelled(pieces: range) -> None:
+    queue = UploadQueue()
+    for piece in range(2000):
+        queue.add(piece, 0, BLOCK)
+    assert all(queue.cancel(piece, 0, BLOCK) for piece in pieces)

@@ -2,7 +2,12 @@
 
 from collections import deque
 
+from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
+
+LOOKED_MOST = 4_000_000
+"""Runs that may be looked at in search of cancelled requests, beyond one for 16 bytes sent: a fifth of a second,
+and enough to take back 2,000 single blocks in the worst order."""
 
 RUN_BLOCKS = 16
 """Blocks that are read and sent together: 256 KiB stay in a processor's cache between the two."""
@@ -19,10 +24,11 @@ class UploadQueue:
         refused: requests refused since the peer was choked.
     """
 
-    __slots__ = ("_runs", "held", "queued", "reading", "refused", "sent")
+    __slots__ = ("_looked", "_runs", "held", "queued", "reading", "refused", "sent")
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
+        self._looked = 0  # runs looked at by cancels, ever
         self.queued = 0
         self.held = 0
         self.reading = 0
@@ -54,7 +60,13 @@ class UploadQueue:
         return piece, begin, stop - begin
 
     def cancel(self, piece: int, begin: int, length: int) -> bool:
-        """Take a request back; False when none like it is waiting (any more)."""
+        """Take a request back; False when none like it is waiting (any more).
+
+        Raises:
+            RemoteProtocolError: so many were cancelled that looking for them held up everybody.
+        """
+        if self._looked > LOOKED_MOST + (self.sent >> 4):
+            raise RemoteProtocolError(Offence.REQUEST_FLOOD, "and cancelled more than any client may")
         for at, (run_piece, low, high) in enumerate(self._runs):
             # It must be one of the run's blocks: a part of one would leave something that nobody asked for.
             asked = run_piece == piece and low <= begin < high and not (begin - low) % BLOCK
@@ -65,7 +77,9 @@ class UploadQueue:
                     if part[1] < part[2]:
                         self._runs.insert(at, part)
                 self.queued -= 1
+                self._looked += at + 1
                 return True
+        self._looked += len(self._runs)
         return False
 
     def clear(self) -> list[tuple[int, int, int]]:
