@@ -35,7 +35,7 @@ from .stream import Buffer, Link, LinkLost, LossKind
 HANDSHAKE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 110.0  # BEP 3: two minutes; we are a little early
 SILENCE_SECONDS = 150.0
-MOST_UNSENT = 8 << 20
+MOST_UNSENT = 4 << 20
 """Bytes of ours that wait for a remote to read them, beyond which its next words end the connection: it makes us
 answer and does not listen."""
 
