@@ -1,0 +1,448 @@
+"""`bittern get` among peers that break the protocol: each is dropped or outlived, and an honest seed completes it."""
+
+# ruff: noqa: ARG001 - every deed is handed the torrent, whether it needs it or not
+
+import hashlib
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.faults.rigs import program, wire
+from tests.faults.rigs.hostile import HostilePeer, Proxy
+from tests.faults.rigs.torrent import BLOCK, MIB, NAME, Torrent
+from tests.faults.rigs.wire import Wire
+
+Deed = Callable[[Wire, Torrent], None]
+OTHER_HASH = hashlib.sha1(b"another torrent").digest()
+DONE_WITHIN = 20
+
+
+def joined(peer: Wire, *, reserved: bytes = wire.PLAIN) -> None:
+    """Handshakes both ways."""
+    peer.hello(reserved=reserved)
+    peer.greeted()
+
+
+def offering(peer: Wire, torrent: Torrent) -> tuple[int, int, int]:
+    """As `joined`, with everything to give; the first request that comes."""
+    joined(peer)
+    peer.have_everything(torrent.pieces)
+    peer.say(wire.UNCHOKE)
+    return peer.request()
+
+
+# --- before a peer is a peer
+
+
+def another_info_hash(peer: Wire, torrent: Torrent) -> None:
+    peer.hello(info_hash=OTHER_HASH)
+
+
+def another_protocol(peer: Wire, torrent: Torrent) -> None:
+    peer.hello(protocol=b"\x13BitTorrent protocox")
+
+
+def half_a_handshake(peer: Wire, torrent: Torrent) -> None:
+    peer.greeted()
+    peer.raw((wire.PROTOCOL + wire.PLAIN + torrent.info_hash)[:40])
+    peer.end()
+
+
+def noise(peer: Wire, torrent: Torrent) -> None:
+    peer.raw(Random(7).randbytes(100_000))
+
+
+def a_web_page(peer: Wire, torrent: Torrent) -> None:
+    peer.raw(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def silence_before_the_handshake(peer: Wire, torrent: Torrent) -> None:
+    peer.greeted()
+
+
+# --- messages
+
+
+def noise_after_the_handshake(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.raw(b"\xff" * 16 + Random(8).randbytes(100_000))
+
+
+def bitfield_too_short(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.BITFIELD, b"\xff" * (torrent.pieces // 8 - 1))
+
+
+def bitfield_too_long(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.BITFIELD, b"\xff" * (torrent.pieces // 8 + 1))
+
+
+def bitfield_after_a_have(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.HAVE, struct.pack(">I", 0))
+    peer.have_everything(torrent.pieces)
+
+
+def bitfield_twice(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.have_everything(torrent.pieces)
+    peer.have_everything(torrent.pieces)
+
+
+def bitfield_and_have_all(peer: Wire, torrent: Torrent) -> None:
+    joined(peer, reserved=wire.FAST)
+    peer.say(wire.HAVE_ALL)
+    peer.have_everything(torrent.pieces)
+
+
+def have_beyond_the_end(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.HAVE, struct.pack(">I", torrent.pieces))
+
+
+def have_of_the_last_number(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.HAVE, b"\xff" * 4)
+
+
+def have_of_two_bytes(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.HAVE, b"\0\0")
+
+
+def request_beyond_the_end(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.say(wire.INTERESTED)
+    peer.ask(torrent.pieces, 0, BLOCK)
+
+
+def request_of_nothing(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.ask(0, 0, 0)
+
+
+def request_of_a_gigabyte(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.ask(0, 0, 1 << 30)
+
+
+def junk_extension(peer: Wire, torrent: Torrent) -> None:
+    joined(peer, reserved=wire.EXTENSIONS)
+    peer.say(wire.EXTENDED, b"\0" + b"d" * 5000)
+
+
+# --- blocks
+
+
+def unasked_block(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.answer(0, 0, torrent.block(0, 0, BLOCK))
+
+
+def block_beyond_the_end(peer: Wire, torrent: Torrent) -> None:
+    offering(peer, torrent)
+    peer.answer(torrent.pieces + 9, 0, bytes(BLOCK))
+
+
+def block_between_blocks(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    peer.answer(piece, begin + 1, bytes(length))
+
+
+def block_twice(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    block = torrent.block(piece, begin, length)
+    peer.answer(piece, begin, block)
+    peer.answer(piece, begin, block)
+
+
+def short_block(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    peer.answer(piece, begin, torrent.block(piece, begin, length - 1))
+
+
+def long_block(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    peer.answer(piece, begin, bytes(length + 1))
+
+
+def empty_block(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, _ = offering(peer, torrent)
+    peer.answer(piece, begin, b"")
+
+
+def reject_of_nothing(peer: Wire, torrent: Torrent) -> None:
+    joined(peer, reserved=wire.FAST)
+    peer.say(wire.HAVE_ALL)
+    peer.say(wire.REJECT, struct.pack(">III", 0, 0, BLOCK))
+
+
+def every_block_is_a_lie(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    while True:
+        peer.answer(piece, begin, bytes(length))
+        piece, begin, length = peer.request()
+
+
+OFFENCES: list[tuple[Deed, str]] = [
+    (another_info_hash, "answered with another info hash"),
+    (another_protocol, "does not speak the BitTorrent protocol"),
+    (half_a_handshake, "closed before its handshake was complete"),
+    (noise, "does not speak the BitTorrent protocol"),
+    (a_web_page, "does not speak the BitTorrent protocol"),
+    (noise_after_the_handshake, "announced a message longer than allowed"),
+    (bitfield_too_short, "sent a bitfield of the wrong size"),
+    (bitfield_too_long, "sent a bitfield of the wrong size"),
+    (have_beyond_the_end, "named a piece or block outside the torrent"),
+    (have_of_the_last_number, "named a piece or block outside the torrent"),
+    (have_of_two_bytes, "sent a message of the wrong length"),
+    (request_beyond_the_end, "named a piece or block outside the torrent"),
+    (request_of_nothing, "named a piece or block outside the torrent"),
+    (request_of_a_gigabyte, "named a piece or block outside the torrent"),
+    (junk_extension, "sent an invalid extension message"),
+    (unasked_block, "sent a block that was not asked for"),
+    (block_beyond_the_end, "sent a block that was not asked for"),
+    (block_between_blocks, "sent a block that was not asked for"),
+    (block_twice, "sent a block that was not asked for"),
+    (short_block, "sent a block of another length than asked"),
+    (long_block, "sent a block"),
+    (empty_block, "sent a message of the wrong length"),
+    (reject_of_nothing, "sent a block that was not asked for"),
+    (every_block_is_a_lie, "sent data that fails its hash"),
+]
+
+
+@pytest.mark.parametrize(("deed", "reason"), OFFENCES, ids=[deed.__name__ for deed, _ in OFFENCES])
+def test_a_peer_that_breaks_the_protocol_is_dropped_and_the_reason_told(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path, deed: Deed, reason: str
+) -> None:
+    hung_up: list[bool] = []
+
+    def script(peer: Wire) -> None:
+        try:
+            deed(peer, torrent)
+        finally:
+            hung_up.append(peer.is_hung_up_on(5))
+
+    with (
+        HostilePeer(torrent.info_hash, script) as hostile,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
+    ):
+        assert hostile.done.wait(10)
+        honest.open()
+        assert job.ends(DONE_WITHIN) == 0
+    assert hung_up == [True]
+    assert (into / NAME).read_bytes() == torrent.data
+    dropped = [event for event in job.events("peer_dropped") if event["address"] == hostile.address]
+    assert [event["offence"] for event in dropped] == [True]
+    assert reason in dropped[0]["reason"]
+
+
+# --- what is no offence, or none yet
+
+
+def silence_after_the_handshake(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+
+
+def never_unchokes(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.have_everything(torrent.pieces)
+    peer.until(wire.INTERESTED)
+
+
+def never_answers(peer: Wire, torrent: Torrent) -> None:
+    offering(peer, torrent)
+
+
+def chokes_and_unchokes(peer: Wire, torrent: Torrent) -> None:
+    offering(peer, torrent)
+    for _ in range(1000):
+        peer.say(wire.CHOKE)
+        peer.say(wire.UNCHOKE)
+
+
+def half_a_block_and_silence(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    head = struct.pack(">IBII", 9 + length, wire.PIECE, piece, begin)
+    peer.raw(head + torrent.block(piece, begin, length // 2))
+
+
+def half_a_block_and_the_end(peer: Wire, torrent: Torrent) -> None:
+    half_a_block_and_silence(peer, torrent)
+    peer.close()
+
+
+def half_a_header_and_the_end(peer: Wire, torrent: Torrent) -> None:
+    piece, begin, length = offering(peer, torrent)
+    peer.answer(piece, begin, torrent.block(piece, begin, length))
+    peer.raw(struct.pack(">IBI", 9 + length, wire.PIECE, piece))
+    peer.close()
+
+
+def a_message_of_four_gigabytes_begins(peer: Wire, torrent: Torrent) -> None:
+    joined(peer)
+    peer.raw(b"\xff" * 4)
+
+
+ENDURED: list[Deed] = [
+    silence_before_the_handshake,
+    silence_after_the_handshake,
+    never_unchokes,
+    never_answers,
+    chokes_and_unchokes,
+    half_a_block_and_silence,
+    half_a_block_and_the_end,
+    half_a_header_and_the_end,
+    a_message_of_four_gigabytes_begins,
+    bitfield_twice,
+    bitfield_after_a_have,
+    bitfield_and_have_all,
+]
+
+
+@pytest.mark.parametrize("deed", ENDURED, ids=[deed.__name__ for deed in ENDURED])
+def test_a_peer_that_stalls_is_outlived(torrent: Torrent, seed: int, into: Path, tmp_path: Path, deed: Deed) -> None:
+    def script(peer: Wire) -> None:
+        deed(peer, torrent)
+        hostile.done.set()
+        peer.is_hung_up_on(60)
+
+    with (
+        HostilePeer(torrent.info_hash, script) as hostile,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
+    ):
+        assert hostile.done.wait(10)
+        honest.open()
+        assert job.ends(DONE_WITHIN) == 0
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_a_peer_that_sends_a_byte_a_second_is_outlived(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    def script(peer: Wire) -> None:
+        piece, begin, length = offering(peer, torrent)
+        block = wire.message(wire.PIECE, struct.pack(">II", piece, begin) + torrent.block(piece, begin, length))
+        hostile.done.set()
+        for at in range(len(block)):
+            peer.raw(block[at : at + 1])
+            time.sleep(1)
+
+    with (
+        HostilePeer(torrent.info_hash, script) as hostile,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
+    ):
+        assert hostile.done.wait(10)
+        honest.open()
+        assert job.ends(DONE_WITHIN) == 0
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+# --- memory
+
+KINDS = (wire.CHOKE, wire.HAVE, wire.BITFIELD, wire.REQUEST, wire.PIECE, wire.EXTENDED, 99)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_length_of_four_gigabytes_costs_no_memory(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path, kind: int
+) -> None:
+    growth: list[int] = []
+
+    def script(peer: Wire) -> None:
+        offering(peer, torrent)
+        before = job.memory()
+        try:
+            peer.raw(b"\xff" * 4 + bytes((kind,)) + bytes(8 * MIB))
+        finally:
+            assert peer.is_hung_up_on(5)
+            growth.append(job.memory() - before)
+
+    with (
+        HostilePeer(torrent.info_hash, script) as hostile,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
+    ):
+        assert hostile.done.wait(10)
+        honest.open()
+        assert job.ends(DONE_WITHIN) == 0
+    assert growth[0] < 2 * MIB
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+# --- lies
+
+
+@pytest.mark.parametrize("nth", [1, 3, 50])
+def test_a_liar_beside_an_honest_seed_spoils_nothing(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path, nth: int
+) -> None:
+    """Every nth block that it sends is wrong, so that honest blocks and lies meet in the same pieces."""
+
+    def script(peer: Wire) -> None:
+        piece, begin, length = offering(peer, torrent)
+        count = 0
+        while True:
+            count += 1
+            block = torrent.block(piece, begin, length)
+            peer.answer(piece, begin, bytes(length) if count % nth == 0 else block)
+            honest.open()
+            piece, begin, length = peer.request()
+
+    with (
+        HostilePeer(torrent.info_hash, script) as hostile,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
+    ):
+        assert job.ends(DONE_WITHIN) == 0
+    assert (into / NAME).read_bytes() == torrent.data
+    assert not [
+        event for event in job.events("peer_dropped") if event["offence"] and event["address"] == honest.address
+    ]
+
+
+def test_two_liars_of_three_peers_spoil_nothing(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    def script(peer: Wire) -> None:
+        piece, begin, length = offering(peer, torrent)
+        while True:
+            # Slowly and one at a time, so that pieces are put together from several peers.
+            time.sleep(0.002)
+            peer.answer(piece, begin, bytes(length))
+            honest.open()
+            piece, begin, length = peer.request()
+
+    with (
+        HostilePeer(torrent.info_hash, script) as first,
+        HostilePeer(torrent.info_hash, script, "127.0.0.3") as second,
+        Proxy(seed, shut=True) as honest,
+        program.get(torrent.path, into, tmp_path / "get", peers=(first.address, second.address, honest.address)) as job,
+    ):
+        assert job.ends(DONE_WITHIN) == 0
+    assert (into / NAME).read_bytes() == torrent.data
+    assert not [
+        event for event in job.events("peer_dropped") if event["offence"] and event["address"] == honest.address
+    ]
+
+
+def test_what_a_lone_liar_sent_is_never_taken_for_good(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    """Neither in that run nor in the next, which fetches every byte again."""
+    more = ("--timeout", "1")
+    with (
+        HostilePeer(torrent.info_hash, lambda peer: every_block_is_a_lie(peer, torrent)) as hostile,
+        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address,), more=more) as job,
+    ):
+        assert job.ends(DONE_WITHIN) == 6
+    assert job.events("piece_failed")
+    assert {event["done_bytes"] for event in job.events("progress")} == {0}
+    with Proxy(seed) as honest, program.get(torrent.path, into, tmp_path / "get", peers=(honest.address,)) as again:
+        assert again.ends(DONE_WITHIN) == 0
+    assert again.saw("checked")["done_bytes"] == 0
+    assert honest.carried >= len(torrent.data)
+    assert (into / NAME).read_bytes() == torrent.data

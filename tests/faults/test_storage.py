@@ -1,0 +1,216 @@
+"""A full disk, places that may not be written, files that are in the way: one line, the exit status, nothing lost."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rigs import program
+from tests.faults.rigs.hostile import Proxy
+from tests.faults.rigs.torrent import MIB, NAME, PIECE, Torrent
+from tests.interop.conftest import require
+from tests.interop.rigs.process import Running
+
+OTHER, DISK_FULL, FILE_EXISTS = 1, 9, 13
+DONE_WITHIN = 15
+ROOM = MIB
+
+
+def missing(*programs: str) -> str | None:
+    """What keeps this machine from making a file system of its own, or None."""
+    if os.geteuid() != 0:
+        return "a file system of a test's own needs root"
+    return next((f"`{name}` is not installed" for name in programs if shutil.which(name) is None), None)
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """A tmpfs of `size` bytes on `folder`, in a mount namespace; what goes before a command to run it there.
+
+    The namespace lives as long as the process that holds it, so that even a killed test run leaves nothing behind.
+    """
+    script = f'mount -t tmpfs -o size={size} none "$1" && echo up && exec cat'
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", str(folder)]
+    with Running(command, folder.parent / "mount.log", talks=True) as holder:
+        if holder.read_line(10) != "up":
+            raise holder.failure("could not mount a small file system")
+        # The folder as this process can reach it.
+        yield ("nsenter", "-t", str(holder.pid), "-m", "--"), Path(f"/proc/{holder.pid}/root{folder}")
+
+
+def test_a_full_disk_ends_it_and_the_next_run_goes_on_where_it_was(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    require(missing("unshare", "nsenter", "mount"))
+    with small_disk(into, ROOM) as (enter, inside):
+        with (
+            Proxy(seed) as honest,
+            program.get(torrent.path, into, tmp_path / "get", peers=(honest.address,), before=enter) as job,
+        ):
+            assert job.ends(DONE_WITHIN) == DISK_FULL
+        [line] = job.messages
+        assert line.startswith(f"bittern: {into / NAME}: no space left")
+        assert "free some space" in line
+        kept = pieces_right(inside / NAME, torrent)
+        assert kept > ROOM // PIECE // 2
+
+        grow = [*enter, "mount", "-o", f"remount,size={4 * MIB}", str(into)]
+        with Running(grow, tmp_path / "grow.log") as growing:
+            assert growing.wait(10) == 0
+        with (
+            Proxy(seed) as honest,
+            program.get(torrent.path, into, tmp_path / "get", peers=(honest.address,), before=enter) as job,
+        ):
+            assert job.ends(DONE_WITHIN) == 0
+        # What was written whole together with what did not fit any more may have to come again.
+        done = job.saw("checked")["done_bytes"]
+        assert (kept - 2) * PIECE <= done <= kept * PIECE
+        assert honest.carried < len(torrent.data) - done + PIECE
+        assert (inside / NAME).read_bytes() == torrent.data
+
+
+def pieces_right(path: Path, torrent: Torrent) -> int:
+    """How many pieces of the file are as they should be."""
+    there = path.read_bytes()
+    spans = (slice(at, at + PIECE) for at in range(0, len(torrent.data), PIECE))
+    return sum(there[span] == torrent.data[span] for span in spans)
+
+
+def test_without_any_room_for_saved_progress_it_does_not_begin(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    require(missing("unshare", "nsenter", "mount"))
+    state = tmp_path / "get" / "state"
+    state.mkdir(parents=True)
+    peers = (f"127.0.0.1:{seed}",)
+    with small_disk(state, 64 << 10) as (enter, inside):
+        fill(inside / "hog")
+        with program.get(torrent.path, into, tmp_path / "get", peers=peers, before=enter) as job:
+            assert job.ends(DONE_WITHIN) in {OTHER, DISK_FULL}
+    [line] = job.messages
+    assert line.startswith(f"bittern: {state}")
+    assert list(into.iterdir()) == []
+
+
+def test_when_progress_can_not_be_saved_any_more_the_download_goes_on_and_says_so(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    require(missing("unshare", "nsenter", "mount"))
+    state = tmp_path / "get" / "state"
+    state.mkdir(parents=True)
+    with small_disk(state, MIB) as (enter, inside), Proxy(seed, limit=MIB) as honest:
+        peers = (honest.address, f"127.0.0.1:{seed}")
+        with program.get(torrent.path, into, tmp_path / "get", peers=peers[:1], before=enter) as job:
+            job.saw("checked")
+            fill(inside / "hog")
+            assert honest.reached.wait(DONE_WITHIN)
+            assert "no space left" in job.saw("save_failed")["reason"]
+        (inside / "hog").unlink()
+        with program.get(torrent.path, into, tmp_path / "get", peers=peers[1:], before=enter) as again:
+            assert again.ends(DONE_WITHIN) == 0
+    assert again.saw("checked")["done_bytes"] > MIB // 2
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def fill(path: Path) -> None:
+    """Take all the room that the file system has."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_file_system_that_can_not_be_written_is_one_line(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    require(missing("unshare", "nsenter", "mount"))
+    with small_disk(into, ROOM) as (enter, _):
+        with Running([*enter, "mount", "-o", "remount,ro", str(into)], tmp_path / "ro.log") as changing:
+            assert changing.wait(10) == 0
+        with program.get(torrent.path, into, tmp_path / "get", peers=(f"127.0.0.1:{seed}",), before=enter) as job:
+            assert job.ends(DONE_WITHIN) == OTHER
+    [line] = job.messages
+    assert line.startswith(f"bittern: {into / NAME}: read-only file system")
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    # Root may write everywhere unless it gives that up.
+    humble = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--") if os.geteuid() == 0 else ()
+    if humble:
+        require(missing("setpriv"))
+    into.chmod(0o555)
+    try:
+        peers = (f"127.0.0.1:{seed}",)
+        with program.get(torrent.path, into, tmp_path / "get", peers=peers, before=humble) as job:
+            assert job.ends(DONE_WITHIN) == OTHER
+    finally:
+        into.chmod(0o755)
+    [line] = job.messages
+    assert line.startswith(f"bittern: {into / NAME}: permission denied")
+    assert list(into.iterdir()) == []
+
+
+# --- something is there already
+
+
+def refused(torrent: Torrent, seed: int, into: Path, work: Path) -> str:
+    """The one line of a run that must not touch what is in the way."""
+    with program.get(torrent.path, into, work, peers=(f"127.0.0.1:{seed}",)) as job:
+        assert job.ends(DONE_WITHIN) == FILE_EXISTS
+    [line] = job.messages
+    assert line.startswith(f"bittern: {into / NAME}: ")
+    return line
+
+
+@pytest.mark.parametrize("size", [10, 2 * MIB, 2 * MIB + 1])
+def test_a_file_with_other_content_is_not_overwritten(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path, size: int
+) -> None:
+    mine = b"not a torrent's " * (size // 16) + b"x" * (size % 16)
+    (into / NAME).write_bytes(mine)
+    refused(torrent, seed, into, tmp_path / "get")
+    assert (into / NAME).read_bytes() == mine
+
+
+def test_a_longer_file_is_not_cut_even_if_it_begins_right(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    (into / NAME).write_bytes(torrent.data + b"and more")
+    assert "bytes instead of at most" in refused(torrent, seed, into, tmp_path / "get")
+    assert (into / NAME).read_bytes() == torrent.data + b"and more"
+
+
+def test_a_folder_in_the_place_of_a_file_is_left_alone(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    (into / NAME).mkdir()
+    assert "not a regular file" in refused(torrent, seed, into, tmp_path / "get")
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    (into / NAME).symlink_to(precious)
+    assert "not a regular file" in refused(torrent, seed, into, tmp_path / "get")
+    assert precious.read_bytes() == b"precious"
+
+
+def test_right_pieces_that_are_there_are_kept_and_only_the_rest_is_fetched(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    there = bytearray(torrent.data)
+    for piece in (0, 7, 31):
+        there[piece * PIECE] ^= 1
+    (into / NAME).write_bytes(there)
+    with Proxy(seed) as honest, program.get(torrent.path, into, tmp_path / "get", peers=(honest.address,)) as job:
+        assert job.ends(DONE_WITHIN) == 0
+    assert job.saw("checked")["done_bytes"] == len(torrent.data) - 3 * PIECE
+    assert 3 * PIECE < honest.carried < 4 * PIECE
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_a_complete_file_needs_nobody(torrent: Torrent, into: Path, tmp_path: Path) -> None:
+    (into / NAME).write_bytes(torrent.data)
+    with program.get(torrent.path, into, tmp_path / "get") as job:
+        assert job.ends(DONE_WITHIN) == 0
+    assert job.saw("checked")["done_bytes"] == len(torrent.data)
