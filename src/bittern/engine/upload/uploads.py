@@ -144,7 +144,7 @@ class Uploads:
 
     def waiting(self) -> list[Peer]:
         """Peers that waited for memory or the limit, if there is memory now: to be served first, in this order."""
-        if self._slabs.exhausted:
+        if not self._waiting or self._slabs.exhausted:
             return []
         return [peer for peer in self._waiting.values() if peer.uploads.queued]
 
