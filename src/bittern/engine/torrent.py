@@ -16,7 +16,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.base.rate import Meter
 from bittern.codec.metainfo import Info
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
-from bittern.wire.handshake import Handshake, Reserved
+from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
@@ -28,19 +28,16 @@ from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked
 from .events import (
     Completed,
     MetadataReceived,
-    PeerDropped,
-    PeerJoined,
     PieceFailed,
     PieceStored,
     StorageFailed,
 )
 from .sources.announcer import Announcer, Tally
 from .sources.tracker import TrackerSource
-from .swarm.dialing import Dialing
+from .swarm.members import Members
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
-from .swarm.turnover import useless
-from .swarm.welcome import UT_METADATA, crosses, introduce
+from .swarm.welcome import UT_METADATA, introduce
 from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
 from .upload.uploads import Uploads
@@ -85,18 +82,17 @@ class Torrent:
         self.info: Info | None = None
         self.download: Download | None = None
         self.uploads: Uploads | None = None
-        self.peers: dict[int, Peer] = {}
         self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash))
+        self._members = Members(number, self.peerbook, shared)
+        self.peers = self._members.peers
         self.trackers = TrackerSource(tiers, chance.rng_for("tracker", wire_hash), now)
         self.down = Meter()
         self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
         self._serving = Serving(shared.settings, chance.rng_for("choker", wire_hash))
-        self._dialing = Dialing(number, self.peerbook, shared.settings)
         self._announcer = Announcer(number, wire_hash, self.trackers, shared)
         self._dirty: dict[int, Peer] = {}
-        self._last_number = 0
         self._tick_due = inf
         self._rechoke_due = 0.0
         self._starved_until = inf
@@ -140,7 +136,7 @@ class Torrent:
             return
         for peer in list(self.peers.values()):
             self._drop(peer, "the torrent was paused", now, sated=True)  # nobody failed: all may be dialed again
-        self._dialing.clear(now)
+        self._members.stop_dialing(now)
         self.trackers.stop()
         self.state = TorrentState.PAUSED
         self._touch_all()
@@ -185,57 +181,28 @@ class Torrent:
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A dial led to nothing."""
         self._touch_all()
-        address = self._dialing.failed(ticket, now)
-        if address is not None:
-            self._shared.events.append(PeerDropped(self.number, address, str(reason), offence=False))
+        self._members.connect_failed(ticket, reason, now)
 
     def dialed(self, ticket: int, wire: int) -> bool:
         """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""
-        if ticket not in self._dialing:
-            return False
-        self._dialing.rekey(ticket, wire)
-        return True
+        return self._members.dialed(ticket, wire)
 
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""
         self._touch_all()
-        self._dialing.succeeded(wire.key)
-        if reason == Offence.SELF_CONNECTION.value:
-            self.peerbook.is_self(wire.link.address)
-        else:
-            self.peerbook.ended(wire.link.address, now, useful=False)
-        self._shared.events.append(PeerDropped(self.number, wire.link.address, reason, offence))
+        self._members.wire_ended(wire, reason, offence=offence, now=now)
 
     def joined(self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool) -> None:
         """A handshake for this torrent is complete, both ways."""
-        self._dialing.succeeded(wire.key)
-        address = wire.link.address
-        twin = next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)
-        if twin is not None and crosses(twin, self._shared.peer_id, incoming=incoming, now=now):
-            self._drop(twin, Offence.DUPLICATE_PEER.value, now)
-            twin = None
-        refusal = self._refusal(handshake, address)
-        if twin is not None and not incoming:
-            wire.close()
-            self._also_at(twin, address)
+        members = self._members
+        crossed = members.crossed(handshake, now, incoming=incoming)
+        if crossed is not None:
+            self._drop(crossed, Offence.DUPLICATE_PEER.value, now)
+        closed = "the torrent is paused" if self.state is TorrentState.PAUSED else None
+        peer = members.admit(wire, handshake, now, incoming=incoming, refusal=closed)
+        if peer is None:
+            self._touch_all()  # there may be room for a dial
             return
-        if refusal is not None:
-            wire.close()
-            self.wire_ended(wire, refusal, offence=refusal == Offence.SELF_CONNECTION.value, now=now)
-            return
-        self._last_number += 1
-        peer = Peer(
-            number=self._last_number,
-            wire=wire,
-            address=address,
-            peer_id=handshake.peer_id,
-            fast=handshake.supports(Reserved.FAST),
-            extended=handshake.supports(Reserved.LTEP),
-            incoming=incoming,
-            joined_at=now,
-        )
-        self.peers[peer.number] = peer
-        self.peerbook.connected(address)
         self._equip(peer)
         peer.measure(now)
         have = self.download.have if self.download is not None else None
@@ -245,7 +212,6 @@ class Torrent:
             self.down.add(0, now)  # the first second counts too
             self.up.add(0, now)
         self.touch(peer)
-        self._shared.events.append(PeerJoined(self.number, address, handshake.peer_id))
 
     # --- messages, called by the wires (PeerSink)
 
@@ -356,10 +322,8 @@ class Torrent:
             peer.says = ExtendedHandshake.parse(payload)
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
-            if peer.incoming and peer.says.port is not None and not peer.listens_at:
-                address = Address(peer.address.host, peer.says.port)
-                self.peerbook.add(address, Source.INCOMING, now)
-                self._also_at(peer, address)
+            if peer.says.port is not None:
+                self._members.listens_on(peer, peer.says.port, now)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
 
@@ -420,7 +384,7 @@ class Torrent:
         if tracker is not None:
             due = min(due, tracker)
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
-            due = min(due, self._dialing.next_due(len(self.peers)))
+            due = min(due, self._members.next_due())
         return due if due != inf else None
 
     def advance(self, now: float) -> None:
@@ -433,8 +397,7 @@ class Torrent:
         self._announcer.announce(Tally(self.uploaded, self.downloaded, self.left_bytes), now)
         shared = self._shared
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
-            while (wish := self._dialing.next(shared.next_ticket(), len(self.peers), now)) is not None:
-                shared.effects.append(wish)
+            shared.effects.extend(self._members.dials(now))
 
     def settle(self, now: float) -> None:
         """End of a turn: ask, serve and store what this turn made possible."""
@@ -452,7 +415,9 @@ class Torrent:
             if spared is not None:
                 dirty[spared.number] = spared
         self._set_congestion(download, now)
-        dirty = {peer.number: peer for peer in uploads.waiting()} | dirty
+        waiting = uploads.waiting()
+        if waiting:
+            dirty = {peer.number: peer for peer in waiting} | dirty
         asking = self.state is TorrentState.ACTIVE
         for peer in dirty.values():
             if asking:
@@ -525,19 +490,6 @@ class Torrent:
 
     # --- peers
 
-    def _refusal(self, handshake: Handshake, address: Address) -> str | None:
-        if handshake.peer_id == self._shared.peer_id:
-            return Offence.SELF_CONNECTION.value
-        if self.state is TorrentState.PAUSED:
-            return "the torrent is paused"
-        if self.peerbook.banned(address.host):
-            return "the address is banned"
-        if any(peer.peer_id == handshake.peer_id for peer in self.peers.values()):
-            return Offence.DUPLICATE_PEER.value
-        if len(self.peers) >= self._shared.settings.max_peers:
-            return "we have as many peers as we want"
-        return None
-
     def _equip(self, peer: Peer) -> None:
         """Give a peer what it needs to exchange pieces, as soon as the torrent's geometry is known."""
         if self.download is None:
@@ -568,11 +520,6 @@ class Torrent:
         if peer.peer_interested and peer.number in self.peers:
             self._serving.interested(peer, self.peers.values())
         self._touch_all()
-
-    def _also_at(self, peer: Peer, address: Address) -> None:
-        """A peer can be dialed at `address`: no need to while it is connected."""
-        peer.listens_at.append(address)
-        self.peerbook.connected(address)
 
     @staticmethod
     def _first_word(peer: Peer) -> None:
@@ -619,14 +566,12 @@ class Torrent:
         if self.uploads is not None:
             self.uploads.forget(peer)
         self._metadata.lost(peer)
-        for address in (peer.address, *peer.listens_at):
-            self.peerbook.ended(address, now, useful=peer.was_useful, sated=sated)
         self._touch_all()
         if not self.peers:
             self._tick_due = inf
             if self.left_bytes:
                 self.trackers.hurry(now)
-        self._shared.events.append(PeerDropped(self.number, peer.address, reason, offence))
+        self._members.left(peer, reason, offence=offence, now=now, sated=sated)
 
     def _touch_all(self) -> None:
         self._dirty.update(self.peers)
@@ -657,15 +602,9 @@ class Torrent:
         self.up.count_up_to(self.uploaded, now)
         if now >= self._rechoke_due and self.download is not None:
             self._rechoke_due = now + RECHOKE_SECONDS
-            self._make_room(now)
+            for peer in self._members.to_part_with(now):
+                self._drop(peer, "neither side wants anything of the other, and others wait", now)
             self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
         if self._metadata.wanted:
             self._touch_all()
-
-    def _make_room(self, now: float) -> None:
-        """Part with some peers of no use when there are no places left and somebody waits for one."""
-        most, waiting_since = self._shared.settings.max_peers, self.peerbook.next_due()
-        if len(self.peers) >= most and waiting_since is not None and waiting_since <= now:
-            for peer in useless(self.peers.values(), now)[: 1 + most // 20]:
-                self._drop(peer, "neither side wants anything of the other, and others wait", now)

@@ -1,0 +1,169 @@
+"""Who is in the swarm with us, from the dial to the goodbye, and what the peerbook learns of it."""
+
+from collections.abc import Iterator
+
+from bittern.base.address import Address
+from bittern.base.errors import Offence
+from bittern.engine.effects import Connect
+from bittern.engine.events import PeerDropped, PeerJoined
+from bittern.engine.world import Shared
+from bittern.wire.handshake import Handshake, Reserved
+from bittern.wire.peerwire import PeerWire
+from bittern.wire.stream import LinkLost
+
+from .dialing import Dialing
+from .peer import Peer
+from .peerbook import Peerbook, Source
+from .turnover import useless
+from .welcome import crosses
+
+
+class Members:
+    """The peers of one torrent, and the connections that may become some.
+
+    Args:
+        torrent: its number.
+        book: known addresses.
+        shared: surroundings of the torrent.
+
+    Attributes:
+        peers: by their numbers, in order of arrival.
+    """
+
+    def __init__(self, torrent: int, book: Peerbook, shared: Shared) -> None:
+        self.peers: dict[int, Peer] = {}
+        self._torrent = torrent
+        self._book = book
+        self._shared = shared
+        self._dialing = Dialing(torrent, book, shared.settings)
+        self._last_number = 0
+
+    # --- dials
+
+    def dials(self, now: float) -> Iterator[Connect]:
+        """The connections to make now."""
+        while (wish := self._dialing.next(self._shared.next_ticket(), len(self.peers), now)) is not None:
+            yield wish
+
+    def next_due(self) -> float:
+        """When `dials` may have something; infinity for never."""
+        return self._dialing.next_due(len(self.peers))
+
+    def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
+        """A dial led to nothing."""
+        address = self._dialing.failed(ticket, now)
+        if address is not None:
+            self._tell_dropped(address, str(reason), offence=False)
+
+    def dialed(self, ticket: int, wire: int) -> bool:
+        """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""
+        if ticket not in self._dialing:
+            return False
+        self._dialing.rekey(ticket, wire)
+        return True
+
+    def stop_dialing(self, now: float) -> None:
+        """Nothing that is under way is wanted any more."""
+        self._dialing.clear(now)
+
+    def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
+        """A wire ended before it became a peer."""
+        self._dialing.succeeded(wire.key)
+        if reason == Offence.SELF_CONNECTION.value:
+            self._book.is_self(wire.link.address)
+        else:
+            self._book.ended(wire.link.address, now, useful=False)
+        self._tell_dropped(wire.link.address, reason, offence=offence)
+
+    # --- coming
+
+    def crossed(self, handshake: Handshake, now: float, *, incoming: bool) -> Peer | None:
+        """The peer whose connection gives way to a new one that leads to the same client."""
+        twin = self._twin(handshake)
+        return twin if twin is not None and crosses(twin, self._shared.peer_id, incoming=incoming, now=now) else None
+
+    def admit(
+        self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, refusal: str | None = None
+    ) -> Peer | None:
+        """The new peer of a complete handshake; None when it is not let in, and its wire closed.
+
+        Args:
+            wire: its connection.
+            handshake: what it said.
+            now: the time.
+            incoming: whether it connected to us.
+            refusal: why nobody is let in at all.
+        """
+        self._dialing.succeeded(wire.key)
+        address = wire.link.address
+        twin = self._twin(handshake)
+        refusal = self._refusal(handshake, address, refusal)
+        if twin is not None and not incoming:
+            wire.close()
+            self._also_at(twin, address)
+            return None
+        if refusal is not None:
+            wire.close()
+            self.wire_ended(wire, refusal, offence=refusal == Offence.SELF_CONNECTION.value, now=now)
+            return None
+        self._last_number += 1
+        peer = Peer(
+            number=self._last_number,
+            wire=wire,
+            address=address,
+            peer_id=handshake.peer_id,
+            fast=handshake.supports(Reserved.FAST),
+            extended=handshake.supports(Reserved.LTEP),
+            incoming=incoming,
+            joined_at=now,
+        )
+        self.peers[peer.number] = peer
+        self._book.connected(address)
+        self._shared.events.append(PeerJoined(self._torrent, address, handshake.peer_id))
+        return peer
+
+    def listens_on(self, peer: Peer, port: int, now: float) -> None:
+        """A peer that connected to us says where it can be dialed: the first word counts."""
+        if peer.incoming and not peer.listens_at:
+            address = Address(peer.address.host, port)
+            self._book.add(address, Source.INCOMING, now)
+            self._also_at(peer, address)
+
+    # --- going
+
+    def left(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool) -> None:
+        """A peer was taken out of `peers`; `sated`: neither side failed, there is no hurry to meet again."""
+        for address in (peer.address, *peer.listens_at):
+            self._book.ended(address, now, useful=peer.was_useful, sated=sated)
+        self._tell_dropped(peer.address, reason, offence=offence)
+
+    def to_part_with(self, now: float) -> list[Peer]:
+        """Some peers of no use, when there are no places left and somebody waits for one."""
+        most, waiting_since = self._shared.settings.max_peers, self._book.next_due()
+        if len(self.peers) < most or waiting_since is None or waiting_since > now:
+            return []
+        return useless(self.peers.values(), now)[: 1 + most // 20]
+
+    def _twin(self, handshake: Handshake) -> Peer | None:
+        return next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)
+
+    def _refusal(self, handshake: Handshake, address: Address, refusal: str | None) -> str | None:
+        if handshake.peer_id == self._shared.peer_id:
+            return Offence.SELF_CONNECTION.value
+        if refusal is not None:
+            return refusal
+        if self._book.banned(address.host):
+            return "the address is banned"
+        if self._twin(handshake) is not None:
+            return Offence.DUPLICATE_PEER.value
+        if len(self.peers) >= self._shared.settings.max_peers:
+            return "we have as many peers as we want"
+        return None
+
+    def _also_at(self, peer: Peer, address: Address) -> None:
+        """A peer can be dialed at `address`: no need to while it is connected."""
+        peer.listens_at.append(address)
+        self._book.connected(address)
+
+    def _tell_dropped(self, address: Address, reason: str, *, offence: bool) -> None:
+        self._shared.events.append(PeerDropped(self._torrent, address, reason, offence))

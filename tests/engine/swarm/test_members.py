@@ -1,0 +1,148 @@
+"""Who is let in, who gives way, what the peerbook learns: without a torrent."""
+
+from random import Random
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.base.errors import Offence
+from bittern.base.ids import PeerId
+from bittern.base.tracing import silent
+from bittern.engine.events import PeerDropped, PeerJoined
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.members import Members
+from bittern.engine.swarm.peer import Peer
+from bittern.engine.swarm.peerbook import Peerbook, Source
+from bittern.engine.swarm.turnover import SETTLED_SECONDS
+from bittern.engine.swarm.welcome import CROSSING_SECONDS
+from bittern.engine.world import Shared
+from bittern.sim.world import World
+from bittern.wire.decoder import Scratch
+from bittern.wire.handshake import Handshake
+from bittern.wire.peerwire import PeerWire
+from bittern.wire.stream import LinkLost, LossKind
+from tests.engine.peers import HASH, Line
+
+OURS = PeerId(b"-BZ0100-mmmmmmmmmmmm")
+LESSER, GREATER = PeerId(b"-AA0000-aaaaaaaaaaaa"), PeerId(b"-ZZ0000-zzzzzzzzzzzz")
+REFUSED = LinkLost(LossKind.REFUSED)
+
+
+class Door:
+    """Members with a peerbook and surroundings."""
+
+    def __init__(self, most: int = 80) -> None:
+        chance = World(Random, 0).chance("door")
+        settings = EngineSettings(max_peers=most)
+        self.shared = Shared(settings, OURS, chance, lambda *_: False, silent)
+        self.book = Peerbook(chance.rng_for("peerbook"))
+        self.members = Members(1, self.book, self.shared)
+        self.line = Line()
+
+    def comes(
+        self, number: int, peer_id: PeerId | None = None, *, now: float = 0.0, incoming: bool = True, port: int = 1
+    ) -> Peer | None:
+        """A connection with a whole handshake."""
+        self.line = Line(f"10.0.0.{number}", port)
+        wire = PeerWire(self.line, Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
+        hello = Handshake(bytes(8), HASH, peer_id or PeerId(b"-XX0000-%012d" % number))
+        return self.members.admit(wire, hello, now, incoming=incoming)
+
+    def leaves(self, peer: Peer, now: float) -> None:
+        del self.members.peers[peer.number]
+        self.members.left(peer, "gone", offence=False, now=now, sated=False)
+
+    @property
+    def dropped(self) -> list[str]:
+        return [event.reason for event in self.shared.events if isinstance(event, PeerDropped)]
+
+    def dialed(self, now: float = 0.0) -> list[Address]:
+        return [wish.address for wish in self.members.dials(now)]
+
+
+def test_who_is_let_in_is_numbered_and_told() -> None:
+    door = Door()
+    peers = [door.comes(1), door.comes(2)]
+    assert list(door.members.peers.values()) == peers
+    assert list(door.members.peers) == [1, 2]
+    assert [type(event) for event in door.shared.events] == [PeerJoined, PeerJoined]
+
+
+def test_ourselves_the_banned_doubles_and_those_too_many_are_not_let_in() -> None:
+    door = Door(most=2)
+    door.book.ban("10.0.0.9")
+    door.comes(1, LESSER)
+    refused = [door.comes(2, OURS), door.comes(9), door.comes(3, LESSER)]
+    door.comes(4)
+    refused.append(door.comes(5))
+    assert refused == [None] * 4
+    assert door.line.closed
+    assert door.dropped == [
+        Offence.SELF_CONNECTION.value,
+        "the address is banned",
+        Offence.DUPLICATE_PEER.value,
+        "we have as many peers as we want",
+    ]
+
+
+def test_our_own_address_is_not_dialed_again() -> None:
+    door = Door()
+    own = Address("10.0.0.2", 1)
+    door.book.add(own, Source.TRACKER, 0.0)
+    assert door.dialed() == [own]
+    door.comes(2, OURS, incoming=False)
+    assert not door.book.add(own, Source.TRACKER, 1.0)
+
+
+@pytest.mark.parametrize(("theirs", "gives_way"), [(LESSER, False), (GREATER, True)])
+def test_of_two_connections_that_crossed_that_of_the_greater_id_stays(theirs: PeerId, gives_way: bool) -> None:  # noqa: FBT001 - a parameter
+    door = Door()
+    peer = door.comes(1, theirs, incoming=False)
+    hello = Handshake(bytes(8), HASH, theirs)
+    assert door.members.crossed(hello, 1.0, incoming=True) is (peer if gives_way else None)
+    assert door.members.crossed(hello, CROSSING_SECONDS, incoming=True) is None
+    assert door.members.crossed(hello, 1.0, incoming=False) is None
+
+
+def test_all_addresses_of_a_peer_are_left_alone_while_it_stays_and_come_back_when_it_leaves() -> None:
+    door = Door()
+    peer = door.comes(1, LESSER, port=50_000)
+    assert peer is not None
+    door.members.listens_on(peer, 7, 0.0)
+    door.members.listens_on(peer, 8, 0.0)  # the first word counts
+    second = Address("10.0.0.2", 9)
+    door.book.add(second, Source.TRACKER, 0.0)
+    assert door.dialed() == [second]
+    assert door.comes(2, LESSER, incoming=False, port=9) is None
+    assert door.dropped == []
+    assert door.dialed(3600.0) == []
+    door.leaves(peer, 3600.0)
+    assert sorted(door.dialed(7200.0)) == [Address("10.0.0.1", 7), second]
+
+
+def test_a_dial_is_followed_to_its_end() -> None:
+    door = Door()
+    for number in (1, 2):
+        door.book.add(Address(f"10.0.0.{number}", 1), Source.TRACKER, 0.0)
+    first, second = door.members.dials(0.0)
+    door.members.connect_failed(first.ticket, REFUSED, 0.0)
+    door.members.connect_failed(first.ticket, REFUSED, 0.0)  # nobody knows this one any more
+    assert door.dropped == [LossKind.REFUSED.value]
+    assert door.members.dialed(second.ticket, -1)
+    assert not door.members.dialed(second.ticket, -1)
+    door.members.stop_dialing(0.0)
+    assert not door.members.dialed(first.ticket, -2)
+    assert 0.0 < door.members.next_due() < 3600.0
+
+
+def test_somebody_has_to_go_only_when_there_is_no_place_and_somebody_waits() -> None:
+    door = Door(most=1)
+    peer = door.comes(1)
+    now = SETTLED_SECONDS
+    assert door.members.to_part_with(now) == []
+    door.book.add(Address("10.0.0.2", 1), Source.TRACKER, now + 1.0)
+    assert door.members.to_part_with(now) == []
+    assert door.members.to_part_with(now + 1.0) == [peer]
+    assert peer is not None
+    peer.peer_interested = True
+    assert door.members.to_part_with(now + 1.0) == []
