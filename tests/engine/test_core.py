@@ -376,9 +376,9 @@ def test_what_means_nothing_to_us_is_let_pass() -> None:
 
 
 def test_requests_while_choked_are_rejected_up_to_a_limit() -> None:
-    with Playbook(have="1") as play:
+    with Playbook(have="1", settings=EngineSettings(max_requests_queued=100)) as play:
         play.joins("eve")
-        play.says("eve", *[Request(0, 0, BLOCK)] * 300).expect("eve", *[Reject(0, 0, BLOCK)] * 300)
+        play.says("eve", *[Request(0, 0, BLOCK)] * 400).expect("eve", *[Reject(0, 0, BLOCK)] * 400)
         play.says("eve", Request(0, 0, BLOCK)).expect_drop("eve", Offence.REQUEST_FLOOD)
 
 

@@ -114,3 +114,11 @@ def test_unsorted_keys_and_bytes_after_the_dictionary_pass() -> None:
 def test_a_deep_bomb_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="nested"):
         ExtendedHandshake.parse(b"d1:m" + b"l" * 100_000)
+
+
+def test_a_later_handshake_changes_only_what_it_names() -> None:
+    first = ExtendedHandshake({"ut_metadata": 3, "ut_pex": 1}, client="a", request_queue=200, metadata_size=5)
+    later = ExtendedHandshake({"ut_pex": 0}, request_queue=100, upload_only=True)
+    assert first.updated(later) == ExtendedHandshake(
+        {"ut_metadata": 3, "ut_pex": 0}, client="a", request_queue=100, metadata_size=5, upload_only=True
+    )

@@ -12,7 +12,6 @@ from bittern.wire.blocks import block_heads
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake
 from bittern.wire.messages import (
-    AllowedFast,
     BitfieldMessage,
     Cancel,
     Choke,
@@ -242,7 +241,6 @@ def test_nothing_is_said_on_a_closed_wire() -> None:
         (PeerWire.send_have_none, HaveNone()),
         (lambda wire: wire.send_cancel(1, 2, 3), Cancel(1, 2, 3)),
         (lambda wire: wire.send_reject(1, 2, 3), Reject(1, 2, 3)),
-        (lambda wire: wire.send_allowed_fast(9), AllowedFast(9)),
         (lambda wire: wire.send_extended(4, b"de"), Extended(4, b"de")),
         (lambda wire: wire.send_handshake(HELLO), HELLO),
     ],

@@ -40,7 +40,10 @@ class EngineSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and value < 0:
+            if isinstance(value, (int, float)) and not value >= 0:
                 raise SessionError(f"{field.name} = {value}: must not be negative")
+        for name in ("buffer_bytes", "disk_queue_bytes", "max_requests_outstanding"):
+            if not getattr(self, name):
+                raise SessionError(f"{name} = 0: nothing could ever be asked for")
         if not 0 <= self.listen_port <= 65535:
             raise SessionError(f"listen_port = {self.listen_port}: must be 0 to 65535")

@@ -23,7 +23,7 @@ from bittern.wire.stream import LinkLost
 from .download.asking import cancel, stop_asking, top_up, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
-from .download.suspects import culprits
+from .download.suspects import PAROLE_SECONDS, judge
 from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
     Completed,
@@ -319,7 +319,7 @@ class Torrent:
     def on_extended(self, peer: Peer, ext_id: int, payload: bytes, now: float) -> None:
         """BEP 10."""
         if ext_id == HANDSHAKE_EXT_ID:
-            peer.says = ExtendedHandshake.parse(payload)
+            peer.says = peer.says.updated(ExtendedHandshake.parse(payload))
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
             if peer.says.port is not None:
@@ -429,12 +429,14 @@ class Torrent:
     # --- pieces
 
     def _piece_checked(self, download: Download, piece: int, *, good: bool, now: float) -> None:
+        former_owner = download.assembly.former_owner(piece)
         senders = download.piece_checked(piece, good=good)
         if senders is None:
             return  # the storage failed in between and everything was begun anew
+        culprits = judge(senders, former_owner, self.peers, good=good)
         if not good:
             self._shared.events.append(PieceFailed(self.number, piece))
-            for peer in culprits(senders, self.peers):
+            for peer in culprits:
                 self._ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
             self._touch_all()
             return
@@ -591,7 +593,11 @@ class Torrent:
             if peer.refusing:
                 peer.refusing = False
                 self.touch(peer)
-            if peer.number not in self.peers or pipeline is None or not pipeline.waiting:
+            if peer.number not in self.peers or pipeline is None:
+                continue
+            if pipeline.paroled and self.download is not None:
+                self.download.assembly.disown(pipeline.number, now - PAROLE_SECONDS)
+            if not pipeline.waiting:
                 continue
             pipeline.steer(peer.down.rate(now))
             if now - pipeline.heard_at >= patience and not self._congested:

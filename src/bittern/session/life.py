@@ -163,7 +163,8 @@ class Life:
         """Do what time demands; whether `save` is due."""
         if self.swarm is None:
             return False
-        if self.state is State.FAILED and self._retry_due <= now and _may_retry(self.error):
+        retry = self.state is State.FAILED and not self.options.paused and _may_retry(self.error)
+        if retry and self._retry_due <= now:
             self.error = None
             self._speak(self.swarm)
         if self.state is State.SEEDING and self._goal_reached(now):

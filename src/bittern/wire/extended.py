@@ -1,7 +1,7 @@
 """The extension protocol's own handshake (BEP 10): one bencoded dictionary each way, all of it optional."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from typing import Final, Self
 
@@ -48,6 +48,16 @@ class ExtendedHandshake:
     ipv6: str | None = None
     metadata_size: int | None = None
     upload_only: bool = False
+
+    def updated(self, later: Self) -> Self:
+        """What holds after a `later` handshake of the same peer: what that one does not name stays."""
+        named = {
+            field.name: value
+            for field in fields(later)
+            if (value := getattr(later, field.name)) is not None and field.name not in ("extensions", "upload_only")
+        }
+        extensions = {**self.extensions, **later.extensions}
+        return replace(self, extensions=extensions, upload_only=self.upload_only or later.upload_only, **named)
 
     def encode(self) -> bytes:
         """The payload of the extended message with number 0."""

@@ -16,7 +16,7 @@ class Outbox:
     (`release`) when its last byte has gone.
     """
 
-    __slots__ = ("_gather", "_parts", "_releases", "bulk", "queued", "taken")
+    __slots__ = ("_gather", "_parts", "_releases", "queued", "taken")
 
     def __init__(self) -> None:
         self._parts: deque[Buffer] = deque()
@@ -24,8 +24,6 @@ class Outbox:
         self._releases: deque[tuple[int, Callable[[], None]]] = deque()
         self.queued = 0
         """Bytes not sent yet."""
-        self.bulk = 0
-        """Bytes of blocks ever queued, without headers."""
         self.taken = 0
         """Bytes ever sent."""
 
@@ -45,7 +43,6 @@ class Outbox:
         self._parts.extend(parts)
         self._gather = None
         self.queued += len(heads) + length
-        self.bulk += length
         self._releases.append((self.taken + self.queued, release))
 
     def buffers(self, limit: int) -> Sequence[Buffer]:

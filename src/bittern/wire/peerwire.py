@@ -15,7 +15,6 @@ from .blocks import Run
 from .decoder import Decoder, Landing, NothingLands, PeerSink, Scratch
 from .handshake import HANDSHAKE_SIZE, Handshake, check_start
 from .messages import (
-    AllowedFast,
     BitfieldMessage,
     Cancel,
     Choke,
@@ -157,11 +156,6 @@ class PeerWire:
         """Bytes queued and not yet sent."""
         return self._outbox.queued
 
-    @property
-    def block_bytes_queued(self) -> int:
-        """Bytes of blocks ever queued to be sent, headers left out."""
-        return self._outbox.bulk
-
     def land(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
         """From now on messages go to `sink`, with `peer`; `on_turn(peer)` after each batch in or out."""
         self._sink = sink
@@ -272,10 +266,6 @@ class PeerWire:
     def send_reject(self, piece: int, begin: int, length: int) -> None:
         """A block asked of us will not be sent (BEP 6)."""
         self._say(Reject(piece, begin, length).encode())
-
-    def send_allowed_fast(self, piece: int) -> None:
-        """The peer may ask for this piece though it is choked (BEP 6)."""
-        self._say(AllowedFast(piece).encode())
 
     def send_extended(self, ext_id: int, payload: bytes) -> None:
         """An extension message under the number that the remote gave it (BEP 10)."""

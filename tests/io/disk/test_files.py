@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -180,22 +181,25 @@ def test_a_write_that_the_system_refuses_is_told_with_its_file(
     storage.close()
 
 
-@pytest.fixture
-def _small_files() -> Iterator[None]:
-    """The system lets nobody write beyond 1,000 bytes of a file."""
+@contextmanager
+def small_files() -> Iterator[None]:
+    """The system lets nobody write beyond 1,000 bytes of a file: not pytest its report, either."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
 
 
-@pytest.mark.usefixtures("_small_files")
 def test_a_file_that_is_too_large_for_the_system_is_told(tmp_path: Path) -> None:
     info, data = several([5000], 16)
     storage = storage_of(info, tmp_path)
-    assert refusal(lambda: storage.write(0, memoryview(data))).kind is Kind.TOO_LARGE
+    with small_files():
+        error = refusal(lambda: storage.write(0, memoryview(data)))
+    assert error.kind is Kind.TOO_LARGE
     storage.close()
 
 

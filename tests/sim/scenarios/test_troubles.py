@@ -42,6 +42,17 @@ def test_a_peer_that_is_corrupt_now_and_then_does_not_stop_the_swarm(seed: int) 
     swarm.run(600.0).check()
 
 
+@pytest.mark.parametrize("slowness", [1, 4, 16])
+def test_a_liar_beside_one_honest_seed_is_banned_and_the_seed_is_not(seed: int, slowness: int) -> None:
+    swarm = Swarm(Random, seed, seeds=2, leechers=1, size=8 * MIB, piece_size=MIB)
+    liar, _ = swarm.seeds
+    liar.disk.faults.rot = 1
+    liar.host.uplink.rate /= slowness
+    swarm.run(300.0).check()
+    drops = [event for _, event in swarm.leechers[0].events if isinstance(event, PeerDropped) and event.offence]
+    assert all(drop.address.host == liar.host.address.host for drop in drops), str(drops)
+
+
 def test_a_seed_that_leaves_once_one_copy_is_out_is_not_missed(seed: int) -> None:
     swarm = Swarm(Random, seed, leechers=10)
     assert swarm.world.run(60.0, until=lambda: pieces_out(swarm))

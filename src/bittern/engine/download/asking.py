@@ -69,7 +69,7 @@ def stop_asking(peer: Peer, *, cancel: bool) -> None:
 def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:
     """Endgame: nothing is free and this peer is idle, so let it race the slowest of the others (BEP 3)."""
     pipeline = peer.pipeline
-    if pipeline is None or peer.pieces is None or pipeline.snubbed or not download.endgame:
+    if pipeline is None or peer.pieces is None or pipeline.snubbed or pipeline.paroled or not download.endgame:
         return []
     rivals = [other for other in peers if other is not peer and other.pipeline and other.pipeline.waiting]
     for rival in sorted(rivals, key=lambda other: (other.down.rate(now), other.number)):

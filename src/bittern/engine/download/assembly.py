@@ -7,6 +7,7 @@ every call. Memory is bounded where blocks are asked for, not where they arrive,
 
 from collections import deque
 from collections.abc import Iterator
+from math import inf
 from typing import Protocol
 
 from bittern.base.geometry import BLOCK, Geometry
@@ -79,9 +80,12 @@ class OpenPiece:
         unopened: numbers of the extents that are yet to be opened, in order.
         free: blocks of opened extents that may be asked for.
         senders: peers whose blocks are in it.
+        owner: the one peer that may be asked for it, or None.
+        former_owner: who was that, and did not finish it.
+        since: when it was opened.
     """
 
-    __slots__ = ("extents", "free", "piece", "senders", "unopened")
+    __slots__ = ("extents", "former_owner", "free", "owner", "piece", "senders", "since", "unopened")
 
     def __init__(self, piece: int, extent_count: int) -> None:
         self.piece = piece
@@ -89,6 +93,9 @@ class OpenPiece:
         self.extents: dict[int, Extent] = {}
         self.free = 0
         self.senders: dict[int, None] = {}
+        self.owner: int | None = None
+        self.former_owner: int | None = None
+        self.since = 0.0
 
 
 class Assembly:
@@ -117,15 +124,36 @@ class Assembly:
         """The open pieces, oldest first."""
         return list(self._open)
 
-    def open(self, piece: int) -> None:
-        """Begin to assemble `piece`."""
+    def open(self, piece: int, owner: int | None = None, now: float = 0.0) -> None:
+        """Begin to assemble `piece`, from anybody or from `owner` alone."""
         opened = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))
+        opened.owner, opened.since = owner, now
         self._open[piece] = self._askable[piece] = opened
 
-    def with_free(self) -> Iterator[int]:
-        """Open pieces of which something may still be asked for."""
+    def disown(self, owner: int, before: float = inf) -> None:
+        """What `owner` was to bring alone, and was begun before a time, may be asked of anybody now."""
+        for opened in self._open.values():
+            if opened.owner == owner and opened.since < before:
+                opened.owner, opened.former_owner = None, owner
+
+    def owner(self, piece: int) -> int | None:
+        """The one peer that may be asked for an open piece, or None."""
+        return self._open[piece].owner
+
+    def former_owner(self, piece: int) -> int | None:
+        """The peer that was to bring an open piece alone and did not, or None."""
+        opened = self._open.get(piece)
+        return opened.former_owner if opened is not None else None
+
+    def with_free(self, peer: int | None = None, *, alone: bool = False) -> Iterator[int]:
+        """Open pieces of which something may still be asked: of anybody, or of `peer`.
+
+        `alone`: only those that are asked of `peer` and of nobody else.
+        """
         exhausted = self.slabs.exhausted
         for piece, opened in self._askable.items():
+            if peer is not None and opened.owner != peer and (alone or opened.owner is not None):
+                continue
             if opened.free or (opened.unopened and not exhausted):
                 yield piece
 

@@ -85,7 +85,7 @@ class Download:
         runs: list[Run] = []
         room = min(1 - pipeline.outstanding if pipeline.snubbed else pipeline.room, most)
         while room > 0:
-            run = self._allot(pieces, room, pipeline.last_piece)
+            run = self._allot(pipeline, pieces, room, now)
             if run is None:
                 break
             pipeline.asked(run, now)
@@ -105,7 +105,7 @@ class Download:
         for piece, block in owed:
             if len(runs) >= most:
                 break
-            if piece in pieces and (piece, block) not in other.shared:
+            if piece in pieces and (piece, block) not in other.shared and self.assembly.owner(piece) is None:
                 run = self.assembly.share(piece, block, other, pipeline)
                 pipeline.asked(run, now)
                 runs.append(run)
@@ -160,26 +160,28 @@ class Download:
         begun = len(self.assembly)
         assert self.missing == len(self.picker) + begun
 
-    def _allot(self, pieces: Bitfield, want: int, after: int) -> Run | None:
-        run = self._allot_open(pieces, want)
+    def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
+        alone = pipeline.paroled
+        run = self._allot_open(pipeline, pieces, want, alone=alone)
         if run is not None:
             return run
-        picked = self.picker.pick(pieces, after)
+        picked = self.picker.pick(pieces, pipeline.last_piece)
         if self.assembly.slabs.exhausted:
             unopened = any(piece in pieces for piece in self.assembly.with_unopened())
             if (picked is None and not unopened) or not self.assembly.evict():
                 return None
-            run = self._allot_open(pieces, want)
+            run = self._allot_open(pipeline, pieces, want, alone=alone)
             if run is not None:
                 return run
         if picked is None:
-            return None
+            # With nothing left to bring alone, a peer on parole helps with what others are asked for.
+            return self._allot_open(pipeline, pieces, want, alone=False) if pipeline.paroled else None
         self.picker.begun(picked)
-        self.assembly.open(picked)
+        self.assembly.open(picked, pipeline.number if pipeline.paroled else None, now)
         return self.assembly.allot(picked, want)
 
-    def _allot_open(self, pieces: Bitfield, want: int) -> Run | None:
-        for piece in self.assembly.with_free():
+    def _allot_open(self, pipeline: Pipeline, pieces: Bitfield, want: int, *, alone: bool) -> Run | None:
+        for piece in self.assembly.with_free(pipeline.number, alone=alone):
             if piece in pieces:
                 run = self.assembly.allot(piece, want)
                 if run is not None:

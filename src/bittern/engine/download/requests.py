@@ -30,12 +30,15 @@ class Pipeline:
     """
 
     __slots__ = (
-        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_number", "_steady", "arrived",
-        "heard_at", "last_piece", "outstanding", "runs", "shared", "snubbed", "wasted",
+        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_steady", "arrived",
+        "heard_at", "last_piece", "number", "outstanding", "paroled", "runs", "shared", "snubbed", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
-        self._number = number
+        self.number = number
+        """The peer's number in the torrent."""
+        self.paroled = False
+        """Whether it is asked for pieces that nobody else is asked for: it was there when one failed."""
         self._assembly = assembly
         self._most = most
         self._depth = min(_DEPTH_FIRST, most)
@@ -69,7 +72,7 @@ class Pipeline:
     def landed_run(self, run: Run, count: int, now: float) -> None:
         """Blocks lie in place; see Landing."""
         first = run.first + run.done
-        self._assembly.landed(run.piece, first, count, self._number)
+        self._assembly.landed(run.piece, first, count, self.number)
         run.done += count
         self.outstanding -= count
         self.arrived += count * BLOCK
@@ -134,7 +137,7 @@ class Pipeline:
                 raise RemoteProtocolError(Offence.WRONG_BLOCK_LENGTH, f"{piece}:{block * BLOCK}+{len(data)}")
             target[:] = data
         self._assembly.landed_shared(piece, block, self)
-        self._assembly.landed(piece, block, 1, self._number)
+        self._assembly.landed(piece, block, 1, self.number)
 
     def diverted(self) -> None:
         """The arriving block is written aside from now on; see Landing."""
@@ -179,10 +182,6 @@ class Pipeline:
         self._most = max(1, min(self._most, most))
         self._depth = min(self._depth, self._most)
 
-    def owes(self, piece: int, block: int) -> bool:
-        """Whether the block is outstanding here (the arriving one left out)."""
-        return any(run.piece == piece and block in run.blocks for run in self.runs)
-
     def blocks_owed(self) -> list[tuple[int, int, int]]:
         """(piece, block, length) of all that is outstanding, the arriving one left out."""
         return [(run.piece, block, len(run.bodies[block - run.first])) for run in self.runs for block in run.blocks]
@@ -222,6 +221,7 @@ class Pipeline:
                 self._assembly.let_go(run.piece, block, self)
         self.runs.clear()
         self.outstanding = 0
+        self._assembly.disown(self.number)
         self._depth = min(self._depth, _DEPTH_FIRST)
 
     def _forgive(self, piece: int, block: int) -> None:

@@ -1,17 +1,45 @@
-"""Who sent corrupt data: alone, at once; among several, when it happens again and again."""
+"""Who sent corrupt data. Who sent a whole piece alone is known at once; several are put on parole.
 
-from collections.abc import Iterable, Mapping
+A peer on parole gets pieces of its own, which nobody else is asked for: the first that is good ends the parole, the
+first that is not is proof. So a liar is found whoever sends beside it, and no honest peer is banned for its company.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from bittern.engine.swarm.peer import Peer
 
+PAROLE_SECONDS = 20.0
+"""A piece that one peer is to bring alone is asked of all again after so long: nobody may hold up the rest."""
+
 STRIKES = 3
-"""Failed pieces with a peer's blocks in them before it is banned with the others' blocks beside its own."""
+"""Failed pieces that a peer on parole was to bring alone and did not finish, before it is banned."""
 
 
-def culprits(senders: Iterable[int], peers: Mapping[int, Peer]) -> list[Peer]:
-    """A piece failed its hash: the peers to ban, out of those that sent its blocks."""
-    numbers = list(senders)
-    present = [peers[number] for number in numbers if number in peers]
-    for peer in present:
-        peer.strikes += 1
-    return [peer for peer in present if len(numbers) == 1 or peer.strikes >= STRIKES]
+def judge(senders: Sequence[int], former_owner: int | None, peers: Mapping[int, Peer], *, good: bool) -> list[Peer]:
+    """A piece was hashed: set parole by it, and name the peers to ban.
+
+    Args:
+        senders: numbers of the peers whose blocks were in it.
+        former_owner: the peer that was to bring it alone and did not finish it, or None.
+        peers: those who are still there.
+        good: whether the hash is right.
+    """
+    present = [peers[number] for number in senders if number in peers]
+    if good:
+        if len(senders) == 1:
+            _parole(present, paroled=False)
+        return []
+    if len(senders) == 1:
+        return present
+    _parole(present, paroled=True)
+    suspect = peers.get(former_owner) if former_owner is not None else None
+    if suspect is None:
+        return []
+    suspect.strikes += 1
+    return [suspect] if suspect.strikes >= STRIKES else []
+
+
+def _parole(peers: Sequence[Peer], *, paroled: bool) -> None:
+    for peer in peers:
+        if peer.pipeline is not None:
+            peer.pipeline.paroled = paroled

@@ -67,7 +67,7 @@ class Peer:
     down: Meter = field(default_factory=Meter)
     up: Meter = field(default_factory=Meter)
     strikes: int = 0
-    """Failed pieces that it sent a part of."""
+    """Failed pieces that it was to bring alone, on parole, and did not finish."""
     optimistic_until: float = 0.0
 
     @property

@@ -3,7 +3,7 @@
 from bittern.base.geometry import BLOCK, Geometry
 
 CHOKED_MOST = 300
-"""Requests of a choked peer that are refused before the peer is dropped."""
+"""Requests of a choked peer, beyond those it may ask ahead, that are refused before the peer is dropped."""
 
 
 def is_honest(geometry: Geometry, piece: int, begin: int, length: int, count: int) -> bool:

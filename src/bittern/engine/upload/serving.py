@@ -65,8 +65,9 @@ class Serving:
         """
         if peer.am_choking:
             peer.uploads.refused += 1
-            if peer.uploads.refused > CHOKED_MOST:
-                raise RemoteProtocolError(Offence.REQUEST_FLOOD, f"{CHOKED_MOST} requests while choked")
+            # What was on its way when we choked is no flood: as much as the peer may ask ahead.
+            if peer.uploads.refused > self._most_queued + CHOKED_MOST:
+                raise RemoteProtocolError(Offence.REQUEST_FLOOD, f"{peer.uploads.refused} requests while choked")
         self.decline(peer, request)
 
     def decline(self, peer: Peer, request: tuple[int, int, int]) -> None:
