@@ -59,6 +59,7 @@ async def _in_folder(folder: Path, size: int) -> ExitCode:
             await _until_announced(tracker, seed)
             say(f"3. A seed runs as process {seed.pid} and has told the tracker")
             say(f"4. $ bittern get demo.torrent -d downloads --down-limit {_LIMIT}")
+            sys.stdout.flush()  # before another process writes to it
             arguments = ("demo.torrent", "-d", "downloads", "--down-limit", _LIMIT, *_LOCAL)
             async with _running(folder, "get", *arguments) as get:
                 code = await get.wait()
