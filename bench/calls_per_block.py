@@ -164,6 +164,24 @@ class Seeder:
         return done
 
 
+class MixedUpSeeder(Seeder):
+    """Answers in no order, as a client does that reads each block with any of its threads."""
+
+    _REACH = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._order = Random(1)
+
+    def take(self, count: int, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        """See Remote: what was asked at once is shuffled, though nothing goes far."""
+        known = len(self._asked)
+        super().take(count, buffers)
+        new = [self._asked.pop() for _ in range(len(self._asked) - known)][::-1]
+        while new:
+            self._asked.append(new.pop(self._order.randrange(min(len(new), self._REACH))))
+
+
 class Leecher:
     """Keeps so many requests outstanding, for neighbouring blocks, in runs as they become free."""
 
@@ -253,6 +271,11 @@ def leech(blocks: int, read: int) -> Counter[str]:
     return _measure(blocks, read, Seeder, lambda torrent: torrent.downloaded, seed=False)
 
 
+def leech_mixed_up(blocks: int, read: int) -> Counter[str]:
+    """As `leech`, from a peer that keeps no order."""
+    return _measure(blocks, read, MixedUpSeeder, lambda torrent: torrent.downloaded, seed=False)
+
+
 def seed(blocks: int, ahead: int) -> Counter[str]:
     """As `leech`, for blocks that go to a peer that asks for `ahead` of them in advance."""
     return _measure(blocks, 1 << 20, lambda: Leecher(ahead), lambda torrent: torrent.uploaded, seed=True)
@@ -287,6 +310,7 @@ def main() -> None:
     options = parser.parse_args()
     for name, measure, sizes in (
         ("leech, reads of", leech, (16 << 10, 64 << 10, 256 << 10, 1 << 20)),
+        ("leech mixed up, reads of", leech_mixed_up, (256 << 10, 1 << 20)),
         ("seed, blocks asked ahead", seed, (16, 64, 256, 512)),
     ):
         for size in sizes:

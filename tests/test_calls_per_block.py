@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.calls_per_block import leech, per_block, seed
+from bench.calls_per_block import leech, leech_mixed_up, per_block, seed
 
 BLOCKS = 1024
 
@@ -14,6 +14,7 @@ CEILINGS = [
     (leech, 64 << 10, 20.0),
     (leech, 256 << 10, 7.2),
     (leech, 1 << 20, 4.0),
+    (leech_mixed_up, 1 << 20, 12.0),
     (seed, 64, 4.0),
     (seed, 512, 4.0),
 ]

@@ -8,7 +8,7 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.testing.wire_pair import WirePair, bytewise, feed, split_at, whole
-from bittern.wire.blocks import Run
+from bittern.wire.blocks import Head, Run
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import Handshake
 from bittern.wire.messages import BitfieldMessage, Extended, Have, KeepAlive, Piece, Request, Suggest
@@ -97,6 +97,12 @@ class Witness:
 
     def expected(self) -> Iterable[Run]:
         return self.runs
+
+    def scattered(self) -> dict[Head, memoryview]:
+        return {}
+
+    def landed_scattered(self, heads: list[Head], now: float) -> None:
+        raise AssertionError(heads)
 
     def landed_run(self, run: Run, count: int, now: float) -> None:
         assert (run, count) == (self.runs.pop(0), 1)

@@ -65,11 +65,12 @@ NOISE: dict[bytes, Call | None] = {
 
 @dataclass
 class Script:
-    """What was asked, what the remote says, and what we must hear."""
+    """What was asked, what the remote says, what we must hear, and after how many strays no order is expected."""
 
     asked: list[tuple[int, int, int, int]]
     data: bytes
     calls: list[Call]
+    patience: int = 1 << 30
 
 
 @st.composite
@@ -103,7 +104,7 @@ def scripts(draw: st.DrawFn) -> Script:
             body = pattern(piece, block, length=length)
             data += Piece(piece, block * BLOCK, body).encode()
             calls.append(("block", piece, block, body))
-    return Script(asked, bytes(data), calls)
+    return Script(asked, bytes(data), calls, draw(st.sampled_from((0, 1, 3, 1 << 30))))
 
 
 CUTS = st.one_of(
@@ -119,7 +120,7 @@ class Ear:
 
     def __init__(self, script: Script | None = None) -> None:
         self.sink = Recorder()
-        self.wanted = Wanted(self.sink, script.asked if script else ())
+        self.wanted = Wanted(self.sink, script.asked, script.patience) if script else Wanted(self.sink)
         self.scratch = Scratch()
         self.decoder = Decoder(self.scratch, self.sink, "peer", self.wanted)
         self.sink.react = self._react

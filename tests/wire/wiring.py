@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
-from bittern.wire.blocks import Run
+from bittern.wire.blocks import Head, Run, head_of
 from bittern.wire.decoder import Decoder
 
 Call = tuple[object, ...]
@@ -80,11 +80,16 @@ class Recorder:
 
 
 class Wanted:
-    """A Landing over fresh memory: what was asked, in order, and what came of it."""
+    """A Landing over fresh memory: what was asked, in order, and what came of it.
 
-    def __init__(self, sink: Recorder, runs: Iterable[tuple[int, int, int, int]] = ()) -> None:
+    After `patience` blocks out of turn no order is expected any more.
+    """
+
+    def __init__(self, sink: Recorder, runs: Iterable[tuple[int, int, int, int]] = (), patience: int = 1 << 30) -> None:
         self._sink = sink
+        self._patience = patience
         self.runs: deque[Run] = deque()
+        self.loose: dict[Head, memoryview] = {}
         self._arriving = (0, 0)
         for run in runs:
             self.ask(*run)
@@ -95,6 +100,16 @@ class Wanted:
 
     def expected(self) -> Iterable[Run]:
         return self.runs
+
+    def scattered(self) -> dict[Head, memoryview]:
+        self._lent = dict(self.loose)
+        return self.loose
+
+    def landed_scattered(self, heads: list[Head], now: float) -> None:
+        assert heads
+        for head in heads:
+            assert head not in self.loose
+            self._sink.note("block", head[2], head[3] // BLOCK, bytes(self._lent.pop(head)))
 
     def landed_run(self, run: Run, count: int, now: float) -> None:
         assert run is self.runs[0]
@@ -110,6 +125,10 @@ class Wanted:
         for at, run in enumerate(self.runs):
             if run.piece == piece and block in run.blocks and not odd:
                 if len(run.bodies[block - run.first]) != length:
+                    return None
+                self._patience -= 1
+                if self._patience < 0:
+                    self._loosen()
                     return None
                 blocks, rest = run.blocks, run
                 del self.runs[at]
@@ -135,7 +154,17 @@ class Wanted:
     def diverted(self) -> None:
         pass
 
+    def _loosen(self) -> None:
+        for run in self.runs:
+            for block in run.blocks:
+                body = run.bodies[block - run.first]
+                self.loose[head_of(run.piece, block * BLOCK, len(body))] = body
+        self.runs.clear()
+
     def take(self, piece: int, block: int) -> memoryview | None:
+        for head in self.loose:
+            if head[2:] == (piece, block * BLOCK):
+                return self.loose.pop(head)
         for at, run in enumerate(self.runs):
             if run.piece == piece and block in run.blocks:
                 body, blocks = run.bodies[block - run.first], run.blocks

@@ -5,6 +5,7 @@ A run is `count` neighbouring blocks of one piece. HOT: bench/calls_per_block
 
 from functools import lru_cache
 from struct import Struct
+from typing import TypeAlias
 
 from bittern.base.geometry import BLOCK
 
@@ -15,6 +16,13 @@ SPAN = HEAD + BLOCK
 """Bytes of a whole message with a full block."""
 
 _HEAD = Struct(">IBII")
+_PIECE = 7
+
+Head: TypeAlias = tuple[int, int, int, int]
+"""A block message's header: length, id, piece, begin."""
+
+head_at = _HEAD.unpack_from
+"""The header at an offset of a buffer, a `Head` if the id is that of a block."""
 
 REQUEST = 17
 """Bytes of a request message: length, id, piece, begin, length (BEP 3)."""
@@ -44,6 +52,11 @@ def _with_piece(template: bytes, stride: int, piece: int) -> bytes:
     return bytes(message)
 
 
+def head_of(piece: int, begin: int, length: int) -> Head:
+    """The header of the message with `length` bytes from `begin` on."""
+    return length + HEAD - 4, _PIECE, piece, begin
+
+
 def block_heads(piece: int, first: int, count: int, last_length: int = BLOCK) -> bytes:
     """The `13 * count` header bytes of blocks `first`.. of `piece`; the last block has `last_length` bytes."""
     return _with_piece(_head_template(first, count, last_length), HEAD, piece)
@@ -58,7 +71,7 @@ def heads_from(piece: int, begin: int, length: int) -> bytes:
     """The headers that answer for `length` bytes at `begin` of `piece`: whole blocks, or one odd request."""
     first, odd = divmod(begin, BLOCK)
     if odd:
-        return _HEAD.pack(length + 9, 7, piece, begin)
+        return _HEAD.pack(*head_of(piece, begin, length))
     count = -(-length // BLOCK)
     return block_heads(piece, first, count, length - (count - 1) * BLOCK)
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
-from .blocks import HEAD, REQUEST, SPAN, Run, block_requests
+from .blocks import HEAD, REQUEST, SPAN, Head, Run, block_requests, head_at
 from .messages import (
     ALLOWED_FAST,
     BITFIELD,
@@ -38,7 +38,8 @@ from .messages import (
 from .messages import REQUEST as REQUEST_ID
 from .stream import LinkLost
 
-_SLAB = 65536
+_SLAB = 1 << 20  # for peers without order: each read costs a hand-over of the interpreter, whatever its size
+_TAIL = 1 << 16  # of it, for everybody else: of small messages a slab could hold more than is good to take at once
 _WINDOW = 64
 _WINDOW_LEAST = 4
 
@@ -60,6 +61,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self.slab = memoryview(bytearray(_SLAB))
+        self.tail = self.slab[:_TAIL]
         self.heads = bytearray(HEAD * _WINDOW)
         view = memoryview(self.heads)
         self.head_views = [view[at * HEAD : at * HEAD + HEAD] for at in range(_WINDOW)]
@@ -74,6 +76,14 @@ class Landing(Protocol):
 
     def landed_run(self, run: Run, count: int, now: float) -> None:
         """The next `count` blocks of `run` lie in place."""
+        ...
+
+    def scattered(self) -> dict[Head, memoryview]:
+        """Where blocks belong that may come in any order, and be written in place: who does takes them out."""
+        ...
+
+    def landed_scattered(self, heads: list[Head], now: float) -> None:
+        """Blocks taken out of `scattered` lie in place."""
         ...
 
     def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
@@ -135,6 +145,13 @@ class NothingLands:
     def landed_run(self, run: Run, count: int, now: float) -> None:
         """Never called: nothing was expected."""
 
+    def scattered(self) -> dict[Head, memoryview]:
+        """Nothing."""
+        return {}
+
+    def landed_scattered(self, heads: list[Head], now: float) -> None:
+        """Never called: nothing was expected."""
+
     def upcoming(self, piece: int, begin: int, length: int) -> None:
         """Nothing."""
 
@@ -179,7 +196,7 @@ class Decoder:
         self._plan = plan = []
         self._offered = offered = []
         if self._carry:
-            offered.append(scratch.slab)
+            offered.append(scratch.tail)
             return offered
         if self._place is not None:
             offered.append(self._place[self._filled :])
@@ -205,7 +222,7 @@ class Decoder:
                 return offered  # more blocks are expected: they are to land in place, too
             if len(plan) > self._ahead:
                 break
-        offered.append(scratch.slab)
+        offered.append(scratch.slab if self._landing.scattered() else scratch.tail)
         return offered
 
     def received(self, count: int, now: float) -> None:
@@ -379,7 +396,7 @@ class Decoder:
                 if end - at < HEAD:
                     self._need = HEAD
                     return at
-                at = self._block(data, at, length - HEAD + 4, now)
+                at = self._blocks(data, at, length - HEAD + 4, now)
                 continue
             if length > _LIMITS[kind]:
                 raise RemoteProtocolError(Offence.OVERSIZED_MESSAGE, f"message {kind} of {length} bytes")
@@ -394,8 +411,13 @@ class Decoder:
         self._need = 5
         return at
 
-    def _block(self, data: memoryview, at: int, length: int, now: float) -> int:
-        """A block that was not predicted begins at `at`; the number of bytes of `data` used."""
+    def _blocks(self, data: memoryview, at: int, length: int, now: float) -> int:
+        """A block that was not predicted begins at `at`, perhaps with more after it; the number of bytes used."""
+        scattered = self._landing.scattered()
+        if scattered:
+            stop = self._gather(scattered, data, at, now)
+            if stop > at:
+                return stop
         piece, begin = _two_at(data, at + 5)
         first = next(iter(self._landing.expected()), None)
         run = self._landing.upcoming(piece, begin, length)
@@ -410,6 +432,26 @@ class Decoder:
         if have == length:
             self._finish_place(now)
         return at + have
+
+    def _gather(self, scattered: dict[Head, memoryview], data: memoryview, at: int, now: float) -> int:
+        """Copy whole blocks that were looked for into place; where the first other message begins."""
+        end = len(data)
+        heads: list[Head] = []
+        while end - at >= HEAD:
+            head = head_at(data, at)
+            body = scattered.get(head)
+            if body is None:
+                break
+            stop = at + 4 + head[0]
+            if stop > end:
+                break
+            body[:] = data[at + HEAD : stop]
+            del scattered[head]
+            heads.append(head)
+            at = stop
+        if heads:
+            self._landing.landed_scattered(heads, now)
+        return at
 
     def _follow(self, run: Run, data: memoryview, at: int, now: float) -> int:
         """Copy the next block of `run`, and those that follow it, into place; the number of bytes of `data` used."""

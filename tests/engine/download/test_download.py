@@ -179,8 +179,8 @@ def test_it_is_the_endgame_when_everything_missing_was_asked_of_somebody() -> No
     assert not download.endgame
 
 
-def test_after_a_failure_of_the_disk_old_answers_change_nothing() -> None:
-    """Two pieces are at the disk; the first fails, the second was written all the same."""
+def test_after_a_failure_of_the_disk_what_it_wrote_all_the_same_counts() -> None:
+    """Two pieces are at the disk; the first fails, the second was written; then it is asked about both once more."""
     download = download_of(3)
     pipeline = download.pipeline(1)
     download.ask(pipeline, Bitfield.full(3), 12, 0.0)
@@ -191,9 +191,12 @@ def test_after_a_failure_of_the_disk_old_answers_change_nothing() -> None:
     assert download.start_over() == [ForgetPiece(7, 0), ForgetPiece(7, 1), ForgetPiece(7, 2)]
     assert download.congested  # nothing may be asked until the disk is quiet
     download.extent_done(second)
+    assert download.piece_checked(0, good=False) is None
+    assert download.piece_checked(1, good=True) == ()
     assert download.piece_checked(1, good=True) is None
     assert not download.congested
-    assert (download.at_disk, download.assembly.slabs.used, download.missing) == (0, 0, 3)
+    assert (download.at_disk, download.assembly.slabs.used, download.missing) == (0, 0, 2)
+    download.check_invariants()
     fetch_all(download, pipeline, Bitfield.full(3))
     assert download.complete
 

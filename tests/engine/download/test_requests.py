@@ -53,6 +53,7 @@ class Swarm(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(assembly, "EXTENT", 3 * BLOCK)
+        self.patch.setattr(requests, "_STRAYS", 2)
         # Two extents a piece, an odd end, a short last piece.
         info, _ = info_of(4 * 65536 + 40000, 65536)
         count = info.geometry.piece_count
@@ -144,6 +145,12 @@ class Swarm(RuleBasedStateMachine):
         remote = self.remotes[who]
         for _ in range(min(count, len(remote.owed))):
             self.say_block(remote, remote.owed.pop(-1 if newest_first else 0))
+
+    @rule(who=who, order=st.randoms(use_true_random=False))
+    def send_mixed_up(self, who: int, order: Random) -> None:
+        remote = self.remotes[who]
+        order.shuffle(remote.owed)
+        self.send_blocks(who, 9, newest_first=True)
 
     @rule(who=who, at=st.integers(0, 20))
     def send_late(self, who: int, at: int) -> None:
@@ -254,7 +261,12 @@ class Swarm(RuleBasedStateMachine):
             job, whole = self.disk.popleft()
             assert bytes(job.data) == whole
             self.download.extent_done(job)
-            assert self.download.piece_checked(job.piece, good=True) is None
+            before = len(self.download.have)
+            whole = len(job.data) == job.piece_length
+            assert self.download.piece_checked(job.piece, good=whole) == (() if whole else None)
+            assert len(self.download.have) - before == whole, "what the disk has need not come again"
+            if whole:
+                self.stored[job.piece] = None
         assert not self.download.congested
 
     def forget_piece(self, piece: int) -> None:
@@ -311,8 +323,10 @@ class Swarm(RuleBasedStateMachine):
     def nobody_writes_in_place_what_is_not_theirs_alone(self) -> None:
         asked = self.asked_blocks()
         for remote in self.remotes:
-            assert remote.pipeline.outstanding == sum(len(run.blocks) for run in remote.pipeline.runs)
-            for run in remote.pipeline.expected():
+            pipeline = remote.pipeline
+            assert pipeline.outstanding == sum(len(run.blocks) for run in pipeline.runs) + len(pipeline.loose)
+            assert all(asked[piece, begin // BLOCK] == [remote] for _, _, piece, begin in pipeline.scattered())
+            for run in pipeline.expected():
                 assert run.blocks
                 assert all(asked[run.piece, block] == [remote] for block in run.blocks)
 
@@ -471,6 +485,40 @@ class Wired(Alone):
         self.bob.divert()
         runs = self.download.ask_too(self.other, self.pipeline, self.everything, 99, 0.0)
         assert runs
+
+
+def test_who_mixes_up_the_blocks_of_runs_is_held_to_no_order_any_more() -> None:
+    info, _ = info_of(2 << 20, 2 << 20)
+    download = Download(1, info, Bitfield(1), Bitfield.full(1), EngineSettings(), Random(1))
+    pipeline = download.pipeline(1)
+    decoder = Decoder(Scratch(), Recorder(), None, pipeline)
+    left = list(range(128))
+    while left:
+        download.ask(pipeline, Bitfield.full(1), 64, 0.0)
+        group, left = left[:4], left[4:]
+        for at in (group[1], group[0], group[3], group[2]):
+            bring_all(decoder, Piece(0, at * BLOCK, pattern(0, at)).encode())
+        assert not (pipeline.runs and pipeline.loose)
+    data = b"".join(bytes(job.data) for job in download.take_jobs())
+    assert data == b"".join(pattern(0, at) for at in range(128))
+    assert (pipeline.outstanding, pipeline.arrived, pipeline.wasted) == (0, 2 << 20, 0)
+    assert not pipeline._orderly
+
+
+@pytest.mark.parametrize("step", [4, 16])
+def test_runs_that_come_in_another_order_are_no_disorder(step: int) -> None:
+    """A seed that reads each run with another thread is still believed within them."""
+    info, _ = info_of(1 << 20, step * BLOCK)
+    count = info.geometry.piece_count
+    download = Download(1, info, Bitfield(count), Bitfield.full(count), EngineSettings(sequential=True), Random(1))
+    pipeline = download.pipeline(1)
+    pipeline._depth = 64
+    decoder = Decoder(Scratch(), Recorder(), None, pipeline)
+    download.ask(pipeline, Bitfield.full(count), 64, 0.0)
+    for piece in [*range(1, count), 0]:
+        bring_all(decoder, b"".join(Piece(piece, at * BLOCK, pattern(piece, at)).encode() for at in range(step)))
+    assert pipeline._orderly
+    assert pipeline.arrived == 1 << 20
 
 
 EDGES = (1, 4, 5, 12, 13, 14, 5000, BLOCK, BLOCK + 12)

@@ -11,7 +11,7 @@ from math import inf
 from typing import Protocol
 
 from bittern.base.geometry import BLOCK, Geometry
-from bittern.wire.blocks import Run
+from bittern.wire.blocks import Head, Run
 
 from .slabs import Slab, SlabPool
 
@@ -220,6 +220,13 @@ class Assembly:
         assert extent is not None
         return extent.bodies[block - extent.first]
 
+    def length(self, piece: int, block: int) -> int:
+        """Bytes of a block that is in memory in part or whole; 0 when its extent is not."""
+        extent = self._extent(piece, block)
+        if extent is None or block - extent.first >= len(extent.bodies):
+            return 0
+        return len(extent.bodies[block - extent.first])
+
     def share(self, piece: int, block: int, first: Asker, second: Asker) -> Run:
         """An asked block of `first` is asked of `second` too: neither may write in place any more."""
         key = (piece, block)
@@ -264,10 +271,21 @@ class Assembly:
         extent.senders[sender] = None
         self.asked -= count
         if not extent.missing:
-            self._complete.append(extent)
+            self._completed(self._open[piece], extent)
+
+    def landed_each(self, heads: list[Head], sender: int) -> None:
+        """As `landed`, for blocks that are no neighbours."""
+        extent_blocks = self._extent_blocks
+        self.asked -= len(heads)
+        for _, _, piece, begin in heads:
             opened = self._open[piece]
-            opened.senders.update(extent.senders)
-            del opened.extents[block // self._extent_blocks]
+            block = begin // BLOCK
+            extent = opened.extents[block // extent_blocks]
+            extent.states[block - extent.first] = _HERE
+            extent.missing -= 1
+            extent.senders[sender] = None
+            if not extent.missing:
+                self._completed(opened, extent)
 
     def take_complete(self) -> list[Extent]:
         """Extents that became complete since the last call; their slabs are the caller's to give back."""
@@ -302,6 +320,11 @@ class Assembly:
             assert opened.free == free
             assert (opened.piece in self._askable) == bool(opened.free or opened.unopened)
         assert self.asked == asked
+
+    def _completed(self, opened: OpenPiece, extent: Extent) -> None:
+        self._complete.append(extent)
+        opened.senders.update(extent.senders)
+        del opened.extents[extent.first // self._extent_blocks]
 
     def _release(self, piece: int, block: int) -> None:
         extent = self._extent(piece, block)

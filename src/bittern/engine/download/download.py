@@ -126,10 +126,12 @@ class Download:
     def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...] | None:
         """All of a piece was hashed, and stored if `good`; the peers that sent its blocks.
 
-        None when the piece was given up in between (`start_over`): the answer is to an old question.
+        None when the piece was given up in between (`start_over`) and is no good: the answer is to an old question.
         """
         if piece not in self.assembly:
-            return None
+            if not good or piece not in self.picker:
+                return None
+            self.picker.begun(piece)  # written whole beside what failed: it need not come again
         senders = self.assembly.close(piece)
         length = self.geometry.piece_length(piece)
         if good:

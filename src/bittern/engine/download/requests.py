@@ -1,7 +1,9 @@
 """What one peer owes us: runs of blocks in the order we asked, and how many to ask ahead.
 
 It is the `Landing` of the peer's wire. Blocks asked of this peer alone are offered for writing in place; as soon
-as a block is asked of two (endgame), both write aside and copy, so that nobody can overwrite what is here.
+as a block is asked of two (endgame), both write aside and copy, so that nobody can overwrite what is here. A peer
+that mixes up the blocks of a run (libtorrent reads each with any of its threads) is no longer held to an order: its
+blocks are looked up one by one.
 HOT: bench/calls_per_block
 """
 
@@ -10,7 +12,7 @@ from collections.abc import Iterable
 
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
-from bittern.wire.blocks import Run
+from bittern.wire.blocks import HEAD, Head, Run, head_of
 
 from .assembly import Assembly
 
@@ -18,6 +20,8 @@ _DEPTH_FIRST = 16
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
 _FORGIVEN = 4096
+_STRAYS = 32
+_STRAY_SHARE = 8  # more than one block in so many out of turn: no order
 
 
 class Pipeline:
@@ -30,8 +34,9 @@ class Pipeline:
     """
 
     __slots__ = (
-        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_steady", "arrived",
-        "heard_at", "last_piece", "number", "outstanding", "paroled", "runs", "shared", "snubbed", "wasted",
+        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly", "_steady",
+        "_strays", "arrived", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs", "shared",
+        "snubbed", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
@@ -50,6 +55,11 @@ class Pipeline:
         self.last_piece = -1
         """The piece that was asked for last."""
         self.runs: deque[Run] = deque()
+        """What is outstanding of a peer that keeps our order."""
+        self.loose: dict[Head, memoryview] = {}
+        """What is outstanding of a peer that keeps none."""
+        self._orderly = True
+        self._strays = 0  # blocks that were not the next of any run
         self.outstanding = 0
         """Blocks asked and not here, the arriving one left out."""
         self.arrived = 0
@@ -69,6 +79,18 @@ class Pipeline:
         """Runs that may be written in place; see Landing."""
         return () if self.shared else self.runs
 
+    def scattered(self) -> dict[Head, memoryview]:
+        """Blocks that may come in any order; see Landing."""
+        return {} if self.shared else self.loose
+
+    def landed_scattered(self, heads: list[Head], now: float) -> None:
+        """Whole blocks of `scattered` lie in place; see Landing."""
+        count = len(heads)
+        self._assembly.landed_each(heads, self.number)
+        self.outstanding -= count
+        self.arrived += sum(head[0] for head in heads) - count * (HEAD - 4)
+        self._heard(count, now)
+
     def landed_run(self, run: Run, count: int, now: float) -> None:
         """Blocks lie in place; see Landing."""
         first = run.first + run.done
@@ -79,10 +101,7 @@ class Pipeline:
         if run.done == run.count:
             self.arrived -= BLOCK - len(run.bodies[-1])
             self.runs.popleft()
-        self.heard_at = now
-        self.snubbed = False
-        if not self._steady:
-            self._depth = min(self._depth + count, self._most)
+        self._heard(count, now)
 
     def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
         """The run that goes on out of turn; see Landing."""
@@ -93,9 +112,14 @@ class Pipeline:
             if run.piece == piece and block in run.blocks:
                 if len(run.bodies[block - run.first]) != length:
                     return None
-                if at == 0 and block == run.first + run.done:
-                    return run
-                return self._bring_forward(at, block)
+                if block == run.first + run.done:
+                    return self._bring_forward(at)
+                self._strays += 1
+                if self._strays > _STRAYS and self._strays > self.arrived // BLOCK // _STRAY_SHARE:
+                    self._expect_no_order()
+                    return None
+                self._split(at, block)
+                return self._bring_forward(at + 1)
         return None
 
     def place(self, piece: int, begin: int, length: int) -> memoryview:
@@ -123,10 +147,7 @@ class Pipeline:
         assert self._arriving is not None
         (piece, block), self._arriving = self._arriving, None
         self.arrived += len(data)
-        self.heard_at = now
-        self.snubbed = False
-        if not self._steady:
-            self._depth = min(self._depth + 1, self._most)
+        self._heard(1, now)
         if not self._mine and not self._assembly.adopt(piece, block):
             self.wasted += len(data)
             return
@@ -166,8 +187,11 @@ class Pipeline:
         if not self.outstanding:
             self.heard_at = now
         self.last_piece = run.piece
-        self.runs.append(run)
         self.outstanding += run.count
+        if self._orderly:
+            self.runs.append(run)
+        else:
+            self._loosen(run)
 
     def steer(self, bytes_per_second: float) -> None:
         """Fit the depth to the measured rate; called about once a second while blocks come."""
@@ -184,7 +208,8 @@ class Pipeline:
 
     def blocks_owed(self) -> list[tuple[int, int, int]]:
         """(piece, block, length) of all that is outstanding, the arriving one left out."""
-        return [(run.piece, block, len(run.bodies[block - run.first])) for run in self.runs for block in run.blocks]
+        owed = [(run.piece, block, len(run.bodies[block - run.first])) for run in self.runs for block in run.blocks]
+        return owed + [(piece, begin // BLOCK, len(body)) for (_, _, piece, begin), body in self.loose.items()]
 
     def withdraw(self, piece: int, block: int) -> bool:
         """Wait no more for a shared block that came from another peer; False when it was not outstanding."""
@@ -214,15 +239,22 @@ class Pipeline:
         if self._arriving is not None and self._mine:
             self._mine = False
             self._assembly.let_go(*self._arriving, self)
-        for run in self.runs:
-            for block in run.blocks:
-                if forgive:
-                    self._forgive(run.piece, block)
-                self._assembly.let_go(run.piece, block, self)
+        for piece, block, _ in self.blocks_owed():
+            if forgive:
+                self._forgive(piece, block)
+            self._assembly.let_go(piece, block, self)
         self.runs.clear()
+        self.loose.clear()
         self.outstanding = 0
         self._assembly.disown(self.number)
         self._depth = min(self._depth, _DEPTH_FIRST)
+
+    def _heard(self, count: int, now: float) -> None:
+        """`count` blocks came."""
+        self.heard_at = now
+        self.snubbed = False
+        if not self._steady:
+            self._depth = min(self._depth + count, self._most)
 
     def _forgive(self, piece: int, block: int) -> None:
         # Counted: a peer that stalls is asked for the same block again, and in the end answers each time.
@@ -237,19 +269,38 @@ class Pipeline:
             self._forgiven[piece, block] = copies - 1
         return copies > 0
 
-    def _bring_forward(self, at: int, block: int) -> Run:
-        """Expect the rest of a run, from `block` on, before all else: who answers out of turn goes on there."""
+    def _bring_forward(self, at: int) -> Run:
+        """Expect a run before all else: who answers out of turn goes on there."""
         run = self.runs[at]
-        blocks = run.blocks
-        del self.runs[at]
-        if block > blocks.start:
-            self.runs.insert(at, run.part(blocks.start, block))
-            run = run.part(block, blocks.stop)
-        self.runs.appendleft(run)
+        if at:
+            del self.runs[at]
+            self.runs.appendleft(run)
         return run
 
+    def _split(self, at: int, block: int) -> None:
+        """Cut a run in two, of which the second begins with `block`."""
+        run = self.runs[at]
+        blocks = run.blocks
+        self.runs[at] = run.part(blocks.start, block)
+        self.runs.insert(at + 1, run.part(block, blocks.stop))
+
+    def _expect_no_order(self) -> None:
+        """The peer mixes up the blocks of a run: to look each up is cheaper than to guess and to cut runs."""
+        self._orderly = False
+        for run in self.runs:
+            self._loosen(run)
+        self.runs.clear()
+
+    def _loosen(self, run: Run) -> None:
+        piece, first = run.piece, run.first
+        for block in run.blocks:
+            body = run.bodies[block - first]
+            self.loose[head_of(piece, block * BLOCK, len(body))] = body
+
     def _take(self, piece: int, block: int) -> memoryview | None:
-        """Take a block out of the runs; its place, or None when it is in none of them."""
+        """Take a block out of what is outstanding; its place, or None when it is not."""
+        if self.loose:
+            return self.loose.pop(head_of(piece, block * BLOCK, self._assembly.length(piece, block)), None)
         for at, run in enumerate(self.runs):
             if run.piece == piece and block in run.blocks:
                 blocks = run.blocks
