@@ -262,10 +262,10 @@ class Swarm(RuleBasedStateMachine):
             assert bytes(job.data) == whole
             self.download.extent_done(job)
             before = len(self.download.have)
-            whole = len(job.data) == job.piece_length
-            assert self.download.piece_checked(job.piece, good=whole) == (() if whole else None)
-            assert len(self.download.have) - before == whole, "what the disk has need not come again"
-            if whole:
+            entire = len(job.data) == job.piece_length
+            assert self.download.piece_checked(job.piece, good=entire) == (() if entire else None)
+            assert len(self.download.have) - before == entire, "what the disk has need not come again"
+            if entire:
                 self.stored[job.piece] = None
         assert not self.download.congested
 
