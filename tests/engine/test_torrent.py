@@ -6,7 +6,7 @@ import pytest
 
 from bittern.base.errors import Offence, StorageError
 from bittern.base.geometry import BLOCK
-from bittern.engine import torrent as module
+from bittern.engine.download import holdings
 from bittern.engine.events import Completed, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import TorrentState
@@ -141,7 +141,7 @@ def test_what_a_peer_claimed_before_the_metadata_is_judged_when_it_comes() -> No
 
 
 def test_claims_before_the_metadata_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_EARLY_HAVES", 10)
+    monkeypatch.setattr(holdings, "MOST_EARLY_HAVES", 10)
     with Playbook(pieces=3, magnet=True) as play:
         play.joins("eve").says("eve", *[Have(piece) for piece in range(10)])
         assert play.actors["eve"].lost_by is None

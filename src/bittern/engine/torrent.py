@@ -20,6 +20,7 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
+from .download import holdings
 from .download.asking import cancel, stop_asking, top_up, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
@@ -46,8 +47,6 @@ from .world import Shared
 TICK_SECONDS = 1.0
 HURRIED_SECONDS = 5.0
 """Who is silent for so long is snubbed while there is no memory for more blocks."""
-MOST_EARLY_HAVES = 100_000
-"""Pieces that a peer may tell of one by one before we know how many there are."""
 
 
 @unique
@@ -247,47 +246,22 @@ class Torrent:
 
     def on_have(self, peer: Peer, piece: int, now: float) -> None:
         """BEP 3."""
-        peer.heard_pieces = True
-        download = self.download
-        if download is None or peer.pieces is None:
-            if len(peer.early.haves) >= MOST_EARLY_HAVES:
-                raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece}")
-            peer.early.haves[piece] = None
-            return
-        if piece >= peer.pieces.size:
-            raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece} of {peer.pieces.size}")
-        if not peer.pieces.add(piece):
-            return
-        if not peer.counted_as_seed:
-            download.picker.peer_gained(piece)
-        if not peer.am_interested and piece in download.wanted and piece not in download.have:
-            update_interest(peer, download)
+        holdings.heard_have(peer, self.download, piece)
         self._part_if_both_seed(peer, now)
 
     def on_bitfield(self, peer: Peer, payload: bytes, now: float) -> None:
-        """BEP 3: the first word about pieces; aria2 sends later ones in place of many haves."""
-        if peer.heard_pieces and self.download is not None and peer.pieces is not None:
-            for piece in Bitfield.from_bytes(payload, self.download.have.size):
-                if piece not in peer.pieces:
-                    self.on_have(peer, piece, now)
-            return
-        self._first_word(peer)
-        if self.download is None:
-            peer.early.bitfield = payload
-        else:
-            self._set_pieces(peer, self.download, Bitfield.from_bytes(payload, self.download.have.size), now)
+        """BEP 3."""
+        holdings.heard_bitfield(peer, self.download, payload)
+        self._part_if_both_seed(peer, now)
 
     def on_have_all(self, peer: Peer, now: float) -> None:
         """BEP 6."""
-        self._first_word(peer)
-        if self.download is None:
-            peer.early.have_all = True
-        else:
-            self._set_pieces(peer, self.download, Bitfield.full(self.download.have.size), now)
+        holdings.heard_all(peer, self.download)
+        self._part_if_both_seed(peer, now)
 
     def on_have_none(self, peer: Peer, now: float) -> None:
         """BEP 6."""
-        self._first_word(peer)
+        holdings.heard_none(peer)
 
     def on_requests(self, peer: Peer, runs: list[tuple[int, int, int, int]], now: float) -> None:
         """BEP 3, BEP 6: each is queued, rejected, or an offence."""
@@ -507,36 +481,15 @@ class Torrent:
         """What the peer said of its pieces before we knew the metadata."""
         if self.download is None:
             raise LocalProtocolError("the metadata is not known yet")
-        size, early = self.download.have.size, peer.early
         try:
-            if early.have_all:
-                self._set_pieces(peer, self.download, Bitfield.full(size), now)
-            elif early.bitfield is not None:
-                self._set_pieces(peer, self.download, Bitfield.from_bytes(early.bitfield, size), now)
-            for piece in early.haves:
-                if peer.number in self.peers:
-                    self.on_have(peer, piece, now)
+            holdings.take_early(peer, self.download)
         except RemoteProtocolError as error:
             peer.wire.close()
             self._forget(peer, str(error), offence=True, now=now)
+        self._part_if_both_seed(peer, now)
         if peer.peer_interested and peer.number in self.peers:
             self._serving.interested(peer, self.peers.values())
         self._touch_all()
-
-    @staticmethod
-    def _first_word(peer: Peer) -> None:
-        if peer.heard_pieces:
-            raise RemoteProtocolError(Offence.LATE_BITFIELD)
-        peer.heard_pieces = True
-
-    def _set_pieces(self, peer: Peer, download: Download, pieces: Bitfield, now: float) -> None:
-        peer.pieces = pieces
-        peer.counted_as_seed = pieces.complete
-        if not pieces.complete:
-            for piece in pieces:
-                download.picker.peer_gained(piece)
-        update_interest(peer, download)
-        self._part_if_both_seed(peer, now)
 
     def _part_if_both_seed(self, peer: Peer, now: float) -> None:
         if peer.is_seed and self.download is not None and self.download.have.complete:
@@ -562,9 +515,7 @@ class Torrent:
         if download is not None and peer.pipeline is not None and peer.pieces is not None:
             peer.pipeline.give_up(forgive=False)
             self._downloaded_by_gone += peer.pipeline.arrived
-            if not peer.counted_as_seed:
-                for piece in peer.pieces:
-                    download.picker.peer_lost(piece)
+            holdings.gone(peer, download)
         if self.uploads is not None:
             self.uploads.forget(peer)
         self._metadata.lost(peer)

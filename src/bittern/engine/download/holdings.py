@@ -1,0 +1,114 @@
+"""What each peer has, as far as it said: kept for the peer, counted by the picker, answered by our interest.
+
+What a peer says before the metadata is known is remembered as it came, and taken at its word once there are bounds
+to hold it to.
+"""
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.engine.swarm.peer import Peer
+
+from .asking import update_interest
+from .download import Download
+
+MOST_EARLY_HAVES = 100_000
+"""Pieces that a peer may tell of one by one before we know how many there are."""
+
+
+def heard_have(peer: Peer, download: Download | None, piece: int) -> None:
+    """A peer has one piece more (BEP 3).
+
+    Raises:
+        RemoteProtocolError: there is no such piece, or more were told than anybody could have.
+    """
+    peer.heard_pieces = True
+    if download is None or peer.pieces is None:
+        if len(peer.early.haves) >= MOST_EARLY_HAVES:
+            raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece}")
+        peer.early.haves[piece] = None
+        return
+    if piece >= peer.pieces.size:
+        raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece} of {peer.pieces.size}")
+    if not peer.pieces.add(piece):
+        return
+    if not peer.counted_as_seed:
+        download.picker.peer_gained(piece)
+    if not peer.am_interested and piece in download.wanted and piece not in download.have:
+        update_interest(peer, download)
+
+
+def heard_bitfield(peer: Peer, download: Download | None, payload: bytes) -> None:
+    """The first word of a peer about its pieces (BEP 3); aria2 sends later ones in place of many haves.
+
+    Raises:
+        RemoteProtocolError: it has the wrong length, or came late from a peer whose pieces are not known yet.
+    """
+    if peer.heard_pieces and download is not None and peer.pieces is not None:
+        for piece in Bitfield.from_bytes(payload, download.have.size):
+            if piece not in peer.pieces:
+                heard_have(peer, download, piece)
+        return
+    _first_word(peer)
+    if download is None:
+        peer.early.bitfield = payload
+    else:
+        _take(peer, download, Bitfield.from_bytes(payload, download.have.size))
+
+
+def heard_all(peer: Peer, download: Download | None) -> None:
+    """A peer has everything (BEP 6).
+
+    Raises:
+        RemoteProtocolError: it was not the peer's first word about its pieces.
+    """
+    _first_word(peer)
+    if download is None:
+        peer.early.have_all = True
+    else:
+        _take(peer, download, Bitfield.full(download.have.size))
+
+
+def heard_none(peer: Peer) -> None:
+    """A peer has nothing (BEP 6).
+
+    Raises:
+        RemoteProtocolError: it was not the peer's first word about its pieces.
+    """
+    _first_word(peer)
+
+
+def take_early(peer: Peer, download: Download) -> None:
+    """The metadata is known: hold what the peer said before against it.
+
+    Raises:
+        RemoteProtocolError: it can not be.
+    """
+    size, early = download.have.size, peer.early
+    if early.have_all:
+        _take(peer, download, Bitfield.full(size))
+    elif early.bitfield is not None:
+        _take(peer, download, Bitfield.from_bytes(early.bitfield, size))
+    for piece in early.haves:
+        heard_have(peer, download, piece)
+
+
+def gone(peer: Peer, download: Download) -> None:
+    """A peer is lost, and its copies with it."""
+    if peer.pieces is not None and not peer.counted_as_seed:
+        for piece in peer.pieces:
+            download.picker.peer_lost(piece)
+
+
+def _first_word(peer: Peer) -> None:
+    if peer.heard_pieces:
+        raise RemoteProtocolError(Offence.LATE_BITFIELD)
+    peer.heard_pieces = True
+
+
+def _take(peer: Peer, download: Download, pieces: Bitfield) -> None:
+    peer.pieces = pieces
+    peer.counted_as_seed = pieces.complete
+    if not pieces.complete:
+        for piece in pieces:
+            download.picker.peer_gained(piece)
+    update_interest(peer, download)
