@@ -14,6 +14,7 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.wire import messages
 from bittern.wire.decoder import Decoder, NothingLands, Scratch
+from bittern.wire.hashes import Hashes, HashRange, HashReject, HashRequest
 from bittern.wire.messages import (
     AllowedFast,
     BitfieldMessage,
@@ -36,6 +37,7 @@ from bittern.wire.messages import (
 )
 from tests.wire.wiring import Call, Recorder, Wanted, deliver, pattern
 
+ROW = HashRange(b"\xab" * 32, 1, 4, 2, 1)
 NOISE: dict[bytes, Call | None] = {
     KeepAlive().encode(): None,
     Choke().encode(): ("choke",),
@@ -59,6 +61,9 @@ NOISE: dict[bytes, Call | None] = {
     Request(1, 2 * BLOCK, 77).encode(): ("request", 1, 2 * BLOCK, 77),
     Request(2**32 - 1, 2**32 - 1, 2**32 - 1).encode(): ("request", 2**32 - 1, 2**32 - 1, 2**32 - 1),
     Request(0, 0, 0).encode(): ("request", 0, 0, 0),
+    HashRequest(ROW).encode(): ("hash request", ROW),
+    Hashes(ROW, bytes(range(96))).encode(): ("hashes", ROW, bytes(range(96))),
+    HashReject(ROW).encode(): ("hash reject", ROW),
     Unknown(99, b"from the future").encode(): None,
 }
 

@@ -7,6 +7,17 @@ from hypothesis import strategies as st
 from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.wire import messages
+from bittern.wire.hashes import (
+    HASH_REJECT,
+    HASH_REQUEST,
+    HASHES,
+    MAX_HASHES_BODY,
+    MOST_PROOFS,
+    Hashes,
+    HashRange,
+    HashReject,
+    HashRequest,
+)
 from bittern.wire.messages import (
     AllowedFast,
     BitfieldMessage,
@@ -33,8 +44,24 @@ from bittern.wire.messages import (
 )
 
 U32 = st.integers(0, 2**32 - 1)
+RANGES = st.builds(
+    lambda root, base, at, width, proofs: HashRange(root, base, at << width, 1 << width, proofs),
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, MOST_PROOFS),
+    st.integers(0, 1000),
+    st.integers(0, 9),
+    st.integers(0, MOST_PROOFS),
+)
+"""Rows of hashes that a tree may have."""
+
+
+def exactly(size: int) -> st.SearchStrategy[bytes]:
+    """So many bytes, all alike: they are looked at by nobody here."""
+    return st.integers(0, 255).map(lambda byte: bytes((byte,)) * size)
+
+
 UNKNOWN_IDS = sorted(
-    set(range(256)) - set(messages.FIXED_BODY) - {messages.PIECE, messages.BITFIELD, messages.EXTENDED}
+    set(range(256)) - set(messages.FIXED_BODY) - {messages.PIECE, messages.BITFIELD, messages.EXTENDED, HASHES}
 )
 ANY_MESSAGE: st.SearchStrategy[Message] = st.one_of(
     st.sampled_from([KeepAlive(), Choke(), Unchoke(), Interested(), NotInterested(), HaveAll(), HaveNone()]),
@@ -44,8 +71,13 @@ ANY_MESSAGE: st.SearchStrategy[Message] = st.one_of(
     st.builds(Piece, U32, U32, st.binary(min_size=1, max_size=300)),
     st.builds(Port, st.integers(0, 65535)),
     st.builds(Extended, st.integers(0, 255), st.binary(max_size=300)),
+    st.one_of(st.builds(HashRequest, RANGES), st.builds(HashReject, RANGES)),
+    RANGES.flatmap(lambda span: st.builds(Hashes, st.just(span), exactly(span.answer_bytes))),
     st.builds(Unknown, st.sampled_from(UNKNOWN_IDS), st.binary(max_size=300)),
 )
+
+ROW = HashRange(b"\xab" * 32, 1, 4, 2, 1)
+ROW_HEX = "ab" * 32 + "00000001" + "00000004" + "00000002" + "00000001"
 
 VECTORS: list[tuple[Message, str]] = [
     (KeepAlive(), "00000000"),
@@ -65,7 +97,10 @@ VECTORS: list[tuple[Message, str]] = [
     (Reject(1, 0, 5), "0000000d10000000010000000000000005"),
     (AllowedFast(7), "000000051100000007"),
     (Extended(3, b"de"), "0000000414036465"),
-    (Unknown(21, b"x"), "000000021578"),
+    (HashRequest(ROW), "0000003115" + ROW_HEX),
+    (Hashes(ROW, b"\x11" * 96), "0000009116" + ROW_HEX + "11" * 96),
+    (HashReject(ROW), "0000003117" + ROW_HEX),
+    (Unknown(99, b"x"), "000000026378"),
 ]
 
 
@@ -123,7 +158,8 @@ def test_fixed_shapes_refuse_a_byte_more_or_less(number: int) -> None:
     [
         (messages.PIECE, 9 + BLOCK),
         (messages.EXTENDED, 1 << 20),
-        (messages.HASHES, 1 << 16),
+        (HASHES, MAX_HASHES_BODY),
+        (99, 1 << 16),
         (255, 1 << 16),
         (messages.BITFIELD, 1 + 2**21 // 8),
     ],
@@ -142,6 +178,13 @@ def test_a_bitfield_has_exactly_the_bytes_of_its_pieces() -> None:
         with pytest.raises(RemoteProtocolError) as caught:
             check_length(messages.BITFIELD, wrong, piece_count=9)
         assert caught.value.offence is Offence.BAD_BITFIELD
+
+
+@pytest.mark.parametrize("number", [HASH_REQUEST, HASHES, HASH_REJECT])
+def test_hashes_that_no_tree_has_are_refused(number: int) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode_message(bytes((number,)) + bytes(48))
+    assert caught.value.offence is Offence.BAD_HASH_REQUEST
 
 
 def test_a_block_without_bytes_is_refused() -> None:

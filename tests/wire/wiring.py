@@ -7,6 +7,7 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.wire.blocks import Head, Run, head_of
 from bittern.wire.decoder import Decoder
+from bittern.wire.hashes import HashRange
 
 Call = tuple[object, ...]
 
@@ -74,6 +75,15 @@ class Recorder:
 
     def on_extended(self, peer: object, ext_id: int, payload: bytes, now: float) -> None:
         self.note("extended", ext_id, payload)
+
+    def on_hash_request(self, peer: object, span: HashRange, now: float) -> None:
+        self.note("hash request", span)
+
+    def on_hashes(self, peer: object, span: HashRange, hashes: bytes, now: float) -> None:
+        self.note("hashes", span, hashes)
+
+    def on_hash_reject(self, peer: object, span: HashRange, now: float) -> None:
+        self.note("hash reject", span)
 
     def on_lost(self, peer: object, reason: object, now: float) -> None:
         self.note("lost", reason)

@@ -28,6 +28,9 @@ class Offence(Enum):
     REQUEST_FLOOD = "asked for more than any client may"
     BAD_EXTENSION = "sent an invalid extension message"
     BAD_METADATA = "sent metadata that fails its hash"
+    BAD_HASH_REQUEST = "named a row of hashes that no tree can have"
+    UNASKED_HASHES = "sent or refused hashes that were not asked for"
+    BAD_HASHES = "sent hashes that do not lead to their root"
     TIMED_OUT = "was silent for too long"
 
 

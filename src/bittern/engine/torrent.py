@@ -17,6 +17,7 @@ from bittern.base.rate import Meter
 from bittern.codec.metainfo import Info
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake
+from bittern.wire.hashes import HashRange
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
@@ -300,6 +301,18 @@ class Torrent:
                 self._members.listens_on(peer, peer.says.port, now)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
+
+    def on_hash_request(self, peer: Peer, span: HashRange, now: float) -> None:
+        """BEP 52."""
+        peer.wire.send_hash_reject(span)
+
+    def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes, now: float) -> None:
+        """BEP 52: we ask for none."""
+        raise RemoteProtocolError(Offence.UNASKED_HASHES, f"{span.length} hashes")
+
+    def on_hash_reject(self, peer: Peer, span: HashRange, now: float) -> None:
+        """BEP 52: we ask for none."""
+        raise RemoteProtocolError(Offence.UNASKED_HASHES, f"{span.length} hashes")
 
     def _on_metadata(self, peer: Peer, payload: bytes, now: float) -> None:
         outcome = self._metadata.on_message(peer, payload)

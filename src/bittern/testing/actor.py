@@ -6,6 +6,7 @@ from dataclasses import replace
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.sim.host import Host
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake
+from bittern.wire.hashes import Hashes
 from bittern.wire.messages import BitfieldMessage, Extended, Message, Piece, Unknown, decode_message
 from bittern.wire.stream import Buffer, Link, LinkLost
 
@@ -100,6 +101,8 @@ def _frozen(message: Message) -> Message:
             return replace(message, block=bytes(message.block))
         case BitfieldMessage():
             return replace(message, bits=bytes(message.bits))
+        case Hashes():
+            return replace(message, hashes=bytes(message.hashes))
         case Extended() | Unknown():
             return replace(message, payload=bytes(message.payload))
     return message

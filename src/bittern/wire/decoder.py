@@ -14,6 +14,7 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
 from .blocks import HEAD, REQUEST, SPAN, Head, Run, block_requests, head_at
+from .hashes import HASH_REJECT, HASH_REQUEST, HASHES, MAX_HASHES_BODY, RANGE_BODY, HashRange, parse_hashes
 from .messages import (
     ALLOWED_FAST,
     BITFIELD,
@@ -54,6 +55,7 @@ for _kind, _body in FIXED_BODY.items():
     _LIMITS[_kind] = _body
 _LIMITS[BITFIELD] = MAX_BITFIELD_BODY
 _LIMITS[EXTENDED] = MAX_EXTENDED_BODY
+_LIMITS[HASHES] = MAX_HASHES_BODY
 
 
 class Scratch:
@@ -133,6 +135,9 @@ class PeerSink(Protocol):
     def on_allowed_fast(self, peer: Any, piece: int, now: float) -> None: ...
     def on_port(self, peer: Any, port: int, now: float) -> None: ...
     def on_extended(self, peer: Any, ext_id: int, payload: bytes, now: float) -> None: ...
+    def on_hash_request(self, peer: Any, span: HashRange, now: float) -> None: ...
+    def on_hashes(self, peer: Any, span: HashRange, hashes: bytes, now: float) -> None: ...
+    def on_hash_reject(self, peer: Any, span: HashRange, now: float) -> None: ...
 
 
 class NothingLands:
@@ -529,4 +534,13 @@ class Decoder:
             if not payload:
                 raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, "an extended message without a number")
             sink.on_extended(peer, payload[0], bytes(payload[1:]), now)
+        elif kind == HASH_REQUEST:
+            sink.on_hash_request(peer, HashRange.parse(payload), now)
+        elif kind == HASHES:
+            if len(payload) + 1 < RANGE_BODY:
+                raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, f"hashes in {len(payload)} bytes")
+            message = parse_hashes(payload)
+            sink.on_hashes(peer, message.span, bytes(message.hashes), now)
+        elif kind == HASH_REJECT:
+            sink.on_hash_reject(peer, HashRange.parse(payload), now)
         # Anything else is from a future protocol: skipped, as BEP 4 wants numbers to be assigned freely.

@@ -12,6 +12,19 @@ from typing import ClassVar, Final, TypeAlias
 from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
+from .hashes import (
+    HASH_REJECT,
+    HASH_REQUEST,
+    HASHES,
+    MAX_HASHES_BODY,
+    RANGE_BODY,
+    Hashes,
+    HashRange,
+    HashReject,
+    HashRequest,
+    parse_hashes,
+)
+
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 CHOKE: Final = 0
@@ -30,9 +43,6 @@ HAVE_NONE: Final = 15
 REJECT: Final = 16
 ALLOWED_FAST: Final = 17
 EXTENDED: Final = 20
-HASH_REQUEST: Final = 21
-HASHES: Final = 22
-HASH_REJECT: Final = 23
 
 LENGTH_PREFIX: Final = 4
 """Bytes of the length before each body."""
@@ -47,7 +57,7 @@ MAX_BITFIELD_BODY: Final = 1 + 2_097_152 // 8
 MAX_EXTENDED_BODY: Final = 1 << 20
 """Longest `extended` body, as in libtorrent."""
 MAX_UNKNOWN_BODY: Final = 1 << 16
-"""Longest body of a message that is skipped; 512 hashes of BEP 52 with their proof fit in."""
+"""Longest body of a message that is skipped."""
 
 FIXED_BODY: Final[dict[int, int]] = {
     CHOKE: 1,
@@ -63,6 +73,8 @@ FIXED_BODY: Final[dict[int, int]] = {
     HAVE_NONE: 1,
     REJECT: 13,
     ALLOWED_FAST: 5,
+    HASH_REQUEST: RANGE_BODY,
+    HASH_REJECT: RANGE_BODY,
 }
 """Body length of every message that has only one."""
 
@@ -283,12 +295,16 @@ Message: TypeAlias = (
     | Reject
     | AllowedFast
     | Extended
+    | HashRequest
+    | Hashes
+    | HashReject
     | Unknown
 )
 
 _PLAINS: Final = {kind.ID: kind for kind in (Choke, Unchoke, Interested, NotInterested, HaveAll, HaveNone)}
 _NUMBERS: Final = {kind.ID: kind for kind in (Have, Suggest, AllowedFast)}
 _SPANS: Final = {kind.ID: kind for kind in (Request, Cancel, Reject)}
+_RANGES: Final = {kind.ID: kind for kind in (HashRequest, HashReject)}
 
 
 def max_body(message_id: int, piece_count: int | None = None) -> int:
@@ -305,6 +321,8 @@ def max_body(message_id: int, piece_count: int | None = None) -> int:
         return MAX_PIECE_BODY
     if message_id == BITFIELD:
         return MAX_BITFIELD_BODY if piece_count is None else 1 + (piece_count + 7) // 8
+    if message_id == HASHES:
+        return MAX_HASHES_BODY
     return MAX_EXTENDED_BODY if message_id == EXTENDED else MAX_UNKNOWN_BODY
 
 
@@ -332,7 +350,7 @@ def check_length(message_id: int, length: int, piece_count: int | None = None) -
             Offence.OVERSIZED_MESSAGE, f"message {message_id} of {length} bytes, at most {most} allowed"
         )
     # A block is never empty, and an extended message carries at least its number (BEP 10).
-    elif length < {PIECE: PIECE_HEADER + 1, EXTENDED: 2}.get(message_id, 1):
+    elif length < {PIECE: PIECE_HEADER + 1, EXTENDED: 2, HASHES: RANGE_BODY}.get(message_id, 1):
         raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, f"message {message_id} of {length} bytes")
 
 
@@ -342,7 +360,7 @@ def decode_message(body: Buffer) -> Message:
     Payloads of variable size are views of `body` when it is a memoryview.
 
     Raises:
-        RemoteProtocolError: the body is shorter or longer than its message may be.
+        RemoteProtocolError: the body is shorter or longer than its message may be, or names impossible hashes.
     """
     if not body:
         return KeepAlive()
@@ -363,4 +381,8 @@ def decode_message(body: Buffer) -> Message:
         return Port(int.from_bytes(body[1:3]))
     if number == EXTENDED:
         return Extended(body[1], body[2:])
+    if number == HASHES:
+        return parse_hashes(body[1:])
+    if number in _RANGES:
+        return _RANGES[number](HashRange.parse(body[1:]))
     return Unknown(number, body[1:])

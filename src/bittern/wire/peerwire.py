@@ -14,6 +14,7 @@ from bittern.base.ids import InfoHashV1
 from .blocks import Run
 from .decoder import Decoder, Landing, NothingLands, PeerSink, Scratch
 from .handshake import HANDSHAKE_SIZE, Handshake, check_start
+from .hashes import Hashes, HashRange, HashReject, HashRequest
 from .messages import (
     BitfieldMessage,
     Cancel,
@@ -270,6 +271,18 @@ class PeerWire:
     def send_extended(self, ext_id: int, payload: bytes) -> None:
         """An extension message under the number that the remote gave it (BEP 10)."""
         self._say(Extended(ext_id, payload).encode())
+
+    def send_hash_request(self, span: HashRange) -> None:
+        """Ask for a row of hashes (BEP 52)."""
+        self._say(HashRequest(span).encode())
+
+    def send_hashes(self, span: HashRange, hashes: bytes) -> None:
+        """Give a row of hashes and its proof (BEP 52)."""
+        self._say(Hashes(span, hashes).encode())
+
+    def send_hash_reject(self, span: HashRange) -> None:
+        """Refuse a row of hashes (BEP 52)."""
+        self._say(HashReject(span).encode())
 
     def send_blocks(self, heads: bytes, bodies: Sequence[memoryview], length: int, release: Callable[[], None]) -> None:
         """Answer requests: `length` bytes of blocks in `bodies`; `release` is called when they have gone."""
