@@ -11,10 +11,12 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
+from .dormitory import Dormitory, Sleeper
 from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, RunRead
 from .events import Event, PeerDropped
 from .ports import Chance, Disk
 from .settings import EngineSettings
+from .sources.announcer import Tally
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
 from .world import Shared
@@ -47,7 +49,9 @@ class Core:
             up=TokenBucket(settings.up_bytes_per_second),
         )
         self.torrents: dict[int, Torrent] = {}
+        self.dormitory = Dormitory(self._shared)
         self._by_hash: dict[InfoHashV1, Torrent] = {}
+        self._callers: dict[int, tuple[PeerWire, Handshake]] = {}  # of strangers, who wait for a torrent to wake up
         self._last_torrent = 0
         self._strangers: dict[int, PeerWire] = {}  # whose handshake has not come
         self._deadlines = Deadlines()  # of torrents by number, of strangers by key
@@ -60,25 +64,72 @@ class Core:
     def add(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Torrent:
         """Join a swarm: peers are sought, and the metadata if `Torrent.begin` is not called.
 
+        A torrent that sleeps wakes up; `admit_callers` is to follow when it is ready for peers.
+
         Raises:
             LocalProtocolError: it is there already.
         """
         if wire_hash in self._by_hash:
             raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
-        self._last_torrent += 1
-        torrent = Torrent(self._last_torrent, wire_hash, tiers, self._shared, now)
+        sleeper = self.dormitory.take(wire_hash)
+        number = sleeper.number if sleeper is not None else self._new_number()
+        announcer = sleeper.announcer if sleeper is not None else None
+        torrent = Torrent(number, wire_hash, tiers, self._shared, now, announcer)
         self.torrents[torrent.number] = torrent
         self._by_hash[wire_hash] = torrent
         self._shared.dirty[torrent.number] = None
         return torrent
 
+    def add_sleeping(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Sleeper:
+        """Let a complete torrent sleep from the start: see Dormitory.
+
+        Raises:
+            LocalProtocolError: it is there already.
+        """
+        if wire_hash in self._by_hash or wire_hash in self.dormitory:
+            raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
+        sleeper = Sleeper(self._new_number(), wire_hash, tiers)
+        self.dormitory.put(sleeper, now)
+        return sleeper
+
+    def lull(self, torrent: Torrent, now: float) -> None:
+        """Let a complete torrent that nobody is connected to sleep, under the same number.
+
+        Raises:
+            LocalProtocolError: it is not idle.
+        """
+        if not torrent.idle:
+            raise LocalProtocolError(f"torrent {torrent.wire_hash} has something to do")
+        announcer = torrent.announcer
+        announcer.carry(Tally(torrent.uploaded, torrent.downloaded, 0))
+        self._forget(torrent)
+        self.dormitory.put(Sleeper(torrent.number, torrent.wire_hash, (), announcer), now)
+
+    def admit_callers(self, torrent: Torrent, now: float) -> None:
+        """Let those in who came for `torrent` while it slept."""
+        for wire, handshake in self._take_callers(torrent.wire_hash):
+            wire.send_handshake(our_handshake(torrent.wire_hash, self._shared.peer_id))
+            torrent.joined(wire, handshake, now, incoming=True)
+            wire.catch_up(now)
+
+    def refuse_callers(self, wire_hash: InfoHashV1) -> None:
+        """The torrent does not wake up: close the connections that wait for it."""
+        for wire, _ in self._take_callers(wire_hash):
+            wire.close()
+
     def remove(self, torrent: Torrent, now: float) -> None:
         """Leave a swarm and forget it; goodbyes to its trackers are among the next effects."""
         torrent.pause(now)
         torrent.advance(now)
-        self.torrents.pop(torrent.number, None)
-        self._by_hash.pop(torrent.wire_hash, None)
-        self._deadlines.set(torrent.number, None)
+        self._forget(torrent)
+
+    def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> None:
+        """Forget a torrent that sleeps; goodbyes to its trackers are among the next effects."""
+        sleeper = self.dormitory.take(wire_hash)
+        if sleeper is not None and sleeper.announcer is not None:
+            sleeper.announcer.trackers.stop()
+            sleeper.announcer.announce(Tally(0, 0, 0), now)
+        self.refuse_callers(wire_hash)
 
     def close(self, now: float) -> None:
         """End all connections, those that nobody knows yet too; nothing is said to trackers any more."""
@@ -87,11 +138,12 @@ class Core:
         for wire in self._strangers.values():
             wire.close()
         self._strangers.clear()
+        self._callers.clear()
 
     @property
     def goodbyes(self) -> int:
-        """Announces under way."""
-        return len(self._requests)
+        """Announces under way, and those that sleeping torrents still have to make to leave."""
+        return len(self._requests) + self.dormitory.farewells
 
     # --- connections, called by the world
 
@@ -101,6 +153,7 @@ class Core:
         if len(self._strangers) > MOST_STRANGERS:
             # Who has something to say says it at once: the one that was silent for longest goes, not the newcomer.
             oldest = next(key for key in self._strangers if key not in self._owners)
+            self._callers.pop(oldest, None)
             self._strangers.pop(oldest).close()
         return wire
 
@@ -129,6 +182,12 @@ class Core:
         incoming = torrent is None
         if torrent is None:
             torrent = self._by_hash.get(handshake.info_hash)
+            if torrent is None and handshake.info_hash in self.dormitory:
+                self._strangers[wire.key] = wire  # it still has to be let in before its time is over
+                self._callers[wire.key] = (wire, handshake)
+                wire.pause()
+                self.dormitory.call(handshake.info_hash)
+                return
             if torrent is None:
                 # An unknown info hash is answered by closing: nobody learns what we have by asking.
                 wire.close()
@@ -139,6 +198,7 @@ class Core:
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """See Greeter."""
         self._strangers.pop(wire.key, None)
+        self._callers.pop(wire.key, None)
         torrent = self._owners.pop(wire.key, None)
         offence = isinstance(reason, RemoteProtocolError)
         if torrent is not None:
@@ -159,7 +219,7 @@ class Core:
     def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
         """A fetch was answered."""
         wish = self._requests.pop(ticket, None)
-        torrent = self.torrents.get(wish.torrent) if wish is not None else None
+        torrent = self.torrents.get(wish.torrent, self.dormitory) if wish is not None else None
         if wish is None or torrent is None:
             return
         # Some trackers refuse with a status and a bencoded reason; a page for people is no reason.
@@ -171,7 +231,7 @@ class Core:
     def http_failed(self, ticket: int, reason: str, now: float) -> None:
         """A fetch led to nothing."""
         wish = self._requests.pop(ticket, None)
-        torrent = self.torrents.get(wish.torrent) if wish is not None else None
+        torrent = self.torrents.get(wish.torrent, self.dormitory) if wish is not None else None
         if wish is not None and torrent is not None:
             torrent.http_failed(wish, TrackerError(reason), now)
 
@@ -198,7 +258,8 @@ class Core:
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
-        return self._deadlines.next()
+        due, sleepers = self._deadlines.next(), self.dormitory.next_deadline()
+        return due if sleepers is None else sleepers if due is None else min(due, sleepers)
 
     def advance(self, now: float) -> None:
         """Do what time demands."""
@@ -209,6 +270,7 @@ class Core:
             elif key in self.torrents:
                 self.torrents[key].advance(now)
                 self._shared.dirty[key] = None
+        self.dormitory.advance(now)
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""
@@ -224,6 +286,23 @@ class Core:
         """What happened since the last call."""
         events, self._shared.events = self._shared.events, []
         return events
+
+    def _new_number(self) -> int:
+        self._last_torrent += 1
+        return self._last_torrent
+
+    def _forget(self, torrent: Torrent) -> None:
+        self.torrents.pop(torrent.number, None)
+        self._by_hash.pop(torrent.wire_hash, None)
+        self._deadlines.set(torrent.number, None)
+
+    def _take_callers(self, wire_hash: InfoHashV1) -> list[tuple[PeerWire, Handshake]]:
+        """The connections that wait for a torrent; they are strangers no more."""
+        callers = [caller for caller in self._callers.values() if caller[1].info_hash == wire_hash]
+        for wire, _ in callers:
+            del self._callers[wire.key]
+            self._strangers.pop(wire.key, None)
+        return callers
 
     def _new_wire(self, link: Link, now: float, expected: InfoHashV1 | None) -> PeerWire:
         wire = PeerWire(link, self._shared.scratch, self, now, expected)

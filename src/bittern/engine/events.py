@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bittern.base.address import Address
 from bittern.base.errors import StorageError
-from bittern.base.ids import PeerId
+from bittern.base.ids import InfoHashV1, PeerId
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,15 @@ class StorageFailed:
     error: StorageError
 
 
+@dataclass(frozen=True, slots=True)
+class SleeperCalled:
+    """Somebody wants something of a torrent that sleeps: a connection came for it, or a tracker named `addresses`."""
+
+    torrent: int
+    info_hash: InfoHashV1
+    addresses: tuple[Address, ...] = ()
+
+
 Event = (
     PieceStored
     | PieceFailed
@@ -95,4 +104,5 @@ Event = (
     | TrackerAnswered
     | TrackerFailed
     | StorageFailed
+    | SleeperCalled
 )

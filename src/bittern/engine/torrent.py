@@ -70,10 +70,17 @@ class Torrent:
         tiers: its trackers.
         shared: what all torrents of the core share.
         now: when it was added.
+        announcer: its announces, if it made some before it slept.
     """
 
     def __init__(
-        self, number: int, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], shared: Shared, now: float
+        self,
+        number: int,
+        wire_hash: InfoHashV1,
+        tiers: tuple[tuple[str, ...], ...],
+        shared: Shared,
+        now: float,
+        announcer: Announcer | None = None,
     ) -> None:
         chance = shared.chance
         self.number = number
@@ -85,13 +92,16 @@ class Torrent:
         self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash))
         self._members = Members(number, self.peerbook, shared)
         self.peers = self._members.peers
-        self.trackers = TrackerSource(tiers, chance.rng_for("tracker", wire_hash), now)
+        if announcer is None:
+            trackers = TrackerSource(tiers, chance.rng_for("tracker", wire_hash), now)
+            announcer = Announcer(number, wire_hash, trackers, shared)
+        self.announcer = announcer
+        self.trackers = announcer.trackers
         self.down = Meter()
         self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
         self._serving = Serving(shared.settings, chance.rng_for("choker", wire_hash))
-        self._announcer = Announcer(number, wire_hash, self.trackers, shared)
         self._dirty: dict[int, Peer] = {}
         self._tick_due = inf
         self._rechoke_due = 0.0
@@ -165,6 +175,11 @@ class Torrent:
     def left_bytes(self) -> int:
         """Wanted bytes that are not stored; 1 while the metadata is unknown."""
         return self.download.left_bytes if self.download is not None else 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has everything it wants, and neither peers nor any on their way."""
+        return self.download is not None and self.download.complete and not self.peers and not self._members.dialing
 
     @property
     def downloaded(self) -> int:
@@ -353,14 +368,14 @@ class Torrent:
     def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
         """A tracker answered."""
         self._touch_all()
-        reply = self._announcer.answered(wish, body, now)
+        reply = self.announcer.answered(wish, body, now)
         if reply is not None and self.state is not TorrentState.PAUSED:
             self.add_candidates(reply.peers, Source.TRACKER, now)
 
     def http_failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""
         self._touch_all()
-        self._announcer.failed(wish, error, now)
+        self.announcer.failed(wish, error, now)
 
     # --- time
 
@@ -381,7 +396,7 @@ class Torrent:
             self._touch_all()
         if now >= self._tick_due:
             self._tick(now)
-        self._announcer.announce(Tally(self.uploaded, self.downloaded, self.left_bytes), now)
+        self.announcer.announce(Tally(self.uploaded, self.downloaded, self.left_bytes), now)
         shared = self._shared
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
             shared.effects.extend(self._members.dials(now))

@@ -57,7 +57,10 @@ class Greeter(Protocol):
     """Decides about a connection when its handshake is there, and hears of its end."""
 
     def on_handshake(self, wire: "PeerWire", handshake: Handshake, now: float) -> None:
-        """The remote's handshake is complete and matches what we asked for: call `wire.land`, or `wire.close`."""
+        """The remote's handshake is complete and matches what we asked for: call `wire.land`, or `wire.close`.
+
+        Or `wire.pause`, and one of these later, with `wire.catch_up` after `land`.
+        """
         ...
 
     def on_wire_lost(self, wire: "PeerWire", reason: LinkLost | RemoteProtocolError, now: float) -> None:
@@ -193,6 +196,18 @@ class PeerWire:
             self._paused = False
             self._link.wake_receiver()
 
+    def catch_up(self, now: float) -> None:
+        """After `pause` at the handshake and `land`: take in what came behind the handshake, and read on."""
+        rest = bytes(self._handshake)
+        self._handshake.clear()
+        try:
+            if rest and self._decoder is not None:
+                self._decoder.feed(memoryview(rest), now)
+        except RemoteProtocolError as error:
+            self._end(error, now)
+            return
+        self.resume()
+
     def divert(self) -> None:
         """The block that is arriving may no longer be written in place (see Decoder.divert)."""
         if self._decoder is not None:
@@ -302,10 +317,13 @@ class PeerWire:
         if len(self._handshake) < HANDSHAKE_SIZE:
             return
         rest = bytes(self._handshake[HANDSHAKE_SIZE:])
-        self._greeter.on_handshake(self, Handshake.parse(self._handshake, accepted), now)
+        handshake = Handshake.parse(self._handshake, accepted)
         self._handshake.clear()
+        self._greeter.on_handshake(self, handshake, now)
         if rest and self._decoder is not None:
             self._decoder.feed(memoryview(rest), now)
+        elif rest and self._paused:
+            self._handshake += rest  # until `catch_up`
 
     def _end(self, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         if self.state is not WireState.CLOSED:

@@ -39,20 +39,26 @@ class Announcer:
     def __init__(self, torrent: int, wire_hash: InfoHashV1, trackers: TrackerSource, shared: Shared) -> None:
         self._torrent = torrent
         self._wire_hash = wire_hash
-        self._trackers = trackers
+        self.trackers = trackers
         self._shared = shared
+        self._carried = Tally(0, 0, 0)
         self._under_way = 0  # ticket of the announce whose answer matters; that of a goodbye does not
+
+    def carry(self, tally: Tally) -> None:
+        """What was done up to here counts, though it is not in later tallies: the torrent goes to sleep."""
+        carried = self._carried
+        self._carried = Tally(carried.uploaded + tally.uploaded, carried.downloaded + tally.downloaded, 0)
 
     def announce(self, tally: Tally, now: float) -> None:
         """Make the announces that are due."""
         shared = self._shared
-        while (wish := self._trackers.next(now)) is not None:
+        while (wish := self.trackers.next(now)) is not None:
             request = AnnounceRequest(
                 info_hash=self._wire_hash,
                 peer_id=shared.peer_id,
                 port=shared.settings.listen_port,
-                uploaded=tally.uploaded,
-                downloaded=tally.downloaded,
+                uploaded=self._carried.uploaded + tally.uploaded,
+                downloaded=self._carried.downloaded + tally.downloaded,
                 left=tally.left,
                 event=wish.event,
                 numwant=0 if wish.goodbye else None,
@@ -78,7 +84,7 @@ class Announcer:
         except TrackerError as error:
             self._fail(wish.tracker, error, now)
             return None
-        self._trackers.answered(reply, now)
+        self.trackers.answered(reply, now)
         self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
         return reply
 
@@ -88,5 +94,5 @@ class Announcer:
             self._fail(wish.tracker, error, now)
 
     def _fail(self, url: str, error: TrackerError, now: float) -> None:
-        wait = self._trackers.failed(error, now)
+        wait = self.trackers.failed(error, now)
         self._shared.events.append(TrackerFailed(self._torrent, url, str(error), wait))

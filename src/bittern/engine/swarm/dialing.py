@@ -24,6 +24,9 @@ class Dialing:
         self._settings = settings
         self._under_way: dict[int, Address] = {}
 
+    def __len__(self) -> int:
+        return len(self._under_way)
+
     def __contains__(self, key: int) -> bool:
         return key in self._under_way
 

@@ -45,6 +45,11 @@ class Members:
         while (wish := self._dialing.next(self._shared.next_ticket(), len(self.peers), now)) is not None:
             yield wish
 
+    @property
+    def dialing(self) -> int:
+        """Connections under way, until their handshake."""
+        return len(self._dialing)
+
     def next_due(self) -> float:
         """When `dials` may have something; infinity for never."""
         return self._dialing.next_due(len(self.peers))
