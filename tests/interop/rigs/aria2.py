@@ -50,6 +50,7 @@ class Aria2:
 
     name: str = "aria2"
     private: bool = False
+    options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -79,6 +80,6 @@ class Aria2:
     def _start(self, role: list[str], source: str, folder: Path, place: Place, work: Path) -> Iterator[Aria2Peer]:
         port = place.free_port()
         where = [f"--interface={place.address}", f"--listen-port={port}", f"--dir={folder}"]
-        command = [*place.enter, "aria2c", *OPTIONS, *where, *role, source]
+        command = [*place.enter, "aria2c", *OPTIONS, *where, *role, *self.options, source]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
             yield Aria2Peer(running, port)

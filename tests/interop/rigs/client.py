@@ -1,11 +1,12 @@
-"""What every client of the interop tests can do, and the swarm that brings two of them together."""
+"""What every client of the interop tests can do, and the swarm that brings some of them together."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from tests.interop.rigs.content import Content, Kind, magnet_of, make, torrent_of
+from tests.interop.rigs.content import PIECE_SIZE, Content, Kind, magnet_of, make, torrent_of
 from tests.interop.rigs.place import Place
 from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.tracker import Tracker
@@ -77,10 +78,10 @@ class Swarm:
     def __exit__(self, *_error: object) -> None:
         self._running.close()
 
-    def seed(self, client: Client, content: Content | None = None) -> Peer:
-        """A seed that has announced itself."""
+    def seed(self, client: Client, content: Content | None = None, *, place: Place | None = None) -> Peer:
+        """A seed that has announced itself; `place` when it has one of its own."""
         peer = self._running.enter_context(
-            client.seed(self.torrent, content or self.content, self.place, self._work(client))
+            client.seed(self.torrent, content or self.content, place or self.place, self._work(client))
         )
         running = peer.running
         wait_until(lambda: self.tracker.has_seed(peer.port) or running.exit_code is not None, timeout=60)
@@ -88,15 +89,29 @@ class Swarm:
             raise running.failure("has not announced itself as a seed")
         return peer
 
-    def get(self, client: Client, source: str | None = None, *, again: Content | None = None) -> tuple[Peer, Content]:
+    def get(
+        self, client: Client, source: str | None = None, *, again: Content | None = None, place: Place | None = None
+    ) -> tuple[Peer, Content]:
         """A leecher that has just started, and the content it will have once complete.
 
-        `again` is what an earlier call returned: the client goes on there, with what it kept.
+        `again` is what an earlier call, or `part`, returned: the client goes on there, with what it kept.
         """
         into = again or Content(self._work(client) / "downloads", self.content.name)
         into.folder.mkdir(exist_ok=again is not None)
-        start = client.get(source or str(self.torrent), into.folder, self.place, into.folder.parent)
+        start = client.get(source or str(self.torrent), into.folder, place or self.place, into.folder.parent)
         return self._running.enter_context(start), into
+
+    def part(self, client: Client, kept: Iterable[int]) -> Content:
+        """A copy of a single file for `get` to go on with: the pieces `kept` are right, all else is zeros."""
+        copy = Content(self._work(client) / "downloads", self.content.name)
+        copy.folder.mkdir()
+        whole = self.content.path.read_bytes()
+        data = bytearray(len(whole))
+        for piece in kept:
+            span = slice(piece * PIECE_SIZE, (piece + 1) * PIECE_SIZE)
+            data[span] = whole[span]
+        copy.path.write_bytes(data)
+        return copy
 
     def _work(self, client: Client) -> Path:
         self._count += 1
