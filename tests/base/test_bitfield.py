@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.base.bitfield import Bitfield
+from bittern.base.bitfield import Bitfield, members
 from bittern.base.errors import Offence, RemoteProtocolError
 
 
@@ -94,6 +94,16 @@ def test_what_two_sets_have_in_common_comes_in_order(size: int, data: st.DataObj
     members = st.sets(st.integers(0, size - 1)) if size else st.just(set())
     one, other = data.draw(members), data.draw(members)
     assert Bitfield(size, one).common(Bitfield(size, other)) == sorted(one & other)
+
+
+@given(st.integers(1, 60), st.integers(0, 59), st.integers(1, 70), st.data())
+def test_the_members_of_a_set_come_round_from_where_one_begins(
+    size: int, start: int, most: int, data: st.DataObject
+) -> None:
+    pieces = data.draw(st.frozensets(st.integers(0, size - 1)))
+    first = min(start, size - 1) // 8 * 8
+    found = members(Bitfield(size, pieces).as_int(), size, min(start, size - 1), most)
+    assert found == sorted(pieces, key=lambda piece: (piece - first) % (size + 8))[:most]
 
 
 def test_sets_of_other_sizes_and_types_are_not_equal() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Self
 
 from bittern.base.errors import Offence, RemoteProtocolError
@@ -10,6 +11,26 @@ _ONES = bytes(value.bit_count() for value in range(256))
 _MASK = tuple(0x80 >> bit for bit in range(8))
 _SET_BITS = tuple(tuple(bit for bit in range(8) if byte & _MASK[bit]) for byte in range(256))
 _NON_ZERO = re.compile(rb"[^\0]")
+
+
+def members(pieces: int, size: int, start: int = 0, most: int | None = None) -> list[int]:
+    """The members of a set that has the form of `Bitfield.as_int`, in order; fast where they are few.
+
+    Args:
+        pieces: the set.
+        size: the number of pieces there are.
+        start: where to begin, about: at the last multiple of 8. The order goes on from 0 at the end.
+        most: how many to return at most; None for all.
+    """
+    data = pieces.to_bytes((size + 7) // 8)
+    middle = start >> 3
+    found: list[int] = []
+    for match in chain(_NON_ZERO.finditer(data, middle), _NON_ZERO.finditer(data, 0, middle)):
+        at = match.start()
+        found += [at * 8 + bit for bit in _SET_BITS[data[at]]]
+        if most is not None and len(found) >= most:
+            return found[:most]
+    return found
 
 
 class Bitfield:
@@ -109,7 +130,7 @@ class Bitfield:
 
     def discard(self, member: int) -> bool:
         """Take `member` out; False when it was not in."""
-        if member not in self:
+        if not (0 <= member < self._size and self._bits[member >> 3] & _MASK[member & 7]):
             return False
         self._bits[member >> 3] &= ~_MASK[member & 7]
         self._count -= 1
@@ -138,9 +159,7 @@ class Bitfield:
 
     def common(self, other: "Bitfield") -> list[int]:
         """The members of both sets of the same size, in order; fast where they are few."""
-        both = (self.as_int() & other.as_int()).to_bytes(len(self._bits))
-        found = (match.start() for match in _NON_ZERO.finditer(both))
-        return [at * 8 + bit for at in found for bit in _SET_BITS[both[at]]]
+        return members(self.as_int() & other.as_int(), self._size)
 
     def lacks_some_of(self, other: "Bitfield") -> bool:
         """Whether `other` has a piece that this set has not."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bittern.base.bitfield import Bitfield
-from bittern.engine.download.picker import RANDOM_FIRST, Picker
+from bittern.engine.download.picker import NORMAL, RANDOM_FIRST, Picker
 
 SIZE = 12
 PIECES = st.integers(0, SIZE - 1)
@@ -27,6 +27,8 @@ class Rarest(RuleBasedStateMachine):
         self.waiting = set(range(1, SIZE))
         self.begun: list[int] = []
         self.picked = 0
+        self.priorities = [NORMAL] * SIZE
+        self.members: list[frozenset[int]] = []
 
     @rule(piece=PIECES)
     def gained(self, piece: int) -> None:
@@ -44,22 +46,50 @@ class Rarest(RuleBasedStateMachine):
             self.picker.peer_lost(piece)
             self.copies[piece] -= 1
 
-    @rule(has=st.one_of(st.just(frozenset(range(SIZE))), st.frozensets(PIECES)))
-    def pick(self, has: frozenset[int]) -> None:
+    @rule(has=st.frozensets(PIECES))
+    def joined(self, has: frozenset[int]) -> None:
+        self.picker.peer_joined(Bitfield(SIZE, has))
+        self.members.append(has)
+        for piece in has:
+            self.copies[piece] += 1
+
+    @precondition(lambda self: self.members)
+    @rule(at=st.integers(0, SIZE))
+    def left(self, at: int) -> None:
+        has = self.members.pop(at % len(self.members))
+        has = frozenset(piece for piece in has if self.copies[piece])  # it may have lost some one by one
+        self.picker.peer_left(Bitfield(SIZE, has))
+        for piece in has:
+            self.copies[piece] -= 1
+
+    @rule(priorities=st.lists(st.integers(0, 7), min_size=SIZE, max_size=SIZE))
+    def prioritize(self, priorities: list[int]) -> None:
+        self.priorities = priorities
+        self.waiting = {piece for piece in range(1, SIZE) if priorities[piece] and piece not in self.begun}
+        self.picker.prioritize(priorities, Bitfield(SIZE, self.waiting))
+
+    @rule(has=st.one_of(st.just(frozenset(range(SIZE))), st.frozensets(PIECES)), common=st.booleans())
+    def pick(self, has: frozenset[int], *, common: bool) -> None:
         if len(has) < SIZE:
             for piece in has:
                 self.gained(piece)  # the peer is one that was counted
-        picked = self.picker.pick(Bitfield(SIZE, has))
+        picked = self.picker.pick(Bitfield(SIZE, has), common=common)
         wanted = self.waiting & has
         if not wanted:
             assert picked is None
             return
         assert picked in wanted
+        highest = max(self.priorities[piece] for piece in wanted)
+        wanted = {piece for piece in wanted if self.priorities[piece] == highest}
+        assert picked in wanted
         assert picked is not None
+        copies = [self.copies[piece] for piece in wanted]
         if self.sequential:
             assert picked == min(wanted)
+        elif common:
+            assert self.copies[picked] == max(copies)
         elif self.picked >= RANDOM_FIRST:
-            assert self.copies[picked] == min(self.copies[piece] for piece in wanted)
+            assert self.copies[picked] == min(copies)
         self.picker.begun(picked)
         self.picked += 1
         self.waiting.discard(picked)
@@ -69,8 +99,9 @@ class Rarest(RuleBasedStateMachine):
     @rule(at=st.integers(0, SIZE))
     def returned(self, at: int) -> None:
         piece = self.begun.pop(at % len(self.begun))
-        self.picker.returned(piece)
-        self.waiting.add(piece)
+        if self.priorities[piece]:
+            self.picker.returned(piece)
+            self.waiting.add(piece)
 
     @invariant()
     def agrees(self) -> None:
@@ -78,6 +109,7 @@ class Rarest(RuleBasedStateMachine):
         assert len(self.picker) == len(self.waiting)
         assert [piece in self.picker for piece in range(SIZE)] == [piece in self.waiting for piece in range(SIZE)]
         assert [self.picker.availability(piece) for piece in range(SIZE)] == self.copies
+        assert [self.picker.priority(piece) for piece in range(SIZE)] == self.priorities
 
 
 class InOrder(Rarest):

@@ -95,8 +95,7 @@ def take_early(peer: Peer, download: Download) -> None:
 def gone(peer: Peer, download: Download) -> None:
     """A peer is lost, and its copies with it."""
     if peer.pieces is not None and not peer.counted_as_seed:
-        for piece in peer.pieces:
-            download.picker.peer_lost(piece)
+        download.picker.peer_left(peer.pieces)
 
 
 def _first_word(peer: Peer) -> None:
@@ -109,6 +108,5 @@ def _take(peer: Peer, download: Download, pieces: Bitfield) -> None:
     peer.pieces = pieces
     peer.counted_as_seed = pieces.complete
     if not pieces.complete:
-        for piece in pieces:
-            download.picker.peer_gained(piece)
+        download.picker.peer_joined(pieces)
     update_interest(peer, download)

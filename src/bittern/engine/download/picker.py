@@ -1,13 +1,16 @@
-"""Which piece next: rarest first, by an order that is kept up to date instead of sorted.
+"""Which piece next: of the highest priority, and of those the rarest, by sets of pieces instead of sorted lists.
 
-`_order` holds the pieces that nobody was asked for yet, grouped by availability; `_bounds[n]` is where the
-group of availability `n` ends. A piece that becomes one copy more or less common moves across one bound with
-one swap. Seeds are not counted piece by piece: they shift nothing.
+Nothing is kept in order. The best pieces of all are looked up a batch at a time (`_Batch`), and a peer that has one of
+them is asked for it; for a peer that has none, what it has is cut down to its own best. Seeds are not counted: they
+shift nothing.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bittern.base.bitfield import Bitfield
+from bittern.base.bitfield import Bitfield, members
+
+from .availability import Availability
 
 if TYPE_CHECKING:
     from random import Random
@@ -15,8 +18,27 @@ if TYPE_CHECKING:
 RANDOM_FIRST = 4
 """Pieces picked at random before the rarest come: something to trade at once (Cohen, 2003)."""
 
+NORMAL = 4
+"""The priority of a piece of which nothing else was said; 0 is not fetched at all, 7 comes first."""
+
 _NOWHERE = -1
-_LOOK = 64  # pieces that are looked at one by one before the whole sets are compared
+_BATCH = 32  # pieces looked up together
+_WINDOW = 256  # equally good neighbours that they are drawn from
+
+
+class _Batch:
+    """Some of the best pieces of a pool, the best last: no piece of the pool is better, whoever comes.
+
+    Attributes:
+        pieces: those not yet found stale.
+        level: peers that had each of them; who has more by now is no longer among the best. -1 where it is all one.
+    """
+
+    __slots__ = ("level", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[int] = []
+        self.level = _NOWHERE
 
 
 class Picker:
@@ -25,7 +47,7 @@ class Picker:
     Args:
         size: pieces of the torrent.
         missing: those wanted and not there.
-        rng: shuffles pieces of equal availability.
+        rng: draws from pieces that are equally good.
         group: neighbouring pieces that are fetched one after the other when equally rare; 1 for none.
         sequential: lowest piece first instead.
     """
@@ -34,132 +56,166 @@ class Picker:
         self, size: int, missing: Bitfield, rng: "Random", *, group: int = 1, sequential: bool = False
     ) -> None:
         self._group = group
-        self._availability = [0] * size
-        self._order = list(missing)
-        if not sequential:
-            rng.shuffle(self._order)
+        self._size = size
+        self._availability = Availability(size)
         self._free = missing.copy()
-        self._where = [_NOWHERE] * size
-        for at, piece in enumerate(self._order):
-            self._where[piece] = at
-        self._bounds = [len(self._order)]
+        self._priorities: Sequence[int] = ()
+        self._ranks: list[int] = []  # sets of pieces of one priority each, highest first; none where all are equal
         self._rng = rng
         self._sequential = sequential
         self._picked = 0
+        self._of_all = _Batch()  # the best of what is free: for seeds
+        self._of_counted = _Batch()  # the best of what counted peers have
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._free)
 
     def __contains__(self, piece: int) -> bool:
-        return self._where[piece] != _NOWHERE
+        return piece in self._free
 
     def availability(self, piece: int) -> int:
         """Peers that have `piece`, seeds left out."""
-        return self._availability[piece]
+        return self._availability.of(piece)
+
+    def priority(self, piece: int) -> int:
+        """How much `piece` is wanted, 0 to 7."""
+        return self._priorities[piece] if self._priorities else NORMAL
+
+    def prioritize(self, priorities: Sequence[int], free: Bitfield) -> None:
+        """From now on each piece has its own priority.
+
+        Args:
+            priorities: 0 to 7 for each piece.
+            free: pieces with a priority above 0 that are not there and not begun.
+        """
+        self._free = free.copy()
+        self._priorities = bytes(priorities)
+        kinds = sorted({*self._priorities} - {0}, reverse=True)
+        spare = -self._size % 8
+        self._ranks = [
+            int(self._priorities.translate(b"0" * kind + b"1" + b"0" * (255 - kind)), 2) << spare for kind in kinds
+        ]
+        if len(self._ranks) < 2:
+            self._ranks = []
+        self._forget()
 
     def peer_gained(self, piece: int) -> None:
         """A peer that is no seed has `piece` now."""
-        level = self._availability[piece]
-        self._availability[piece] = level + 1
-        if self._where[piece] == _NOWHERE or self._sequential:
-            return
-        self._bounds.extend([self._bounds[-1]] * (level + 2 - len(self._bounds)))
-        self._bounds[level] -= 1
-        self._swap(self._where[piece], self._bounds[level])
+        self._availability.gain(piece)
+        if (self._of_counted.level > 1 or self._ranks) and self._availability.of(piece) == 1:
+            self._of_counted.pieces.clear()  # none had it before, so it was not in that pool
 
     def peer_lost(self, piece: int) -> None:
-        """A peer that had `piece` is gone."""
-        level = self._availability[piece]
-        self._availability[piece] = level - 1
-        if self._where[piece] == _NOWHERE or self._sequential:
-            return
-        self._swap(self._where[piece], self._bounds[level - 1])
-        self._bounds[level - 1] += 1
+        """A peer that is no seed and had `piece` has it no more."""
+        self._availability.lose(piece)
+        self._forget()
+
+    def peer_joined(self, has: Bitfield) -> None:
+        """A peer that is no seed came, with the pieces `has`."""
+        self._availability.gain_all(has.as_int())
+        self._of_counted.pieces.clear()
+
+    def peer_left(self, has: Bitfield) -> None:
+        """A peer that is no seed is gone, and the pieces `has` with it."""
+        self._availability.lose_all(has.as_int())
+        self._forget()
 
     def begun(self, piece: int) -> None:
         """`piece` was opened: it is no longer the picker's."""
-        at = self._where[piece]
-        if self._sequential:
-            self._order.remove(piece)
-        else:
-            # Bubble the hole up to the end: one swap for each level of availability above.
-            for level in range(self._availability[piece], len(self._bounds)):
-                self._bounds[level] -= 1
-                self._swap(at, self._bounds[level])
-                at = self._bounds[level]
-            self._order.pop()
-        self._where[piece] = _NOWHERE
         self._free.discard(piece)
         self._picked += 1
 
     def returned(self, piece: int) -> None:
         """`piece` must be asked for again from the start."""
         self._free.add(piece)
-        if self._sequential:
-            self._order.append(piece)
-            self._order.sort()
-            self._where[piece] = 0
-            return
-        self._order.append(piece)
-        at = len(self._order) - 1
-        self._where[piece] = at
-        level = self._availability[piece]
-        self._bounds.extend([self._bounds[-1]] * (level + 1 - len(self._bounds)))
-        for above in range(len(self._bounds) - 1, level - 1, -1):
-            self._bounds[above] += 1
-            if above > level:
-                self._swap(at, self._bounds[above - 1])
-                at = self._bounds[above - 1]
+        self._forget()
 
-    def pick(self, has: Bitfield, after: int = _NOWHERE) -> int | None:
+    def pick(self, has: Bitfield, after: int = _NOWHERE, *, common: bool = False) -> int | None:
         """The piece to begin with a peer that has the pieces `has`; None when it has none of ours.
 
-        `after` is what it was asked for last: disks like neighbours.
+        Args:
+            has: what the peer has.
+            after: what it was asked for last: disks like neighbours.
+            common: the commonest piece instead of the rarest: for a peer that may never finish it.
         """
-        order = self._order
-        if not order:
+        if not self._free.count:
             return None
+        if common and not self._sequential:
+            return self._draw_one(self._availability.commonest(self._wanted_most(self._of(has))))
+        if self._picked < RANDOM_FIRST and self._availability.planes and not self._sequential:
+            return self._draw_one(self._wanted_most(self._of(has)))
+        complete = has.complete
+        batch = self._of_all if complete else self._of_counted
+        self._refill(batch)
         following = after + 1
-        if following % self._group and following in has and self._where[following] != _NOWHERE:
-            rarest = self._availability[order[0]]
-            if self._availability[following] == rarest or self._sequential:
-                return following
-        if self._sequential:
-            return self._first(has, 0)
-        if self._picked < RANDOM_FIRST:
-            return self._first(has, self._rng.randrange(len(order)))
-        # What no counted peer has can only be had from a seed.
-        return order[0] if has.complete else self._first(has, self._bounds[0])
+        if following % self._group and following in has and self._is_among(following, batch):
+            return following
+        if complete:
+            return batch.pieces[-1]
+        for piece in reversed(batch.pieces):
+            if piece in has and self._is_fresh(piece, batch):
+                return piece
+        return self._draw_one(self._best(self._of(has)))
 
-    def _first(self, has: Bitfield, start: int) -> int | None:
-        """The first piece of `has` from `start` on in the order, then round from its beginning."""
-        order, where = self._order, self._where
-        for at in range(start, min(start + _LOOK, len(order))):
-            if order[at] in has:
-                return order[at]
-        common = self._free.common(has)
+    def _of(self, has: Bitfield) -> int:
+        """The set of what is free and may be had."""
+        return self._free.as_int() if has.complete else self._free.as_int() & has.as_int()
+
+    def _wanted_most(self, pieces: int) -> int:
+        """Those of the set `pieces` that have the highest priority."""
+        for rank in self._ranks:
+            if pieces & rank:
+                return pieces & rank
+        return pieces
+
+    def _best(self, pieces: int) -> int:
+        pieces = self._wanted_most(pieces)
+        return pieces if self._sequential else self._availability.rarest(pieces)
+
+    def _draw_one(self, pieces: int) -> int | None:
+        drawn = self._draw(pieces, 1)
+        return drawn[0] if drawn else None
+
+    def _draw(self, pieces: int, most: int) -> list[int]:
+        """At most so many of a set: of a random neighbourhood at random, or the lowest when sequential, lowest last."""
         if self._sequential:
-            return min(common, default=None)
-        return min(common, key=lambda piece: (where[piece] - start) % len(order), default=None)
+            return members(pieces, self._size, 0, most)[::-1]
+        window = members(pieces, self._size, self._rng.randrange(self._size), _WINDOW)
+        return self._rng.sample(window, min(most, len(window)))
+
+    def _refill(self, batch: _Batch) -> None:
+        """Take stale pieces off the end of a batch; look up new ones when none are left."""
+        pieces, level, free, availability = batch.pieces, batch.level, self._free, self._availability
+        while pieces and (
+            pieces[-1] not in free or (level >= 0 and availability.planes and availability.of(pieces[-1]) != level)
+        ):
+            pieces.pop()
+        if pieces:
+            return
+        pool = free.as_int()
+        if batch is self._of_counted and not self._sequential:
+            pool &= availability.counted()
+        batch.pieces = self._draw(self._best(pool), _BATCH)
+        batch.level = _NOWHERE if self._sequential or not batch.pieces else availability.of(batch.pieces[0])
+
+    def _is_fresh(self, piece: int, batch: _Batch) -> bool:
+        """Whether a piece of a batch is still among the best."""
+        return piece in self._free and (batch.level < 0 or self._availability.of(piece) == batch.level)
+
+    def _is_among(self, piece: int, batch: _Batch) -> bool:
+        """Whether a piece is as good as those of a batch, though perhaps it was not drawn."""
+        if self._sequential or not batch.pieces or not self._is_fresh(piece, batch):
+            return False
+        return not self._ranks or self._priorities[piece] == self._priorities[batch.pieces[-1]]
+
+    def _forget(self) -> None:
+        self._of_all.pieces.clear()
+        self._of_counted.pieces.clear()
 
     def check_invariants(self) -> None:
-        """Raise AssertionError where the order is not by availability (tests and sim)."""
-        for at, piece in enumerate(self._order):
-            assert self._sequential or self._where[piece] == at
-        assert sum(place != _NOWHERE for place in self._where) == len(self._order) == len(self._free)
-        assert all(piece in self._free for piece in self._order)
-        if self._sequential:
-            assert self._order == sorted(self._order)
-            return
-        assert self._bounds[-1] == len(self._order)
-        start = 0
-        for level, stop in enumerate(self._bounds):
-            assert all(self._availability[piece] == level for piece in self._order[start:stop])
-            start = stop
-
-    def _swap(self, one: int, other: int) -> None:
-        if one != other:
-            order, where = self._order, self._where
-            order[one], order[other] = order[other], order[one]
-            where[order[one]] = one
-            where[order[other]] = other
+        """Raise AssertionError where a batch claims what is not so (tests and sim)."""
+        self._free.check_invariants()
+        counted = self._free.as_int() if self._sequential else self._free.as_int() & self._availability.counted()
+        for batch, pool in ((self._of_all, self._free.as_int()), (self._of_counted, counted)):
+            best = {*members(self._best(pool), self._size)}
+            assert all(piece in best for piece in batch.pieces if self._is_fresh(piece, batch))
