@@ -1,0 +1,76 @@
+"""What peers say they have, before and after the metadata is known."""
+
+from random import Random
+
+import pytest
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.geometry import BLOCK
+from bittern.engine.download import holdings
+from bittern.engine.download.download import Download
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peer import Peer
+from tests.engine.content import info_of
+from tests.engine.peers import make_peer
+
+PIECES = 9
+
+
+def make() -> tuple[Download, Peer]:
+    info, _ = info_of(PIECES * BLOCK, BLOCK)
+    download = Download(1, info, Bitfield(PIECES), Bitfield.full(PIECES), EngineSettings(), Random(1))
+    peer = make_peer()
+    peer.pieces, peer.pipeline = Bitfield(PIECES), download.pipeline(1)
+    return download, peer
+
+
+def counts(download: Download) -> list[int]:
+    return [download.picker.availability(piece) for piece in range(PIECES)]
+
+
+def test_what_a_peer_has_is_counted_once_and_no_more_when_it_is_gone() -> None:
+    download, peer = make()
+    holdings.heard_bitfield(peer, download, bytes(Bitfield(PIECES, [1, 8])))
+    for piece in (2, 2, 8):
+        holdings.heard_have(peer, download, piece)
+    assert counts(download) == [0, 1, 1, 0, 0, 0, 0, 0, 1]
+    assert peer.am_interested
+    holdings.gone(peer, download)
+    assert counts(download) == [0] * PIECES
+
+
+def test_a_seed_is_not_counted() -> None:
+    download, peer = make()
+    holdings.heard_all(peer, download)
+    assert (peer.is_seed, counts(download)) == (True, [0] * PIECES)
+    holdings.gone(peer, download)
+    assert counts(download) == [0] * PIECES
+
+
+def test_a_later_bitfield_stands_for_haves() -> None:
+    download, peer = make()
+    holdings.heard_none(peer)
+    holdings.heard_bitfield(peer, download, bytes(Bitfield(PIECES, [3, 4])))
+    assert list(peer.pieces or ()) == [3, 4]
+    assert counts(download)[3:5] == [1, 1]
+
+
+def test_what_was_said_before_the_metadata_is_taken_at_its_word_then() -> None:
+    download, peer = make()
+    peer.pieces = None
+    holdings.heard_bitfield(peer, None, bytes(Bitfield(PIECES, [0])))
+    holdings.heard_have(peer, None, 5)
+    peer.pieces = Bitfield(PIECES)
+    holdings.take_early(peer, download)
+    assert counts(download) == [1, 0, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_pieces_that_do_not_exist_and_second_first_words_are_offences() -> None:
+    download, peer = make()
+    with pytest.raises(RemoteProtocolError) as caught:
+        holdings.heard_have(peer, download, PIECES)
+    assert caught.value.offence is Offence.OUT_OF_BOUNDS
+    with pytest.raises(RemoteProtocolError) as caught:
+        holdings.heard_all(peer, download)
+    assert caught.value.offence is Offence.LATE_BITFIELD
