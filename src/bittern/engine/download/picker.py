@@ -22,8 +22,7 @@ NORMAL = 4
 """The priority of a piece of which nothing else was said; 0 is not fetched at all, 7 comes first."""
 
 _NOWHERE = -1
-_BATCH = 32  # pieces looked up together
-_WINDOW = 256  # equally good neighbours that they are drawn from
+_BATCH = 64  # equally good pieces looked up together
 
 
 class _Batch:
@@ -173,15 +172,16 @@ class Picker:
         return pieces if self._sequential else self._availability.rarest(pieces)
 
     def _draw_one(self, pieces: int) -> int | None:
-        drawn = self._draw(pieces, 1)
-        return drawn[0] if drawn else None
+        drawn = self._draw(pieces)
+        return drawn[-1] if drawn else None
 
-    def _draw(self, pieces: int, most: int) -> list[int]:
-        """At most so many of a set: of a random neighbourhood at random, or the lowest when sequential, lowest last."""
+    def _draw(self, pieces: int) -> list[int]:
+        """Some of a set: a neighbourhood at random, shuffled; when sequential the lowest, lowest last."""
         if self._sequential:
-            return members(pieces, self._size, 0, most)[::-1]
-        window = members(pieces, self._size, self._rng.randrange(self._size), _WINDOW)
-        return self._rng.sample(window, min(most, len(window)))
+            return members(pieces, self._size, 0, _BATCH)[::-1]
+        drawn = members(pieces, self._size, self._rng.randrange(self._size), _BATCH)
+        self._rng.shuffle(drawn)
+        return drawn
 
     def _refill(self, batch: _Batch) -> None:
         """Take stale pieces off the end of a batch; look up new ones when none are left."""
@@ -195,7 +195,7 @@ class Picker:
         pool = free.as_int()
         if batch is self._of_counted and not self._sequential:
             pool &= availability.counted()
-        batch.pieces = self._draw(self._best(pool), _BATCH)
+        batch.pieces = self._draw(self._best(pool))
         batch.level = _NOWHERE if self._sequential or not batch.pieces else availability.of(batch.pieces[0])
 
     def _is_fresh(self, piece: int, batch: _Batch) -> bool:
