@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.interop.rigs.place import LOOPBACK, Place
 from tests.interop.rigs.process import Running
 
 ROOT = Path(__file__).parents[1]
@@ -23,9 +24,12 @@ class Driver:
     script: Path
     options: tuple[str, ...] = ()
 
-    def start(self, role: str, torrent: Path, folder: Path, log: Path, *options: str) -> tuple[Running, int]:
-        """A driver that has said `ready`, and the port it listens on."""
-        command = [sys.executable, str(self.script), role, str(torrent), str(folder), *self.options, *options]
+    def start(
+        self, role: str, torrent: Path, folder: Path, log: Path, *options: str, place: Place = LOOPBACK
+    ) -> tuple[Running, int]:
+        """A driver in `place` that has said `ready`, and the port it listens on."""
+        command = [*place.enter, sys.executable, str(self.script), role, str(torrent), str(folder)]
+        command += ["--listen", f"{place.address}:0", *self.options, *options]
         running = Running(command, log, talks=True, cwd=ROOT)
         word, _, port = running.read_line(START_SECONDS).partition(" ")
         if word != "ready":

@@ -13,8 +13,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -146,7 +146,7 @@ def main() -> None:
     args = parser.parse_args()
     machine.enter_loopback_only("bench.transfer")
     pairs = [pair for pair in PAIRS if args.clients == "all" or BITTERN not in pair]
-    makers = {
+    makers: dict[str, tuple[str, Callable[[Path, int], AbstractContextManager[Workload]], int]] = {
         "single": (f"one file of {args.size} MiB, 1 MiB pieces", workload.single_file, args.size),
         "many": (f"2,000 files of {args.size // 2} MiB in all, 256 KiB pieces", workload.many_files, args.size // 2),
     }

@@ -43,9 +43,9 @@ def mebibytes(text: str) -> int:
 
 
 @contextmanager
-def single_file(root: Path, size: int) -> Iterator[Workload]:
-    """One file, 1 MiB pieces."""
-    with _made(root, "single.bin", {"single.bin": size}, MIB) as workload:
+def single_file(root: Path, size: int, piece_size: int = MIB, tracker: str | None = None) -> Iterator[Workload]:
+    """One file."""
+    with _made(root, "single.bin", {"single.bin": size}, piece_size, tracker) as workload:
         yield workload
 
 
@@ -62,7 +62,9 @@ def many_files(root: Path, size: int, count: int = 2000) -> Iterator[Workload]:
 
 
 @contextmanager
-def _made(root: Path, name: str, files: dict[str, int], piece_size: int) -> Iterator[Workload]:
+def _made(
+    root: Path, name: str, files: dict[str, int], piece_size: int, tracker: str | None = None
+) -> Iterator[Workload]:
     folder = root / f"{name}.content"
     rng = random.Random(name)
     try:
@@ -73,6 +75,8 @@ def _made(root: Path, name: str, files: dict[str, int], piece_size: int) -> Iter
                 for start in range(0, size, CHUNK):
                     file.write(rng.randbytes(min(CHUNK, size - start)))
         maker = lt.create_torrent(lt.list_files(str(folder / name)), piece_size, lt.create_torrent.v1_only)
+        if tracker is not None:
+            maker.add_tracker(tracker)
         lt.set_piece_hashes(maker, str(folder))
         torrent = root / f"{name}.torrent"
         torrent.write_bytes(lt.bencode(maker.generate()))

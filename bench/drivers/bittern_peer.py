@@ -1,6 +1,7 @@
 """A bittern client for benches, through the public API.
 
-    python bittern_peer.py seed|get SOURCE FOLDER [--listen HOST:PORT] [--peer HOST:PORT] [--probe]
+    python bittern_peer.py seed|get SOURCE FOLDER [--listen HOST:PORT] [--peer HOST:PORT]
+        [--tracker] [--slots N] [--probe]
 
 It says `ready PORT`; a leecher then waits for `go` and says `done T` (monotonic seconds) when its bytes are in
 its files. With `--probe` it answers the line `lag` with `lag WORST P99 CPU`, what `Probe` saw since the last such
@@ -27,6 +28,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("folder", help="what holds, or will hold, the torrent's root")
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
     parser.add_argument("--peer", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument("--tracker", action="store_true", help="ask the torrent's trackers")
+    parser.add_argument("--slots", type=int, default=2000, help="peers to serve at a time")
     parser.add_argument("--probe", action="store_true", help="measure the event loop's lag")
     return parser.parse_args()
 
@@ -38,9 +41,9 @@ def settings_for(args: argparse.Namespace, state_dir: str) -> bittern.Settings:
         state_dir=Path(state_dir),
         listen=(host,),
         port=int(port),
-        use_trackers=False,
+        use_trackers=args.tracker,
         max_peers=2000,
-        upload_slots=2000,
+        upload_slots=args.slots,
     )
 
 

@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("role", choices=["get"])
     parser.add_argument("torrent")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--listen", help="ignored: each has an address of its own")
     parser.add_argument("--peer", required=True, metavar="HOST:PORT")
     parser.add_argument("--count", type=int, default=50)
     args = parser.parse_args()

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import idle_peers, machine, many_leechers, transfer, workload
+from bench import idle_peers, machine, many_leechers, swarm, transfer, workload
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
+from tests.interop.conftest import require
+from tests.interop.rigs.place import missing_for_namespace
+from tests.interop.rigs.star import Link, star
+from tests.interop.rigs.tracker import serve
 
 pytestmark = pytest.mark.interop
 
@@ -66,6 +70,44 @@ def test_idle_peers_stay_connected(work: Workload, tmp_path: Path, monkeypatch: 
 
 def test_every_leecher_of_a_crowd_completes(work: Workload, tmp_path: Path) -> None:
     assert many_leechers.measure(LIBTORRENT, work, tmp_path, leechers=3)["complete"] == 3
+
+
+def test_a_swarm_behind_links_completes_and_is_timed(tmp_path: Path) -> None:
+    require(missing_for_namespace())
+    link = Link(40_000_000, 80_000_000)
+    cast = swarm.Cast("two", LIBTORRENT, (LIBTORRENT,))
+    with (
+        star(tmp_path, [link] * 3) as network,
+        serve(network.switch.listen()) as tracker,
+        workload.single_file(tmp_path, SIZE, 16 << 10, tracker.url) as work,
+    ):
+        run = swarm.race(cast, work, network, tracker, link, tmp_path)
+    assert [kind for kind, _ in run.finishes] == ["libtorrent"] * 2
+    assert run.copies > 0.9
+    # The buffers of the links let a little pass before they slow anything down.
+    assert 0.8 * run.bound_seconds < run.of()[0] <= run.of("libtorrent")[-1] < swarm.RUN_SECONDS
+
+
+def test_the_fluid_bound_is_one_copy_on_the_slower_link() -> None:
+    size = 1448 * 1000  # a thousand full packets
+    packets = 1514 * 8 * 1000
+    assert swarm.bound(size, Link(packets, 10 * packets)) == pytest.approx(1.0)
+    assert swarm.bound(size, Link(10 * packets, 2 * packets)) == pytest.approx(0.5)
+
+
+def test_a_mixed_swarm_has_a_row_for_each_kind() -> None:
+    def run(*finishes: tuple[str, float]) -> swarm.Run:
+        return swarm.Run("mixed", SIZE, 10.0, list(finishes), copies=1.5, core_percent=50)
+
+    runs = [run(("a", 10), ("b", 12), ("a", 14), ("b", last)) for last in (20, 15, 16)]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:6]] for line in swarm.table([[r] for r in runs]).splitlines()[2:]
+    ]
+    assert rows == [
+        ["mixed", "4", "13.0", "16.0", "1.60"],
+        ["mixed: its a", "2", "12.0", "14.0", "1.40"],
+        ["mixed: its b", "2", "14.0", "16.0", "1.60"],
+    ]
 
 
 def test_usage_counts_children_that_have_ended() -> None:

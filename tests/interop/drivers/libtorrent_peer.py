@@ -29,6 +29,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], metavar="HOST:PORT")
     parser.add_argument("--preset", choices=["default", "high_performance_seed"], default="default")
     parser.add_argument("--encryption", choices=sorted(ENCRYPTION), default="prefer")
+    parser.add_argument("--tracker", action="store_true", help="nothing: the torrent's trackers are always asked")
+    parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
     return parser.parse_args()
 
@@ -52,7 +54,7 @@ def open_session(args: argparse.Namespace) -> lt.session:
         # By default a second connection from one address is refused: on loopback all have one address.
         "allow_multiple_connections_per_ip": True,
         "connections_limit": 2000,
-        "unchoke_slots_limit": -1,
+        "unchoke_slots_limit": args.slots,
         "stop_tracker_timeout": 2,
         "alert_queue_size": 20000,
         "alert_mask": lt.alert_category.status | lt.alert_category.error | lt.alert_category.storage,
