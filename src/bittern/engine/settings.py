@@ -5,6 +5,9 @@ from math import inf
 
 from bittern.base.errors import SessionError
 
+from .upload.choker import SeedChoker
+from .upload.slots import SlotCount
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
@@ -23,7 +26,11 @@ class EngineSettings:
     max_dials: int = 16
     """Connections of one torrent that are being made at a time."""
     upload_slots: int = 8
-    """Peers of one torrent that are served at a time, the optimistic one included."""
+    """Peers of one torrent that are served at a time, the optimistic one included; the least where it is automatic."""
+    slot_count: SlotCount = SlotCount.FIXED
+    """Whether more than `upload_slots` are served as long as more goes out by that."""
+    seed_choker: SeedChoker = SeedChoker.ROUND_ROBIN
+    """Whom a complete torrent serves; one that downloads serves who gives most."""
     max_requests_queued: int = 2000
     """Blocks that one peer may ask for ahead; told to it as `reqq` (BEP 10)."""
     max_requests_outstanding: int = 512

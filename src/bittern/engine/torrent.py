@@ -589,7 +589,8 @@ class Torrent:
             self._rechoke_due = now + RECHOKE_SECONDS
             for peer in self._members.to_part_with(now):
                 self._drop(peer, "neither side wants anything of the other, and others wait", now)
-            self._serving.rechoke(self.peers, now, seeding=self.download.complete)
+            size = self.download.geometry.piece_size
+            self._serving.rechoke(self.peers, now, seeding=self.download.complete, piece_size=size)
             self._touch_all()
         if self._metadata.wanted:
             self._touch_all()

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import inf, isnan
 from pathlib import Path
+from typing import Literal
 
 from bittern.base.errors import SessionError
 from bittern.engine.settings import EngineSettings
+from bittern.engine.upload.choker import SeedChoker
+from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
 
 USER_AGENT = f"bittern/{__version__}"
@@ -43,7 +46,11 @@ class Settings:
     max_dials: int = 16
     """Connections of one torrent that are being made at a time."""
     upload_slots: int = 8
-    """Peers of one torrent that are served at a time."""
+    """Peers of one torrent that are served at a time; the least where the number is automatic."""
+    slot_count: Literal["fixed", "automatic"] = "fixed"
+    """`automatic`: more are served as long as more is uploaded by that."""
+    seed_choker: Literal["fastest", "round-robin", "anti-leech"] = "round-robin"
+    """Whom a complete torrent serves: who takes most, everybody in turn, or who has least or almost all."""
 
     # --- limits
 
@@ -86,6 +93,10 @@ class Settings:
         for name in ("max_peers", "max_dials", "upload_slots", "event_buffer", "down_bytes_per_second", "save_seconds"):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: must be positive")
+        for name, kind in (("slot_count", SlotCount), ("seed_choker", SeedChoker)):
+            known = [choice.value for choice in kind]
+            if getattr(self, name) not in known:
+                raise SessionError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
         if isinstance(self.listen, str):
             raise SessionError(f"listen = {self.listen!r}: must be a tuple of addresses")
 
@@ -107,6 +118,8 @@ class Settings:
             max_peers=self.max_peers,
             max_dials=self.max_dials,
             upload_slots=self.upload_slots,
+            slot_count=SlotCount(self.slot_count),
+            seed_choker=SeedChoker(self.seed_choker),
             buffer_bytes=self.buffer_bytes,
             sequential=self.sequential,
         )

@@ -12,8 +12,10 @@ from bittern.base.geometry import BLOCK, Geometry
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.admission import CHOKED_MOST
-from bittern.engine.upload.choker import OPTIMISTIC_SECONDS
+from bittern.engine.upload.choker import OPTIMISTIC_SECONDS, SeedChoker
 from bittern.engine.upload.serving import Serving
+from bittern.engine.upload.slots import SlotCount
+from bittern.engine.upload.turn import TURN_PIECES, TURN_ROUNDS
 from bittern.wire.messages import Choke, Message, Reject, Unchoke
 from tests.engine.peers import make_peer, messages_of, take_sent
 
@@ -21,8 +23,13 @@ GEOMETRY = Geometry(10 * 64 * BLOCK, 64 * BLOCK)
 HAVE = Bitfield(10, range(9))
 
 
-def make(slots: int = 2, queue: int = 10) -> Serving:
-    return Serving(EngineSettings(upload_slots=slots, max_requests_queued=queue), Random(1))
+def make(slots: int = 2, queue: int = 10, choker: SeedChoker = SeedChoker.ROUND_ROBIN) -> Serving:
+    settings = EngineSettings(upload_slots=slots, max_requests_queued=queue, seed_choker=choker)
+    return Serving(settings, Random(1))
+
+
+def rechoke(serving: Serving, peers: dict[int, Peer], now: float, *, seeding: bool = True) -> None:
+    serving.rechoke(peers, now, seeding=seeding, piece_size=GEOMETRY.piece_size)
 
 
 def unchoked(serving: Serving, *, fast: bool = True) -> Peer:
@@ -96,23 +103,23 @@ def test_an_unchoke_forgets_what_was_refused() -> None:
 
 def test_a_choke_rejects_everything_that_waits_for_who_speaks_fast() -> None:
     """BEP 6: a choke refuses nothing by itself."""
-    serving = make(slots=1)
+    serving = make(slots=1, choker=SeedChoker.FASTEST)
     loser, winner = unchoked(serving), make_peer(2)
     winner.peer_interested = True
     serving.admit(loser, [(0, 0, 3 * BLOCK, 3)], GEOMETRY, HAVE)
-    winner.optimistic_until = 100.0
-    serving.rechoke({1: loser, 2: winner}, 0.0, seeding=True)
+    winner.uploads.turn.optimistic_until = 100.0
+    rechoke(serving, {1: loser, 2: winner}, 0.0)
     assert said(loser) == [Choke(), *(Reject(0, at * BLOCK, BLOCK) for at in range(3))]
     assert (loser.uploads.queued, said(winner)) == (0, [Unchoke()])
 
 
 def test_chance_gives_each_its_turn_for_a_while() -> None:
-    serving, peers = make(slots=1), {number: make_peer(number) for number in range(1, 5)}
+    serving, peers = make(slots=1, choker=SeedChoker.FASTEST), {number: make_peer(number) for number in range(1, 5)}
     for peer in peers.values():
         peer.peer_interested = True
     served, now = list[int](), 0.0
     for _ in range(60):
-        serving.rechoke(peers, now, seeding=True)
+        rechoke(serving, peers, now)
         [lucky] = [number for number, peer in peers.items() if not peer.am_choking]
         served.append(lucky)
         now += OPTIMISTIC_SECONDS / 3
@@ -134,5 +141,57 @@ def test_no_more_interested_peers_are_served_than_there_are_slots(
             serving.interested(peer, peers.values())
         if round_over:
             now += 10.0
-            serving.rechoke(peers, now, seeding=False)
+            rechoke(serving, peers, now, seeding=False)
             assert sum(not one.am_choking and one.peer_interested for one in peers.values()) <= slots
+
+
+def in_line(count: int) -> dict[int, Peer]:
+    peers = {number: make_peer(number) for number in range(1, count + 1)}
+    for peer in peers.values():
+        peer.peer_interested = True
+    return peers
+
+
+def test_a_seed_serves_each_in_turn_until_it_got_its_share() -> None:
+    serving, peers = make(slots=1), in_line(3)
+    served = []
+    for _ in range(9):
+        rechoke(serving, peers, 0.0)
+        [one] = [peer for peer in peers.values() if not peer.am_choking]
+        one.uploads.sent += TURN_PIECES * GEOMETRY.piece_size // 2
+        served.append(one.number)
+    assert served == [1, 1, 2, 2, 3, 3, 1, 1, 2]
+
+
+def test_who_takes_nothing_does_not_keep_the_others_waiting() -> None:
+    serving, peers = make(slots=1), in_line(2)
+    served = []
+    for _ in range(2 * TURN_ROUNDS):
+        rechoke(serving, peers, 0.0)
+        served += [peer.number for peer in peers.values() if not peer.am_choking]
+    assert served == [1] * TURN_ROUNDS + [2] * TURN_ROUNDS
+
+
+def test_a_turn_interrupted_by_a_refusal_goes_on_in_the_next_round() -> None:
+    serving = make(slots=1, queue=2)
+    peers = {1: make_peer(1, fast=False), 2: make_peer(2)}
+    for peer in peers.values():
+        peer.peer_interested = True
+    rechoke(serving, peers, 0.0)
+    rechoke(serving, peers, 0.0)
+    serving.admit(peers[1], [(0, 0, 3 * BLOCK, 3)], GEOMETRY, HAVE)
+    assert (said(peers[1]), peers[1].am_choking) == ([Unchoke(), Choke()], True)
+    rechoke(serving, peers, 0.0)
+    assert (said(peers[1]), peers[2].am_choking) == ([Unchoke()], True)
+    assert peers[1].uploads.turn.rounds == 2
+
+
+def test_automatic_slots_grow_while_more_goes_out() -> None:
+    settings = EngineSettings(upload_slots=1, slot_count=SlotCount.AUTOMATIC)
+    serving, peers = Serving(settings, Random(1)), in_line(10)
+    for now in range(0, 300, 10):
+        for peer in peers.values():
+            peer.uploads.sent += 0 if peer.am_choking else 10_000
+            peer.measure(float(now))
+        rechoke(serving, peers, float(now))
+    assert sum(not peer.am_choking for peer in peers.values()) >= 8

@@ -68,7 +68,6 @@ class Peer:
     up: Meter = field(default_factory=Meter)
     strikes: int = 0
     """Failed pieces that it was to bring alone, on parole, and did not finish."""
-    optimistic_until: float = 0.0
 
     @property
     def is_seed(self) -> bool:

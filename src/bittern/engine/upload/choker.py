@@ -1,57 +1,137 @@
-"""Whom to serve: the best givers while we download, the best takers while we seed, and one by chance (BEP 3)."""
+"""Whom to serve: a ranking, and some by chance (BEP 3). Which ranking is a matter of taste, each is a function.
 
-from collections.abc import Sequence
+A ranking gives each contender a key: the lowest are served. Ties go to who came first.
+"""
+
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import Enum, unique
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from random import Random
 
 RECHOKE_SECONDS = 10.0
 OPTIMISTIC_SECONDS = 30.0
+OPTIMISTIC_SHARE = 5
+"""One slot in so many is given by chance, and never less than one."""
 NEW_PEER_SECONDS = 60.0
 NEW_PEER_WEIGHT = 3  # Cohen, 2003: a newcomer has nothing to trade yet
 
 
-@dataclass(frozen=True, slots=True)
+@unique
+class SeedChoker(Enum):
+    """Whom a seed serves: nobody can pay it back."""
+
+    FASTEST = "fastest"
+    """Who takes most: the copies are out soonest."""
+    ROUND_ROBIN = "round-robin"
+    """Everybody in turn, each until it got its share."""
+    ANTI_LEECH = "anti-leech"
+    """Who has just begun or has almost everything: the ones need something to trade, the others will be seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
     """A peer as the choker sees it.
 
     Attributes:
         number: of the peer.
         interested: it wants something of ours.
-        rate: bytes per second it gives us, or takes from us while we seed.
+        gives: bytes per second that it gives us.
+        takes: bytes per second that it takes from us.
         snubbed: it owes us blocks and sends none.
         age: seconds since it joined.
+        served: it is not choked.
+        turn: how much of its turn is used up: 0 when it is not served, 1 and more when the turn is over.
+        waited: rounds that it wanted to be served and was not, since it was last served.
+        progress: the part of the torrent that it has, 0 to 1.
     """
 
     number: int
-    interested: bool
-    rate: float
-    snubbed: bool
-    age: float
+    interested: bool = True
+    gives: float = 0.0
+    takes: float = 0.0
+    snubbed: bool = False
+    age: float = 0.0
+    served: bool = False
+    turn: float = 0.0
+    waited: int = 0
+    progress: float = 0.0
 
 
-def rechoke(contenders: Sequence[Contender], slots: int, optimistic: int | None) -> frozenset[int]:
-    """The peers to leave unchoked this round, best first; ties go to who came first.
+Ranking: TypeAlias = Callable[[Contender], tuple[float, ...]]
+
+
+def tit_for_tat(one: Contender) -> tuple[float, ...]:
+    """For leechers: who gives most is served."""
+    return (-one.gives,)
+
+
+def fastest(one: Contender) -> tuple[float, ...]:
+    """See SeedChoker.FASTEST."""
+    return (-one.takes,)
+
+
+def round_robin(one: Contender) -> tuple[float, ...]:
+    """See SeedChoker.ROUND_ROBIN: a turn that was begun goes on, then come those who wait, the longest first."""
+    if not one.served:
+        return (1.0, -one.waited)
+    return (0.0, 0.0) if one.turn < 1 else (2.0, one.turn)
+
+
+def anti_leech(one: Contender) -> tuple[float, ...]:
+    """See SeedChoker.ANTI_LEECH; among equals, who is served already."""
+    return (-abs(one.progress - 0.5), not one.served)
+
+
+SEED_RANKINGS: dict[SeedChoker, Ranking] = {
+    SeedChoker.FASTEST: fastest,
+    SeedChoker.ROUND_ROBIN: round_robin,
+    SeedChoker.ANTI_LEECH: anti_leech,
+}
+
+
+def rechoke(contenders: Sequence[Contender], slots: int, lucky: Collection[int], ranking: Ranking) -> frozenset[int]:
+    """The peers to leave unchoked this round, best first.
 
     Args:
         contenders: all peers.
-        slots: peers to serve at a time, the optimistic one included.
-        optimistic: the number of the peer that has a turn by chance, or None.
+        slots: peers to serve at a time, the lucky ones included.
+        lucky: numbers of the peers that have a turn by chance.
+        ranking: orders the others.
     """
     ranked = sorted(
-        (c for c in contenders if c.interested and not c.snubbed and c.number != optimistic),
-        key=lambda c: (-c.rate, c.number),
+        (one for one in contenders if one.interested and not one.snubbed and one.number not in lucky),
+        key=lambda one: (ranking(one), one.number),
     )
-    turn = [c.number for c in contenders if c.number == optimistic and c.interested]
-    return frozenset((turn + [c.number for c in ranked])[: max(0, slots)])
+    turn = sorted(one.number for one in contenders if one.interested and one.number in lucky)
+    return frozenset((turn + [one.number for one in ranked])[: max(0, slots)])
 
 
-def optimistic(contenders: Sequence[Contender], unchoked: frozenset[int], rng: "Random") -> int | None:
+def optimistic(contenders: Sequence[Contender], unchoked: Collection[int], rng: "Random") -> int | None:
     """A peer to serve by chance: interested and not served; newcomers weigh more. None when there is none."""
-    waiting = [c for c in contenders if c.interested and c.number not in unchoked]
+    waiting = [one for one in contenders if one.interested and one.number not in unchoked]
     if not waiting:
         return None
-    weights = [NEW_PEER_WEIGHT if c.age < NEW_PEER_SECONDS else 1 for c in waiting]
-    return rng.choices([c.number for c in waiting], weights)[0]
+    weights = [NEW_PEER_WEIGHT if one.age < NEW_PEER_SECONDS else 1 for one in waiting]
+    return rng.choices([one.number for one in waiting], weights)[0]
+
+
+def by_chance(
+    contenders: Sequence[Contender], slots: int, lucky: Collection[int], ranking: Ranking, rng: "Random"
+) -> list[int]:
+    """Who is newly served by chance, beside the `lucky` ones whose time is not over.
+
+    Slots that nobody deserves, because the others snub us, are given by chance too: so a leecher recovers sooner
+    (BEP 3, anti-snubbing).
+    """
+    share = min(slots, max(1, slots // OPTIMISTIC_SHARE))
+    deserving = rechoke(contenders, slots - share, (), ranking)
+    drawn: list[int] = []
+    while len(lucky) + len(drawn) < max(share, slots - len(deserving)):
+        number = optimistic(contenders, {*deserving, *lucky, *drawn}, rng)
+        if number is None:
+            break
+        drawn.append(number)
+    return drawn

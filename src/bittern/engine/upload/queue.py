@@ -5,6 +5,8 @@ from collections import deque
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
+from .turn import Turn
+
 LOOKED_MOST = 4_000_000
 """Runs that may be looked at in search of cancelled requests, beyond one for 16 bytes sent: a fifth of a second,
 and enough to take back 2,000 single blocks in the worst order."""
@@ -22,9 +24,10 @@ class UploadQueue:
         sent: bytes of blocks handed to the connection, ever.
         reading: bytes being read from the disk now.
         refused: requests refused since the peer was choked.
+        turn: how it fares among those who are served.
     """
 
-    __slots__ = ("_looked", "_runs", "held", "queued", "reading", "refused", "sent")
+    __slots__ = ("_looked", "_runs", "held", "queued", "reading", "refused", "sent", "turn")
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
@@ -34,6 +37,7 @@ class UploadQueue:
         self.reading = 0
         self.refused = 0
         self.sent = 0
+        self.turn = Turn()
 
     def add(self, piece: int, begin: int, length: int, count: int = 1) -> None:
         """Queue `count` requests that were admitted, for neighbouring blocks of `length` bytes together."""

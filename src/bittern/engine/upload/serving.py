@@ -10,7 +10,17 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 
 from .admission import CHOKED_MOST, is_honest
-from .choker import OPTIMISTIC_SECONDS, Contender, optimistic, rechoke
+from .choker import (
+    OPTIMISTIC_SECONDS,
+    SEED_RANKINGS,
+    Contender,
+    Ranking,
+    by_chance,
+    rechoke,
+    round_robin,
+    tit_for_tat,
+)
+from .slots import slots_for
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,13 +35,17 @@ class Serving:
     """
 
     def __init__(self, settings: EngineSettings, rng: "Random") -> None:
-        self._slots = settings.upload_slots
+        self._slots = slots_for(settings.slot_count, settings.upload_slots, settings.max_peers)
+        self._seed_ranking = SEED_RANKINGS[settings.seed_choker]
         self._most_queued = settings.max_requests_queued
         self._rng = rng
 
     def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
         """A peer wants something: a free slot is given at once, else it waits for the next round."""
-        if peer.am_choking and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots:
+        if (
+            peer.am_choking
+            and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots.count
+        ):
             self._unchoke(peer)
 
     def admit(self, peer: Peer, runs: Iterable[tuple[int, int, int, int]], geometry: Geometry, have: Bitfield) -> None:
@@ -75,36 +89,41 @@ class Serving:
         if peer.fast:
             peer.wire.send_reject(*request)
         elif not peer.am_choking:
+            peer.uploads.turn.interrupted = True
             self._choke(peer)
 
-    def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool) -> None:
-        """A round: the best, and one by chance, are served until the next."""
-        contenders = [
-            Contender(
-                number=peer.number,
-                interested=peer.peer_interested,
-                rate=(peer.up if seeding else peer.down).rate(now),
-                snubbed=not seeding and peer.pipeline is not None and peer.pipeline.snubbed,
-                age=now - peer.joined_at,
-            )
-            for peer in peers.values()
-        ]
-        keep = rechoke(contenders, self._slots, self._lucky(peers, contenders, now))
+    def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool, piece_size: int) -> None:
+        """A round: the best, and some by chance, are served until the next.
+
+        Args:
+            peers: all of the torrent, by their numbers.
+            now: the time.
+            seeding: whether we want nothing ourselves.
+            piece_size: bytes of a piece.
+        """
+        for peer in peers.values():
+            peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
+        contenders = [_contender(peer, now, piece_size, seeding=seeding) for peer in peers.values()]
+        used = sum(one.served and one.interested for one in contenders)
+        self._slots.next_round(used, sum(one.takes for one in contenders))
+        ranking = self._seed_ranking if seeding else tit_for_tat
+        lucky = [] if ranking is round_robin else self._lucky(peers, contenders, ranking, now)
+        keep = rechoke(contenders, self._slots.count, lucky, ranking)
         for peer in peers.values():
             if peer.am_choking and peer.number in keep:
                 self._unchoke(peer)
             elif not peer.am_choking and peer.number not in keep and peer.peer_interested:
                 self._choke(peer)
 
-    def _lucky(self, peers: Mapping[int, Peer], contenders: list[Contender], now: float) -> int | None:
-        """The optimistic unchoke: kept for its time, then drawn anew."""
-        for peer in peers.values():
-            if peer.optimistic_until > now and peer.peer_interested:
-                return peer.number
-        drawn = optimistic(contenders, rechoke(contenders, self._slots - 1, None), self._rng)
-        if drawn is not None:
-            peers[drawn].optimistic_until = now + OPTIMISTIC_SECONDS
-        return drawn
+    def _lucky(self, peers: Mapping[int, Peer], contenders: list[Contender], ranking: Ranking, now: float) -> list[int]:
+        """The optimistic unchokes: each kept for its time, then drawn anew."""
+        lucky = [
+            peer.number for peer in peers.values() if peer.uploads.turn.optimistic_until > now and peer.peer_interested
+        ]
+        for number in by_chance(contenders, self._slots.count, lucky, ranking, self._rng):
+            peers[number].uploads.turn.optimistic_until = now + OPTIMISTIC_SECONDS
+            lucky.append(number)
+        return lucky
 
     @staticmethod
     def _choke(peer: Peer) -> None:
@@ -119,4 +138,22 @@ class Serving:
     def _unchoke(peer: Peer) -> None:
         peer.am_choking = False
         peer.uploads.refused = 0
+        peer.uploads.turn.begin(peer.uploads.sent)
         peer.wire.send_unchoke()
+
+
+def _contender(peer: Peer, now: float, piece_size: int, *, seeding: bool) -> Contender:
+    """A peer as the choker sees it, at the end of a round."""
+    uploads, pieces = peer.uploads, peer.pieces
+    return Contender(
+        number=peer.number,
+        interested=peer.peer_interested,
+        gives=peer.down.rate(now),
+        takes=peer.up.rate(now),
+        snubbed=not seeding and peer.pipeline is not None and peer.pipeline.snubbed,
+        age=now - peer.joined_at,
+        served=not peer.am_choking or uploads.turn.interrupted,
+        turn=uploads.turn.used(uploads.sent, piece_size),
+        waited=uploads.turn.waited,
+        progress=pieces.count / pieces.size if pieces is not None and pieces.size else 0.0,
+    )
