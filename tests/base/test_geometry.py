@@ -73,3 +73,24 @@ def test_impossible_geometries_are_refused(total: int, size: int) -> None:
 def test_a_torrent_that_fills_its_pieces_ends_with_a_full_one(size: int) -> None:
     geometry = Geometry(3 * size, size)
     assert [geometry.piece_length(piece) for piece in range(4)] == [size, size, size, 0]
+
+
+@given(st.lists(st.integers(1, 5 * BLOCK), min_size=1, max_size=6))
+def test_short_pieces_end_with_their_files(sizes: list[int]) -> None:
+    """BEP 52: files begin pieces, and what follows a file in its last piece is no data."""
+    size = 2 * BLOCK
+    offset, short = 0, {}
+    for length in sizes[:-1]:
+        offset += -(-length // size) * size
+        if length % size:
+            short[offset // size - 1] = length % size
+    geometry = Geometry(offset + sizes[-1], size, short)
+    pieces = range(geometry.piece_count)
+    assert sum(map(geometry.piece_length, pieces)) == sum(sizes)
+    assert (
+        geometry.block_total == sum(map(geometry.block_count, pieces)) == sum(-(-length // BLOCK) for length in sizes)
+    )
+    for piece, length in short.items():
+        assert geometry.block_length(piece, geometry.block_count(piece) - 1) == length % BLOCK or BLOCK
+        assert geometry.contains(piece, 0, size)
+        assert not geometry.contains(piece, 1, size)

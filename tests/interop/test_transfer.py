@@ -15,7 +15,11 @@ from tests.interop.rigs.transmission import Transmission
 
 PARTNERS: tuple[Client, ...] = (Libtorrent(), Aria2(), Transmission())
 V1 = (Kind.V1_SINGLE, Kind.V1_MULTI)
-PAIRS = [*((partner, kind) for partner in PARTNERS for kind in V1), (Libtorrent(), Kind.HYBRID)]
+PAIRS = [
+    *((partner, kind) for partner in PARTNERS for kind in V1),
+    (Libtorrent(), Kind.HYBRID),
+    (Libtorrent(), Kind.V2),
+]
 TIMEOUT_SECONDS = 60
 
 

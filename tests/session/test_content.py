@@ -5,6 +5,7 @@ import pytest
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import SessionError, StorageError
+from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import FileStamp
 from bittern.io.disk.handles import Handles
@@ -43,10 +44,14 @@ def test_a_file_that_is_not_there_can_not_be_selected(tmp_path: Path) -> None:
         content_of(info, tmp_path, select=[4])
 
 
-def test_a_torrent_without_sha1_can_not_be_transferred(tmp_path: Path) -> None:
-    info = torrent(album(tmp_path / "album"), version=Version.V2).info
-    with pytest.raises(SessionError, match="v2 only"):
-        content_of(info, tmp_path)
+def test_a_torrent_of_version_2_alone_counts_no_gaps(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "album"), version=Version.V2)
+    content = Content(meta.info, tmp_path, Handles(), None, None, meta.piece_layers)
+    pieces = range(meta.info.geometry.piece_count)
+    assert content.total_bytes == meta.info.total_size == sum(map(content.bytes_of, pieces))
+    assert [content.expected(piece)[0] for piece in pieces] == [
+        Layers(meta.info, meta.piece_layers).hash_of(piece) for piece in pieces
+    ]
 
 
 def test_files_are_stamped_and_missing_ones_are_not(tmp_path: Path) -> None:

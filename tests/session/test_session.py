@@ -245,10 +245,8 @@ async def test_the_port_is_drawn_once(tmp_path: Path) -> None:
 
 
 async def test_what_can_not_be_transferred_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    meta = torrent(fill(tmp_path / "a.bin", 100_000), version=Version.V2)
+    fill(tmp_path / "a.bin", 100_000)
     async with Session(settings(tmp_path / "a")) as session:
-        with pytest.raises(SessionError, match="v2 only"):
-            await session.add(meta, tmp_path)
         with pytest.raises(SessionError, match="HOST:PORT"):
             await session.add(torrent(tmp_path / "a.bin"), tmp_path, peers=["nonsense"])
         with pytest.raises(FileNotFoundError):
@@ -275,6 +273,22 @@ async def test_a_session_has_to_be_open(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="async with"):
         _ = session.port
     await session.close()
+
+
+async def test_a_torrent_of_version_2_alone_goes_from_one_session_to_another(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"), version=Version.V2)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert got.status.done_bytes == got.status.total_bytes == got.status.downloaded == 170_011
+    assert same(tmp_path / "src" / "album", tmp_path / "dst" / "album")
+    with (tmp_path / "dst" / "album" / "one.bin").open("r+b") as file:
+        file.write(b"damaged")
+    async with Session(settings(tmp_path / "b")) as leech:
+        again = await leech.add(meta, tmp_path / "dst")
+        await asyncio.wait_for(again.checked(), SECONDS)
+        assert again.status.done_bytes == 170_011 - PIECE  # all but the piece that does not hash
 
 
 async def test_a_port_that_is_taken_opens_nothing(tmp_path: Path) -> None:

@@ -92,3 +92,16 @@ async def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
         await store._write("DROP TABLE torrents", ())
         with pytest.raises(StorageError, match=FILE):
             await store.put(RECORD)
+
+
+async def test_piece_layers_are_kept_and_forgotten_with_the_torrent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    await store.put(RECORD)
+    rows = {b"root one": b"row", b"root two": b"another"}
+    await store.keep_layers(HASH, rows)
+    assert await store.layers(HASH) == rows
+    assert await store.layers(bytes(20)) == {}
+    await store.delete(HASH, "/down")
+    assert await store.layers(HASH) == {}
+    await store.close()

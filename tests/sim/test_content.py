@@ -1,7 +1,9 @@
 from hashlib import sha1
 from random import Random
 
-from bittern.sim.content import make_content
+from bittern.codec.bencode import decode, encode
+from bittern.codec.metainfo import Metainfo
+from bittern.sim.content import make_content, make_content_v2
 from bittern.sim.world import World
 
 
@@ -19,3 +21,15 @@ def test_content_follows_from_seed_and_name() -> None:
 
     assert hashed(1, "a") == hashed(1, "a")
     assert len({hashed(1, "a"), hashed(2, "a"), hashed(1, "b")}) == 3
+
+
+def test_content_of_version_2_matches_its_layers() -> None:
+    for hybrid in (False, True):
+        content = make_content_v2(World(Random, 3), sizes=(100_000, 5, 40_000), piece_size=32768, hybrid=hybrid)
+        again = Metainfo.from_bytes(
+            encode({"info": decode(content.info.raw), "piece layers": content.metainfo.piece_layers})
+        )
+        assert again.piece_layers == content.metainfo.piece_layers
+        assert again.info == content.info
+        assert content.info.total_length == len(content.data)
+        assert (content.info.info_hash_v1 is not None) is hybrid

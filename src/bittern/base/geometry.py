@@ -1,11 +1,15 @@
 """The only place with piece arithmetic: pieces, 16 KiB blocks and byte spans of one torrent."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bittern.base.errors import LocalProtocolError
 
 BLOCK = 16384
 """Bytes of a transfer block. Everyone asks in blocks of 2**14 bytes (BEP 3, BEP 52)."""
+
+_NONE_SHORT: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +19,13 @@ class Geometry:
     Attributes:
         total_length: bytes of the whole torrent, pad files included; at least 0.
         piece_size: bytes of every piece but perhaps the last; at least 1.
+        short: bytes of the other pieces that are not full, by number: in a torrent of version 2 alone the piece at
+            the end of a file ends with it, and what follows is a gap without data (BEP 52).
     """
 
     total_length: int
     piece_size: int
+    short: Mapping[int, int] = field(default_factory=lambda: _NONE_SHORT, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         if self.total_length < 0 or self.piece_size < 1:
@@ -40,12 +47,15 @@ class Geometry:
         if not self.total_length:
             return 0
         last = self.piece_count - 1
-        return last * self.blocks_per_piece + self.block_count(last)
+        absent = sum(self.blocks_per_piece - self.block_count(piece) for piece in self.short)
+        return last * self.blocks_per_piece + self.block_count(last) - absent
 
     def piece_length(self, piece: int) -> int:
         """Bytes of `piece`; 0 for a piece outside the torrent."""
         if piece < 0:
             return 0
+        if piece in self.short:
+            return self.short[piece]
         return max(0, min(self.piece_size, self.total_length - piece * self.piece_size))
 
     def block_count(self, piece: int) -> int:
@@ -59,8 +69,12 @@ class Geometry:
         return max(0, min(BLOCK, self.piece_length(piece) - block * BLOCK))
 
     def contains(self, piece: int, begin: int, length: int) -> bool:
-        """Whether `length` bytes at `begin` lie inside `piece`; zero bytes lie nowhere."""
-        return begin >= 0 and length > 0 and begin + length <= self.piece_length(piece)
+        """Whether `length` bytes at `begin` lie inside `piece`; zero bytes lie nowhere.
+
+        The gap after a short piece counts as part of it: some clients ask for its zeros, too.
+        """
+        end = self.piece_size if piece in self.short else self.piece_length(piece)
+        return begin >= 0 and length > 0 and begin + length <= end
 
     def offset(self, piece: int, begin: int = 0) -> int:
         """Byte offset in the torrent of `begin` in `piece`."""

@@ -42,6 +42,7 @@ class Info:
         collections: names of collections it belongs to (BEP 38).
         total_size: bytes of all files without pads.
         total_length: bytes of the byte space, pads included.
+        geometry: pieces and blocks of the byte space.
     """
 
     raw: bytes = field(repr=False)
@@ -58,11 +59,18 @@ class Info:
     collections: tuple[str, ...] = ()
     total_size: int = field(init=False, repr=False)
     total_length: int = field(init=False, repr=False)
+    geometry: Geometry = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         end = self.files[-1].offset + self.files[-1].length if self.files else 0
         object.__setattr__(self, "total_size", sum([file.length for file in self.files if not file.pad]))
         object.__setattr__(self, "total_length", end)
+        short: dict[int, int] = {}
+        if self.info_hash_v2 is not None and self.info_hash_v1 is None:
+            # BEP 52: no piece holds any of the gap behind a file.
+            gaps = [file.offset for file in self.files if file.pad]
+            short = {offset // self.piece_size: offset % self.piece_size for offset in gaps}
+        object.__setattr__(self, "geometry", Geometry(end, self.piece_size, short))
 
     @classmethod
     def parse(cls, raw: bytes | bytearray | memoryview, encoding: str | None = None) -> Self:
@@ -129,11 +137,6 @@ class Info:
         if info.geometry.piece_count > MAX_PIECES:
             raise MetainfoError("info.piece length", f"makes more than {MAX_PIECES} pieces")
         return info
-
-    @property
-    def geometry(self) -> Geometry:
-        """Pieces and blocks of the whole byte space."""
-        return Geometry(self.total_length, self.piece_size)
 
     @property
     def wire_hash(self) -> InfoHashV1:

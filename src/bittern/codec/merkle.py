@@ -61,6 +61,21 @@ def layer_count(length: int, piece_size: int) -> int:
     return 0 if length <= piece_size else -(-length // piece_size)
 
 
+def tree_width(length: int, piece_size: int) -> int:
+    """Leaves under the root of each piece of a file of `length` bytes, at least 1 (BEP 52).
+
+    A file of one piece has a tree of its own size; pieces of longer files have whole trees.
+    """
+    if length > piece_size:
+        return piece_size // BLOCK
+    return 1 << tree_height(length)
+
+
+def tree_height(length: int) -> int:
+    """Levels above the leaves in the tree of a file of `length` bytes, at least 1."""
+    return (-(-length // BLOCK) - 1).bit_length()
+
+
 def check_layer(root: bytes, layer: bytes, length: int, piece_size: int) -> bool:
     """Whether `layer` is the piece layer of the file of `length` bytes with that root."""
     if len(layer) != HASH_BYTES * layer_count(length, piece_size):
@@ -89,6 +104,31 @@ def climb(node: bytes, index: int, uncles: bytes) -> bytes:
         node = sha256(uncle + node if index & 1 else node + uncle).digest()
         index >>= 1
     return node
+
+
+class PieceHasher:
+    """Hashes one piece as hashlib's objects do, to the root of its leaves.
+
+    Args:
+        width: leaves under the root, a power of two (`tree_width`).
+
+    Attributes:
+        leaves: hashes of the blocks that came until now.
+    """
+
+    __slots__ = ("_width", "leaves")
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.leaves = b""
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """The next bytes of the piece; but for the last, a multiple of 16 KiB."""
+        self.leaves += leaf_hashes(data)
+
+    def digest(self) -> bytes:
+        """The root, 32 bytes."""
+        return subtree_root(self.leaves, width=self._width)
 
 
 class TreeBuilder:

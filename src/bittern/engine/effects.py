@@ -50,8 +50,9 @@ class StoreExtent:
         data: the bytes; they belong to the disk until answered.
         piece_offset: byte offset of the piece in the torrent.
         piece_length: bytes of the piece.
-        expected: SHA-1 of the piece, 20 bytes.
+        expected: SHA-1 of the piece, 20 bytes, or where `leaves` is given the root of its hash tree, 32 bytes.
         slab: what the engine wants back with the answer.
+        leaves: 16 KiB leaves of the tree under `expected`, a power of two (BEP 52); 0 for SHA-1.
     """
 
     torrent: int
@@ -62,6 +63,7 @@ class StoreExtent:
     piece_length: int
     expected: bytes
     slab: object
+    leaves: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,19 @@ class ExtentStored:
 
 @dataclass(frozen=True, slots=True)
 class PieceChecked:
-    """All extents of the piece are there. `good`: its hash is right and all its bytes are in the files."""
+    """All extents of the piece are there.
+
+    Attributes:
+        torrent: number of the torrent in this core.
+        piece: piece number.
+        good: its hash is right and all its bytes are in the files.
+        leaves: of a bad piece of version 2, the hashes of its blocks as they came.
+    """
 
     torrent: int
     piece: int
     good: bool
+    leaves: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ Calls come from the wires (`on_...`), from the core (answers to effects) and fro
 change is settled once per turn: requests are topped up, uploads served, decisions handed out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, unique
 from math import inf
+from types import MappingProxyType
 
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
@@ -14,6 +15,7 @@ from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1
 from bittern.base.rate import Meter
+from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake
@@ -87,6 +89,7 @@ class Torrent:
         self.wire_hash = wire_hash
         self.state = TorrentState.METADATA
         self.info: Info | None = None
+        self.layers: Layers | None = None
         self.download: Download | None = None
         self.uploads: Uploads | None = None
         self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash))
@@ -111,20 +114,29 @@ class Torrent:
 
     # --- commands
 
-    def begin(self, info: Info, have: Bitfield, wanted: Bitfield | None, now: float) -> None:
+    def begin(
+        self,
+        info: Info,
+        have: Bitfield,
+        wanted: Bitfield | None,
+        now: float,
+        layers: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
         """The metadata is known and the files are checked: exchange pieces.
 
         Args:
-            info: the metadata; must have SHA-1 hashes.
+            info: the metadata.
             have: pieces that are stored; owned by the torrent from now on.
             wanted: pieces to fetch; None for all.
             now: the time.
+            layers: piece layers that are known, by root (BEP 52); the others come from peers.
         """
         shared = self._shared
         rng = shared.chance.rng_for("picker", self.wire_hash)
         wanted = wanted if wanted is not None else Bitfield.full(have.size)
         self.info = info
-        self.download = Download(self.number, info, have, wanted, shared.settings, rng)
+        self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
+        self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
         self.uploads = Uploads(self.number, info.geometry, shared.up, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
         if self.state is not TorrentState.PAUSED:

@@ -139,4 +139,6 @@ def _jobs(content: Content, pieces: Sequence[int]) -> Iterator[HashJob]:
             Span(None if span.pad else paths[span.file], span.offset, span.length)
             for span in filemap.spans(geometry.offset(piece), geometry.piece_length(piece))
         ]
-        yield HashJob(piece, spans, expected=info.piece_hash(piece))
+        expected, leaves = content.expected(piece)
+        if expected is not None:
+            yield HashJob(piece, spans, sha1=not leaves, leaves=leaves, expected=expected)

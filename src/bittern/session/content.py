@@ -2,11 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import SessionError, StorageError
+from bittern.codec.layers import Layers
 from bittern.codec.metainfo import File, Info
 from bittern.codec.resume import FileStamp
 from bittern.io.disk.files import FileStorage, storage_error
@@ -25,24 +27,28 @@ class Content:
     """The files, and the arithmetic of what of them is wanted.
 
     Args:
-        info: of the torrent; must have SHA-1 hashes.
+        info: of the torrent.
         folder: where the file, or the root folder, is or goes.
         handles: open files.
         select: numbers of the wanted ones among the files without pads, from 0; None for all.
         content: the file or root folder itself, where it has another name or place.
+        layers: piece layers that are known, by root (BEP 52).
 
     Raises:
-        SessionError: the torrent can not be transferred, or there is no such file.
+        SessionError: there is no such file.
     """
 
     def __init__(
-        self, info: Info, folder: Path, handles: Handles, select: Sequence[int] | None, content: Path | None
+        self,
+        info: Info,
+        folder: Path,
+        handles: Handles,
+        select: Sequence[int] | None,
+        content: Path | None,
+        layers: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
-        if not info.piece_hashes and info.total_length:
-            raise SessionError(
-                f"{info.name} is a torrent of BitTorrent v2 only, which can not be transferred yet: use a hybrid one"
-            )
         self.info = info
+        self._layers = Layers(info, layers) if info.info_hash_v1 is None else None
         self.storage = FileStorage(info, folder, handles, _given_paths(info, content) if content else None)
         self.path = content or folder / info.name
         """The file, or the root folder."""
@@ -65,7 +71,10 @@ class Content:
 
     def bytes_of(self, piece: int) -> int:
         """Bytes of files in `piece`, if it is wanted."""
-        return self.info.geometry.piece_length(piece) - self._pads.get(piece, 0) if piece in self.wanted else 0
+        geometry = self.info.geometry
+        if piece in geometry.short:
+            return geometry.short[piece] if piece in self.wanted else 0
+        return geometry.piece_length(piece) - self._pads.get(piece, 0) if piece in self.wanted else 0
 
     def look(self) -> Stamps:
         """How each file looks now; None for one that is not there. Blocks.
@@ -81,6 +90,12 @@ class Content:
         for number in self.storage.map.files_of(pieces, self.info.geometry):
             self._stamps[number] = self._stamp(number)
         return list(self._stamps)
+
+    def expected(self, piece: int) -> tuple[bytes | None, int]:
+        """What a piece must hash to, None while that is not known, and the leaves of its tree; 0 for SHA-1."""
+        if self._layers is None:
+            return self.info.piece_hash(piece), 0
+        return self._layers.hash_of(piece), self._layers.width_of(piece)
 
     def holds_data(self, number: int) -> bool:
         """Whether anything was ever written to the file: one that is all hole is nobody's loss."""

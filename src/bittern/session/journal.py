@@ -1,10 +1,12 @@
 """What is saved of one torrent, and in which order, so that saved progress never claims too much."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
+from bittern.codec.layers import proved
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
 from bittern.engine.torrent import Torrent as Swarm
@@ -82,6 +84,18 @@ class Journal:
         blob = self._resume(info, have, stamps).encode()
         await self._surroundings.store.put(Record(self._info_hash, self._place, info.raw, trackers, blob))
         self._started = True
+
+    async def layers(self, info: Info) -> dict[bytes, bytes]:
+        """The piece layers that were saved, by root (BEP 52)."""
+        return proved(info, await self._surroundings.store.layers(self._info_hash))
+
+    async def keep_layers(self, rows: Mapping[bytes, bytes]) -> None:
+        """Note piece layers that peers gave and that were proved.
+
+        Raises:
+            StorageError: the state can not be written.
+        """
+        await self._surroundings.store.keep_layers(self._info_hash, rows)
 
     def completed(self) -> None:
         """All that is wanted is there."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Event as Flag
@@ -51,6 +51,7 @@ class Life:
         self.source = source
         self.options = options
         self.info: Info | None = source.info if isinstance(source, Metainfo) else None
+        self.layers: Mapping[bytes, bytes] = source.piece_layers if isinstance(source, Metainfo) else {}
         self.content: Content | None = None
         self.swarm: Swarm | None = None
         self.state = State.CHECKING
@@ -182,6 +183,8 @@ class Life:
         record = await self.journal.open()
         if self.info is None and record is not None and record.info is not None:
             self.info = self._checked(record.info)
+        if self.info is not None and self.info.info_hash_v2 is not None and not self.layers:
+            self.layers = await self.journal.layers(self.info)
         if self.info is None:
             self._seek_metadata()
             return
@@ -235,7 +238,9 @@ class Life:
         self._enter(State.CHECKING)
         in_thread, options = self._surroundings.in_thread, self.options
         handles = self._surroundings.runtime.handles
-        content = await in_thread(Content, info, options.save_path, handles, options.select, options.content)
+        content = await in_thread(
+            Content, info, options.save_path, handles, options.select, options.content, self.layers
+        )
         self.content = content
         stamps = await in_thread(content.look)
         resume = read_resume(saved, info)
@@ -285,7 +290,7 @@ class Life:
         runtime = self._surroundings.runtime
         swarm = self._enter_core()
         runtime.disk.attach(swarm.number, self.content.storage)
-        swarm.begin(self.info, have, self.content.wanted, runtime.now())
+        swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
         runtime.turn.soon()
         if self.options.paused:
             self._leave(State.PAUSED)

@@ -124,7 +124,7 @@ class Session:
             NetworkError: the URL can not be fetched, or a peer's name is unknown.
             OSError: the .torrent file can not be read.
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
-            SessionError: it can not be transferred.
+            SessionError: the session is not open.
         """
         surroundings = self._open()
         found = await self.find(source)
@@ -140,7 +140,6 @@ class Session:
         )
         if isinstance(found, Magnet):
             options.addresses += await _peers_of(found)
-        _refuse_untransferable(found)
         self._open()  # it may have been closed in between
         info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
         if info_hash in self._torrents:
@@ -240,13 +239,6 @@ def _new_peer_id() -> PeerId:
     """`-BZ` and the version (BEP 20), then chance."""
     digits = "".join(__version__.split("+")[0].split("."))[:4].ljust(4, "0")
     return PeerId(f"-BZ{digits}-".encode() + secrets.token_bytes(12))
-
-
-def _refuse_untransferable(found: Metainfo | Magnet) -> None:
-    if isinstance(found, Metainfo) and not found.info.piece_hashes and found.info.total_length:
-        raise SessionError(
-            f"{found.info.name} is for BitTorrent v2 only, which can not be transferred yet: use a hybrid torrent"
-        )
 
 
 async def _peers_of(magnet: Magnet) -> tuple[Address, ...]:

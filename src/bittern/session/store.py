@@ -7,7 +7,7 @@ Several processes may share a state folder; each row belongs to the process that
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,12 @@ CREATE TABLE IF NOT EXISTS torrents (
     trackers TEXT NOT NULL,    -- tiers, as JSON
     resume BLOB,               -- codec.resume; NULL before the first save
     PRIMARY KEY (info_hash, save_path)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS layers (
+    info_hash BLOB NOT NULL,
+    root BLOB NOT NULL,        -- of a file's hash tree
+    row BLOB NOT NULL,         -- the hashes of its pieces, proved by the root (BEP 52)
+    PRIMARY KEY (info_hash, root)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -113,6 +119,28 @@ class Store:
             StorageError: it can not be written.
         """
         await self._write("DELETE FROM torrents WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
+        await self._write("DELETE FROM layers WHERE info_hash = ?", (info_hash,))
+
+    async def layers(self, info_hash: bytes) -> dict[bytes, bytes]:
+        """The piece layers that are kept of a torrent, by root; none that can not be read."""
+
+        def read() -> dict[bytes, bytes]:
+            query = "SELECT root, row FROM layers WHERE info_hash = ?"
+            try:
+                return {bytes(root): bytes(row) for root, row in self._connected().execute(query, (info_hash,))}
+            except (sqlite3.DatabaseError, TypeError):
+                return {}
+
+        return await self._run(read)
+
+    async def keep_layers(self, info_hash: bytes, rows: Mapping[bytes, bytes]) -> None:
+        """Keep piece layers of a torrent, by root.
+
+        Raises:
+            StorageError: they can not be written.
+        """
+        for root, row in rows.items():
+            await self._write("INSERT OR REPLACE INTO layers VALUES (?, ?, ?)", (info_hash, root, row))
 
     async def fact(self, name: str) -> str | None:
         """A single value that was kept under `name`."""

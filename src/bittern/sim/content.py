@@ -1,11 +1,12 @@
 """Torrents made of nothing: their bytes follow from a name and a seed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1
 
 from bittern.codec.bencode import encode
 from bittern.codec.info import Info
+from bittern.codec.merkle import TreeBuilder, leaf_hashes
 from bittern.codec.metainfo import Metainfo
 
 from .world import World
@@ -15,7 +16,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A torrent and all its bytes."""
+    """A torrent and all the bytes of its pieces, pads and gaps between files included."""
 
     metainfo: Metainfo
     data: bytes = field(repr=False)
@@ -34,3 +35,38 @@ def make_content(
     hashes = b"".join([sha1(data[at : at + piece_size]).digest() for at in range(0, size, piece_size)])
     raw = encode({"length": size, "name": name, "piece length": piece_size, "pieces": hashes})
     return Content(Metainfo.from_info(Info.parse(raw), [[url] for url in trackers]), data)
+
+
+def make_content_v2(
+    world: World,
+    name: str = "content",
+    sizes: Sequence[int] = (4 * MIB,),
+    piece_size: int = 65536,
+    trackers: Sequence[str] = (),
+    *,
+    hybrid: bool = False,
+) -> Content:
+    """A torrent of version 2, or a hybrid one: files of `sizes` random bytes, each at the start of a piece."""
+    rng = world.chance("content").rng_for(name)
+    space, tree, layers, listed = bytearray(), {}, {}, []
+    for number, size in enumerate(sizes):
+        gap = -len(space) % piece_size
+        if gap:
+            listed.append({"attr": "p", "length": gap, "path": [".pad", str(gap)]})
+        data = rng.randbytes(size)
+        space += bytes(gap) + data
+        builder = TreeBuilder(piece_size)
+        builder.add(leaf_hashes(data))
+        root, layer = builder.finish()
+        path = name if len(sizes) == 1 else f"{number:04}.bin"
+        tree[path] = {"": {"length": size, "pieces root": root}}
+        listed.append({"length": size, "path": [path]})
+        if layer:
+            layers[root] = layer
+    info: dict[str, object] = {"file tree": tree, "meta version": 2, "name": name, "piece length": piece_size}
+    if hybrid:
+        steps = range(0, len(space), piece_size)
+        info["pieces"] = b"".join([sha1(space[at : at + piece_size]).digest() for at in steps])
+        info |= {"length": sizes[0]} if len(sizes) == 1 else {"files": listed}
+    parsed = Metainfo.from_info(Info.parse(encode(info)), [[url] for url in trackers])
+    return Content(replace(parsed, piece_layers=layers), bytes(space))

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from zlib import crc32
 
 from bittern.base.errors import StorageError
+from bittern.codec.merkle import PieceHasher
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -185,7 +186,7 @@ class SimDisk:
         overlaps = [begin for begin, length in extents.items() if begin < end and job.begin < begin + length]
         assert not overlaps, f"{self.name}: extent {job.begin} of piece {job.piece} overlaps those at {overlaps}"
         if len(job.data) == job.piece_length:
-            good = self._has_hash(job, job.data)
+            good, leaves = self._has_hash(job, job.data)
             if good:
                 self._write(job)
         else:
@@ -194,14 +195,17 @@ class SimDisk:
             if sum(extents.values()) < job.piece_length:
                 return [ExtentStored(job)]
             piece = slice(job.piece_offset, job.piece_offset + job.piece_length)
-            good = self._has_hash(job, memoryview(self._contents[job.torrent])[piece])
+            good, leaves = self._has_hash(job, memoryview(self._contents[job.torrent])[piece])
         del self._extents[key]
-        return [ExtentStored(job), PieceChecked(job.torrent, job.piece, good)]
+        return [ExtentStored(job), PieceChecked(job.torrent, job.piece, good, leaves)]
 
-    def _has_hash(self, job: StoreExtent, piece: memoryview) -> bool:
-        good = sha1(piece).digest() == job.expected
+    def _has_hash(self, job: StoreExtent, piece: memoryview) -> tuple[bool, bytes]:
+        """Whether a piece is right; what its blocks hash to when it is not, and of version 2."""
+        digest = PieceHasher(job.leaves) if job.leaves else sha1()
+        digest.update(piece)
+        good = digest.digest() == job.expected
         self.counts.failed_pieces += not good
-        return good
+        return good, digest.leaves if isinstance(digest, PieceHasher) and not good else b""
 
     def _write(self, job: StoreExtent) -> None:
         content = self._contents[job.torrent]

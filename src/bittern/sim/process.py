@@ -136,7 +136,7 @@ class SimProcess:
     def _begin(self, content: Content, files: bytes | bytearray, have: Bitfield) -> Torrent:
         torrent = self._add(content)
         self.disk.add(torrent.number, files)
-        torrent.begin(content.info, have, None, self._world.now)
+        torrent.begin(content.info, have, None, self._world.now, content.metainfo.piece_layers)
         return torrent
 
     def _add(self, content: Content) -> Torrent:

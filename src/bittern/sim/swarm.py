@@ -48,6 +48,7 @@ class Swarm:
         prepare: called with every host before its process starts.
         magnets: leechers begin without the metadata.
         strict: check the engines' invariants after each turn; slow.
+        make: makes each torrent of its name, size, piece size and trackers.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Swarm:
         prepare: Callable[[Host], None] | None = None,
         magnets: bool = False,
         strict: bool = False,
+        make: Callable[[World, str, int, int, Sequence[str]], Content] = make_content,
     ) -> None:
         self.world = World(dice, seed)
         self.network = Network(self.world)
@@ -78,7 +80,7 @@ class Swarm:
         self._strict = strict
         trackers = [self.tracker.url]
         self.contents: list[Content] = [
-            make_content(self.world, f"content {number}", size, piece_size, trackers) for number in range(torrents)
+            make(self.world, f"content {number}", size, piece_size, trackers) for number in range(torrents)
         ]
         self.seeds = [self.process(f"seed{number}") for number in range(seeds)]
         self.leechers = [self.process(f"leech{number:02}") for number in range(leechers)]

@@ -9,7 +9,7 @@ from bittern.base.errors import BitternError
 from bittern.base.geometry import BLOCK
 from bittern.codec.bencode import encode
 from bittern.codec.info import MAX_PIECES
-from bittern.codec.merkle import piece_level, subtree_root
+from bittern.codec.merkle import piece_level, subtree_root, tree_width
 from bittern.codec.metainfo import Metainfo
 from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
 from bittern.version import __version__
@@ -214,16 +214,6 @@ class _Layout:
                     piece, spans, room = piece + 1, [], self.piece_size
         if spans:
             yield HashJob(piece, spans)
-
-
-def tree_width(length: int, piece_size: int) -> int:
-    """Leaves under the root of each piece of a file of `length` bytes (BEP 52).
-
-    A file of one piece has a tree of its own size; pieces of longer files have whole trees.
-    """
-    if length > piece_size:
-        return piece_size // BLOCK
-    return 1 << (-(-length // BLOCK) - 1).bit_length()
 
 
 def _check(result: HashResult) -> None:

@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from bittern.base.errors import MetainfoError
 from bittern.codec.filemap import FileMap
-from bittern.codec.merkle import HASH_BYTES
+from bittern.codec.merkle import HASH_BYTES, tree_width
 from bittern.codec.metainfo import File, Info, Metainfo
 from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
 
-from .create import Progress, tree_width
+from .create import Progress
 
 _GOOD, _WRONG, _UNREAD = range(3)
 _Troubles: TypeAlias = dict[str, tuple[Trouble, str]]
@@ -184,7 +184,7 @@ def _jobs_v2(metainfo: Metainfo, names: Sequence[str]) -> Iterator[HashJob]:
         first = file.offset // size
         for index, offset in enumerate(range(0, file.length, size)):
             length = min(size, file.length - offset)
-            pad = geometry.piece_length(first + index) - length
+            pad = min(size, info.total_length - geometry.offset(first + index)) - length
             spans = [Span(names[number], offset, length), *([Span(None, 0, pad)] if pad else ())]
             expected = layer[index * HASH_BYTES : (index + 1) * HASH_BYTES]
             yield HashJob(first + index, spans, sha1=False, leaves=width, expected=expected)

@@ -12,6 +12,8 @@ import pytest
 
 from bittern.base.errors import StorageError
 from bittern.codec.info import Info
+from bittern.codec.layers import Layers
+from bittern.codec.merkle import leaf_hashes
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -25,6 +27,9 @@ from bittern.engine.effects import (
 from bittern.io.disk import files
 from bittern.io.disk.handles import Handle
 from bittern.io.disk.pool import DiskPool
+from bittern.sim.content import Content as ContentV2
+from bittern.sim.content import make_content_v2
+from bittern.sim.world import World
 from tests.io.disk.torrents import several, storage_of
 
 
@@ -68,6 +73,16 @@ def job(
     length = size if length is None else length
     part = memoryview(bytearray(data[offset + begin : offset + begin + length]))
     return StoreExtent(torrent, piece, begin, part, offset, size, info.piece_hash(piece), None)
+
+
+def tree_job(content: ContentV2, piece: int, begin: int = 0, length: int | None = None) -> StoreExtent:
+    """As `job`, for a piece that is hashed by its tree (BEP 52)."""
+    info, layers = content.info, Layers(content.info, content.metainfo.piece_layers)
+    offset, size = info.geometry.offset(piece), info.geometry.piece_length(piece)
+    part = memoryview(bytearray(content.data[offset + begin : offset + begin + (size if length is None else length)]))
+    root, width = layers.hash_of(piece), layers.width_of(piece)
+    assert root is not None
+    return StoreExtent(1, piece, begin, part, offset, size, root, None, width)
 
 
 def stored(folder: Path, info: Info) -> bytes:
@@ -281,3 +296,39 @@ def test_hashes_are_right_for_pieces_larger_than_the_reread_buffer(loop: Loop, t
     loop.pool.hand_over()
     assert loop.take(4)[-1] == PieceChecked(1, 0, good=True)
     assert sha1(stored(tmp_path, info)).digest() == info.piece_hash(0)
+
+
+def test_pieces_of_version_2_are_hashed_by_their_trees(loop: Loop, tmp_path: Path) -> None:
+    """Whole, or in extents that come in any order; the last piece of each file is short."""
+    content = make_content_v2(World(Random, 1), sizes=(70_000, 1 << 20, 3), piece_size=1 << 17)
+    attach(loop, content.info, tmp_path)
+    geometry = content.info.geometry
+    jobs = [tree_job(content, piece) for piece in range(geometry.piece_count) if piece != 2]
+    jobs += [tree_job(content, 2, 1 << 16, 1 << 16), tree_job(content, 2, 0, 1 << 16)]
+    for one in jobs:
+        loop.pool.submit(one)
+    loop.pool.hand_over()
+    done = loop.take(len(jobs) + geometry.piece_count)
+    checked = [answer for answer in done if isinstance(answer, PieceChecked)]
+    assert sorted(answer.piece for answer in checked) == list(range(geometry.piece_count))
+    assert all(answer.good and not answer.leaves for answer in checked)
+    assert stored(tmp_path, content.info) == content.data
+
+
+def test_a_bad_piece_of_version_2_tells_what_its_blocks_hash_to(loop: Loop, tmp_path: Path) -> None:
+    content = make_content_v2(World(Random, 1), sizes=(1 << 18,), piece_size=1 << 16)
+    attach(loop, content.info, tmp_path)
+    whole, first, second = (
+        tree_job(content, 0),
+        tree_job(content, 1, 0, 1 << 15),
+        tree_job(content, 1, 1 << 15, 1 << 15),
+    )
+    for one in (whole, first):
+        one.data[20_000] ^= 1
+        loop.pool.submit(one)
+    loop.pool.submit(second)
+    loop.pool.hand_over()
+    checked = {answer.piece: answer for answer in loop.take(5) if isinstance(answer, PieceChecked)}
+    assert not checked[0].good
+    assert checked[0].leaves == leaf_hashes(whole.data)
+    assert checked[1].leaves == leaf_hashes(bytes(first.data) + bytes(second.data))

@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
-from bittern.sim.content import MIB
+from bittern.sim.content import MIB, Content, make_content_v2
 from bittern.sim.host import Cut, Host
 from bittern.sim.swarm import Lines, Swarm
+from bittern.sim.world import World
 
 
 def test_one_seed_and_twenty_leechers(seed: int) -> None:
@@ -100,3 +102,17 @@ def test_a_swarm_in_which_all_have_everything_falls_silent(seed: int) -> None:
     lines = swarm.world.trace.lines
     swarm.world.run(1500.0)
     assert swarm.world.trace.lines - lines < 100, swarm.world.trace.tail()
+
+
+def files_v2(world: World, name: str, size: int, piece_size: int, trackers: Sequence[str]) -> Content:
+    """A torrent of version 2 alone: files whose last pieces are short, one smaller than a piece, one of one block."""
+    sizes = (size // 2 + 5, 100, 3 * piece_size, piece_size // 2, size // 3)
+    return make_content_v2(world, name, sizes, piece_size, trackers)
+
+
+def test_a_swarm_of_version_2(seed: int) -> None:
+    swarm = Swarm(Random, seed, leechers=8, size=2 * MIB, make=files_v2, strict=True)
+    report = swarm.run(60.0)
+    report.check()
+    assert sum(peer.wasted for peer in report.peers) == 0
+    assert all(bytes(process.disk.content(1)) == swarm.contents[0].data for process in swarm.leechers)

@@ -1,9 +1,11 @@
 """The downloading half of one torrent whose metadata is known: what is there, what to ask of whom, what to store."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
+from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.engine.effects import ForgetPiece, StoreExtent
 from bittern.engine.settings import EngineSettings
@@ -25,18 +27,27 @@ class Download:
 
     Args:
         torrent: its number in the core.
-        info: its metadata, with SHA-1 hashes.
+        info: its metadata.
         have: pieces that are stored already; owned by this part from now on.
         wanted: pieces that are to be fetched at all.
         settings: of the engine.
         rng: for the picker.
+        layers: hashes of version 2, where there are no SHA-1 hashes; pieces are begun when theirs is known.
     """
 
     def __init__(
-        self, torrent: int, info: Info, have: Bitfield, wanted: Bitfield, settings: EngineSettings, rng: "Random"
+        self,
+        torrent: int,
+        info: Info,
+        have: Bitfield,
+        wanted: Bitfield,
+        settings: EngineSettings,
+        rng: "Random",
+        layers: Layers | None = None,
     ) -> None:
         self._torrent = torrent
         self._info = info
+        self._layers = None if info.piece_hashes else layers
         self._settings = settings
         self.geometry = info.geometry
         self.have = have
@@ -46,6 +57,9 @@ class Download:
         # is to have something else.
         group = max(1, min(_GROUP_BYTES // info.piece_size, have.size // _GROUPS_LEAST))
         self.picker = Picker(have.size, missing, rng, group=group, sequential=settings.sequential)
+        self._unknown = dict.fromkeys(self._layers.unknown(missing)) if self._layers is not None else {}
+        for piece in self._unknown:
+            self.picker.begun(piece)  # kept out of it until there is a hash to check it by
         self.assembly = Assembly(self.geometry, settings.buffer_bytes)
         self.missing = len(missing)
         """Wanted pieces that are not stored."""
@@ -143,6 +157,13 @@ class Download:
             self.picker.returned(piece)
         return senders
 
+    def learned(self, pieces: Iterable[int]) -> None:
+        """The hashes of `pieces` are known now: those that are missing may be begun."""
+        for piece in pieces:
+            if piece in self._unknown:
+                del self._unknown[piece]
+                self.picker.returned(piece)
+
     def start_over(self) -> list[ForgetPiece]:
         """The disk failed, nobody is asked any more: all begun pieces are missing again."""
         begun = self.assembly.pieces()
@@ -160,7 +181,7 @@ class Download:
         self.picker.check_invariants()
         self.assembly.check_invariants()
         begun = len(self.assembly)
-        assert self.missing == len(self.picker) + begun
+        assert self.missing == len(self.picker) + begun + len(self._unknown)
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         alone = pipeline.paroled
@@ -193,6 +214,9 @@ class Download:
     def _job(self, extent: Extent) -> StoreExtent:
         piece = extent.piece
         self.at_disk += extent.length
+        layers = self._layers
+        expected = self._info.piece_hash(piece) if layers is None else layers.hash_of(piece)
+        assert expected is not None, "a piece was begun whose hash is not known"
         return StoreExtent(
             torrent=self._torrent,
             piece=piece,
@@ -200,6 +224,7 @@ class Download:
             data=extent.data,
             piece_offset=self.geometry.offset(piece),
             piece_length=self.geometry.piece_length(piece),
-            expected=self._info.piece_hash(piece),
+            expected=expected,
             slab=extent,
+            leaves=0 if layers is None else layers.width_of(piece),
         )

@@ -7,12 +7,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha1
 from queue import SimpleQueue
 from typing import Any
 
 from bittern.base.errors import StorageError
+from bittern.codec.merkle import PieceHasher
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -41,7 +42,7 @@ _Queue = SimpleQueue[list[DiskJob] | None]
 class _Piece:
     """A piece that is written extent by extent, and hashed as far as it came in order."""
 
-    digest: Any = field(default_factory=sha1)
+    digest: Any  # of hashlib, or a PieceHasher
     hashed: int = 0
     written: int = 0
 
@@ -164,13 +165,22 @@ class DiskPool:
         self, storage: FileStorage, job: StoreExtent, pieces: dict[tuple[int, int], _Piece]
     ) -> tuple[Completion, ...]:
         data = job.data
-        if len(data) == job.piece_length:
+        if len(data) == job.piece_length and not job.leaves:
             good = sha1(data).digest() == job.expected
             if good:
                 storage.write(job.piece_offset, data)
             return ExtentStored(job), PieceChecked(job.torrent, job.piece, good)
+        if len(data) == job.piece_length:
+            tree = PieceHasher(job.leaves)
+            tree.update(data)
+            good = tree.digest() == job.expected
+            if good:
+                storage.write(job.piece_offset, data)
+            return ExtentStored(job), PieceChecked(job.torrent, job.piece, good, b"" if good else tree.leaves)
         key = (job.torrent, job.piece)
-        piece = pieces.setdefault(key, _Piece())
+        piece = pieces.get(key)
+        if piece is None:
+            piece = pieces[key] = _Piece(PieceHasher(job.leaves) if job.leaves else sha1())
         if job.begin == piece.hashed:
             piece.digest.update(data)
             piece.hashed += len(data)
@@ -181,7 +191,8 @@ class DiskPool:
         del pieces[key]
         self._hash_rest(storage, job, piece)
         good = piece.digest.digest() == job.expected
-        return ExtentStored(job), PieceChecked(job.torrent, job.piece, good)
+        leaves = piece.digest.leaves if job.leaves and not good else b""
+        return ExtentStored(job), PieceChecked(job.torrent, job.piece, good, leaves)
 
     def _hash_rest(self, storage: FileStorage, job: StoreExtent, piece: _Piece) -> None:
         """What came out of order is read back, most likely out of the page cache."""

@@ -1,0 +1,135 @@
+"""The v2 hash of every piece of a torrent: what its piece layers say, as far as they are known (BEP 52).
+
+A file not longer than a piece has its root as the only hash. Of longer ones the layer stands in the .torrent file, or
+comes from peers in portions of 512 hashes.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+
+from bittern.base.bitfield import Bitfield
+
+from .info import Info
+from .layout import File
+from .merkle import HASH_BYTES, check_layer, piece_level, tree_height, tree_width
+
+PORTION = 512
+"""Hashes of a layer that become known together."""
+
+
+def proved(info: Info, rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Those of `rows`, by root, that are whole piece layers of files of the torrent."""
+    files = {file.pieces_root: file for file in info.files if file.pieces_root is not None}
+    size = info.piece_size
+    return {
+        root: row for root, row in rows.items() if root in files and check_layer(root, row, files[root].length, size)
+    }
+
+
+class Layers:
+    """What is known of the piece layers of one torrent.
+
+    Args:
+        info: of the torrent; must have a v2 part.
+        known: whole layers by root, checked against it (`Metainfo.piece_layers`).
+
+    Attributes:
+        level: of the piece layer above the leaves.
+    """
+
+    def __init__(self, info: Info, known: Mapping[bytes, bytes]) -> None:
+        self._piece_size = info.piece_size
+        self.level = piece_level(info.piece_size)
+        self._files = [file for file in info.files if file.pieces_root is not None]
+        self._firsts = [file.offset // info.piece_size for file in self._files]
+        self._roots: dict[bytes, list[int]] = {}
+        self._rows: dict[bytes, bytes | bytearray] = {}
+        self._missing: dict[bytes, dict[int, None]] = {}  # numbers of portions
+        for number, file in enumerate(self._files):
+            root = file.pieces_root or b""
+            self._roots.setdefault(root, []).append(number)
+            count = self._count(file)
+            if count > 1 and root not in self._rows:
+                row: bytes | bytearray = known.get(root, b"")
+                if len(row) != count * HASH_BYTES:
+                    row = bytearray(count * HASH_BYTES)
+                    self._missing[root] = dict.fromkeys(range(-(-count // PORTION)))
+                self._rows[root] = row
+
+    @property
+    def complete(self) -> bool:
+        """Whether every hash is known."""
+        return not self._missing
+
+    def rows(self) -> dict[bytes, bytes]:
+        """The layers that are known from end to end, by root."""
+        return {root: bytes(row) for root, row in self._rows.items() if root not in self._missing}
+
+    def hash_of(self, piece: int) -> bytes | None:
+        """The hash of `piece`, 32 bytes; None while it is not known, or where no file has it."""
+        file, at = self.place_of(piece)
+        root = file.pieces_root or b""
+        if file.length <= self._piece_size:
+            return root
+        if at // PORTION in self._missing.get(root, ()):
+            return None
+        return bytes(self._rows[root][at * HASH_BYTES : (at + 1) * HASH_BYTES])
+
+    def width_of(self, piece: int) -> int:
+        """Leaves under the hash of `piece`, a power of two."""
+        return tree_width(self.place_of(piece)[0].length, self._piece_size)
+
+    def place_of(self, piece: int) -> tuple[File, int]:
+        """The file that `piece` is in, and its number among the pieces of that file."""
+        number = bisect_right(self._firsts, piece) - 1
+        return self._files[number], piece - self._firsts[number]
+
+    def height_of(self, root: bytes) -> int | None:
+        """Levels of a file's tree above its leaves; None when no file has that root."""
+        numbers = self._roots.get(root)
+        return tree_height(self._files[numbers[0]].length) if numbers else None
+
+    def row_of(self, root: bytes, first: int, count: int) -> bytes | None:
+        """Hashes of a file's piece layer, short where it ends; None when one of them is not known."""
+        row, missing = self._rows.get(root), self._missing.get(root, {})
+        if row is None or any(
+            portion in missing for portion in range(first // PORTION, (first + count - 1) // PORTION + 1)
+        ):
+            return None
+        return bytes(row[first * HASH_BYTES : (first + count) * HASH_BYTES])
+
+    def missing(self) -> Iterator[tuple[bytes, int]]:
+        """Root and number of each portion that is not known."""
+        return ((root, portion) for root, portions in self._missing.items() for portion in portions)
+
+    def portion_width(self, root: bytes) -> int:
+        """Hashes of a portion of a file's layer, those beyond its end counted; a power of two."""
+        return min(PORTION, 1 << (len(self._rows[root]) // HASH_BYTES - 1).bit_length())
+
+    def pieces_of(self, root: bytes, portion: int) -> list[int]:
+        """The pieces whose hashes are in a portion of a layer: of every file with that root."""
+        found: list[int] = []
+        for number in self._roots[root]:
+            begin = self._firsts[number] + portion * PORTION
+            end = min(begin + PORTION, self._firsts[number] + self._count(self._files[number]))
+            found.extend(range(begin, end))
+        return found
+
+    def learn(self, root: bytes, portion: int, row: bytes) -> list[int]:
+        """A portion was proved to be `row`, what is beyond the layer's end left out; its pieces."""
+        whole = self._rows[root]
+        assert isinstance(whole, bytearray)
+        begin = portion * PORTION * HASH_BYTES
+        whole[begin : begin + PORTION * HASH_BYTES] = row[: min(PORTION * HASH_BYTES, len(whole) - begin)]
+        portions = self._missing[root]
+        del portions[portion]
+        if not portions:
+            del self._missing[root]
+        return self.pieces_of(root, portion)
+
+    def unknown(self, pieces: Bitfield) -> list[int]:
+        """Those of `pieces` whose hash is not known."""
+        return [piece for root, portion in self.missing() for piece in self.pieces_of(root, portion) if piece in pieces]
+
+    def _count(self, file: File) -> int:
+        return -(-file.length // self._piece_size)
