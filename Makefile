@@ -11,7 +11,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench fuzz sim clean
+.PHONY: help demo test lint check bench kills fuzz sim clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.create_verify
 	$(BIN)/python -m bench.picker
 	$(BIN)/python -m bench.calls_per_block
+
+kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks; table into bench/results
+	$(BIN)/python -m bench.kills
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import idle_peers, machine, many_leechers, swarm, transfer, workload
+from bench import idle_peers, kills, machine, many_leechers, swarm, transfer, workload
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
+from tests.faults.rigs.kills import Kill
+from tests.faults.rigs.torrent import PIECE
 from tests.interop.conftest import require
 from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.star import Link, star
@@ -107,6 +109,16 @@ def test_a_mixed_swarm_has_a_row_for_each_kind() -> None:
         ["mixed", "4", "13.0", "16.0", "1.60"],
         ["mixed: its a", "2", "12.0", "14.0", "1.40"],
         ["mixed: its b", "2", "14.0", "16.0", "1.60"],
+    ]
+
+
+def test_kills_are_summed_by_what_they_hit() -> None:
+    hit = [Kill("download", 5, 0, 1, 9 * PIECE, lost) for lost in (1024, 2048, 4096)]
+    hit.append(Kill("check", 9, 2, 0))
+    rows = [[cell.strip() for cell in line.split("|")[1:8]] for line in kills.table(hit, 100 * PIECE).splitlines()[2:]]
+    assert rows == [
+        ["download", "3", "0", "3.00", "2", "4", "0.1"],
+        ["check", "1", "2", "0.00", "0", "0", "0.0"],
     ]
 
 

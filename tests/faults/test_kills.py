@@ -1,32 +1,20 @@
-"""kill -9 in the middle of downloads: the next run goes on, and no more than the last moments are fetched again."""
+"""kill -9 in the middle of downloads and checks: nothing false is claimed, nothing that was stored is fetched again."""
 
-import os
-import signal
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.faults.rigs import program
-from tests.faults.rigs.hostile import Proxy
+from tests.faults.rigs.kills import Drill
 from tests.faults.rigs.torrent import MIB, NAME, Torrent, make
 from tests.interop.conftest import require
 from tests.interop.rigs.content import Content
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import LOOPBACK
 
-KILLS = 10
+KILLS = 5
 SIZE = 16 * MIB
-DONE_WITHIN = 20
-# What is on its way when a process dies: in sockets' buffers, and in pieces that are not whole.
-LAST_MOMENTS = MIB
-
-
-def killed(job: program.Program, proxy: Proxy) -> None:
-    """Kill it as soon as the proxy has carried what it may; nothing more comes meanwhile."""
-    assert proxy.reached.wait(DONE_WITHIN)
-    os.kill(job.running.pid, signal.SIGKILL)
-    assert job.ends(5) == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +22,26 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Torrent:
     return make(tmp_path_factory.mktemp("large"), SIZE, seed=2)
 
 
-def test_ten_kills_cost_no_more_than_what_was_on_its_way(large: Torrent, into: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def drill(large: Torrent, tmp_path: Path) -> Iterator[Drill]:
     client = Libtorrent()
     require(client.missing())
-    rng = Random(31)
-    carried, done = 0, 0
-    with client.seed(large.path, Content(large.folder, NAME), LOOPBACK, tmp_path) as seed:
-        for _ in range(KILLS):
-            more = rng.randrange(1, SIZE // KILLS)
-            with (
-                Proxy(seed.port, limit=more) as proxy,
-                program.get(large.path, into, tmp_path / "get", peers=(proxy.address,)) as job,
-            ):
-                killed(job, proxy)
-            checked = job.saw("checked")["done_bytes"]
-            assert checked >= done
-            done = checked
-            carried += proxy.carried
-        with Proxy(seed.port) as proxy, program.get(large.path, into, tmp_path / "get", peers=(proxy.address,)) as job:
-            assert job.ends(DONE_WITHIN) == 0
-    carried += proxy.carried
-    assert (into / NAME).read_bytes() == large.data
-    wasted = carried - SIZE
-    assert wasted < KILLS * LAST_MOMENTS, wasted
+    work = tmp_path / "seed"
+    work.mkdir()
+    with client.seed(large.path, Content(large.folder, NAME), LOOPBACK, work) as seed:
+        yield Drill(large, seed.port, tmp_path / "get", Random(31), ("--down-limit", "20M"))
+
+
+def test_after_a_kill_all_that_is_right_in_the_file_is_claimed_and_nothing_else(drill: Drill) -> None:
+    """So what is fetched again is only what was on its way: in sockets' buffers, and in pieces that are not whole."""
+    kills = drill.download(KILLS)
+    assert [(kill.false, kill.forgotten) for kill in kills] == [(0, 0)] * KILLS
+    assert 0 < kills[-1].stored < drill.torrent.pieces
+
+
+def test_a_check_that_is_killed_leaves_nothing_false(drill: Drill) -> None:
+    """Each time one more piece was spoiled; in the end they alone are fetched."""
+    drill.complete()
+    kills = drill.check(KILLS - 2)
+    assert [(kill.false, kill.forgotten) for kill in kills] == [(0, 0)] * (KILLS - 2)
+    assert kills[-1].stored < drill.torrent.pieces

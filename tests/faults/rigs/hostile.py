@@ -101,18 +101,20 @@ class Proxy(Server):
         port: of the seed.
         shut: whether nothing passes until `open`.
         limit: bytes from the seed after which nothing more passes.
+        mark: bytes from the seed after which `reached` is set, while more passes.
 
     Attributes:
         carried: bytes that came from the seed and went to the other side.
-        reached: set when `limit` is.
+        reached: set when `limit` or `mark` is.
     """
 
-    def __init__(self, port: int, *, shut: bool = False, limit: int | None = None) -> None:
+    def __init__(self, port: int, *, shut: bool = False, limit: int | None = None, mark: int | None = None) -> None:
         super().__init__("127.0.0.1")
         self._port = port
         self._gate = threading.Event()
         self._lock = threading.Lock()
         self.limit = limit
+        self._mark = mark
         self.carried = 0
         self.reached = threading.Event()
         if not shut:
@@ -148,6 +150,8 @@ class Proxy(Server):
                 self.reached.set()
                 return False
             self.carried += count
+            if self._mark is not None and self.carried >= self._mark:
+                self.reached.set()
             return True
 
     @staticmethod

@@ -92,11 +92,18 @@ class Program:
 
 
 def get(
-    source: str | Path, into: Path, work: Path, *, peers: Sequence[str] = (), more: Sequence[str] = (), **how: Any
+    source: str | Path,
+    into: Path,
+    work: Path,
+    *,
+    peers: Sequence[str] = (),
+    more: Sequence[str] = (),
+    port: int = 0,
+    **how: Any,
 ) -> Program:
-    """`bittern get SOURCE -d INTO`, with the peers given."""
+    """`bittern get SOURCE -d INTO`, with the peers given; on any port where none is."""
     named = [word for peer in peers for word in ("--peer", peer)]
-    return Program(["get", str(source), "-d", str(into), "--port", "0", *named, *more], work, **how)
+    return Program(["get", str(source), "-d", str(into), "--port", str(port), *named, *more], work, **how)
 
 
 def run(words: Sequence[str], work: Path) -> "subprocess.CompletedProcess[str]":
