@@ -104,7 +104,7 @@ class Torrent:
         self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
-        self._serving = Serving(shared.settings, chance.rng_for("choker", wire_hash))
+        self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
         self._dirty: dict[int, Peer] = {}
         self._tick_due = inf
         self._rechoke_due = 0.0
@@ -137,6 +137,7 @@ class Torrent:
         self.info = info
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
+        self._serving.ready(info.geometry, have)
         self.uploads = Uploads(self.number, info.geometry, shared.up, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
         if self.state is not TorrentState.PAUSED:
@@ -295,7 +296,7 @@ class Torrent:
         """BEP 3, BEP 6: each is queued, rejected, or an offence."""
         if self.download is None:
             raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, "a request before anything was offered")
-        self._serving.admit(peer, runs, self.download.geometry, self.download.have)
+        self._serving.admit(peer, runs)
 
     def on_cancel(self, peer: Peer, piece: int, begin: int, length: int, now: float) -> None:
         """BEP 3; BEP 6 wants an answer: the block, or a reject."""
@@ -601,8 +602,7 @@ class Torrent:
             self._rechoke_due = now + RECHOKE_SECONDS
             for peer in self._members.to_part_with(now):
                 self._drop(peer, "neither side wants anything of the other, and others wait", now)
-            size = self.download.geometry.piece_size
-            self._serving.rechoke(self.peers, now, seeding=self.download.complete, piece_size=size)
+            self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
         if self._metadata.wanted:
             self._touch_all()

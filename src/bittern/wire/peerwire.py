@@ -16,6 +16,7 @@ from .decoder import Decoder, Landing, NothingLands, PeerSink, Scratch
 from .handshake import HANDSHAKE_SIZE, Handshake, check_start
 from .hashes import Hashes, HashRange, HashReject, HashRequest
 from .messages import (
+    AllowedFast,
     BitfieldMessage,
     Cancel,
     Choke,
@@ -282,6 +283,10 @@ class PeerWire:
     def send_reject(self, piece: int, begin: int, length: int) -> None:
         """A block asked of us will not be sent (BEP 6)."""
         self._say(Reject(piece, begin, length).encode())
+
+    def send_allowed_fast(self, piece: int) -> None:
+        """Tell of a piece that may be asked for while choked (BEP 6)."""
+        self._say(AllowedFast(piece).encode())
 
     def send_extended(self, ext_id: int, payload: bytes) -> None:
         """An extension message under the number that the remote gave it (BEP 10)."""

@@ -4,7 +4,9 @@ from random import Random
 
 import pytest
 
+from bittern.base.geometry import BLOCK
 from bittern.engine.settings import EngineSettings
+from bittern.engine.upload.allowed_fast import ALLOWED_PIECES
 from bittern.engine.upload.choker import SeedChoker
 from bittern.engine.upload.slots import SlotCount
 from bittern.sim.content import MIB
@@ -12,6 +14,8 @@ from bittern.sim.host import Host
 from bittern.sim.network import PORT
 from bittern.sim.process import SimProcess
 from bittern.sim.swarm import Lines, Swarm
+from bittern.testing.playbook import Playbook
+from bittern.wire.messages import AllowedFast, Piece, Reject, Request, Unchoke
 
 
 def got(process: SimProcess) -> int:
@@ -99,3 +103,18 @@ def test_automatic_slots_fill_the_line_of_a_seed(seed: int) -> None:
         return report.seconds
 
     assert run(SlotCount.AUTOMATIC) < 0.5 * run(SlotCount.FIXED)
+
+
+def test_who_waits_for_a_slot_gets_the_pieces_that_it_is_allowed(seed: int) -> None:
+    settings = EngineSettings(listen_port=PORT, upload_slots=1)
+    with Playbook(pieces=30, have="all", settings=settings, seed=seed) as play:
+        play.joins("ann").is_interested("ann").expect("ann", Unchoke())
+        play.joins("bob").is_interested("bob")
+        allowed = [message.piece for message in play.heard("bob") if isinstance(message, AllowedFast)]
+        assert len(set(allowed)) == ALLOWED_PIECES
+        other = next(piece for piece in range(30) if piece not in allowed)
+        asked = [Request(piece, 0, BLOCK) for piece in (*allowed, other)]
+        play.says("bob", *asked)
+        heard = play.heard("bob")
+        assert Reject(other, 0, BLOCK) in heard
+        assert {message.piece for message in heard if isinstance(message, Piece)} == set(allowed)

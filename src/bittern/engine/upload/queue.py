@@ -23,15 +23,17 @@ class UploadQueue:
         held: buffers with blocks for the peer, being read or waiting to be sent.
         sent: bytes of blocks handed to the connection, ever.
         reading: bytes being read from the disk now.
+        allowed: for pieces that the peer may ask for while choked, how many blocks it still may; None: not offered.
         refused: requests refused since the peer was choked.
         turn: how it fares among those who are served.
     """
 
-    __slots__ = ("_looked", "_runs", "held", "queued", "reading", "refused", "sent", "turn")
+    __slots__ = ("_looked", "_runs", "allowed", "held", "queued", "reading", "refused", "sent", "turn")
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
         self._looked = 0  # runs looked at by cancels, ever
+        self.allowed: dict[int, int] | None = None
         self.queued = 0
         self.held = 0
         self.reading = 0

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK, Geometry
+from bittern.base.ids import InfoHashV1
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 
 from .admission import CHOKED_MOST, is_honest
+from .allowed_fast import allowance, is_beginner
 from .choker import (
     OPTIMISTIC_SECONDS,
     SEED_RANKINGS,
@@ -31,14 +33,23 @@ class Serving:
 
     Args:
         settings: of the engine.
+        info_hash: of the torrent.
         rng: draws the optimistic unchoke.
     """
 
-    def __init__(self, settings: EngineSettings, rng: "Random") -> None:
+    def __init__(self, settings: EngineSettings, info_hash: InfoHashV1, rng: "Random") -> None:
+        self._info_hash = info_hash
         self._slots = slots_for(settings.slot_count, settings.upload_slots, settings.max_peers)
         self._seed_ranking = SEED_RANKINGS[settings.seed_choker]
         self._most_queued = settings.max_requests_queued
         self._rng = rng
+        self._geometry = Geometry(0, BLOCK)
+        self._have = Bitfield(0)
+
+    def ready(self, geometry: Geometry, have: Bitfield) -> None:
+        """The metadata is known: `have` are the pieces that are stored, kept up to date by their owner."""
+        self._geometry = geometry
+        self._have = have
 
     def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
         """A peer wants something: a free slot is given at once, else it waits for the next round."""
@@ -47,29 +58,40 @@ class Serving:
             and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots.count
         ):
             self._unchoke(peer)
+        elif peer.am_choking:
+            self._allow(peer)
 
-    def admit(self, peer: Peer, runs: Iterable[tuple[int, int, int, int]], geometry: Geometry, have: Bitfield) -> None:
+    def admit(self, peer: Peer, runs: Iterable[tuple[int, int, int, int]]) -> None:
         """Queue what is served and refuse the rest.
 
         Args:
             peer: who asks.
             runs: (piece, begin, length, count), see PeerSink.
-            geometry: of the torrent.
-            have: pieces that are stored.
 
         Raises:
             RemoteProtocolError: a request that no honest client makes, or too many while choked.
         """
         queue = peer.uploads
         for piece, begin, length, count in runs:
-            if not is_honest(geometry, piece, begin, length, count):
+            if not is_honest(self._geometry, piece, begin, length, count):
                 raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"request {piece}:{begin}+{length}")
-            room = self._most_queued - queue.queued if piece in have and not peer.am_choking else 0
-            taken = max(0, min(count, room))
+            taken = min(count, self._room(peer, piece))
             if taken:
                 queue.add(piece, begin, min(length, taken * BLOCK), taken)
+                if peer.am_choking and queue.allowed is not None:
+                    queue.allowed[piece] -= taken
             for at in range(begin + taken * BLOCK, begin + length, BLOCK):
                 self.refuse(peer, (piece, at, min(BLOCK, begin + length - at)))
+
+    def _room(self, peer: Peer, piece: int) -> int:
+        """How many blocks of `piece` may be queued now."""
+        queue = peer.uploads
+        if piece not in self._have or queue.queued >= self._most_queued:
+            return 0
+        room = self._most_queued - queue.queued
+        if not peer.am_choking:
+            return room
+        return min(room, queue.allowed.get(piece, 0)) if queue.allowed and is_beginner(peer.pieces) else 0
 
     def refuse(self, peer: Peer, request: tuple[int, int, int]) -> None:
         """Say no to a request that just came.
@@ -92,15 +114,15 @@ class Serving:
             peer.uploads.turn.interrupted = True
             self._choke(peer)
 
-    def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool, piece_size: int) -> None:
+    def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool) -> None:
         """A round: the best, and some by chance, are served until the next.
 
         Args:
             peers: all of the torrent, by their numbers.
             now: the time.
             seeding: whether we want nothing ourselves.
-            piece_size: bytes of a piece.
         """
+        piece_size = self._geometry.piece_size
         for peer in peers.values():
             peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
         contenders = [_contender(peer, now, piece_size, seeding=seeding) for peer in peers.values()]
@@ -124,6 +146,17 @@ class Serving:
             peers[number].uploads.turn.optimistic_until = now + OPTIMISTIC_SECONDS
             lucky.append(number)
         return lucky
+
+    def _allow(self, peer: Peer) -> None:
+        """BEP 6: a beginner that has to wait may ask for some pieces all the same."""
+        queue = peer.uploads
+        if not peer.fast or queue.allowed is not None or not is_beginner(peer.pieces):
+            return
+        whole = allowance(peer.address.host, self._info_hash, self._geometry)
+        lacks = (piece for piece in whole if piece in self._have and (peer.pieces is None or piece not in peer.pieces))
+        queue.allowed = {piece: whole[piece] for piece in lacks}
+        for piece in queue.allowed:
+            peer.wire.send_allowed_fast(piece)
 
     @staticmethod
     def _choke(peer: Peer) -> None:
