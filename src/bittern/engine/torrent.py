@@ -24,9 +24,10 @@ from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
 from .download import holdings
-from .download.asking import cancel, stop_asking, top_up, update_interest
+from .download.asking import cancel, reprioritize, stop_asking, top_up, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
+from .download.priorities import piece_priorities
 from .download.suspects import PAROLE_SECONDS, judge
 from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
@@ -176,6 +177,27 @@ class Torrent:
                 for peer in self.peers.values():
                     update_interest(peer, self.download)
             self._touch_all()
+
+    def prioritize(self, files: Sequence[int], now: float) -> None:
+        """Want each file so much from now on: 0 not at all, 1 to 7, 4 is the rule, the highest first.
+
+        Args:
+            files: one priority for each file of the metadata, pads included.
+            now: the time.
+
+        Raises:
+            LocalProtocolError: the metadata is unknown, or these are no priorities for it.
+        """
+        download = self.download
+        if download is None or self.info is None:
+            raise LocalProtocolError("the metadata is not known yet")
+        was_complete = download.complete
+        reprioritize(self.peers.values(), download, piece_priorities(self.info, files))
+        if not download.complete:
+            self.peerbook.hungry(now)
+        elif not was_complete:
+            self._on_complete(download, now)
+        self._touch_all()
 
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new."""

@@ -207,3 +207,57 @@ def test_an_empty_torrent_is_complete() -> None:
     assert download.complete
     assert not download.interesting(Bitfield(0))
     download.check_invariants()
+
+
+def test_what_is_deselected_counts_no_more_and_what_was_begun_of_it_is_let_go() -> None:
+    download = download_of(4)
+    pipeline = download.pipeline(1)
+    download.ask(pipeline, Bitfield(4, [1]), 4, 0.0)
+    bring(download, pipeline, 2)
+    pipeline.give_up(forgive=True)
+    download.prioritize([4, 0, 0, 1])
+    download.check_invariants()
+    assert (download.missing, download.left_bytes, download.assembly.slabs.used) == (2, 2 * PIECE, 0)
+    assert not download.interesting(Bitfield(4, [1, 2]))
+    fetch_all(download, pipeline, Bitfield.full(4))
+    assert (list(download.have), download.complete) == ([0, 3], True)
+    download.prioritize([4, 4, 4, 4])
+    assert (download.complete, download.left_bytes) == (False, 2 * PIECE)
+    fetch_all(download, pipeline, Bitfield.full(4))
+    assert download.complete
+
+
+def test_a_deselected_piece_of_which_the_disk_has_a_part_goes_on_there_when_it_is_wanted_again() -> None:
+    download = download_of(2, piece_size=2 << 20)
+    pipeline = download.pipeline(1)
+    while download.at_disk < 1 << 20:
+        download.ask(pipeline, Bitfield(2, [0]), 16, 0.0)
+        bring(download, pipeline)
+        download.take_jobs()
+    pipeline.give_up(forgive=True)
+    download.prioritize([0, 4])
+    assert download.assembly.pieces() == [0]
+    assert [run.piece for run in download.ask(pipeline, Bitfield(2, [0]), 16, 0.0)] == []
+    download.check_invariants()
+    download.prioritize([4, 4])
+    [run, *_] = download.ask(pipeline, Bitfield(2, [0]), 1, 0.0)
+    assert (run.piece, run.first) == (0, 64)
+
+
+def test_a_deselected_piece_that_is_at_the_disk_already_is_kept_when_it_is_good() -> None:
+    download = download_of(2)
+    pipeline = download.pipeline(1)
+    download.ask(pipeline, Bitfield(2, [0]), 4, 0.0)
+    bring(download, pipeline)
+    download.prioritize([0, 4])
+    store(download)
+    assert (list(download.have), download.missing) == ([0], 1)
+    download.check_invariants()
+
+
+def test_the_more_wanted_piece_comes_first() -> None:
+    download = download_of(4)
+    download.prioritize([1, 4, 7, 4])
+    pipeline = download.pipeline(1)
+    order = [download.ask(pipeline, Bitfield.full(4), 4, 0.0)[0].piece for _ in range(4)]
+    assert order == [2, 1, 3, 0]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bittern.base.bitfield import Bitfield
-from bittern.engine.download.picker import NORMAL, RANDOM_FIRST, Picker
+from bittern.engine.download.picker import RANDOM_FIRST, Picker
+from bittern.engine.download.priorities import NORMAL
 
 SIZE = 12
 PIECES = st.integers(0, SIZE - 1)

@@ -65,6 +65,7 @@ class Swarm(RuleBasedStateMachine):
         self.serial = 0
         self.now = 0.0
         self.remotes = [self.join(at) for at in range(PEERS)]
+        self.priorities = [4] * count
         self.here: dict[tuple[int, int], bytes] = {}  # what the first deliverer of each block sent
         self.disk: deque[tuple[StoreExtent, bytes]] = deque()
         self.unchecked: dict[int, int] = {}  # bytes of a piece that the disk has
@@ -108,13 +109,31 @@ class Swarm(RuleBasedStateMachine):
         remote = self.remotes[who]
         asked, before = self.asked_blocks(), self.extents()
         for run in self.download.ask(remote.pipeline, remote.pieces, most, self.now):
+            assert self.priorities[run.piece], "a piece was asked for that nobody wants"
             for block, body in zip(range(run.first, run.first + run.count), run.bodies, strict=True):
                 assert (run.piece, block) not in asked, "a block was asked twice outside the endgame"
                 remote.owed.append((run.piece, block, len(body)))
+        self.forget_extents_gone_since(before)
 
-        for piece, first, count in before.keys() - self.extents().keys():  # evicted: it must come again
+    def forget_extents_gone_since(self, before: dict[tuple[int, int, int], Extent]) -> None:
+        """Those that were evicted: they must come again."""
+        for piece, first, count in before.keys() - self.extents().keys():
             for block in range(first, first + count):
                 self.here.pop((piece, block), None)
+
+    @rule(priorities=st.lists(st.sampled_from([0, 0, 4, 4, 7]), min_size=5, max_size=5))
+    def prioritize(self, priorities: list[int]) -> None:
+        """The user wants other files, in the middle of everything."""
+        for remote in self.remotes:
+            owed = [piece for piece, _, _ in remote.pipeline.blocks_owed()]
+            if remote.pipeline.arriving is not None:
+                owed.append(remote.pipeline.arriving[0])
+            if not all(priorities[piece] for piece in owed):
+                self.snub_remote(remote)
+        before = self.extents()
+        self.priorities = priorities
+        self.download.prioritize(priorities)
+        self.forget_extents_gone_since(before)
 
     def extents(self) -> dict[tuple[int, int, int], Extent]:
         """Those that are in memory and not complete."""
@@ -202,7 +221,9 @@ class Swarm(RuleBasedStateMachine):
     @rule(who=who)
     def snub(self, who: int) -> None:
         """We lose patience, at whatever byte of a block its answer is."""
-        remote = self.remotes[who]
+        self.snub_remote(self.remotes[who])
+
+    def snub_remote(self, remote: Remote) -> None:
         self.stop_asking(remote)
         remote.late += remote.owed
         remote.owed.clear()
@@ -251,9 +272,7 @@ class Swarm(RuleBasedStateMachine):
     @rule()
     def disk_fails(self) -> None:
         for remote in self.remotes:
-            self.stop_asking(remote)
-            remote.late += remote.owed
-            remote.owed.clear()
+            self.snub_remote(remote)
         for forgotten in self.download.start_over():
             self.forget_piece(forgotten.piece)
             self.unchecked.pop(forgotten.piece, None)
@@ -262,7 +281,7 @@ class Swarm(RuleBasedStateMachine):
             assert bytes(job.data) == whole
             self.download.extent_done(job)
             before = len(self.download.have)
-            entire = len(job.data) == job.piece_length
+            entire = len(job.data) == job.piece_length and bool(self.priorities[job.piece])
             assert self.download.piece_checked(job.piece, good=entire) == (() if entire else None)
             assert len(self.download.have) - before == entire, "what the disk has need not come again"
             if entire:
@@ -338,6 +357,7 @@ class Swarm(RuleBasedStateMachine):
 
     def finish(self) -> None:
         """From any state: if everybody answers what it is asked, everything gets stored."""
+        self.prioritize([4] * 5)
         for _ in range(400):
             for at, remote in enumerate(self.remotes):
                 remote.late.clear()

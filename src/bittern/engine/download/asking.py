@@ -1,6 +1,6 @@
 """Keeping pipelines full: what to ask of a peer now, and whom to race at the end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from bittern.base.geometry import BLOCK
@@ -64,6 +64,22 @@ def stop_asking(peer: Peer, *, cancel: bool) -> None:
         for piece, block, length in pipeline.blocks_owed():
             peer.wire.send_cancel(piece, block * BLOCK, length)
     pipeline.give_up(forgive=True)
+
+
+def reprioritize(peers: Iterable[Peer], download: Download, priorities: Sequence[int]) -> None:
+    """Each piece is wanted as much as `priorities` say from now on; who was asked for what is not, is not any more."""
+    for peer in peers:
+        pipeline = peer.pipeline
+        if pipeline is None:
+            continue
+        owed = [piece for piece, _, _ in pipeline.blocks_owed()]
+        if pipeline.arriving is not None:
+            owed.append(pipeline.arriving[0])
+        if not all(priorities[piece] for piece in owed):
+            stop_asking(peer, cancel=True)
+    download.prioritize(priorities)
+    for peer in peers:
+        update_interest(peer, download)
 
 
 def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:

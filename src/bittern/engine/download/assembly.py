@@ -83,9 +83,10 @@ class OpenPiece:
         owner: the one peer that may be asked for it, or None.
         former_owner: who was that, and did not finish it.
         since: when it was opened.
+        shelved: whether nothing of it is to be asked for, though the disk has a part of it.
     """
 
-    __slots__ = ("extents", "former_owner", "free", "owner", "piece", "senders", "since", "unopened")
+    __slots__ = ("extents", "former_owner", "free", "owner", "piece", "senders", "shelved", "since", "unopened")
 
     def __init__(self, piece: int, extent_count: int) -> None:
         self.piece = piece
@@ -96,6 +97,7 @@ class OpenPiece:
         self.owner: int | None = None
         self.former_owner: int | None = None
         self.since = 0.0
+        self.shelved = False
 
 
 class Assembly:
@@ -159,7 +161,7 @@ class Assembly:
 
     def with_unopened(self) -> Iterator[int]:
         """Open pieces of which something needs a slab first, oldest first."""
-        return (piece for piece, opened in self._open.items() if opened.unopened)
+        return (piece for piece, opened in self._askable.items() if opened.unopened)
 
     def allot(self, piece: int, want: int) -> Run | None:
         """Up to `want` neighbouring free blocks of an open piece, now asked; None where there are none."""
@@ -201,6 +203,33 @@ class Assembly:
         self._note(opened)
         self.slabs.give(extent.slab)
         return True
+
+    def shelve(self, piece: int) -> bool:
+        """Ask for nothing more of an open piece, of which nothing is asked now; False when it is not open any more.
+
+        What is in memory of it is let go. It stays open if the disk has a part of it: that need not come again.
+        """
+        opened = self._open[piece]
+        if not opened.unopened and not opened.extents:
+            return True  # all of it is here
+        for number, extent in sorted(opened.extents.items(), reverse=True):
+            assert _ASKED not in extent.states
+            opened.unopened.appendleft(number)
+            self.slabs.give(extent.slab)
+        opened.extents.clear()
+        opened.free = 0
+        if len(opened.unopened) * self._extent_size >= self._geometry.piece_length(piece):
+            self.close(piece)
+            return False
+        opened.shelved = True
+        self._note(opened)
+        return True
+
+    def unshelve(self, piece: int) -> None:
+        """Ask for the rest of an open piece again."""
+        opened = self._open[piece]
+        opened.shelved = False
+        self._note(opened)
 
     def adopt(self, piece: int, block: int) -> bool:
         """Mark a free block as asked: it arrives though nobody waits for it. False when it is not free."""
@@ -318,7 +347,8 @@ class Assembly:
                 free += extent.states.count(_FREE)
                 asked += extent.states.count(_ASKED)
             assert opened.free == free
-            assert (opened.piece in self._askable) == bool(opened.free or opened.unopened)
+            askable = bool(opened.free or opened.unopened) and not opened.shelved
+            assert (opened.piece in self._askable) == askable
         assert self.asked == asked
 
     def _completed(self, opened: OpenPiece, extent: Extent) -> None:
@@ -338,7 +368,7 @@ class Assembly:
 
     def _note(self, opened: OpenPiece) -> None:
         """Blocks of a piece were asked for or came free."""
-        if opened.free or opened.unopened:
+        if (opened.free or opened.unopened) and not opened.shelved:
             self._askable[opened.piece] = opened
         else:
             self._askable.pop(opened.piece, None)

@@ -1,6 +1,6 @@
 """The downloading half of one torrent whose metadata is known: what is there, what to ask of whom, what to store."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
@@ -94,6 +94,28 @@ class Download:
         """A pipeline for a peer that is new."""
         return Pipeline(peer, self.assembly, self._settings.max_requests_outstanding)
 
+    def prioritize(self, priorities: Sequence[int]) -> None:
+        """From now on each piece is wanted so much: 0 not at all, 1 to 7, the highest first.
+
+        Nothing must be asked of anybody that is not wanted any more. What was begun of such a piece is forgotten,
+        unless the disk has a part of it.
+        """
+        size = self.have.size
+        self.wanted = wanted = Bitfield(size, (piece for piece in range(size) if priorities[piece]))
+        for piece in self.assembly.pieces():
+            if piece in wanted:
+                self.assembly.unshelve(piece)
+            else:
+                self.assembly.shelve(piece)
+        missing = Bitfield(size, (piece for piece in wanted if piece not in self.have))
+        self.missing = len(missing)
+        self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
+        if self._layers is not None:
+            self._unknown = dict.fromkeys(self._layers.unknown(missing))
+        for piece in [*self.assembly.pieces(), *self._unknown]:
+            missing.discard(piece)
+        self.picker.prioritize(priorities, missing)
+
     def ask(self, pipeline: Pipeline, pieces: Bitfield, most: int, now: float) -> list[Run]:
         """Blocks to ask of a peer now, at most `most`; they count as asked."""
         runs: list[Run] = []
@@ -150,11 +172,14 @@ class Download:
         length = self.geometry.piece_length(piece)
         if good:
             self.have.add(piece)
-            self.missing -= 1
-            self.left_bytes -= length
         else:
             self.corrupt += length
-            self.picker.returned(piece)
+        if piece in self.wanted:
+            if good:
+                self.missing -= 1
+                self.left_bytes -= length
+            else:
+                self.picker.returned(piece)
         return senders
 
     def learned(self, pieces: Iterable[int]) -> None:
@@ -162,7 +187,8 @@ class Download:
         for piece in pieces:
             if piece in self._unknown:
                 del self._unknown[piece]
-                self.picker.returned(piece)
+                if piece in self.wanted:
+                    self.picker.returned(piece)
 
     def start_over(self) -> list[ForgetPiece]:
         """The disk failed, nobody is asked any more: all begun pieces are missing again."""
@@ -172,7 +198,8 @@ class Download:
         for extent in self.assembly.close_all():
             self.assembly.slabs.give(extent.slab)
         for piece in begun:
-            self.picker.returned(piece)
+            if piece in self.wanted:
+                self.picker.returned(piece)
         return [ForgetPiece(self._torrent, piece) for piece in begun]
 
     def check_invariants(self) -> None:
@@ -180,8 +207,9 @@ class Download:
         self.have.check_invariants()
         self.picker.check_invariants()
         self.assembly.check_invariants()
-        begun = len(self.assembly)
-        assert self.missing == len(self.picker) + begun + len(self._unknown)
+        begun = sum(piece in self.wanted for piece in self.assembly.pieces())
+        unknown = sum(piece in self.wanted for piece in self._unknown)
+        assert self.missing == len(self.picker) + begun + unknown
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         alone = pipeline.paroled

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 from bittern.base.bitfield import Bitfield, members
 
 from .availability import Availability
+from .priorities import NORMAL
 
 if TYPE_CHECKING:
     from random import Random
 
 RANDOM_FIRST = 4
 """Pieces picked at random before the rarest come: something to trade at once (Cohen, 2003)."""
-
-NORMAL = 4
-"""The priority of a piece of which nothing else was said; 0 is not fetched at all, 7 comes first."""
 
 _NOWHERE = -1
 _BATCH = 64  # equally good pieces looked up together
