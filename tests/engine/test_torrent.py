@@ -11,7 +11,7 @@ from bittern.engine.events import Completed, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import TorrentState
 from bittern.testing.playbook import Playbook
-from bittern.wire.messages import Cancel, Extended, Have, Message, Piece, Reject, Request, Unchoke
+from bittern.wire.messages import Cancel, Extended, Have, Message, NotInterested, Piece, Reject, Request, Unchoke
 from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData
 
 FULL = StorageError.Kind.DISK_FULL
@@ -39,6 +39,28 @@ def test_a_paused_torrent_drops_everybody_and_lets_nobody_in() -> None:
         play.joins("bob").expect_drop("bob")
         play.torrent.resume(play.world.now)
         assert play.joins("cat").actors["cat"].lost_by is None
+
+
+def test_what_nobody_wants_any_more_is_cancelled_and_asked_for_when_it_is_wanted_again() -> None:
+    with Playbook(pieces=2, blocks=2) as play:
+        play.joins("ann", have="11").unchokes("ann")
+        wanted = requests(play.heard("ann"))
+        play.gives("ann", wanted[0].piece, wanted[0].begin)
+        play.torrent.prioritize([0], play.world.now)
+        play.waits(0.0)
+        heard = play.heard("ann")
+        assert [message for message in heard if isinstance(message, Cancel)] == [
+            Cancel(request.piece, request.begin, request.length) for request in wanted[1:]
+        ]
+        assert NotInterested() in heard
+        assert any(isinstance(event, Completed) for event in play.events)
+        assert play.torrent.left_bytes == 0
+        play.torrent.prioritize([4], play.world.now)
+        play.waits(0.0)
+        assert len(requests(play.heard("ann"))) == 4
+        for request in wanted:
+            play.gives("ann", request.piece, request.begin)
+        assert play.have == "11"
 
 
 def test_a_download_goes_on_after_a_pause_in_the_middle_of_a_piece() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import NoSuchTorrentError
+from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.codec.magnet import Magnet
 from bittern.session import events
 from bittern.session.session import Session
@@ -22,6 +22,8 @@ async def test_before_the_metadata_a_torrent_knows_little(tmp_path: Path) -> Non
         assert (there.info, there.path, there.files, there.trackers) == (None, None, (), ())
         status = there.status
         assert (status.total_bytes, status.complete, status.eta_seconds, status.peers) == (0, False, None, 0)
+        with pytest.raises(SessionError, match="not known yet"):
+            there.set_file_priorities({0: 0})
         assert repr(there) == f"<Torrent {'ab' * 20} metadata>"
         waiting = [asyncio.ensure_future(wait) for wait in (there.metadata(), there.checked(), there.completed())]
         await asyncio.sleep(0)
@@ -60,6 +62,30 @@ async def test_a_paused_torrent_stops_and_a_resumed_one_ends(tmp_path: Path) -> 
         await got.resume()
         await asyncio.wait_for(got.completed(), SECONDS)
         assert (tmp_path / "dst" / "a.bin").read_bytes() == source.read_bytes()
+
+
+async def test_files_are_wanted_and_not_wanted_while_the_torrent_runs(tmp_path: Path) -> None:
+    source = tmp_path / "src" / "album"
+    meta = torrent(album(source))
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], paused=True)
+        await got.checked()
+        got.set_file_priorities({0: 0})
+        assert got.status.total_bytes == 71_707  # the pieces from the one on that both share
+        await got.resume()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert (tmp_path / "dst" / "album" / "two" / "c.bin").read_bytes() == (source / "two" / "c.bin").read_bytes()
+        assert (got.status.state, got.status.done_bytes) == (State.SEEDING, 71_707)
+        got.set_file_priorities({0: 7})
+        assert (got.status.state, got.status.complete) == (State.DOWNLOADING, False)
+        await got.recheck()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert (tmp_path / "dst" / "album" / "one.bin").read_bytes() == (source / "one.bin").read_bytes()
+        assert got.status.done_bytes == got.status.total_bytes == 170_011
+        for wrong in ({4: 1}, {0: 8}, {-1: 1}):
+            with pytest.raises(SessionError, match="there are 4 files"):
+                got.set_file_priorities(wrong)
 
 
 async def test_a_recheck_finds_what_changed_under_us(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ class Content:
         """Of wanted pieces, pads not counted."""
         self._stamps: Stamps = [None] * len(info.files)
 
+    def choose(self, pieces: Bitfield) -> None:
+        """Other pieces are to be fetched from now on."""
+        self.wanted = pieces
+        self.total_bytes = self.bytes_in(Bitfield.full(self.info.geometry.piece_count))
+
     def bytes_in(self, pieces: Bitfield) -> int:
         """Bytes of files in those of `pieces` that are wanted."""
         geometry = self.info.geometry

@@ -14,6 +14,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
+from bittern.engine.download.priorities import HIGHEST, SKIP, piece_priorities
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 from bittern.engine.torrent import TorrentState
@@ -102,6 +103,29 @@ class Life:
             self._run(partial(self._again, trusting=True))
         elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED):
             self._speak(self.swarm)
+
+    def prioritize(self, priorities: Mapping[int, int]) -> None:
+        """Want files so much from now on, also after `recheck`; see `Torrent.set_file_priorities`."""
+        if self.info is None:
+            raise SessionError("what the torrent is made of is not known yet")
+        count = sum(not file.pad for file in self.info.files)
+        for number, priority in priorities.items():
+            if not 0 <= number < count or not SKIP <= priority <= HIGHEST:
+                raise SessionError(f"priority {priority} of file {number + 1}: there are {count} files, and 0 to 7")
+        self.options.priorities |= priorities
+        if self.swarm is not None and self.swarm.download is not None:
+            self._want(self.info, self.swarm)
+            if self.state in (State.DOWNLOADING, State.SEEDING):
+                self._enter_swarm_state()
+
+    def _want(self, info: Info, swarm: Swarm) -> None:
+        """Let the engine know what files are wanted how much."""
+        assert self.content is not None
+        swarm.prioritize(self.options.file_priorities(info), self._surroundings.runtime.now())
+        if swarm.download is not None:
+            self.content.choose(swarm.download.wanted)
+            self.done_bytes = self.content.bytes_in(swarm.download.have)
+        self._surroundings.runtime.turn.soon()
 
     async def recheck(self) -> None:
         """Hash everything that is there, and join the swarm again."""
@@ -241,6 +265,9 @@ class Life:
         content = await in_thread(
             Content, info, options.save_path, handles, options.select, options.content, self.layers
         )
+        if options.priorities:
+            wanted = piece_priorities(info, options.file_priorities(info))
+            content.choose(Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority)))
         self.content = content
         stamps = await in_thread(content.look)
         resume = read_resume(saved, info)
@@ -291,6 +318,8 @@ class Life:
         swarm = self._enter_core()
         runtime.disk.attach(swarm.number, self.content.storage)
         swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
+        if self.options.priorities:
+            self._want(self.info, swarm)
         runtime.turn.soon()
         if self.options.paused:
             self._leave(State.PAUSED)

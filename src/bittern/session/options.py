@@ -1,10 +1,12 @@
 """How one torrent is to be treated, as `Session.add` was told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bittern.base.address import Address
+from bittern.codec.metainfo import Info
+from bittern.engine.download.priorities import NORMAL, SKIP
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class AddOptions:
         content: the file or root folder itself, where it has another name or place; or None.
         addresses: of peers that the user named.
         select: numbers of wanted files among those without pads, from 0; None for all.
+        priorities: how much single files are wanted, by such numbers: 0 to 7, over what `select` says.
         trackers: tiers to ask beside those of the torrent.
         paused: whether it stays out of its swarm until resumed.
         trust: believe that files of the right size are right.
@@ -26,6 +29,7 @@ class AddOptions:
     content: Path | None = None
     addresses: tuple[Address, ...] = ()
     select: Sequence[int] | None = None
+    priorities: dict[int, int] = field(default_factory=dict)
     trackers: tuple[tuple[str, ...], ...] = ()
     paused: bool = False
     trust: bool = False
@@ -35,3 +39,12 @@ class AddOptions:
     def place(self) -> str:
         """What tells the same torrent in two places apart."""
         return str(self.content or self.save_path)
+
+    def file_priorities(self, info: Info) -> list[int]:
+        """How much each file of the torrent is wanted, pads included, as the engine takes it."""
+        wanted, number = list[int](), 0
+        for file in info.files:
+            selected = NORMAL if self.select is None or number in self.select else SKIP
+            wanted.append(SKIP if file.pad else self.priorities.get(number, selected))
+            number += not file.pad
+        return wanted

@@ -1,7 +1,7 @@
 """The handle of one torrent: what users of the library hold."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError
@@ -148,6 +148,18 @@ class Torrent:
     async def resume(self) -> None:
         """Join the swarm again, also after a failure or a seed goal."""
         self._life.resume()
+
+    def set_file_priorities(self, priorities: Mapping[int, int]) -> None:
+        """Want files more or less than others, at any time once the metadata is known.
+
+        Args:
+            priorities: by numbers from 0 into `files`: 0 for not at all, 1 to 7, the highest first; 4 is the rule.
+                Files that are not named keep what they had.
+
+        Raises:
+            SessionError: no such file or priority, or the files are not known yet.
+        """
+        self._life.prioritize(priorities)
 
     async def recheck(self) -> None:
         """Hash everything that is there; returns when that is done."""
