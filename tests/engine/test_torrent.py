@@ -6,11 +6,13 @@ import pytest
 
 from bittern.base.errors import Offence, StorageError
 from bittern.base.geometry import BLOCK
+from bittern.codec.bencode import encode
 from bittern.engine.download import holdings
 from bittern.engine.events import Completed, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import TorrentState
 from bittern.testing.playbook import Playbook
+from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.messages import Cancel, Extended, Have, Message, NotInterested, Piece, Reject, Request, Unchoke
 from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData
 
@@ -42,8 +44,8 @@ def test_a_paused_torrent_drops_everybody_and_lets_nobody_in() -> None:
 
 
 def test_what_nobody_wants_any_more_is_cancelled_and_asked_for_when_it_is_wanted_again() -> None:
-    with Playbook(pieces=2, blocks=2) as play:
-        play.joins("ann", have="11").unchokes("ann")
+    with Playbook(pieces=3, blocks=2) as play:
+        play.joins("ann", have="110").unchokes("ann")
         wanted = requests(play.heard("ann"))
         play.gives("ann", wanted[0].piece, wanted[0].begin)
         play.torrent.prioritize([0], play.world.now)
@@ -60,7 +62,21 @@ def test_what_nobody_wants_any_more_is_cancelled_and_asked_for_when_it_is_wanted
         assert len(requests(play.heard("ann"))) == 4
         for request in wanted:
             play.gives("ann", request.piece, request.begin)
-        assert play.have == "11"
+        assert play.have == "110"
+
+
+def test_who_wants_nothing_more_parts_with_who_wants_nothing_more_though_neither_has_everything() -> None:
+    """BEP 21."""
+    with Playbook(pieces=3) as play:
+        play.torrent.prioritize([0], play.world.now)
+        play.joins("seed", have="all").expect_drop("seed")
+        hello = {b"m": {}, b"upload_only": 1}
+        play.joins("partial", have="010", extensions={}).says("partial", Extended(HANDSHAKE_EXT_ID, encode(hello)))
+        play.expect_drop("partial")
+        [told] = [message for message in play.greeting("partial") if isinstance(message, Extended)]
+        assert ExtendedHandshake.parse(told.payload).upload_only
+        play.joins("leech", have="010")
+        assert play.actors["leech"].lost_by is None
 
 
 def test_a_download_goes_on_after_a_pause_in_the_middle_of_a_piece() -> None:

@@ -256,7 +256,8 @@ class Torrent:
         self._equip(peer)
         peer.measure(now)
         have = self.download.have if self.download is not None else None
-        introduce(peer, self._shared.settings, self._metadata.size, have)
+        sated = self.download is not None and self.download.complete
+        introduce(peer, self._shared.settings, self._metadata.size, have, sated=sated)
         if self._tick_due == inf:
             self._tick_due = now + TICK_SECONDS
             self.down.add(0, now)  # the first second counts too
@@ -349,6 +350,7 @@ class Torrent:
                 peer.pipeline.limit(peer.says.request_queue)
             if peer.says.port is not None:
                 self._members.listens_on(peer, peer.says.port, now)
+            self._part_if_both_seed(peer, now)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
 
@@ -431,7 +433,10 @@ class Torrent:
             self._touch_all()
         if now >= self._tick_due:
             self._tick(now)
-        self.announcer.announce(Tally(self.uploaded, self.downloaded, self.left_bytes), now)
+        download = self.download
+        partial = download is not None and download.complete and not download.have.complete
+        left = download.lacking_bytes if download is not None else 1
+        self.announcer.announce(Tally(self.uploaded, self.downloaded, left, partial), now)
         shared = self._shared
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
             shared.effects.extend(self._members.dials(now))
@@ -485,7 +490,8 @@ class Torrent:
             self._on_complete(download, now)
 
     def _on_complete(self, download: Download, now: float) -> None:
-        self.trackers.completed()
+        if download.have.complete:
+            self.trackers.completed()
         self._shared.events.append(Completed(self.number))
         for peer in list(self.peers.values()):
             update_interest(peer, download)
@@ -555,9 +561,10 @@ class Torrent:
         self._touch_all()
 
     def _part_if_both_seed(self, peer: Peer, now: float) -> None:
-        if peer.is_seed and self.download is not None and self.download.have.complete:
+        # BEP 21: who wants nothing more is as good as a seed.
+        if (peer.is_seed or peer.says.upload_only) and self.download is not None and self.download.complete:
             peer.wire.close()
-            self._forget(peer, "both sides have everything", offence=False, now=now, sated=True)
+            self._forget(peer, "neither side wants anything more", offence=False, now=now, sated=True)
 
     def _ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
         """Have nothing to do with a peer's address any more."""

@@ -26,6 +26,8 @@ class Event(Enum):
     STARTED = "started"
     COMPLETED = "completed"
     STOPPED = "stopped"
+    PAUSED = "paused"
+    """In each regular announce of a partial seed: it wants no more, though it has not everything (BEP 21)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,16 @@ def test_an_announce_says_how_we_are_doing() -> None:
     assert (wish.torrent, wish.tracker, wish.timeout_seconds) == (4, URL, TIMEOUT_SECONDS)
 
 
+def test_a_partial_seed_says_so_in_each_regular_announce() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.announcer.announce(Tally(1, 2, 3, partial=True), 1000.0)
+    [effect] = rig.shared.effects
+    assert isinstance(effect, HttpGet)
+    assert "&event=paused" in effect.url
+
+
 def test_an_answer_gives_peers_and_is_told() -> None:
     rig = Rig()
     [wish] = rig.announce()

@@ -42,7 +42,7 @@ def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, sai
 def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | None) -> None:
     peer = make_peer()
     peer.extended = True
-    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None)
+    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, sated=bool(size))
     first, second = messages_of(take_sent(peer))
     assert isinstance(first, Extended)
     said = ExtendedHandshake.parse(first.payload)

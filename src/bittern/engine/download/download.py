@@ -77,6 +77,14 @@ class Download:
         return not self.missing
 
     @property
+    def lacking_bytes(self) -> int:
+        """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
+        have, geometry = self.have, self.geometry
+        last = have.size - 1
+        short = geometry.piece_size - geometry.piece_length(last) if last >= 0 and last not in have else 0
+        return (have.size - have.count) * geometry.piece_size - short
+
+    @property
     def congested(self) -> bool:
         """Whether the disk has as much to do as it may: read no more from peers."""
         return self._recovering or self.at_disk >= self._settings.disk_queue_bytes

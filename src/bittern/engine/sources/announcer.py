@@ -7,7 +7,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.engine.effects import HttpGet
 from bittern.engine.events import TrackerAnswered, TrackerFailed
 from bittern.engine.world import Shared
-from bittern.wire.announce import AnnounceReply, AnnounceRequest
+from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event
 from bittern.wire.tracker_http import announce_url, parse_announce_reply
 
 from .tracker import TrackerSource
@@ -19,11 +19,19 @@ MOST_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a tracker is told of our progress, in bytes."""
+    """What a tracker is told of our progress, in bytes.
+
+    Attributes:
+        uploaded: sent.
+        downloaded: received.
+        left: not stored, wanted or not.
+        partial: whether all that is wanted is stored, but not everything: a partial seed (BEP 21).
+    """
 
     uploaded: int
     downloaded: int
     left: int
+    partial: bool = False
 
 
 class Announcer:
@@ -60,7 +68,7 @@ class Announcer:
                 uploaded=self._carried.uploaded + tally.uploaded,
                 downloaded=self._carried.downloaded + tally.downloaded,
                 left=tally.left,
-                event=wish.event,
+                event=wish.event or (Event.PAUSED if tally.partial else None),
                 numwant=0 if wish.goodbye else None,
                 tracker_id=wish.tracker_id,
             )

@@ -33,7 +33,9 @@ def crosses(twin: Peer, our_id: PeerId, *, incoming: bool, now: float) -> bool:
     return twin.incoming != incoming and now - twin.joined_at < CROSSING_SECONDS and incoming != ours_wins
 
 
-def introduce(peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None) -> None:
+def introduce(
+    peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None, *, sated: bool = False
+) -> None:
     """Say what we speak and have, to a peer whose handshake came.
 
     Args:
@@ -41,6 +43,7 @@ def introduce(peer: Peer, settings: EngineSettings, metadata_size: int | None, h
         settings: for names and numbers.
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         have: what is stored, or None likewise.
+        sated: whether we want no more, be it everything or not (BEP 21).
     """
     if peer.extended:
         ours = ExtendedHandshake(
@@ -50,7 +53,7 @@ def introduce(peer: Peer, settings: EngineSettings, metadata_size: int | None, h
             request_queue=settings.max_requests_queued,
             your_ip=peer.address.host,
             metadata_size=metadata_size,
-            upload_only=have is not None and have.complete,
+            upload_only=sated,
         )
         peer.wire.send_extended(HANDSHAKE_EXT_ID, ours.encode())
     # BEP 6: with the fast extension exactly one of these three comes first; without, nothing means nothing.
