@@ -65,6 +65,8 @@ class Download:
         """Wanted pieces that are not stored."""
         self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
         """Bytes of them."""
+        self.lacking_bytes = sum(self.geometry.piece_length(piece) for piece in range(have.size) if piece not in have)
+        """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
         self._recovering = False  # the disk still works on what was handed to it before it failed
@@ -75,14 +77,6 @@ class Download:
     def complete(self) -> bool:
         """Whether every wanted piece is stored."""
         return not self.missing
-
-    @property
-    def lacking_bytes(self) -> int:
-        """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
-        have, geometry = self.have, self.geometry
-        last = have.size - 1
-        short = geometry.piece_size - geometry.piece_length(last) if last >= 0 and last not in have else 0
-        return (have.size - have.count) * geometry.piece_size - short
 
     @property
     def congested(self) -> bool:
@@ -180,6 +174,7 @@ class Download:
         length = self.geometry.piece_length(piece)
         if good:
             self.have.add(piece)
+            self.lacking_bytes -= length
         else:
             self.corrupt += length
         if piece in self.wanted:
