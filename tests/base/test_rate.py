@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.base.rate import Meter, TokenBucket
+from bittern.base.rate import BURST_SECONDS, QUANTUM_SECONDS, Meter, TokenBucket
 
 steps = st.lists(st.tuples(st.floats(0, 3), st.integers(0, 10**6)), min_size=1, max_size=60)
 
@@ -87,11 +87,11 @@ def test_a_bucket_waits_after_a_grant_until_the_debt_is_paid() -> None:
     assert bucket.available(0.5) == -500
     assert bucket.available(1.5) == 250
     bucket.take(350)
-    assert bucket.ready_at(1.5) == pytest.approx(1.601)
+    assert bucket.ready_at(1.5) == pytest.approx(1.5 + (100 + 1000 * QUANTUM_SECONDS) / 1000)
 
 
 def test_time_that_runs_backwards_gives_nothing() -> None:
-    bucket = TokenBucket(1000)
+    bucket = TokenBucket(1000, burst_seconds=0.25)
     bucket.available(10.0)
     bucket.take(250)
     assert bucket.available(9.0) == 0
@@ -113,6 +113,41 @@ def test_a_limit_may_be_set_and_lifted() -> None:
     assert bucket.available(0.0) <= 25
     bucket.set_limit(inf)
     assert bucket.available(0.0) == inf
+
+
+def test_all_who_wait_are_told_the_same_moment_and_find_it_open_then() -> None:
+    bucket = TokenBucket(30_000.0)
+    bucket.available(0.0)
+    bucket.take(16384)
+    told = {bucket.ready_at(at / 97) for at in range(30)}
+    [due] = told
+    assert bucket.available(due - 1e-9) <= 0
+    assert bucket.available(due) > 0
+
+
+def test_what_did_not_pass_is_given_back() -> None:
+    bucket = TokenBucket(1000.0)
+    assert bucket.available(0.0) == 1000 * BURST_SECONDS
+    bucket.take(500)
+    bucket.give_back(500)
+    assert bucket.available(0.0) == 1000 * BURST_SECONDS
+    TokenBucket().give_back(5)
+
+
+@given(st.floats(1000, 10**8), st.floats(1000, 10**8), st.floats(0.1, 5))
+def test_a_limit_that_is_changed_counts_from_the_change(before: float, after: float, when: float) -> None:
+    bucket = TokenBucket(before)
+    bucket.available(0.0)
+    while bucket.available(when) > 0:
+        bucket.take(16384)
+    bucket.set_limit(after)
+    passed, now = 0, when
+    while now < when + 5:
+        while bucket.available(now) > 0:
+            bucket.take(16384)
+            passed += 16384
+        now = bucket.ready_at(now)
+    assert after * 5 - 2 * 16384 - after * QUANTUM_SECONDS <= passed <= after * 5 * 1.02 + 16384
 
 
 def test_nothing_ever_passes_a_limit_of_zero() -> None:

@@ -2,6 +2,12 @@
 
 from math import exp, inf
 
+QUANTUM_SECONDS = 0.02
+"""Who waits for a limit is woken when so much of it has come together."""
+
+BURST_SECONDS = 0.08
+"""So much of a limit may be saved up: below 2 % of five seconds, and enough for a loop that comes late."""
+
 
 class Meter:
     """Bytes per second, smoothed exponentially over about `window` seconds.
@@ -57,15 +63,25 @@ class Meter:
 
 
 class TokenBucket:
-    """A limit in bytes per second with a burst of `burst_seconds`; may go into debt by one grant."""
+    """A limit in bytes per second with a burst of `burst_seconds`; may go into debt by one grant.
 
-    __slots__ = ("_at", "_burst_seconds", "_limit", "_tokens")
+    Once it is empty it stays shut until a little has come together (`QUANTUM_SECONDS` worth of the limit): all who
+    wait are told the same moment, and nobody is woken for single bytes.
+    """
 
-    def __init__(self, limit: float = inf, burst_seconds: float = 0.25) -> None:
+    __slots__ = ("_at", "_burst_seconds", "_due", "_limit", "_tokens")
+
+    def __init__(self, limit: float = inf, burst_seconds: float = BURST_SECONDS) -> None:
         self._limit = limit
         self._burst_seconds = burst_seconds
         self._tokens = limit * burst_seconds if limit != inf else inf
         self._at: float | None = None
+        self._due: float | None = None  # shut until then
+
+    @property
+    def limit(self) -> float:
+        """Bytes per second; `math.inf` for none."""
+        return self._limit
 
     @property
     def unlimited(self) -> bool:
@@ -73,19 +89,27 @@ class TokenBucket:
         return self._limit == inf
 
     def set_limit(self, limit: float) -> None:
-        """Bytes per second from now on; `math.inf` for none."""
+        """Bytes per second from now on; `math.inf` for none. A debt is kept, a burst is cut to the new limit's."""
         self._limit = limit
         self._tokens = inf if limit == inf else min(self._tokens, limit * self._burst_seconds)
+        self._due = None
 
     def available(self, now: float) -> float:
-        """Bytes that may pass now; zero or below means wait."""
-        if self._limit == inf:
+        """Bytes that may pass now; zero or below means wait until `ready_at`."""
+        limit = self._limit
+        if limit == inf:
             return inf
         if self._at is None:
             self._at = now
         elif now > self._at:
-            self._tokens = min(self._tokens + (now - self._at) * self._limit, self._limit * self._burst_seconds)
+            self._tokens = min(self._tokens + (now - self._at) * limit, limit * self._burst_seconds)
             self._at = now
+        if self._due is not None:
+            if now < self._due:
+                return min(self._tokens, 0.0)
+            self._due = None
+        if self._tokens <= 0:
+            self._due = now + (limit * QUANTUM_SECONDS - self._tokens) / limit if limit else inf
         return self._tokens
 
     def take(self, count: int) -> None:
@@ -93,9 +117,14 @@ class TokenBucket:
         if self._limit != inf:
             self._tokens -= count
 
+    def give_back(self, count: int) -> None:
+        """`count` bytes that were taken did not pass after all."""
+        if self._limit != inf:
+            self._tokens += count
+
     def ready_at(self, now: float) -> float:
         """When `available` becomes positive; `now` when it is, `math.inf` at a limit of zero."""
-        available = self.available(now)
-        if available > 0:
+        if self.available(now) > 0:
             return now
-        return now + (1 - available) / self._limit if self._limit else inf
+        assert self._due is not None
+        return self._due
