@@ -1,7 +1,7 @@
 """Network addresses of peers: text, and the compact forms of BEP 23 (IPv4) and BEP 7 (IPv6)."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple, Self
 
 
@@ -47,6 +47,18 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+
+
+_LOCAL = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16")  # RFC 1918, 1122, 3927
+) + tuple(ip_network(text) for text in ("fc00::/7", "fe80::/10", "::1/128"))  # RFC 4193, 4291
+
+
+def is_local(host: str) -> bool:
+    """Whether a numeric address belongs to the local network, or to this machine."""
+    ip = ip_address(host)
+    return any(ip in network for network in _LOCAL)
 
 
 def parse_compact(data: bytes, *, ipv6: bool = False) -> list[Address]:

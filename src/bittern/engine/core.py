@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, PeerId
-from bittern.base.rate import TokenBucket
 from bittern.base.tracing import Tracer, silent
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
@@ -14,6 +13,7 @@ from bittern.wire.stream import Link, LinkLost, Stream
 from .dormitory import Dormitory, Sleeper
 from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, RunRead
 from .events import Event, PeerDropped
+from .limits import Limits
 from .ports import Chance, Disk
 from .settings import EngineSettings
 from .sources.announcer import Tally
@@ -45,8 +45,6 @@ class Core:
             chance=chance,
             read_now=disk.read_now,
             tracer=tracer,
-            down=TokenBucket(settings.down_bytes_per_second),
-            up=TokenBucket(settings.up_bytes_per_second),
         )
         self.torrents: dict[int, Torrent] = {}
         self.dormitory = Dormitory(self._shared)
@@ -144,6 +142,16 @@ class Core:
     def goodbyes(self) -> int:
         """Announces under way, and those that sleeping torrents still have to make to leave."""
         return len(self._requests) + self.dormitory.farewells
+
+    @property
+    def limits(self) -> Limits:
+        """How fast all torrents, and groups of them, may be; `limits_changed` is to follow a change."""
+        return self._shared.limits
+
+    def limits_changed(self) -> None:
+        """Let all who wait for a limit ask again."""
+        for torrent in self.torrents.values():
+            torrent.limits_changed()
 
     # --- connections, called by the world
 

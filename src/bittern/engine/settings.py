@@ -21,6 +21,8 @@ class EngineSettings:
     """Limit of what is asked for, all torrents together."""
     up_bytes_per_second: float = inf
     """Limit of what is served, all torrents together."""
+    exempt_local: bool = False
+    """Whether peers in the local network, and on this machine, are held to no limit."""
     max_peers: int = 80
     """Connections of one torrent."""
     max_dials: int = 16

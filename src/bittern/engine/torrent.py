@@ -37,6 +37,7 @@ from .events import (
     PieceStored,
     StorageFailed,
 )
+from .limits import TorrentLimits
 from .sources.announcer import Announcer, Tally
 from .sources.tracker import TrackerSource
 from .swarm.members import Members
@@ -109,6 +110,8 @@ class Torrent:
         self._dirty: dict[int, Peer] = {}
         self._tick_due = inf
         self._rechoke_due = 0.0
+        self.limits = TorrentLimits(shared.limits)
+        self._starved: dict[int, Peer] = {}  # peers that wait for a limit
         self._starved_until = inf
         self._congested = False
         self._downloaded_by_gone = 0
@@ -139,7 +142,7 @@ class Torrent:
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
         self._serving.ready(info.geometry, have)
-        self.uploads = Uploads(self.number, info.geometry, shared.up, shared.read_now, shared.next_ticket)
+        self.uploads = Uploads(self.number, info.geometry, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
         if self.state is not TorrentState.PAUSED:
             self.state = TorrentState.ACTIVE
@@ -199,6 +202,13 @@ class Torrent:
             self._on_complete(download, now)
         self._touch_all()
 
+    def limits_changed(self) -> None:
+        """Who waits for a limit may ask again."""
+        self._starved_until = inf
+        starved, self._starved = self._starved, {}
+        self._dirty.update({number: peer for number, peer in starved.items() if number in self.peers})
+        self._shared.dirty[self.number] = None
+
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new."""
         self._touch_all()
@@ -253,6 +263,7 @@ class Torrent:
         if peer is None:
             self._touch_all()  # there may be room for a dial
             return
+        self.limits.equip(peer)
         self._equip(peer)
         peer.measure(now)
         have = self.download.have if self.download is not None else None
@@ -330,6 +341,7 @@ class Torrent:
         """BEP 6: somebody else is to be asked."""
         if peer.pipeline is None or begin % BLOCK or not peer.pipeline.rejected(piece, begin // BLOCK):
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"reject {piece}:{begin}+{length}")
+        peer.lanes.down.give_back(length)
         peer.refusing = not peer.peer_choking
         self._touch_all()
 
@@ -429,8 +441,7 @@ class Torrent:
     def advance(self, now: float) -> None:
         """Do what time demands."""
         if now >= self._starved_until:
-            self._starved_until = inf
-            self._touch_all()
+            self.limits_changed()
         if now >= self._tick_due:
             self._tick(now)
         download = self.download
@@ -463,10 +474,16 @@ class Torrent:
         asking = self.state is TorrentState.ACTIVE
         for peer in dirty.values():
             if asking:
-                self._starved_until = min(self._starved_until, top_up(peer, peers, download, self._shared.down, now))
+                self._starve(peer, top_up(peer, peers, download, now))
             if peer.uploads.queued and not uploads.serve(peer, now):
-                self._starved_until = min(self._starved_until, self._shared.up.ready_at(now))
+                self._starve(peer, peer.lanes.up.ready_at(now))
         effects.extend(uploads.take_jobs())
+
+    def _starve(self, peer: Peer, due: float) -> None:
+        """A limit keeps `peer` waiting until `due`."""
+        if due != inf:
+            self._starved[peer.number] = peer
+            self._starved_until = min(self._starved_until, due)
 
     # --- pieces
 
@@ -583,6 +600,7 @@ class Torrent:
         self._dirty.pop(peer.number, None)
         download = self.download
         if download is not None and peer.pipeline is not None and peer.pieces is not None:
+            peer.lanes.down.give_back(peer.pipeline.outstanding * BLOCK)
             peer.pipeline.give_up(forgive=False)
             self._downloaded_by_gone += peer.pipeline.arrived
             holdings.gone(peer, download)

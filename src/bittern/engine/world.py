@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bittern.base.ids import PeerId
-from bittern.base.rate import TokenBucket
 from bittern.base.tracing import Tracer
 from bittern.wire.decoder import Scratch
 
 from .effects import Effect
 from .events import Event
+from .limits import Limits
 from .ports import Chance
 from .settings import EngineSettings
 
@@ -25,8 +25,7 @@ class Shared:
         read_now: Disk.read_now.
         tracer: is told of everything that matters.
         scratch: receive buffers of the loop.
-        down: limit of what is asked for.
-        up: limit of what is served.
+        limits: of all torrents and of groups.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
         dirty: numbers of the torrents with something to settle at the end of the turn.
@@ -38,12 +37,14 @@ class Shared:
     read_now: Callable[[int, int, memoryview], bool]
     tracer: Tracer
     scratch: Scratch = field(default_factory=Scratch)
-    down: TokenBucket = field(default_factory=TokenBucket)
-    up: TokenBucket = field(default_factory=TokenBucket)
+    limits: Limits = field(init=False)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dirty: dict[int, None] = field(default_factory=dict)
     last_ticket: int = 0
+
+    def __post_init__(self) -> None:
+        self.limits = Limits(self.settings)
 
     def next_ticket(self) -> int:
         """A number that was not used before."""

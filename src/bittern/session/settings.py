@@ -58,6 +58,8 @@ class Settings:
     """Of what is downloaded, all torrents together."""
     up_bytes_per_second: float = inf
     """Of what is uploaded, all torrents together."""
+    exempt_local: bool = False
+    """Whether peers in the local network, and on this machine, are held to no limit of bytes."""
     buffer_bytes: int = 64 << 20
     """Memory for blocks on their way to the disk, one torrent."""
 
@@ -115,6 +117,7 @@ class Settings:
             user_agent=USER_AGENT,
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,
+            exempt_local=self.exempt_local,
             max_peers=self.max_peers,
             max_dials=self.max_dials,
             upload_slots=self.upload_slots,

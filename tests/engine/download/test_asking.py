@@ -5,7 +5,6 @@ from random import Random
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
-from bittern.base.rate import TokenBucket
 from bittern.engine.download.asking import cancel, stop_asking, top_up, update_interest
 from bittern.engine.download.download import Download
 from bittern.engine.settings import EngineSettings
@@ -38,7 +37,7 @@ def asked(peer: Peer) -> list[tuple[int, int]]:
 
 def test_a_pipeline_is_filled_with_neighbours_in_order() -> None:
     download, [peer] = make()
-    assert top_up(peer, [peer], download, TokenBucket(), 0.0) == inf
+    assert top_up(peer, [peer], download, 0.0) == inf
     assert asked(peer) == [(piece, block) for piece in range(2) for block in range(4)]
 
 
@@ -46,16 +45,16 @@ def test_who_chokes_us_or_has_nothing_for_us_is_not_asked() -> None:
     download, [peer] = make()
     for choking, interested in ((True, True), (False, False)):
         peer.peer_choking, peer.am_interested = choking, interested
-        top_up(peer, [peer], download, TokenBucket(), 0.0)
+        top_up(peer, [peer], download, 0.0)
     assert asked(peer) == []
 
 
 def test_a_limit_holds_asking_back_and_says_until_when() -> None:
     download, [peer] = make(blocks=64)
-    bucket = TokenBucket(40_000.0)
-    assert top_up(peer, [peer], download, bucket, 0.0) == inf
+    peer.lanes.down.set_limit(40_000.0)
+    assert top_up(peer, [peer], download, 0.0) == inf
     assert asked(peer) == [(0, 0)]
-    due = top_up(peer, [peer], download, bucket, 0.01)
+    due = top_up(peer, [peer], download, 0.01)
     assert 0.01 < due < 1.0
     assert asked(peer) == []
 
@@ -76,17 +75,17 @@ def test_an_idle_peer_races_the_slowest_at_the_end_only() -> None:
     ann.peer_choking = bob.peer_choking = False
     assert ann.pipeline is not None
     ann.pipeline.limit(2)
-    top_up(ann, [ann, bob, cat], download, TokenBucket(), 0.0)
+    top_up(ann, [ann, bob, cat], download, 0.0)
     assert asked(ann) == [(0, 0), (0, 1)]
     assert bob.pipeline is not None
     bob.pieces = Bitfield(2, [0])
-    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    top_up(bob, [ann, bob, cat], download, 0.0)
     assert asked(bob) == [], "there is a piece that nobody was asked for"
-    top_up(cat, [ann, bob, cat], download, TokenBucket(), 0.0)
+    top_up(cat, [ann, bob, cat], download, 0.0)
     assert asked(cat) == [(1, 0), (1, 1)]
-    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    top_up(bob, [ann, bob, cat], download, 0.0)
     assert sorted(asked(bob)) == [(0, 0), (0, 1)]
-    top_up(bob, [ann, bob, cat], download, TokenBucket(), 0.0)
+    top_up(bob, [ann, bob, cat], download, 0.0)
     assert asked(bob) == []
 
 
@@ -101,7 +100,7 @@ def test_a_cancel_goes_to_who_owed_the_block() -> None:
 def test_who_is_no_longer_asked_is_told_so_or_not() -> None:
     download, [ann, bob] = make(peers=2)
     for peer, told in ((ann, True), (bob, False)):
-        top_up(peer, [peer], download, TokenBucket(), 0.0)
+        top_up(peer, [peer], download, 0.0)
         requests = asked(peer)
         stop_asking(peer, cancel=told)
         wanted = [Cancel(piece, block * BLOCK, BLOCK) for piece, block in requests] if told else []

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bittern.base.geometry import BLOCK, Geometry
-from bittern.base.rate import TokenBucket
 from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload import uploads as module
@@ -46,10 +45,10 @@ class Disk:
         return self.warm
 
 
-def make(bucket: TokenBucket | None = None) -> tuple[Uploads, Disk]:
+def make() -> tuple[Uploads, Disk]:
     tickets = iter(range(1, 1 << 20))
     disk = Disk()
-    return Uploads(3, GEOMETRY, bucket or TokenBucket(), disk.read_now, lambda: next(tickets)), disk
+    return Uploads(3, GEOMETRY, disk.read_now, lambda: next(tickets)), disk
 
 
 def do(job: ReadRun) -> int:
@@ -171,8 +170,8 @@ TestService = Service.TestCase
 TestService.settings = settings(max_examples=60, stateful_step_count=40)
 
 
-def served(bucket: TokenBucket | None = None, blocks: int = 3) -> tuple[Uploads, Disk, Peer]:
-    uploads, disk = make(bucket)
+def served(blocks: int = 3) -> tuple[Uploads, Disk, Peer]:
+    uploads, disk = make()
     peer = make_peer()
     peer.uploads.add(0, 0, blocks * BLOCK, blocks)
     return uploads, disk, peer
@@ -231,15 +230,15 @@ def test_unknown_tickets_are_nobodys() -> None:
 
 
 def test_a_limit_stops_serving_until_there_are_tokens() -> None:
-    bucket = TokenBucket(100_000.0)
-    uploads, _, peer = served(bucket, 40)
+    uploads, _, peer = served(40)
+    peer.lanes.up.set_limit(1_000_000.0)
     assert not uploads.serve(peer, 0.0)
-    assert blocks_of(take_sent(peer)) == [(0, at * BLOCK, BLOCK) for at in range(16)]
-    due = bucket.ready_at(0.0)
+    assert blocks_of(take_sent(peer)) == [(0, at * BLOCK, BLOCK) for at in range(5)]
+    due = peer.lanes.up.ready_at(0.0)
     assert 0 < due < inf
-    assert not uploads.serve(peer, due - 0.1)
+    assert not uploads.serve(peer, due - 0.001)
     assert take_sent(peer) == b""
-    uploads.serve(peer, due + 0.1)
+    uploads.serve(peer, due)
     assert take_sent(peer)
 
 

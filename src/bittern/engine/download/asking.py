@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from bittern.base.geometry import BLOCK
-from bittern.base.rate import TokenBucket
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import Run
 
@@ -20,7 +19,7 @@ def update_interest(peer: Peer, download: Download) -> None:
             peer.wire.send_interest(interested=interested)
 
 
-def top_up(peer: Peer, peers: Iterable[Peer], download: Download, bucket: TokenBucket, now: float) -> float:
+def top_up(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> float:
     """Ask `peer` for more, if it may give and has room.
 
     Returns:
@@ -31,16 +30,17 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, bucket: TokenB
         return inf
     if download.congested or not (pipeline.room or pipeline.snubbed):
         return inf
-    most = bucket.available(now) / BLOCK
+    limit = peer.lanes.down
+    most = limit.available(now) / BLOCK
     if most <= 0:
-        return bucket.ready_at(now)
+        return limit.ready_at(now)
     runs = download.ask(pipeline, peer.pieces, pipeline.room if most == inf else max(1, int(most)), now)
     if not runs and not pipeline.outstanding:
         runs = _race(peer, peers, download, now)
         if not runs:
             update_interest(peer, download)
     for run in runs:
-        bucket.take(run.count * BLOCK)
+        limit.take(run.count * BLOCK)
         peer.wire.send_requests(run)
     return inf
 
@@ -63,6 +63,7 @@ def stop_asking(peer: Peer, *, cancel: bool) -> None:
     if cancel:
         for piece, block, length in pipeline.blocks_owed():
             peer.wire.send_cancel(piece, block * BLOCK, length)
+    peer.lanes.down.give_back(pipeline.outstanding * BLOCK)
     pipeline.give_up(forgive=True)
 
 

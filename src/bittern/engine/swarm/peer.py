@@ -11,6 +11,8 @@ from bittern.engine.upload.queue import UploadQueue
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.peerwire import PeerWire
 
+from .lanes import Lanes
+
 
 @dataclass(slots=True, eq=False)
 class Early:
@@ -38,6 +40,7 @@ class Peer:
         pieces: what it has; None until the torrent's metadata is known.
         pipeline: what we asked of it; None likewise.
         uploads: what it asked of us.
+        lanes: its limits, and those above; none until they are set.
     """
 
     number: int
@@ -52,6 +55,7 @@ class Peer:
     pieces: Bitfield | None = None
     pipeline: Pipeline | None = None
     uploads: UploadQueue = field(default_factory=UploadQueue)
+    lanes: Lanes = field(default_factory=Lanes)
     early: Early = field(default_factory=Early)
     am_choking: bool = True
     am_interested: bool = False

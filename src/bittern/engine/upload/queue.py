@@ -51,13 +51,13 @@ class UploadQueue:
                 return
         self._runs.append([piece, begin, begin + length])
 
-    def next_run(self) -> tuple[int, int, int] | None:
-        """Take out the next neighbours: (piece, begin, length), in whole blocks but for the end."""
+    def next_run(self, most: int = RUN_BLOCKS) -> tuple[int, int, int] | None:
+        """Take out the next neighbours, at most so many blocks: (piece, begin, length), whole but for the end."""
         if not self._runs:
             return None
         run = self._runs[0]
         piece, begin, end = run
-        stop = min(end, begin + RUN_BLOCKS * BLOCK)
+        stop = min(end, begin + most * BLOCK)
         if stop == end:
             self._runs.popleft()
         else:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 
 from bittern.base.geometry import BLOCK, Geometry
-from bittern.base.rate import TokenBucket
 from bittern.engine.download.slabs import Slab, SlabPool
 from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
@@ -40,7 +39,6 @@ class Uploads:
     Args:
         torrent: its number.
         geometry: of the torrent.
-        bucket: the limit of what may be served, shared by all torrents.
         read_now: reads without waiting, or says that it can not (Disk.read_now).
         next_ticket: numbers for reads that have to wait.
     """
@@ -49,13 +47,11 @@ class Uploads:
         self,
         torrent: int,
         geometry: Geometry,
-        bucket: TokenBucket,
         read_now: Callable[[int, int, memoryview], bool],
         next_ticket: Callable[[], int],
     ) -> None:
         self._torrent = torrent
         self._geometry = geometry
-        self._bucket = bucket
         self._read_now = read_now
         self._next_ticket = next_ticket
         self._slabs = SlabPool(RUN_BLOCKS * BLOCK, SLABS)
@@ -71,7 +67,8 @@ class Uploads:
         queue = peer.uploads
         line = self._lines.get(peer.number)
         while queue.queued and queue.held < HELD_MOST and peer.wire.unsent + queue.reading < AHEAD_BYTES:
-            if self._bucket.available(now) <= 0:
+            most = peer.lanes.up.available(now)
+            if most <= 0:
                 self._waiting[peer.number] = peer
                 return False
             slab = self._slabs.take()
@@ -79,10 +76,10 @@ class Uploads:
                 self._waiting[peer.number] = peer
                 break
             self._waiting.pop(peer.number, None)  # who gets something goes to the end of the line
-            run = queue.next_run()
+            run = queue.next_run(RUN_BLOCKS if most >= RUN_BLOCKS * BLOCK else max(1, int(most / BLOCK)))
             assert run is not None
             read = _Read(*run, slab)
-            self._bucket.take(read.length)
+            peer.lanes.up.take(read.length)
             queue.held += 1
             queue.reading += read.length
             into = slab.memory[: read.length]

@@ -1,0 +1,73 @@
+"""How fast the torrents of a core may be: limits for all together, for groups, for each torrent, for each peer."""
+
+from collections.abc import Iterable
+from math import inf
+
+from bittern.base.address import is_local
+
+from .settings import EngineSettings
+from .swarm.lanes import Lanes
+from .swarm.peer import Peer
+
+
+class Limits:
+    """The limits of a core and of its groups.
+
+    Args:
+        settings: of the engine.
+
+    Attributes:
+        whole: all torrents together.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.whole = Lanes()
+        self.whole.set_limits(settings.down_bytes_per_second, settings.up_bytes_per_second)
+        self.exempt_local = settings.exempt_local
+        self._groups: dict[str, Lanes] = {}
+
+    def group(self, name: str) -> Lanes:
+        """The torrents that share the limits called `name`; a new group has none."""
+        if name not in self._groups:
+            self._groups[name] = Lanes(self.whole)
+        return self._groups[name]
+
+
+class TorrentLimits:
+    """The limits of one torrent and of its peers.
+
+    Args:
+        limits: of the core.
+
+    Attributes:
+        whole: all peers of the torrent together.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.whole = Lanes(limits.whole)
+        self._limits = limits
+        self._peer_down = self._peer_up = inf
+
+    def join(self, group: str | None) -> None:
+        """Share the limits of a group from now on; None for those of all torrents alone."""
+        self.whole.move(self._limits.group(group) if group is not None else self._limits.whole)
+
+    def equip(self, peer: Peer) -> None:
+        """Hold a new peer to the limits, unless it is exempt."""
+        if not (self._limits.exempt_local and is_local(peer.address.host)):
+            peer.lanes = Lanes(self.whole)
+            peer.lanes.set_limits(self._peer_down, self._peer_up)
+
+    def limit_peers(self, peers: Iterable[Peer], down: float | None, up: float | None) -> None:
+        """Bytes per second of each peer from now on; `math.inf` for no limit, None for no change.
+
+        Args:
+            peers: those that are there.
+            down: of what is asked of a peer.
+            up: of what a peer is served.
+        """
+        self._peer_down = down if down is not None else self._peer_down
+        self._peer_up = up if up is not None else self._peer_up
+        for peer in peers:
+            if peer.lanes.above is self.whole:
+                peer.lanes.set_limits(down, up)
