@@ -58,7 +58,7 @@ async def test_a_paused_torrent_stops_and_a_resumed_one_ends(tmp_path: Path) -> 
         await asyncio.sleep(0.2)
         assert got.status.downloaded == at
         await got.pause()
-        leech._open().runtime.core._shared.down.set_limit(float("inf"))
+        leech.set_limits(down=float("inf"))
         await got.resume()
         await asyncio.wait_for(got.completed(), SECONDS)
         assert (tmp_path / "dst" / "a.bin").read_bytes() == source.read_bytes()

@@ -51,8 +51,12 @@ class Address(NamedTuple):
 
 _LOCAL = tuple(
     ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16")  # RFC 1918, 1122, 3927
-) + tuple(ip_network(text) for text in ("fc00::/7", "fe80::/10", "::1/128"))  # RFC 4193, 4291
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),  # RFC 1918, 4193: private
+        *("169.254.0.0/16", "fe80::/10"),  # RFC 3927, 4291: of one link
+        *("127.0.0.0/8", "::1/128"),  # RFC 1122, 4291: of one machine
+    )
+)
 
 
 def is_local(host: str) -> bool:

@@ -127,6 +127,12 @@ class Life:
             self.done_bytes = self.content.bytes_in(swarm.download.have)
         self._surroundings.runtime.turn.soon()
 
+    def apply_limits(self) -> None:
+        """Hold the swarm to the limits in the options from now on."""
+        if self.swarm is not None:
+            self.options.limits.apply(self.swarm)
+            self._surroundings.runtime.turn.soon()
+
     async def recheck(self) -> None:
         """Hash everything that is there, and join the swarm again."""
         if self.info is None:
@@ -332,6 +338,7 @@ class Life:
             now = runtime.now()
             self.swarm = runtime.core.add(self.info_hash, self._tiers(), now)
             self._surroundings.lives[self.swarm.number] = self
+            self.options.limits.apply(self.swarm)
             self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)
             runtime.turn.soon()
         return self.swarm

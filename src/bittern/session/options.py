@@ -8,6 +8,8 @@ from bittern.base.address import Address
 from bittern.codec.metainfo import Info
 from bittern.engine.download.priorities import NORMAL, SKIP
 
+from .limits import Limits
+
 
 @dataclass(slots=True, kw_only=True)
 class AddOptions:
@@ -22,6 +24,7 @@ class AddOptions:
         trackers: tiers to ask beside those of the torrent.
         paused: whether it stays out of its swarm until resumed.
         trust: believe that files of the right size are right.
+        limits: how fast it may be.
         overwrite: whether files without any piece of the torrent may be overwritten.
     """
 
@@ -34,6 +37,7 @@ class AddOptions:
     paused: bool = False
     trust: bool = False
     overwrite: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def place(self) -> str:

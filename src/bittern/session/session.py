@@ -16,12 +16,14 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event
+from bittern.engine.swarm.lanes import Lanes
 from bittern.io.disk.files import storage_error
 from bittern.io.runtime import Runtime
 from bittern.version import __version__
 
 from .deleting import delete_content
 from .life import Life
+from .limits import check_limit
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
 from .options import AddOptions
@@ -173,6 +175,39 @@ class Session:
         await life.remove()
         if delete_data and life.content is not None:
             await surroundings.in_thread(delete_content, life.content)
+
+    def set_limits(self, *, down: float | None = None, up: float | None = None) -> None:
+        """Change the limits of all torrents together; those in `settings` hold until then.
+
+        Args:
+            down: bytes of content per second; `math.inf` for no limit, None for no change.
+            up: likewise; at 0 nothing is uploaded.
+
+        Raises:
+            SessionError: one is negative, or nothing could ever be downloaded.
+        """
+        self._set_limits(self._open().runtime.core.limits.whole, down, up)
+
+    def group(self, name: str, *, down: float | None = None, up: float | None = None) -> None:
+        """Make a group of torrents that share limits, or change them; `Torrent.join` puts torrents into it.
+
+        Args:
+            name: of the group.
+            down: bytes of content per second of all its torrents together; `math.inf` for no limit, None for no change.
+            up: likewise; at 0 nothing is uploaded.
+
+        Raises:
+            SessionError: one is negative, or nothing could ever be downloaded.
+        """
+        self._set_limits(self._open().runtime.core.limits.group(name), down, up)
+
+    def _set_limits(self, lanes: Lanes, down: float | None, up: float | None) -> None:
+        check_limit("down", down)
+        check_limit("up", up, zero=True)
+        lanes.set_limits(down, up)
+        runtime = self._open().runtime
+        runtime.core.limits_changed()
+        runtime.turn.soon()
 
     async def close(self) -> None:
         """Tell the trackers, save, and end everything; `async with` calls it."""

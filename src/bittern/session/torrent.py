@@ -165,6 +165,38 @@ class Torrent:
         """Hash everything that is there; returns when that is done."""
         await self._life.recheck()
 
+    def set_limits(
+        self,
+        *,
+        down: float | None = None,
+        up: float | None = None,
+        peer_down: float | None = None,
+        peer_up: float | None = None,
+    ) -> None:
+        """Hold the torrent to limits from now on; those of its group and of the session hold beside them.
+
+        Args:
+            down: bytes of content per second from all peers together; `math.inf` for no limit, None for no change.
+            up: bytes of content per second to all peers together, likewise.
+            peer_down: bytes of content per second from each peer, likewise.
+            peer_up: bytes of content per second to each peer, likewise.
+
+        Raises:
+            SessionError: one is negative, or nothing could ever be downloaded.
+        """
+        self._life.options.limits.update(down, up, peer_down, peer_up)
+        self._life.apply_limits()
+
+    @property
+    def group(self) -> str | None:
+        """The group whose limits it shares (see `Session.group`), or None."""
+        return self._life.options.limits.group
+
+    def join(self, group: str | None) -> None:
+        """Share the limits of a group of torrents from now on; None to leave the one it is in."""
+        self._life.options.limits.group = group
+        self._life.apply_limits()
+
     async def _until(self, reached: Callable[[], bool]) -> None:
         life = self._life
         while not reached():

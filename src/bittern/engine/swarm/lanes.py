@@ -1,7 +1,5 @@
 """The two directions of one place in the tree of limits."""
 
-from typing import Self
-
 from bittern.base.throttle import Throttle
 
 
@@ -18,10 +16,10 @@ class Lanes:
 
     __slots__ = ("above", "down", "up")
 
-    def __init__(self, above: Self | None = None) -> None:
+    def __init__(self, above: "Lanes | None" = None) -> None:
         self.above = above
-        self.down = Throttle(above.down if above is not None else None)
-        self.up = Throttle(above.up if above is not None else None)
+        self.down: Throttle = Throttle(above.down if above is not None else None)
+        self.up: Throttle = Throttle(above.up if above is not None else None)
 
     def set_limits(self, down: float | None, up: float | None) -> None:
         """Bytes per second from now on; `math.inf` for no limit, None for no change."""
@@ -30,7 +28,7 @@ class Lanes:
         if up is not None:
             self.up.set_limit(up)
 
-    def move(self, above: Self) -> None:
+    def move(self, above: "Lanes") -> None:
         """From now on all of this passes `above`, and no more what it passed before."""
         self.above = above
         self.down.move(above.down)

@@ -1,0 +1,57 @@
+from math import inf
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.engine.limits import Limits, TorrentLimits
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peer import Peer
+from tests.engine.peers import make_peer
+
+
+def joined(limits: TorrentLimits, number: int = 1, host: str = "93.184.216.34") -> Peer:
+    peer = make_peer(number)
+    peer.address = Address(host, 1)
+    limits.equip(peer)
+    return peer
+
+
+def test_a_peer_is_held_to_the_limits_of_all_torrents_its_group_and_its_torrent() -> None:
+    limits = Limits(EngineSettings(up_bytes_per_second=0.0))
+    torrent = TorrentLimits(limits)
+    torrent.join("films")
+    peer = joined(torrent)
+    assert (peer.lanes.up.available(0.0), peer.lanes.down.available(0.0)) == (0, inf)
+    limits.whole.set_limits(None, inf)
+    limits.group("films").set_limits(None, 0.0)
+    assert peer.lanes.up.available(0.0) == 0
+    torrent.join(None)
+    assert peer.lanes.up.available(0.0) == inf
+    torrent.whole.set_limits(0.0, None)
+    assert peer.lanes.down.available(0.0) == 0
+
+
+def test_limits_of_peers_hold_for_those_that_are_there_and_those_that_come() -> None:
+    torrent = TorrentLimits(Limits(EngineSettings()))
+    here = joined(torrent)
+    torrent.limit_peers([here], 1000.0, None)
+    later = joined(torrent, 2)
+    assert here.lanes.down.limit == later.lanes.down.limit == 1000.0
+    assert here.lanes.up.limit == later.lanes.up.limit == inf
+    torrent.limit_peers([here, later], inf, 50.0)
+    assert later.lanes.down.available(0.0) == inf
+    assert here.lanes.up.limit == joined(torrent, 3).lanes.up.limit == 50.0
+
+
+@pytest.mark.parametrize(
+    ("host", "exempt"),
+    [(host, True) for host in ("10.1.2.3", "fd00::1", "fe80::1", "127.0.0.1", "::1", "172.31.0.1", "192.168.1.1")]
+    + [(host, False) for host in ("93.184.216.34", "2001:db8::1", "172.32.0.1", "11.0.0.1")],
+)
+def test_who_is_in_the_local_network_is_exempt_if_asked(host: str, exempt: bool) -> None:  # noqa: FBT001 - a parameter
+    for asked in (True, False):
+        torrent = TorrentLimits(Limits(EngineSettings(exempt_local=asked, down_bytes_per_second=0.0)))
+        peer = joined(torrent, host=host)
+        torrent.limit_peers([peer], 0.0, 0.0)
+        assert (peer.lanes.down.available(0.0) == inf) == (exempt and asked)
+        assert (peer.lanes.up.available(0.0) == inf) == (exempt and asked)

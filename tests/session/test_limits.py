@@ -1,0 +1,84 @@
+"""Limits that are set while a session runs, measured over real sockets."""
+
+import asyncio
+import time
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import SessionError
+from bittern.session.limits import Limits, check_limit
+from bittern.session.session import Session
+from bittern.session.torrent import Torrent
+from tests.session.rig import fill, seeding, settings, torrent
+
+KB = 1000
+
+
+def test_only_numbers_that_can_be_limits_are_taken() -> None:
+    for wrong in (-1.0, nan, 0.0):
+        with pytest.raises(SessionError, match="down"):
+            check_limit("down", wrong)
+    check_limit("up", 0.0, zero=True)
+    check_limit("up", None)
+    limits = Limits()
+    limits.update(1.0, 2.0, None, None)
+    with pytest.raises(SessionError, match="peer_up"):
+        limits.update(5.0, None, None, -1.0)
+    limits.update(None, inf, 3.0, None)
+    assert limits == Limits(down=1.0, up=inf, peer_down=3.0)
+
+
+async def rate_of(torrent: Torrent, seconds: float) -> float:
+    """Bytes per second that come now, measured from a block to a block."""
+
+    async def next_block() -> tuple[float, int]:
+        before = torrent.status.downloaded
+        while torrent.status.downloaded == before:  # noqa: ASYNC110 - blocks are no events
+            await asyncio.sleep(0.001)
+        return time.monotonic(), torrent.status.downloaded
+
+    begin, before = await next_block()
+    end, after = begin, before
+    while end - begin < seconds:
+        end, after = await next_block()
+    return (after - before) / (end - begin)
+
+
+async def test_limits_hold_on_real_sockets_and_change_while_bytes_flow(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "in" / "big.bin", 64_000_000), piece_size=1 << 18)
+    with seeding(meta, tmp_path / "in", tmp_path / "seed") as seed:
+        async with Session(settings(tmp_path / "leech", down_bytes_per_second=100.0 * KB)) as leech:
+            handle = await leech.add(meta, tmp_path / "out", peers=[seed])
+            assert await rate_of(handle, 2.0) == pytest.approx(100 * KB, rel=0.10)
+            leech.set_limits(down=inf)
+            handle.set_limits(down=5000.0 * KB)
+            assert await rate_of(handle, 1.5) == pytest.approx(5000 * KB, rel=0.10)
+            handle.set_limits(down=inf, peer_down=400.0 * KB)
+            await asyncio.sleep(0.5)  # what was asked for before
+            assert await rate_of(handle, 1.5) == pytest.approx(400 * KB, rel=0.10)
+            handle.set_limits(peer_down=inf)
+            leech.group("slow", down=1000.0 * KB)
+            handle.join("slow")
+            assert handle.group == "slow"
+            await asyncio.sleep(0.5)
+            assert await rate_of(handle, 1.5) == pytest.approx(1000 * KB, rel=0.10)
+            handle.join(None)
+            await asyncio.wait_for(handle.completed(), 30)
+
+
+async def test_what_is_served_is_limited_too(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "in" / "big.bin", 8_000_000), piece_size=1 << 18)
+    with seeding(meta, tmp_path / "in", tmp_path / "seed", up_bytes_per_second=500.0 * KB) as seed:
+        async with Session(settings(tmp_path / "leech")) as leech:
+            handle = await leech.add(meta, tmp_path / "out", peers=[seed])
+            assert await rate_of(handle, 3.0) == pytest.approx(500 * KB, rel=0.10)
+
+
+async def test_a_local_peer_is_held_to_no_limit_if_asked(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "in" / "big.bin", 3_000_000))
+    with seeding(meta, tmp_path / "in", tmp_path / "seed") as seed:
+        async with Session(settings(tmp_path / "leech", down_bytes_per_second=1000.0, exempt_local=True)) as leech:
+            handle = await leech.add(meta, tmp_path / "out", peers=[seed])
+            await asyncio.wait_for(handle.completed(), 20)
