@@ -5,20 +5,58 @@
 import hashlib
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.faults.rigs import program, wire
-from tests.faults.rigs.hostile import HostilePeer, Proxy
+from tests.faults.rigs.hostile import HostilePeer, Proxy, Script
 from tests.faults.rigs.torrent import BLOCK, MIB, NAME, Torrent
 from tests.faults.rigs.wire import Wire
 
 Deed = Callable[[Wire, Torrent], None]
+Meet = Callable[..., AbstractContextManager["Meeting"]]
 OTHER_HASH = hashlib.sha1(b"another torrent").digest()
 DONE_WITHIN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A download among hostile peers and an honest one, who is silent until `honest.open`."""
+
+    hostile: HostilePeer
+    honest: Proxy
+    job: program.Program
+
+    def dropped(self, address: str) -> list[dict[str, object]]:
+        """What was told of a peer's end."""
+        return [event for event in self.job.events("peer_dropped") if event["address"] == address]
+
+
+@pytest.fixture
+def meet(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> Meet:
+    """Begins a download; each script is a hostile peer's. When the block ends, it has to complete."""
+
+    @contextmanager
+    def met(*scripts: Script) -> Iterator[Meeting]:
+        with ExitStack() as stack:
+            hosts = [f"127.0.0.{number}" for number in range(2, 2 + len(scripts))]
+            hostile = [
+                stack.enter_context(HostilePeer(torrent.info_hash, script, host))
+                for script, host in zip(scripts, hosts, strict=True)
+            ]
+            honest = stack.enter_context(Proxy(seed, shut=True))
+            peers = [peer.address for peer in (*hostile, honest)]
+            job = stack.enter_context(program.get(torrent.path, into, tmp_path / "get", peers=peers))
+            yield Meeting(hostile[0], honest, job)
+            assert job.ends(DONE_WITHIN) == 0
+        assert (into / NAME).read_bytes() == torrent.data
+
+    return met
 
 
 def joined(peer: Wire, *, reserved: bytes = wire.PLAIN) -> None:
@@ -219,7 +257,7 @@ OFFENCES: list[tuple[Deed, str]] = [
 
 @pytest.mark.parametrize(("deed", "reason"), OFFENCES, ids=[deed.__name__ for deed, _ in OFFENCES])
 def test_a_peer_that_breaks_the_protocol_is_dropped_and_the_reason_told(
-    torrent: Torrent, seed: int, into: Path, tmp_path: Path, deed: Deed, reason: str
+    torrent: Torrent, meet: Meet, deed: Deed, reason: str
 ) -> None:
     hung_up: list[bool] = []
 
@@ -229,19 +267,13 @@ def test_a_peer_that_breaks_the_protocol_is_dropped_and_the_reason_told(
         finally:
             hung_up.append(peer.is_hung_up_on(5))
 
-    with (
-        HostilePeer(torrent.info_hash, script) as hostile,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
-    ):
-        assert hostile.done.wait(10)
-        honest.open()
-        assert job.ends(DONE_WITHIN) == 0
+    with meet(script) as meeting:
+        assert meeting.hostile.done.wait(10)
+        meeting.honest.open()
     assert hung_up == [True]
-    assert (into / NAME).read_bytes() == torrent.data
-    dropped = [event for event in job.events("peer_dropped") if event["address"] == hostile.address]
+    dropped = meeting.dropped(meeting.hostile.address)
     assert [event["offence"] for event in dropped] == [True]
-    assert reason in dropped[0]["reason"]
+    assert reason in str(dropped[0]["reason"])
 
 
 # --- what is no offence, or none yet
@@ -308,41 +340,29 @@ ENDURED: list[Deed] = [
 
 
 @pytest.mark.parametrize("deed", ENDURED, ids=[deed.__name__ for deed in ENDURED])
-def test_a_peer_that_stalls_is_outlived(torrent: Torrent, seed: int, into: Path, tmp_path: Path, deed: Deed) -> None:
+def test_a_peer_that_stalls_is_outlived(torrent: Torrent, meet: Meet, deed: Deed) -> None:
     def script(peer: Wire) -> None:
         deed(peer, torrent)
-        hostile.done.set()
+        meeting.hostile.done.set()
         peer.is_hung_up_on(60)
 
-    with (
-        HostilePeer(torrent.info_hash, script) as hostile,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
-    ):
-        assert hostile.done.wait(10)
-        honest.open()
-        assert job.ends(DONE_WITHIN) == 0
-    assert (into / NAME).read_bytes() == torrent.data
+    with meet(script) as meeting:
+        assert meeting.hostile.done.wait(10)
+        meeting.honest.open()
 
 
-def test_a_peer_that_sends_a_byte_a_second_is_outlived(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+def test_a_peer_that_sends_a_byte_a_second_is_outlived(torrent: Torrent, meet: Meet) -> None:
     def script(peer: Wire) -> None:
         piece, begin, length = offering(peer, torrent)
         block = wire.message(wire.PIECE, struct.pack(">II", piece, begin) + torrent.block(piece, begin, length))
-        hostile.done.set()
+        meeting.hostile.done.set()
         for at in range(len(block)):
             peer.raw(block[at : at + 1])
             time.sleep(1)
 
-    with (
-        HostilePeer(torrent.info_hash, script) as hostile,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
-    ):
-        assert hostile.done.wait(10)
-        honest.open()
-        assert job.ends(DONE_WITHIN) == 0
-    assert (into / NAME).read_bytes() == torrent.data
+    with meet(script) as meeting:
+        assert meeting.hostile.done.wait(10)
+        meeting.honest.open()
 
 
 # --- memory
@@ -351,39 +371,29 @@ KINDS = (wire.CHOKE, wire.HAVE, wire.BITFIELD, wire.REQUEST, wire.PIECE, wire.EX
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_length_of_four_gigabytes_costs_no_memory(
-    torrent: Torrent, seed: int, into: Path, tmp_path: Path, kind: int
-) -> None:
+def test_a_length_of_four_gigabytes_costs_no_memory(torrent: Torrent, meet: Meet, kind: int) -> None:
     growth: list[int] = []
 
     def script(peer: Wire) -> None:
         offering(peer, torrent)
-        before = job.memory()
+        before = meeting.job.memory()
         try:
             peer.raw(b"\xff" * 4 + bytes((kind,)) + bytes(8 * MIB))
         finally:
             assert peer.is_hung_up_on(5)
-            growth.append(job.memory() - before)
+            growth.append(meeting.job.memory() - before)
 
-    with (
-        HostilePeer(torrent.info_hash, script) as hostile,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
-    ):
-        assert hostile.done.wait(10)
-        honest.open()
-        assert job.ends(DONE_WITHIN) == 0
+    with meet(script) as meeting:
+        assert meeting.hostile.done.wait(10)
+        meeting.honest.open()
     assert growth[0] < 2 * MIB
-    assert (into / NAME).read_bytes() == torrent.data
 
 
 # --- lies
 
 
 @pytest.mark.parametrize("nth", [1, 3, 50])
-def test_a_liar_beside_an_honest_seed_spoils_nothing(
-    torrent: Torrent, seed: int, into: Path, tmp_path: Path, nth: int
-) -> None:
+def test_a_liar_beside_an_honest_seed_spoils_nothing(torrent: Torrent, meet: Meet, nth: int) -> None:
     """Every nth block that it sends is wrong, so that honest blocks and lies meet in the same pieces."""
 
     def script(peer: Wire) -> None:
@@ -393,42 +403,27 @@ def test_a_liar_beside_an_honest_seed_spoils_nothing(
             count += 1
             block = torrent.block(piece, begin, length)
             peer.answer(piece, begin, bytes(length) if count % nth == 0 else block)
-            honest.open()
+            meeting.honest.open()
             piece, begin, length = peer.request()
 
-    with (
-        HostilePeer(torrent.info_hash, script) as hostile,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address, honest.address)) as job,
-    ):
-        assert job.ends(DONE_WITHIN) == 0
-    assert (into / NAME).read_bytes() == torrent.data
-    assert not [
-        event for event in job.events("peer_dropped") if event["offence"] and event["address"] == honest.address
-    ]
+    with meet(script) as meeting:
+        pass
+    assert not any(event["offence"] for event in meeting.dropped(meeting.honest.address))
 
 
-def test_two_liars_of_three_peers_spoil_nothing(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
+def test_two_liars_of_three_peers_spoil_nothing(torrent: Torrent, meet: Meet) -> None:
     def script(peer: Wire) -> None:
         piece, begin, length = offering(peer, torrent)
         while True:
             # Slowly and one at a time, so that pieces are put together from several peers.
             time.sleep(0.002)
             peer.answer(piece, begin, bytes(length))
-            honest.open()
+            meeting.honest.open()
             piece, begin, length = peer.request()
 
-    with (
-        HostilePeer(torrent.info_hash, script) as first,
-        HostilePeer(torrent.info_hash, script, "127.0.0.3") as second,
-        Proxy(seed, shut=True) as honest,
-        program.get(torrent.path, into, tmp_path / "get", peers=(first.address, second.address, honest.address)) as job,
-    ):
-        assert job.ends(DONE_WITHIN) == 0
-    assert (into / NAME).read_bytes() == torrent.data
-    assert not [
-        event for event in job.events("peer_dropped") if event["offence"] and event["address"] == honest.address
-    ]
+    with meet(script, script) as meeting:
+        pass
+    assert not any(event["offence"] for event in meeting.dropped(meeting.honest.address))
 
 
 def test_what_a_lone_liar_sent_is_never_taken_for_good(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
