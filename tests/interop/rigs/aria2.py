@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.interop.rigs.client import Command
 from tests.interop.rigs.content import Content
 from tests.interop.rigs.place import Place
 from tests.interop.rigs.process import Running
@@ -24,24 +25,6 @@ OPTIONS = (
     "--show-console-readout=false",
     "--bt-tracker-connect-timeout=5",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Aria2Peer:
-    """One aria2c process."""
-
-    running: Running
-    port: int
-
-    def wait_complete(self, timeout: float) -> None:
-        """A leecher exits when it is complete."""
-        if self.running.wait(timeout):
-            raise self.running.failure("did not complete")
-
-    def close(self) -> None:
-        """SIGTERM, where it still runs: it tells its trackers, which may take some seconds."""
-        self.running.terminate()
-        self.running.wait(15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +47,22 @@ class Aria2:
         return subprocess.run(["aria2c", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
 
     @contextmanager
-    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> Iterator[Aria2Peer]:
+    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> Iterator[Command]:
         """Seeds until it is stopped."""
         role = ["--check-integrity=true", "--seed-ratio=0.0", "--seed-time=100000"]
         with self._start(role, str(torrent), content.folder, place, work) as peer:
             yield peer
 
     @contextmanager
-    def get(self, source: str, folder: Path, place: Place, work: Path) -> Iterator[Aria2Peer]:
+    def get(self, source: str, folder: Path, place: Place, work: Path) -> Iterator[Command]:
         """Downloads and exits."""
         with self._start(["--seed-time=0"], source, folder, place, work) as peer:
             yield peer
 
     @contextmanager
-    def _start(self, role: list[str], source: str, folder: Path, place: Place, work: Path) -> Iterator[Aria2Peer]:
+    def _start(self, role: list[str], source: str, folder: Path, place: Place, work: Path) -> Iterator[Command]:
         port = place.free_port()
         where = [f"--interface={place.address}", f"--listen-port={port}", f"--dir={folder}"]
         command = [*place.enter, "aria2c", *OPTIONS, *where, *role, *self.options, source]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
-            yield Aria2Peer(running, port)
+            yield Command(running, port)

@@ -7,29 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bittern.version import __version__
+from tests.interop.rigs.client import Command
 from tests.interop.rigs.content import Content
 from tests.interop.rigs.place import Place
 from tests.interop.rigs.process import Running
 
 QUIET = ("--no-dht", "--no-lsd", "--no-pex", "--no-nat", "--no-utp")
-
-
-@dataclass(frozen=True, slots=True)
-class BitternPeer:
-    """One `bittern get` or `bittern seed`."""
-
-    running: Running
-    port: int
-
-    def wait_complete(self, timeout: float) -> None:
-        """`get` exits with 0 when it is complete."""
-        if self.running.wait(timeout):
-            raise self.running.failure("did not complete")
-
-    def close(self) -> None:
-        """SIGTERM ends it within ten seconds, its trackers told."""
-        self.running.terminate()
-        self.running.wait(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +34,22 @@ class Bittern:
         return __version__
 
     @contextmanager
-    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> Iterator[BitternPeer]:
+    def seed(self, torrent: Path, content: Content, place: Place, work: Path) -> Iterator[Command]:
         """`bittern seed TORRENT PATH`."""
         with self._start(["seed", str(torrent), str(content.path)], place, work) as peer:
             yield peer
 
     @contextmanager
-    def get(self, source: str, folder: Path, place: Place, work: Path) -> Iterator[BitternPeer]:
+    def get(self, source: str, folder: Path, place: Place, work: Path) -> Iterator[Command]:
         """`bittern get SOURCE -d FOLDER`."""
         with self._start(["get", source, "-d", str(folder)], place, work) as peer:
             yield peer
 
     @contextmanager
-    def _start(self, command: list[str], place: Place, work: Path) -> Iterator[BitternPeer]:
+    def _start(self, command: list[str], place: Place, work: Path) -> Iterator[Command]:
         port = place.free_port()
         network = ["--listen", place.address, "--port", str(port), *QUIET, *self.options]
         home = {"HOME": str(work), "XDG_STATE_HOME": str(work / "state"), "XDG_CONFIG_HOME": str(work / "config")}
         run = [*place.enter, sys.executable, "-m", "bittern", *command, *network]
         with Running(run, work / "log.txt", env={**home, "XDG_CACHE_HOME": str(work / "cache")}) as running:
-            yield BitternPeer(running, port)
+            yield Command(running, port)

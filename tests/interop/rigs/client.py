@@ -30,6 +30,24 @@ class Peer(Protocol):
         """End it in order: afterwards trackers have heard `stopped` and every byte is in its file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A Peer that is one command of the shell: it exits when it is complete, and SIGTERM ends it in order."""
+
+    running: Running
+    port: int
+
+    def wait_complete(self, timeout: float) -> None:
+        """See Peer."""
+        if self.running.wait(timeout):
+            raise self.running.failure("did not complete")
+
+    def close(self) -> None:
+        """See Peer; telling the trackers may take some seconds."""
+        self.running.terminate()
+        self.running.wait(15)
+
+
 class Client(Protocol):
     """One BitTorrent program, as a partner in either role."""
 
