@@ -1,6 +1,7 @@
 import os
+import time
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread, Timer
 
 import pytest
 
@@ -9,7 +10,7 @@ from bittern.base.errors import StorageError
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
 from bittern.io.disk.handles import Handles
-from bittern.session.checking import Plan, hash_suspects, plan, read_resume, refuse_foreign
+from bittern.session.checking import Pace, Plan, hash_suspects, plan, read_resume, refuse_foreign
 from bittern.session.content import Content
 from tests.session.rig import PIECE, album, fill, torrent
 
@@ -33,7 +34,7 @@ class Case:
         return plan(self.info, self.content.look(), resume, trust=trust)
 
     def hash(self, found: Plan) -> list[int]:
-        return hash_suspects(self.content, found.suspects, Event(), lambda _: None)
+        return hash_suspects(self.content, found.suspects, Pace(), lambda _: None)
 
 
 @pytest.fixture
@@ -103,14 +104,47 @@ def test_bytes_that_changed_are_found_by_hashing(case: Case) -> None:
 
 
 def test_hashing_ends_when_it_is_stopped(case: Case) -> None:
-    stop = Event()
-    stop.set()
-    assert hash_suspects(case.content, range(case.count), stop, lambda _: None) == []
+    pace = Pace()
+    pace.cancel()
+    assert hash_suspects(case.content, range(case.count), pace, lambda _: None) == []
+
+
+def test_a_paused_check_reads_nothing_and_goes_on_where_it_was(case: Case) -> None:
+    pace, paused = Pace(), Event()
+    good: list[int] = []
+
+    def tell(_: int) -> None:  # after the first piece
+        if not paused.is_set():
+            pace.pause()
+            paused.set()
+
+    thread = Thread(target=lambda: good.extend(hash_suspects(case.content, range(case.count), pace, tell)))
+    thread.start()
+    assert paused.wait(10)
+    thread.join(0.05)
+    assert (thread.is_alive(), pace.paused, good) == (True, True, [])
+    pace.resume()
+    thread.join(10)
+    assert (thread.is_alive(), pace.paused, good) == (False, False, list(range(case.count)))
+
+
+def test_a_paused_check_can_be_cancelled(case: Case) -> None:
+    pace = Pace()
+    pace.pause()
+    timer = Timer(0.05, pace.cancel)
+    timer.start()
+    assert hash_suspects(case.content, range(case.count), pace, lambda _: None) == [0]
+
+
+def test_a_check_may_be_slowed_down(case: Case) -> None:
+    began = time.monotonic()
+    assert hash_suspects(case.content, range(case.count), Pace(1_000_000), lambda _: None) == list(range(case.count))
+    assert 0.09 < time.monotonic() - began < 2  # 170,011 bytes
 
 
 def test_progress_reaches_its_end(case: Case) -> None:
     told: list[int] = []
-    hash_suspects(case.content, range(case.count), Event(), told.append)
+    hash_suspects(case.content, range(case.count), Pace(), told.append)
     assert told == sorted(told)
     assert told
     assert told[-1] <= 170_011

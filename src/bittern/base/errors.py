@@ -119,6 +119,7 @@ class StorageError(BitternError):
         DISK_FULL = "no space left"
         PERMISSION = "permission denied"
         MISSING = "no such file"
+        GONE = "was there when progress was saved, and is not there now"
         NOT_A_FILE = "not a regular file"
         EXISTS = "a file with other content is in its place"
         READ_ONLY = "read-only file system"
@@ -141,6 +142,10 @@ class SessionError(BitternError):
 
 class NoSuchTorrentError(SessionError):
     """The torrent is not in this session."""
+
+
+class CheckCancelledError(SessionError):
+    """A check of files was cancelled before it was known what is there."""
 
 
 class AlreadyAddedError(SessionError):

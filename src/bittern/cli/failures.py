@@ -72,6 +72,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
 _STORAGE = {
     StorageError.Kind.DISK_FULL: (ExitCode.DISK_FULL, "free some space and run it again: it goes on where it was"),
     StorageError.Kind.MISSING: (ExitCode.NOT_FOUND, "check the path"),
+    StorageError.Kind.GONE: (ExitCode.NOT_FOUND, "put it back, or pass --recheck to fetch it again"),
     StorageError.Kind.EXISTS: (ExitCode.FILE_EXISTS, "move it away, choose another folder, or pass --overwrite"),
     StorageError.Kind.NOT_A_FILE: (ExitCode.FILE_EXISTS, "move it away, or choose another folder"),
     StorageError.Kind.PERMISSION: (ExitCode.OTHER, "change its permissions, or choose another place"),

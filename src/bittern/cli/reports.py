@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from bittern.base.errors import Offence
 from bittern.session import events
-from bittern.session.status import State, Status
+from bittern.session.status import TROUBLED, State, Status
 
 from .output import colour_wanted, format_duration, format_rate, format_size, note, print_json, printable, say, warn
 
@@ -213,7 +213,7 @@ class Json:
 
     def show(self, status: Status) -> None:
         """See Report."""
-        if status.state not in (State.CHECKING, State.FAILED):
+        if status.state not in (State.CHECKING, *TROUBLED):
             self._print("progress", progress_fields(status))
 
     def say(self, line: str) -> None:

@@ -5,20 +5,23 @@ or if it hashes now. Saved progress that is damaged or foreign is as none.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from threading import Event
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import ResumeError, StorageError
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
-from bittern.io.disk.hashing import HashJob, Span, hash_pieces
+from bittern.io.disk.hashing import HashJob, hash_pieces
+from bittern.io.disk.opening import reader
 
 from .content import Content, Stamps, stored
 
 _TRUST, _HASH, _ABSENT = range(3)
 _PROGRESS_SECONDS = 0.2
+_BURST_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,26 @@ def read_resume(blob: bytes | None, info: Info) -> Resume | None:
     return resume
 
 
-def plan(info: Info, stamps: Stamps, resume: Resume | None, *, trust: bool = False) -> Plan:
+def missing(info: Info, stamps: Stamps, resume: Resume) -> list[int]:
+    """Numbers of the files that had bytes of stored pieces when progress was saved, and are not there any more.
+
+    Of files in the part file (their times are negative) nobody would miss anything.
+    """
+    have = resume.have()
+    return [
+        number
+        for number, (before, now) in enumerate(zip(resume.files, stamps, strict=True))
+        if before is not None
+        and before.size
+        and before.mtime_ns >= 0
+        and (now is None or now.mtime_ns < 0)
+        and any(piece in have for piece in _pieces(info, number))
+    ]
+
+
+def plan(
+    info: Info, stamps: Stamps, resume: Resume | None, *, trust: bool = False, parked: Container[int] = ()
+) -> Plan:
     """Compare how the files look with how they looked when progress was saved.
 
     Args:
@@ -56,17 +78,23 @@ def plan(info: Info, stamps: Stamps, resume: Resume | None, *, trust: bool = Fal
         stamps: how the files look.
         resume: saved progress that belongs to `info`, or None.
         trust: believe that files of the right size are right.
+        parked: numbers of the files of which only the part file has anything: of their first and last pieces.
     """
     geometry = info.geometry
     marks = bytearray(geometry.piece_count)
     for number, file in enumerate(info.files):
         if not stored(file) or not file.length:
             continue
-        stamp = stamps[number]
-        if stamp is None:
-            _mark(marks, geometry.pieces_of(file.offset, file.length), _ABSENT)
+        stamp, pieces = stamps[number], geometry.pieces_of(file.offset, file.length)
+        if number in parked and stamp is not None:
+            if resume is None or resume.files[number] != stamp:
+                _mark(marks, pieces[1:-1], _ABSENT)
+                _mark(marks, pieces[:1], _HASH)
+                _mark(marks, pieces[-1:], _HASH)
+        elif stamp is None:
+            _mark(marks, pieces, _ABSENT)
         elif not (trust and stamp.size == file.length) and (resume is None or resume.files[number] != stamp):
-            _mark(marks, geometry.pieces_of(file.offset, file.length), _HASH)
+            _mark(marks, pieces, _HASH)
             _mark(marks, geometry.pieces_of(file.offset + stamp.size, file.length - stamp.size), _ABSENT)
     have = resume.have() if resume is not None and not trust else Bitfield.full(geometry.piece_count)
     suspects = [piece for piece, mark in enumerate(marks) if mark == _HASH]
@@ -76,24 +104,80 @@ def plan(info: Info, stamps: Stamps, resume: Resume | None, *, trust: bool = Fal
     return Plan(have, suspects, sum(map(geometry.piece_length, suspects)))
 
 
-def hash_suspects(content: Content, suspects: Sequence[int], stop: Event, progress: Callable[[int], None]) -> list[int]:
+class Pace:
+    """How a check goes on: told by the loop, obeyed by the thread that checks.
+
+    Args:
+        bytes_per_second: read at most so fast on average.
+    """
+
+    def __init__(self, bytes_per_second: float = inf) -> None:
+        self.stop = Event()
+        """Set when the check is to end, or has ended."""
+        self.cancelled = False
+        self._rate = bytes_per_second
+        self._go = Event()
+        self._go.set()
+        self._ahead = 0.0  # seconds that reading is ahead of its rate
+        self._obeyed_at = time.monotonic()
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads are to hash: a slow check needs one, and reads less ahead; None for the usual number."""
+        return None if self._rate == inf else 1
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits for `resume`."""
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        """Read nothing more, apart from what is being read, until `resume`."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on where it was."""
+        self._go.set()
+
+    def cancel(self) -> None:
+        """End."""
+        self.cancelled = True
+        self.stop.set()
+        self._go.set()
+
+    def obey(self, count: int) -> None:
+        """`count` bytes were read: wait until more may be. In the checking thread."""
+        self._go.wait()
+        now = time.monotonic()
+        self._ahead = max(0.0, self._ahead - (now - self._obeyed_at)) + count / self._rate
+        self._obeyed_at = now
+        if self._ahead > _BURST_SECONDS:
+            self.stop.wait(self._ahead - _BURST_SECONDS)
+
+
+def hash_suspects(content: Content, suspects: Sequence[int], pace: Pace, progress: Callable[[int], None]) -> list[int]:
     """The pieces among `suspects` that are good. Blocks; `progress` is told bytes read, from this thread.
 
     Args:
         content: the files.
         suspects: piece numbers.
-        stop: when set from another thread, ends it early; what was not hashed is not good.
+        pace: pauses it, slows it, ends it early; what was not hashed is not good.
         progress: called a few times a second.
     """
     good: list[int] = []
     done, told_at = 0, 0.0
-    for result in hash_pieces(_jobs(content, suspects), stop=stop):
+    for result in hash_pieces(
+        _jobs(content, suspects), open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads
+    ):
         if result.good:
             good.append(result.piece)
         done += result.length
         if (now := time.monotonic()) - told_at >= _PROGRESS_SECONDS:
             told_at = now
             progress(done)
+        pace.obey(result.length)
+        if pace.cancelled:
+            break
     return good
 
 
@@ -107,10 +191,11 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
         StorageError: a file is neither.
     """
     info = content.info
-    checked = set(suspects)
+    # A piece that is partly in the part file says nothing about the file that has the rest.
+    checked = set(suspects).difference(*[_pieces(info, number) for number in content.storage.parked])
     for number, file in enumerate(info.files):
         stamp = stamps[number]
-        if stamp is None or not stamp.size or not stored(file):
+        if stamp is None or not stamp.size or not stored(file) or number in content.storage.parked:
             continue
         pieces = info.geometry.pieces_of(file.offset, file.length)
         if any(piece in have for piece in pieces):
@@ -118,6 +203,10 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
         unknown = not any(piece in checked for piece in pieces) and stamp.size == file.length
         if not unknown and content.holds_data(number):
             raise StorageError(StorageError.Kind.EXISTS, content.storage.paths[number], "no piece of it is right")
+
+
+def _pieces(info: Info, number: int) -> range:
+    return info.geometry.pieces_of(info.files[number].offset, info.files[number].length)
 
 
 def _mark(marks: bytearray, pieces: range, mark: int) -> None:
@@ -132,13 +221,10 @@ def _mark(marks: bytearray, pieces: range, mark: int) -> None:
 
 
 def _jobs(content: Content, pieces: Sequence[int]) -> Iterator[HashJob]:
-    info, paths = content.info, content.storage.paths
-    geometry, filemap = info.geometry, content.storage.map
+    info, storage = content.info, content.storage
+    geometry = info.geometry
     for piece in pieces:
-        spans = [
-            Span(None if span.pad else paths[span.file], span.offset, span.length)
-            for span in filemap.spans(geometry.offset(piece), geometry.piece_length(piece))
-        ]
+        spans = list(storage.places(geometry.offset(piece), geometry.piece_length(piece)))
         expected, leaves = content.expected(piece)
         if expected is not None:
             yield HashJob(piece, spans, sha1=not leaves, leaves=leaves, expected=expected)

@@ -52,16 +52,23 @@ class Content:
         self.storage = FileStorage(info, folder, handles, _given_paths(info, content) if content else None)
         self.path = content or folder / info.name
         """The file, or the root folder."""
-        self.wanted = self._wanted(select)
+        self.wanted_files = self._chosen(select)
+        """Numbers, among all files, of those that may be made."""
+        self.wanted = self._wanted()
         """Pieces that are to be fetched."""
         self._pads = self._pad_bytes()
         self.total_bytes = self.bytes_in(Bitfield.full(info.geometry.piece_count))
         """Of wanted pieces, pads not counted."""
         self._stamps: Stamps = [None] * len(info.files)
 
-    def choose(self, pieces: Bitfield) -> None:
-        """Other pieces are to be fetched from now on."""
+    def park(self) -> None:
+        """See where the bytes of each file are; before anything else is done with them. Blocks."""
+        self.storage.park(self.wanted_files)
+
+    def choose(self, pieces: Bitfield, files: Iterable[int]) -> None:
+        """Other pieces are to be fetched from now on, and other files may be made; `settle` is to follow."""
         self.wanted = pieces
+        self.wanted_files = frozenset(files)
         self.total_bytes = self.bytes_in(Bitfield.full(self.info.geometry.piece_count))
 
     def bytes_in(self, pieces: Bitfield) -> int:
@@ -88,13 +95,25 @@ class Content:
             StorageError: something that is no such file is in the place of one.
         """
         self._stamps = [self._stamp(number) for number in range(len(self.info.files))]
-        return list(self._stamps)
+        return self._with_parts()
 
     def look_again(self, pieces: Iterable[int]) -> Stamps:
         """As `look`, but only at the files that have bytes in `pieces`. Blocks."""
         for number in self.storage.map.files_of(pieces, self.info.geometry):
             self._stamps[number] = self._stamp(number)
-        return list(self._stamps)
+        return self._with_parts()
+
+    def settle(self) -> Stamps:
+        """Give the files that are wanted what the part file has of them; how each file looks then. Blocks.
+
+        Raises:
+            StorageError: a file could not be made.
+        """
+        before = set(self.storage.parked)
+        self.storage.want(self.wanted_files)
+        for number in before - self.storage.parked:
+            self._stamps[number] = self._stamp(number)
+        return self._with_parts()
 
     def expected(self, piece: int) -> tuple[bytes | None, int]:
         """What a piece must hash to, None while that is not known, and the leaves of its tree; 0 for SHA-1."""
@@ -114,7 +133,8 @@ class Content:
             StorageError: the system can not say so for a file.
         """
         for number in self.storage.map.files_of(pieces, self.info.geometry):
-            path = self.storage.paths[number]
+            parked = number in self.storage.parked
+            path = self.storage.parts.path if parked else self.storage.paths[number]
             try:
                 with open_regular(path) as file:
                     os.fsync(file.fileno())
@@ -139,15 +159,37 @@ class Content:
             )
         return FileStamp(status.st_size, status.st_mtime_ns)
 
-    def _wanted(self, select: Sequence[int] | None) -> Bitfield:
-        geometry = self.info.geometry
+    def _with_parts(self) -> Stamps:
+        """The stamps, with that of the part file for the files that are parked there.
+
+        Its time is negated, so that nobody takes it for that of a file, which would be missing now.
+        """
+        parked, parts = self.storage.parked, self.storage.parts
+        if not parked:
+            return list(self._stamps)
+        try:
+            status = os.lstat(parts.path)
+            stamp = FileStamp(status.st_size, -status.st_mtime_ns)
+        except OSError:
+            stamp = None
+        for number in parked:
+            self._stamps[number] = stamp if parts.holds(number) else None
+        return list(self._stamps)
+
+    def _chosen(self, select: Sequence[int] | None) -> frozenset[int]:
+        shown = [number for number, file in enumerate(self.info.files) if not file.pad]
         if select is None:
-            return Bitfield.full(geometry.piece_count)
-        files = [file for file in self.info.files if not file.pad]
+            return frozenset(shown)
         for number in select:
-            if not 0 <= number < len(files):
-                raise SessionError(f"there is no file {number + 1}: the torrent has {len(files)}")
-        chosen = [geometry.pieces_of(files[number].offset, files[number].length) for number in select]
+            if not 0 <= number < len(shown):
+                raise SessionError(f"there is no file {number + 1}: the torrent has {len(shown)}")
+        return frozenset([shown[number] for number in select])
+
+    def _wanted(self) -> Bitfield:
+        geometry, files = self.info.geometry, self.info.files
+        if len(self.wanted_files) == sum(not file.pad for file in files):
+            return Bitfield.full(geometry.piece_count)
+        chosen = [geometry.pieces_of(files[number].offset, files[number].length) for number in self.wanted_files]
         return Bitfield(geometry.piece_count, (piece for pieces in chosen for piece in pieces))
 
     def _pad_bytes(self) -> dict[int, int]:

@@ -6,26 +6,26 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from threading import Event as Flag
+from math import inf
 
 from bittern.base.bitfield import Bitfield
-from bittern.base.errors import BitternError, SessionError, StorageError
+from bittern.base.errors import BitternError, CheckCancelledError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
-from bittern.engine.download.priorities import HIGHEST, SKIP, piece_priorities
+from bittern.engine.download.priorities import HIGHEST, SKIP
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 from bittern.engine.torrent import TorrentState
 
 from . import events
-from .checking import hash_suspects, plan, read_resume, refuse_foreign
 from .content import Content
+from .inspection import Inspection
 from .journal import Journal
 from .lock import TorrentLock
 from .options import AddOptions
-from .status import State
+from .status import TROUBLED, State
 from .surroundings import Surroundings
 
 _log = logging.getLogger("bittern.session")
@@ -58,9 +58,9 @@ class Life:
         self.state = State.CHECKING
         self.error: BitternError | None = None
         self.done_bytes = 0
-        self.check: tuple[int, int] | None = None
         self.publisher = events.Publisher(surroundings.settings.event_buffer)
         self.journal = Journal(surroundings, self.info_hash, options.place)
+        self.inspection = Inspection(options, self.journal, self.publisher, surroundings)
         self._lock = lock
         self._surroundings = surroundings
         self._task: asyncio.Task[None] | None = None
@@ -77,7 +77,7 @@ class Life:
     @property
     def complete(self) -> bool:
         """Whether every wanted byte is stored, as far as one can know."""
-        if self.state in (State.CHECKING, State.FAILED):
+        if self.state in (State.CHECKING, *TROUBLED):
             return False
         return self.swarm is not None and self.swarm.download is not None and self.swarm.download.complete
 
@@ -97,7 +97,7 @@ class Life:
         """Join the swarm, after `pause`, a seed goal or a failure; files of a failed torrent are looked at again."""
         self.options.paused = False
         self._has_goal = self._has_goal and self.state is not State.FINISHED  # the user wants more than the goal
-        if self.state is State.FAILED:
+        if self.state in TROUBLED:
             self.error = None
             self._enter(State.CHECKING)
             self._run(partial(self._again, trusting=True))
@@ -123,7 +123,9 @@ class Life:
         assert self.content is not None
         swarm.prioritize(self.options.file_priorities(info), self._surroundings.runtime.now())
         if swarm.download is not None:
-            self.content.choose(swarm.download.wanted)
+            self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
+            if self.state is not State.CHECKING:
+                self._run(self._settle)
             self.done_bytes = self.content.bytes_in(swarm.download.have)
         self._surroundings.runtime.turn.soon()
 
@@ -132,6 +134,11 @@ class Life:
         if self.swarm is not None:
             self.options.limits.apply(self.swarm)
             self._surroundings.runtime.turn.soon()
+
+    async def _settle(self) -> None:
+        """Let the files that are wanted now have what the part file has of them."""
+        if self.content is not None:
+            await self._surroundings.in_thread(self.content.settle)
 
     async def recheck(self) -> None:
         """Hash everything that is there, and join the swarm again."""
@@ -192,6 +199,9 @@ class Life:
 
     def tick(self, now: float) -> bool:
         """Do what time demands; whether `save` is due."""
+        if self.state is State.MISSING_FILES and self._retry_due <= now and not self.options.paused:
+            self._retry_due = inf
+            self._run(partial(self._again, trusting=True))  # they may be back
         if self.swarm is None:
             return False
         retry = self.state is State.FAILED and not self.options.paused and _may_retry(self.error)
@@ -218,8 +228,8 @@ class Life:
         if self.info is None:
             self._seek_metadata()
             return
-        have = await self._check(record.resume if record is not None else None, known=record is not None)
-        await self._join(have)
+        saved, believe = record.resume if record is not None else None, not self.options.recheck
+        await self._join(await self._inspect(saved, known=record is not None, believe=believe))
 
     async def _again(self, *, trusting: bool) -> None:
         if self.info is None:
@@ -228,7 +238,13 @@ class Life:
             return
         await self._part()
         record = await self.journal.open()
-        have = await self._check(record.resume if record is not None and trusting else None, known=True)
+        saved = record.resume if record is not None else None
+        try:
+            have = await self._inspect(saved, known=True, believe=trusting)
+        except CheckCancelledError:
+            if trusting:
+                raise
+            have = await self._inspect(saved, known=True)  # what was believed before is believed again
         await self._join(have)
 
     def _seek_metadata(self) -> None:
@@ -242,7 +258,7 @@ class Life:
         self.info = info = self._checked(raw)
         self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
         self.publisher.wake()
-        await self._join(await self._check(None, known=False))
+        await self._join(await self._inspect(None, known=False))
 
     def _checked(self, raw: bytes) -> Info:
         """The info dictionary that peers, or the store, gave for our info hash."""
@@ -256,65 +272,14 @@ class Life:
                 self.options.select = _among_files(info, wanted.select_only)
         return info
 
-    async def _check(self, saved: bytes | None, *, known: bool) -> Bitfield:
-        """Find out which pieces are stored.
-
-        Args:
-            saved: progress that was saved.
-            known: whether the files are ours by what was saved.
-        """
-        info = self.info
-        assert info is not None
+    async def _inspect(self, saved: bytes | None, *, known: bool, believe: bool = True) -> Bitfield:
+        """Find out which pieces are stored."""
+        assert self.info is not None
         self._enter(State.CHECKING)
-        in_thread, options = self._surroundings.in_thread, self.options
-        handles = self._surroundings.runtime.handles
-        content = await in_thread(
-            Content, info, options.save_path, handles, options.select, options.content, self.layers
-        )
-        if options.priorities:
-            wanted = piece_priorities(info, options.file_priorities(info))
-            content.choose(Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority)))
-        self.content = content
-        stamps = await in_thread(content.look)
-        resume = read_resume(saved, info)
-        todo = await in_thread(plan, info, stamps, resume, trust=options.trust)
-        have = todo.have
-        if todo.suspects:
-            good = await self._hash(content, todo.suspects, todo.to_hash_bytes)
-            await in_thread(content.sync, good)
-            for piece in good:
-                have.add(piece)
-        ours = known and (resume is None or resume.completed_at is None)
-        if not ours and not options.overwrite:
-            await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
-        if options.content is None and any(
-            not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
-        ):
-            await in_thread(content.storage.create_empty)
+        self.content = content = await self.inspection.open(self.info, self.layers)
+        have = await self.inspection.run(content, self._tiers(), saved, known=known, believe=believe)
         self.done_bytes = content.bytes_in(have)
-        await self.journal.start(info, self._tiers(), have, stamps, resume)
-        self.publisher.publish(events.Checked(self.done_bytes, content.total_bytes))
         return have
-
-    async def _hash(self, content: Content, suspects: Sequence[int], total: int) -> list[int]:
-        loop = asyncio.get_running_loop()
-        stop = Flag()
-
-        def tell(done: int) -> None:
-            with suppress(RuntimeError):  # the loop may be closed by now
-                loop.call_soon_threadsafe(self._told_progress, done, total)
-
-        async with self._surroundings.checking:
-            self._told_progress(0, total)
-            try:
-                return await self._surroundings.in_thread(hash_suspects, content, suspects, stop, tell)
-            finally:
-                stop.set()
-                self.check = None
-
-    def _told_progress(self, done: int, total: int) -> None:
-        self.check = (done, total)
-        self.publisher.publish(events.CheckProgress(done, total))
 
     async def _join(self, have: Bitfield) -> None:
         """Exchange pieces from now on."""
@@ -435,7 +400,10 @@ class Life:
         self.error = error
         if pause and self.swarm is not None:
             self._hush(self.swarm)
-        self._enter(State.FAILED)
+        gone = isinstance(error, StorageError) and error.kind is StorageError.Kind.GONE
+        if gone:
+            self._retry_due = time.monotonic() + self._surroundings.settings.retry_seconds
+        self._enter(State.MISSING_FILES if gone else State.FAILED)
         self.publisher.publish(events.Failed(error))
 
     def _goal_reached(self, now: float) -> bool:

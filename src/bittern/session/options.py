@@ -26,6 +26,7 @@ class AddOptions:
         trust: believe that files of the right size are right.
         limits: how fast it may be.
         overwrite: whether files without any piece of the torrent may be overwritten.
+        recheck: hash what is there at the start, whatever was saved.
     """
 
     save_path: Path
@@ -38,6 +39,7 @@ class AddOptions:
     trust: bool = False
     overwrite: bool = False
     limits: Limits = field(default_factory=Limits)
+    recheck: bool = False
 
     @property
     def place(self) -> str:
@@ -52,3 +54,7 @@ class AddOptions:
             wanted.append(SKIP if file.pad else self.priorities.get(number, selected))
             number += not file.pad
         return wanted
+
+    def wanted_files(self, info: Info) -> list[int]:
+        """Numbers, among all files, of those that are wanted at all."""
+        return [number for number, priority in enumerate(self.file_priorities(info)) if priority != SKIP]

@@ -107,6 +107,7 @@ class Session:
         paused: bool = False,
         trust: bool = False,
         overwrite: bool = False,
+        recheck: bool = False,
     ) -> Torrent:
         """Take a torrent in. Files that are there are checked, then it joins its swarm; both after this returns.
 
@@ -120,6 +121,7 @@ class Session:
             paused: whether it stays out of its swarm until `Torrent.resume`.
             trust: believe that files of the right size are right, instead of hashing them.
             overwrite: whether files without a single right piece may be overwritten.
+            recheck: hash what is there, whatever was saved, and fetch what is not there any more.
 
         Raises:
             BencodeError, MetainfoError, MagnetError: the source is invalid.
@@ -139,6 +141,7 @@ class Session:
             paused=paused,
             trust=trust,
             overwrite=overwrite,
+            recheck=recheck,
         )
         if isinstance(found, Magnet):
             options.addresses += await _peers_of(found)

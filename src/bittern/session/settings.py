@@ -63,6 +63,9 @@ class Settings:
     buffer_bytes: int = 64 << 20
     """Memory for blocks on their way to the disk, one torrent."""
 
+    check_bytes_per_second: float = inf
+    """Of what is read to check files."""
+
     # --- behaviour
 
     sequential: bool = False
@@ -92,7 +95,15 @@ class Settings:
                 raise SessionError(f"{field.name} = {value}: must not be negative")
         if self.port is not None and self.port > 65535:
             raise SessionError(f"port = {self.port}: must be 0 to 65535")
-        for name in ("max_peers", "max_dials", "upload_slots", "event_buffer", "down_bytes_per_second", "save_seconds"):
+        for name in (
+            "max_peers",
+            "max_dials",
+            "upload_slots",
+            "event_buffer",
+            "down_bytes_per_second",
+            "save_seconds",
+            "check_bytes_per_second",
+        ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: must be positive")
         for name, kind in (("slot_count", SlotCount), ("seed_choker", SeedChoker)):

@@ -18,7 +18,13 @@ class State(Enum):
     FINISHED = "finished"
     """Complete, and its seed goal is reached."""
     FAILED = "failed"
+    MISSING_FILES = "missing files"
+    """Files with stored pieces are gone. Nothing is fetched: they may come back, or a recheck accepts the loss."""
     REMOVED = "removed"
+
+
+TROUBLED = (State.FAILED, State.MISSING_FILES)
+"""States that the user has to help out of; `Status.error` says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +46,9 @@ class Status:
         uploaded: bytes of blocks ever sent.
         corrupt_bytes: bytes of pieces that came and failed their hash, since it was added.
         check: bytes checked and to be checked, while that goes on.
+        check_paused: whether that waits for `Torrent.resume_check`.
         complete: whether every wanted byte is stored.
-        error: why it is FAILED, or None.
+        error: why it is FAILED or has MISSING_FILES, or None.
     """
 
     state: State
@@ -58,6 +65,7 @@ class Status:
     uploaded: int = 0
     corrupt_bytes: int = 0
     check: tuple[int, int] | None = None
+    check_paused: bool = False
     complete: bool = False
     error: BitternError | None = None
 

@@ -11,7 +11,7 @@ from bittern.codec.metainfo import File, Info
 
 from .events import Event, EventStream
 from .life import Life
-from .status import State, Status, TrackerStatus
+from .status import TROUBLED, State, Status, TrackerStatus
 
 
 class Torrent:
@@ -79,7 +79,8 @@ class Torrent:
                 total_bytes=life.content.total_bytes if life.content is not None else 0,
                 downloaded=counters.downloaded,
                 uploaded=counters.uploaded,
-                check=life.check,
+                check=life.inspection.progress,
+                check_paused=life.inspection.pace is not None and life.inspection.pace.paused,
                 error=life.error,
             )
         total = life.content.total_bytes if life.content is not None else 0
@@ -99,7 +100,8 @@ class Torrent:
             downloaded=counters.downloaded + swarm.downloaded,
             uploaded=counters.uploaded + swarm.uploaded,
             corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
-            check=life.check,
+            check=life.inspection.progress,
+            check_paused=life.inspection.pace is not None and life.inspection.pace.paused,
             complete=life.complete,
             error=life.error,
         )
@@ -130,7 +132,7 @@ class Torrent:
             BitternError: what made the torrent fail.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA, State.FAILED))
+        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA, *TROUBLED))
 
     async def completed(self) -> None:
         """Wait until every wanted byte is in the files.
@@ -162,7 +164,7 @@ class Torrent:
         self._life.prioritize(priorities)
 
     async def recheck(self) -> None:
-        """Hash everything that is there; returns when that is done."""
+        """Hash everything that is there; returns when that is done. What is not there is fetched again."""
         await self._life.recheck()
 
     def set_limits(
@@ -197,10 +199,29 @@ class Torrent:
         self._life.options.limits.group = group
         self._life.apply_limits()
 
+    async def pause_check(self) -> None:
+        """Let a check that goes on read nothing more until `resume_check`."""
+        if self._life.inspection.pace is not None:
+            self._life.inspection.pace.pause()
+
+    async def resume_check(self) -> None:
+        """Let a check go on where it was paused."""
+        if self._life.inspection.pace is not None:
+            self._life.inspection.pace.resume()
+
+    async def cancel_check(self) -> None:
+        """End a check that goes on.
+
+        After a recheck, what was believed before is believed again. A first check leaves the torrent FAILED, with
+        CheckCancelledError, until `resume` or `recheck`.
+        """
+        if self._life.inspection.pace is not None:
+            self._life.inspection.pace.cancel()
+
     async def _until(self, reached: Callable[[], bool]) -> None:
         life = self._life
         while not reached():
-            if life.state is State.FAILED and life.error is not None:
+            if life.state in TROUBLED and life.error is not None:
                 raise life.error
             if life.publisher.ended:
                 raise NoSuchTorrentError(f"{self.name} is not in the session any more")

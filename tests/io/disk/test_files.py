@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bittern.base.errors import LocalProtocolError, StorageError
 from bittern.io import capabilities
 from bittern.io.disk import files as module
+from bittern.io.disk import handles
 from bittern.io.disk.files import FileStorage, storage_error
 from bittern.io.disk.handles import Handle
 from tests.io.disk.torrents import several, storage_of
@@ -97,7 +98,7 @@ def test_where_the_system_cannot_read_without_waiting_it_is_asked_once(
     """As on file systems that do not know the flag: inline where they lie in memory, else never."""
     info, data = several([100], 16)
     calls = list[int]()
-    real = module._pread
+    real = handles.pread
 
     def pread(handle: Handle, into: memoryview, offset: int, flags: int) -> int:
         calls.append(flags)
@@ -105,7 +106,7 @@ def test_where_the_system_cannot_read_without_waiting_it_is_asked_once(
             raise OSError(errno.EOPNOTSUPP, "not supported")
         return real(handle, into, offset, flags)
 
-    monkeypatch.setattr(module, "_pread", pread)
+    monkeypatch.setattr(module, "pread", pread)
     monkeypatch.setattr(capabilities, "READ_NOWAIT", 8)
     for in_memory in (True, False):
         monkeypatch.setattr(capabilities, "in_memory", lambda _, answer=in_memory: answer)
@@ -121,9 +122,9 @@ def test_where_the_system_cannot_read_without_waiting_it_is_asked_once(
 def test_a_read_in_small_steps_is_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may read and write less than it was asked to."""
     info, data = several([1000], 16)
-    real_read, real_write = module._pread, module._pwrite
-    monkeypatch.setattr(module, "_pread", lambda handle, into, at, flags: real_read(handle, into[:7], at, flags))
-    monkeypatch.setattr(module, "_pwrite", lambda handle, data, at: real_write(handle, data[:11], at))
+    real_read, real_write = handles.pread, handles.pwrite
+    monkeypatch.setattr(module, "pread", lambda handle, into, at, flags: real_read(handle, into[:7], at, flags))
+    monkeypatch.setattr(module, "pwrite", lambda handle, data, at: real_write(handle, data[:11], at))
     storage = storage_of(info, tmp_path)
     storage.write(0, memoryview(data))
     assert read(storage, 3, 990) == data[3:993]
@@ -174,7 +175,7 @@ def test_a_write_that_the_system_refuses_is_told_with_its_file(
 
     storage = storage_of(info, tmp_path)
     storage.write(0, memoryview(data)[:10])
-    monkeypatch.setattr(module, "_pwrite", refuse)
+    monkeypatch.setattr(module, "pwrite", refuse)
     error = refusal(lambda: storage.write(5, memoryview(data)[5:30]))
     assert error.path == str(tmp_path / "name" / "d" / "f0")
     assert error.kind is storage_error(OSError(code, ""), "").kind

@@ -24,7 +24,7 @@ from bittern.engine.effects import (
     RunRead,
     StoreExtent,
 )
-from bittern.io.disk import files
+from bittern.io.disk import files, handles
 from bittern.io.disk.handles import Handle
 from bittern.io.disk.pool import DiskPool
 from bittern.sim.content import Content as ContentV2
@@ -196,14 +196,14 @@ def test_what_the_system_refuses_is_told_and_the_threads_live_on(
 ) -> None:
     info, data = several([128 * 4], 128)
     attach(loop, info, tmp_path)
-    real, full = files._pwrite, True
+    real, full = handles.pwrite, True
 
     def pwrite(handle: Handle, part: memoryview, offset: int) -> int:
         if full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(handle, part, offset)
 
-    monkeypatch.setattr(files, "_pwrite", pwrite)
+    monkeypatch.setattr(files, "pwrite", pwrite)
     for piece in range(4):
         loop.pool.submit(job(info, data, piece))
     loop.pool.hand_over()
@@ -233,7 +233,7 @@ def test_a_part_that_could_not_be_written_may_come_again_after_a_forget(
         loop.pool.submit(job(info, data, 0, 0, 100))
         loop.pool.hand_over()
         loop.take(1)
-        patch.setattr(files, "_pwrite", refuse)
+        patch.setattr(files, "pwrite", refuse)
         loop.pool.submit(job(info, data, 0, 100, 100))
         loop.pool.hand_over()
         [failed] = loop.take(1)

@@ -17,7 +17,7 @@ from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
-from bittern.session.status import State
+from bittern.session.status import TROUBLED, State
 from bittern.session.torrent import Torrent
 
 _FAREWELL = "bittern: stopping: saving progress, telling trackers (again to quit at once)"
@@ -34,6 +34,7 @@ def get(
     seed_time: float | None = None,
     sequential: bool = False,
     overwrite: bool = False,
+    recheck: bool = False,
     timeout: float | None = None,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     json: Json = False,
@@ -57,6 +58,8 @@ def get(
         Download from the beginning to the end.
     overwrite
         Overwrite files that have nothing in common with the torrent's.
+    recheck
+        Hash what is there, whatever was saved, and fetch what is not there any more.
     timeout
         Give up (exit status 6) when nothing came for so many seconds; never unless given.
     quiet
@@ -73,6 +76,7 @@ def get(
         selected,
         network,
         overwrite=overwrite,
+        recheck=recheck,
         timeout=timeout,
         report=report,
         farewell="" if quiet else _FAREWELL,
@@ -110,6 +114,7 @@ class _Job:
         network: Network,
         *,
         overwrite: bool,
+        recheck: bool,
         timeout: float | None,
         report: Report,
         farewell: str,
@@ -119,6 +124,7 @@ class _Job:
         self._selected = selected
         self._network = network
         self._overwrite = overwrite
+        self._recheck = recheck
         self._timeout = timeout
         self._report = report
         self._farewell = farewell
@@ -135,6 +141,7 @@ class _Job:
                         peers=self._network.peer,
                         select=self._selected,
                         overwrite=self._overwrite,
+                        recheck=self._recheck,
                     )
                     torrent = await unless_stopped(adding, stop)
                 except StoppedError:
@@ -157,7 +164,7 @@ class _Job:
             await watch.until_state(lambda state: state is not State.CHECKING)
         if not torrent.status.complete and settings.port is None:
             nowhere = no_way_to_peers(torrent)
-            if nowhere is not None and torrent.status.state is not State.FAILED:
+            if nowhere is not None and torrent.status.state not in TROUBLED:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
         await watch.until(torrent.completed(), self._timeout)

@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from bittern.base.errors import StorageError
@@ -10,7 +11,9 @@ from bittern.codec.filemap import FileMap
 from bittern.codec.metainfo import Info
 from bittern.io import capabilities
 
-from .handles import Handle, Handles
+from .handles import Handles, pread, pwrite
+from .parts import PartFile
+from .spans import Span
 
 _KINDS = {
     errno.ENOSPC: StorageError.Kind.DISK_FULL,
@@ -48,22 +51,79 @@ class FileStorage:
         root = folder / info.name if info.multi_file else folder
         self.root = root
         self.paths = list(paths) if paths else [str(root.joinpath(*file.path)) for file in info.files]
+        self.trusted: tuple[str, ...] = () if paths else (str(folder),)
+        """Folders below which no link is followed; none where the user said where each file is."""
+        self.parts = PartFile(info, str(folder / f".{info.wire_hash}.parts"), handles)
+        self.parked: set[int] = set()
+        """Files that are not made: what there is of them is in the part file."""
         self._info = info
         self._handles = handles
-        self._dirty: dict[int, None] = {}
+        self._dirty: dict[str, None] = {}
         self._nowait = capabilities.READ_NOWAIT
         self._in_memory: bool | None = None
+        self._places = threading.RLock()  # held while the place of a file changes, or matters
 
-    def create_empty(self) -> None:
+    def park(self, wanted: Collection[int]) -> None:
+        """See where the bytes of each file are; to be called before anything is read or written. Blocks.
+
+        A file that is not there is parked if it is not wanted, or as long as there is a part file: what the
+        part file has of it may have been lifted out in time or not.
+
+        Args:
+            wanted: numbers of the files that may be made.
+        """
+        parts = os.path.lexists(self.parts.path)
+        self.parked = {
+            number
+            for number, file in enumerate(self._info.files)
+            if (parts or number not in wanted)
+            and file.length
+            and not file.pad
+            and not os.path.lexists(self.paths[number])
+        }
+
+    def want(self, wanted: Collection[int]) -> None:
+        """Only the files numbered `wanted` are to be made from now on. Blocks; may be called while pieces are written.
+
+        What the part file has of a file that is wanted now goes to a file of its own; a file that is there and is
+        not wanted any more stays. The part file goes when nothing is parked.
+
+        Raises:
+            StorageError: a file could not be made; its bytes are in the part file as before.
+        """
+        with self._places:
+            for number, file in enumerate(self._info.files):
+                if number in wanted:
+                    if number in self.parked:
+                        self._lift(number)
+                elif file.length and not file.pad and not os.path.lexists(self.paths[number]):
+                    self.parked.add(number)
+            if not self.parked:
+                self.parts.delete()
+
+    def places(self, offset: int, length: int) -> Iterator[Span]:
+        """Where `length` bytes at `offset` of the torrent are, for reading them apart from this."""
+        for number, begin, count, pad in self.map.spans(offset, length):
+            if number in self.parked:
+                yield from self.parts.spans(number, begin, count, self.paths[number])
+            else:
+                yield Span(None if pad else self.paths[number], begin, count)
+
+    def create_empty(self, wanted: Collection[int] | None = None) -> None:
         """Make the folders and files that no piece would make: those without any bytes.
+
+        Args:
+            wanted: numbers of the files that may be made; None for all.
 
         Raises:
             StorageError: one could not be made.
         """
         for number, file in enumerate(self._info.files):
+            if wanted is not None and number not in wanted:
+                continue
             if not file.length and not file.pad and file.symlink is None:
                 try:
-                    self._handles.release(self._handles.acquire(self.paths[number], write=True))
+                    self._handles.release(self._handles.acquire(self.paths[number], write=True, trusted=self.trusted))
                 except OSError as error:
                     raise storage_error(error, self.paths[number]) from error
 
@@ -75,7 +135,9 @@ class FileStorage:
         """
         at = 0
         for number, begin, length, pad in self.map.spans(offset, len(data)):
-            if not pad:
+            if number in self.parked:
+                self._write_parked(number, begin, data[at : at + length])
+            elif not pad:
                 self._write_file(number, begin, data[at : at + length])
             at += length
 
@@ -90,6 +152,8 @@ class FileStorage:
             part = into[at : at + length]
             if pad:
                 part[:] = bytes(length)
+            elif number in self.parked and self._read_parked(number, begin, part):
+                pass
             elif not self._read_file(number, begin, part, 0):
                 raise StorageError(StorageError.Kind.IO, self.paths[number], "shorter than it should be")
             at += length
@@ -104,7 +168,7 @@ class FileStorage:
                 part = into[at : at + length]
                 if pad:
                     part[:] = bytes(length)
-                elif not self._read_file(number, begin, part, self._nowait):
+                elif number in self.parked or not self._read_file(number, begin, part, self._nowait):
                     return False
                 at += length
         except StorageError:
@@ -117,44 +181,72 @@ class FileStorage:
         Raises:
             StorageError: the system can not say so for a file.
         """
-        for number in list(self._dirty):
-            del self._dirty[number]
+        for path in list(self._dirty):
+            del self._dirty[path]
             try:
-                handle = self._handles.acquire(self.paths[number], write=True)
+                handle = self._handles.acquire(path, write=True, trusted=self.trusted)
                 try:
                     getattr(os, "fdatasync", os.fsync)(handle.fd)
                 finally:
                     self._handles.release(handle)
             except OSError as error:
-                raise storage_error(error, self.paths[number]) from error
+                raise storage_error(error, path) from error
 
     def close(self) -> None:
         """Close its files."""
+        self._handles.forget(self.parts.path)
         self._handles.close(str(self.root))
+
+    def _write_parked(self, number: int, begin: int, data: memoryview) -> None:
+        with self._places:
+            try:
+                if number in self.parked and self.parts.write(number, begin, data):
+                    self._dirty[self.parts.path] = None
+                    return
+                if number in self.parked:  # a piece of this file alone was under way when nobody wanted it any more
+                    self._lift(number)
+            except OSError as error:
+                raise storage_error(error, self.parts.path) from error
+            self._write_file(number, begin, data)
+
+    def _read_parked(self, number: int, begin: int, into: memoryview) -> bool:
+        """Fill `into`; False when the bytes are, or would be, in the file itself."""
+        with self._places:
+            try:
+                return number in self.parked and self.parts.read(number, begin, into)
+            except OSError as error:
+                raise storage_error(error, self.parts.path) from error
+
+    def _lift(self, number: int) -> None:
+        try:
+            self.parts.lift(number, self.paths[number], self.trusted)
+        except OSError as error:
+            raise storage_error(error, self.paths[number]) from error
+        self.parked.discard(number)
 
     def _write_file(self, number: int, begin: int, data: memoryview) -> None:
         path = self.paths[number]
         try:
-            handle = self._handles.acquire(path, write=True)
+            handle = self._handles.acquire(path, write=True, trusted=self.trusted)
             try:
                 done = 0
                 while done < len(data):
-                    done += _pwrite(handle, data[done:], begin + done)
+                    done += pwrite(handle, data[done:], begin + done)
             finally:
                 self._handles.release(handle)
         except OSError as error:
             raise storage_error(error, path) from error
-        self._dirty[number] = None
+        self._dirty[path] = None
 
     def _read_file(self, number: int, begin: int, into: memoryview, flags: int) -> bool:
         """Fill `into`; False when the file is too short, or with `flags` when that would wait."""
         path = self.paths[number]
         try:
-            handle = self._handles.acquire(path, write=False)
+            handle = self._handles.acquire(path, write=False, trusted=self.trusted)
             try:
                 done = 0
                 while done < len(into):
-                    count = _pread(handle, into[done:] if done else into, begin + done, flags)
+                    count = pread(handle, into[done:] if done else into, begin + done, flags)
                     if not count:
                         return False
                     done += count
@@ -169,21 +261,3 @@ class FileStorage:
                 return self._in_memory and self._read_file(number, begin, into, 0)
             raise storage_error(error, path) from error
         return True
-
-
-def _pwrite(handle: Handle, data: memoryview, offset: int) -> int:
-    if capabilities.PREADV:
-        return os.pwrite(handle.fd, data, offset)
-    with handle.lock:
-        os.lseek(handle.fd, offset, os.SEEK_SET)
-        return os.write(handle.fd, data)
-
-
-def _pread(handle: Handle, into: memoryview, offset: int, flags: int) -> int:
-    if capabilities.PREADV:
-        return os.preadv(handle.fd, [into], offset, flags)
-    with handle.lock:
-        os.lseek(handle.fd, offset, os.SEEK_SET)
-        data = os.read(handle.fd, len(into))
-    into[: len(data)] = data
-    return len(data)

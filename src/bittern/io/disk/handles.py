@@ -3,9 +3,12 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_EXTRA = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+from bittern.io import capabilities
+
+from .opening import open_safely
 
 
 @dataclass(slots=True, eq=False)
@@ -32,8 +35,13 @@ class Handles:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Handle] = OrderedDict()
 
-    def acquire(self, path: str, *, write: bool) -> Handle:
+    def acquire(self, path: str, *, write: bool, trusted: Sequence[str] = ()) -> Handle:
         """The open file at `path`; created, with its folders, when it is opened for writing and missing.
+
+        Args:
+            path: absolute.
+            write: for writing, too.
+            trusted: folders below which no component may be a link (see `open_safely`).
 
         Raises:
             OSError: as os.open; a symbolic link is not followed.
@@ -44,7 +52,7 @@ class Handles:
                 handle.users += 1
                 self._open.move_to_end(path)
                 return handle
-        fd = _open(path, write=write)
+        fd = open_safely(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, trusted)
         with self._lock:
             known = self._open.get(path)
             if known is not None and (known.writable or not write):
@@ -64,6 +72,13 @@ class Handles:
             handle.users -= 1
             if handle.stale and not handle.users:
                 os.close(handle.fd)
+
+    def forget(self, path: str) -> None:
+        """Close the file at `path`, which is another one, or none, from now on."""
+        with self._lock:
+            handle = self._open.get(path)
+            if handle is not None:
+                self._retire(path, handle)
 
     def close(self, prefix: str = "") -> None:
         """Close the files whose path begins with `prefix`."""
@@ -85,11 +100,21 @@ class Handles:
             self._retire(oldest, self._open[oldest])
 
 
-def _open(path: str, *, write: bool) -> int:
-    if not write:
-        return os.open(path, os.O_RDONLY | _EXTRA)
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | _EXTRA, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - plain strings on a warm path
-        return os.open(path, os.O_RDWR | os.O_CREAT | _EXTRA, 0o666)
+def pwrite(handle: Handle, data: memoryview, offset: int) -> int:
+    """Write some of `data` at `offset`; how much."""
+    if capabilities.PREADV:
+        return os.pwrite(handle.fd, data, offset)
+    with handle.lock:
+        os.lseek(handle.fd, offset, os.SEEK_SET)
+        return os.write(handle.fd, data)
+
+
+def pread(handle: Handle, into: memoryview, offset: int, flags: int) -> int:
+    """Read some bytes at `offset`; how many, 0 at the end of the file."""
+    if capabilities.PREADV:
+        return os.preadv(handle.fd, [into], offset, flags)
+    with handle.lock:
+        os.lseek(handle.fd, offset, os.SEEK_SET)
+        data = os.read(handle.fd, len(into))
+    into[: len(data)] = data
+    return len(data)

@@ -1,0 +1,147 @@
+"""From metadata to the pieces that are stored: looking, believing, hashing, and refusing what is not ours."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import CheckCancelledError, StorageError
+from bittern.codec.metainfo import Info
+from bittern.codec.resume import Resume
+from bittern.engine.download.priorities import piece_priorities
+
+from . import events
+from .checking import Pace, hash_suspects, missing, plan, read_resume, refuse_foreign
+from .content import Content, Stamps
+from .journal import Journal
+from .options import AddOptions
+from .surroundings import Surroundings
+
+
+class Inspection:
+    """Looks at one torrent's files, as often as it is asked to.
+
+    Args:
+        options: where they are and how to treat them.
+        journal: keeps what was found.
+        publisher: is told how it goes.
+        surroundings: for threads and files.
+    """
+
+    def __init__(
+        self, options: AddOptions, journal: Journal, publisher: events.Publisher, surroundings: Surroundings
+    ) -> None:
+        self._options = options
+        self._journal = journal
+        self._publisher = publisher
+        self._surroundings = surroundings
+        self.progress: tuple[int, int] | None = None
+        """Bytes hashed and to be hashed, while that goes on."""
+        self.pace: Pace | None = None
+        """Steers the hashing that goes on."""
+
+    async def open(self, info: Info, layers: Mapping[bytes, bytes]) -> Content:
+        """The files of `info`, not looked at yet.
+
+        Args:
+            info: of the torrent.
+            layers: its piece layers, as far as they are known (BEP 52).
+
+        Raises:
+            SessionError: a selected file does not exist.
+        """
+        options, in_thread = self._options, self._surroundings.in_thread
+        handles = self._surroundings.runtime.handles
+        content = await in_thread(Content, info, options.save_path, handles, options.select, options.content, layers)
+        if options.priorities:
+            wanted = piece_priorities(info, options.file_priorities(info))
+            pieces = Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority))
+            content.choose(pieces, options.wanted_files(info))
+        await in_thread(content.park)
+        return content
+
+    async def run(
+        self,
+        content: Content,
+        trackers: tuple[tuple[str, ...], ...],
+        saved: bytes | None,
+        *,
+        known: bool,
+        believe: bool = True,
+    ) -> Bitfield:
+        """Find out which pieces are stored, and note it.
+
+        Args:
+            content: the files.
+            trackers: its tiers, to be kept.
+            saved: progress that was saved.
+            known: whether the files are ours by what was saved.
+            believe: whether files that look as they did are believed, and missed when they are gone.
+
+        Raises:
+            StorageError: files are missing (GONE), foreign (EXISTS), or can not be read or made.
+            CheckCancelledError: `pace` ended it.
+        """
+        in_thread, options = self._surroundings.in_thread, self._options
+        info = content.info
+        stamps = await in_thread(content.look)
+        resume = read_resume(saved, info)
+        if resume is not None and believe:
+            _miss(content, stamps, resume)
+        todo = await in_thread(
+            plan, info, stamps, resume if believe else None, trust=options.trust, parked=content.storage.parked
+        )
+        have = todo.have
+        if todo.suspects:
+            good = await self._hash(content, todo.suspects, todo.to_hash_bytes)
+            await in_thread(content.sync, good)
+            for piece in good:
+                have.add(piece)
+        ours = known and (resume is None or resume.completed_at is None)
+        if not ours and not options.overwrite:
+            await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
+        if content.storage.parked:
+            stamps = await in_thread(content.settle)
+        if options.content is None and any(
+            not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
+        ):
+            await in_thread(content.storage.create_empty, content.wanted_files)
+        await self._journal.start(info, trackers, have, stamps, resume)
+        self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
+        return have
+
+    async def _hash(self, content: Content, suspects: Sequence[int], total: int) -> list[int]:
+        loop = asyncio.get_running_loop()
+        self.pace = pace = Pace(self._surroundings.settings.check_bytes_per_second)
+
+        def tell(done: int) -> None:
+            with suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(self._told, done, total)
+
+        try:
+            async with self._surroundings.checking:
+                self._told(0, total)
+                good = await self._surroundings.in_thread(hash_suspects, content, suspects, pace, tell)
+            if pace.cancelled:
+                raise CheckCancelledError("the check was cancelled: resume or recheck it to begin again")
+        finally:
+            pace.cancel()
+            self.progress = self.pace = None
+        return good
+
+    def _told(self, done: int, total: int) -> None:
+        if self.pace is not None:
+            self.progress = (done, total)
+            self._publisher.publish(events.CheckProgress(done, total))
+
+
+def _miss(content: Content, stamps: Stamps, resume: Resume) -> None:
+    """Make sure that nothing is gone that was there.
+
+    Raises:
+        StorageError: it is; the first file is named.
+    """
+    gone = missing(content.info, stamps, resume)
+    if gone:
+        others = f"and {len(gone) - 1} more files of this torrent" if len(gone) > 1 else ""
+        raise StorageError(StorageError.Kind.GONE, content.storage.paths[gone[0]], others)

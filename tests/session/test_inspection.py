@@ -1,0 +1,158 @@
+"""What a session finds on the disk, and what it does about what it does not find."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import CheckCancelledError, StorageError
+from bittern.session import events
+from bittern.session.session import Session
+from bittern.session.status import State
+from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
+
+SECONDS = 30
+
+
+async def test_bytes_of_unwanted_files_are_parked_and_their_files_come_when_they_are_wanted(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as seed:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        peers = [f"127.0.0.1:{seed.port}"]
+        target = tmp_path / "dst"
+        parts = target / f".{meta.info.wire_hash}.parts"
+        async with Session(settings(tmp_path / "b")) as leech:
+            got = await leech.add(meta, target, peers=peers, select=[1])
+            await asyncio.wait_for(got.completed(), SECONDS)
+            assert parts.exists()
+            assert [path.name for path in (target / "album").rglob("*") if path.is_file()] == ["b.bin"]
+        async with Session(settings(tmp_path / "b")) as leech:  # believed, without a look inside
+            got = await leech.add(meta, target, select=[1])
+            stream = got.events(events.CheckProgress)
+            await asyncio.wait_for(got.completed(), SECONDS)
+            assert stream.take() == []
+        async with Session(settings(tmp_path / "b")) as leech:
+            got = await leech.add(meta, target, peers=peers)
+            await asyncio.wait_for(got.completed(), SECONDS)
+            assert got.status.downloaded == meta.info.total_length  # nothing twice: the parked bytes were used
+            assert not parts.exists()
+    for path in (tmp_path / "src" / "album").rglob("*.bin"):
+        assert (target / path.relative_to(tmp_path / "src")).read_bytes() == path.read_bytes()
+
+
+async def test_a_file_that_becomes_wanted_while_it_runs_gets_what_was_parked(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], select=[1])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert not (tmp_path / "dst" / "album" / "one.bin").exists()
+        got.set_file_priorities({0: 4, 2: 4, 3: 4})
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert got.status.downloaded == meta.info.total_length
+        await eventually(lambda: not (tmp_path / "dst" / f".{meta.info.wire_hash}.parts").exists())
+    for path in (tmp_path / "src" / "album").rglob("*.bin"):
+        assert (tmp_path / "dst" / path.relative_to(tmp_path / "src")).read_bytes() == path.read_bytes()
+
+
+async def test_a_part_file_that_changed_is_hashed_and_no_more(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as seed:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        async with Session(settings(tmp_path / "b")) as leech:
+            got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], select=[1])
+            await asyncio.wait_for(got.completed(), SECONDS)
+    with (tmp_path / "dst" / f".{meta.info.wire_hash}.parts").open("r+b") as file:
+        file.write(b"\0" * 9)
+    async with Session(settings(tmp_path / "b")) as leech:
+        got = await leech.add(meta, tmp_path / "dst", select=[1], paused=True)
+        await asyncio.wait_for(got.checked(), SECONDS)
+        assert got.status.done_bytes == 0
+
+
+async def _downloaded(meta: object, tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()  # type: ignore[arg-type]  # as torrent() gave it
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])  # type: ignore[arg-type]  # same
+        await asyncio.wait_for(got.completed(), SECONDS)
+
+
+async def test_files_that_are_gone_are_missed_and_not_fetched_again(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    await _downloaded(meta, tmp_path)
+    gone, kept = tmp_path / "dst" / "album" / "one.bin", tmp_path / "kept"
+    gone.rename(kept)
+    async with (
+        Session(settings(tmp_path / "a")) as seed,
+        Session(settings(tmp_path / "b", retry_seconds=0.05)) as leech,
+    ):
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        with pytest.raises(StorageError, match=r"one\.bin: was there when progress was saved") as caught:
+            await asyncio.wait_for(got.completed(), SECONDS)
+        assert caught.value.kind is StorageError.Kind.GONE
+        assert (got.status.state, got.status.peers) == (State.MISSING_FILES, 0)
+        assert not gone.exists()
+        kept.rename(gone)  # it comes back: that is noticed, and believed
+        stream = got.events(events.CheckProgress)
+        await eventually(lambda: got.status.complete)
+        assert (stream.take(), got.status.downloaded) == ([], meta.info.total_length)
+
+
+async def test_a_recheck_accepts_that_files_are_gone(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    await _downloaded(meta, tmp_path)
+    (tmp_path / "dst" / "album" / "one.bin").unlink()
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await eventually(lambda: got.status.state is State.MISSING_FILES)
+        await got.recheck()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        again = 4 * PIECE  # the pieces that one.bin has bytes in
+        assert got.status.downloaded == meta.info.total_length + again
+    async with Session(settings(tmp_path / "b")) as leech:
+        (tmp_path / "dst" / "album" / "one.bin").unlink()
+        got = await leech.add(meta, tmp_path / "dst", recheck=True)
+        await asyncio.wait_for(got.checked(), SECONDS)
+        assert got.status.state is State.DOWNLOADING
+
+
+async def test_an_empty_mount_is_missed_as_a_whole(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    await _downloaded(meta, tmp_path)
+    (tmp_path / "dst").rename(tmp_path / "unmounted")
+    async with Session(settings(tmp_path / "b")) as leech:
+        got = await leech.add(meta, tmp_path / "dst")
+        with pytest.raises(StorageError, match="and 2 more files"):
+            await asyncio.wait_for(got.checked(), SECONDS)
+    assert not (tmp_path / "dst").exists()
+
+
+async def test_a_first_check_that_is_cancelled_leaves_the_torrent_to_the_user(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
+    async with Session(settings(tmp_path / "a", check_bytes_per_second=100_000)) as session:
+        there = await session.add(meta, tmp_path / "src")
+        await eventually(lambda: there.status.check is not None)
+        await there.pause_check()
+        assert there.status.check_paused
+        await there.cancel_check()
+        with pytest.raises(CheckCancelledError):
+            await asyncio.wait_for(there.checked(), SECONDS)
+        assert (there.status.state, there.status.check) == (State.FAILED, None)
+        await there.resume()
+        await asyncio.wait_for(there.completed(), SECONDS)
+
+
+async def test_a_recheck_that_is_cancelled_changes_nothing(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
+    async with Session(settings(tmp_path / "a")) as session:
+        await (await session.add(meta, tmp_path / "src")).completed()
+    async with Session(settings(tmp_path / "a", check_bytes_per_second=100_000)) as session:
+        there = await session.add(meta, tmp_path / "src")
+        await asyncio.wait_for(there.completed(), SECONDS)
+        checking = asyncio.ensure_future(there.recheck())
+        await eventually(lambda: there.status.check is not None)
+        await there.cancel_check()
+        await asyncio.wait_for(checking, SECONDS)
+        assert (there.status.state, there.status.complete) == (State.SEEDING, True)
