@@ -207,7 +207,7 @@ async def test_what_nobody_foresaw_fails_the_torrent(tmp_path: Path, monkeypatch
     def broken(*_args: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("bittern.session.life.hash_suspects", broken)
+    monkeypatch.setattr("bittern.session.inspection.hash_suspects", broken)
     async with Session(settings(tmp_path / "a")) as session:
         there = await session.add(torrent(fill(tmp_path / "a.bin", 1000)), tmp_path)
         with pytest.raises(SessionError, match="internal error, ZeroDivisionError: oh"):
