@@ -68,3 +68,28 @@ def test_connections_share_an_uplink_fairly() -> None:
     gains = [len(sink.got) - count for sink, count in zip(sinks, before, strict=True)]
     assert max(gains) - min(gains) <= 16384
     assert sum(gains) == pytest.approx(2 * MEGABYTE, rel=0.02)
+
+
+def test_a_host_that_naps_handles_together_what_happens_meanwhile() -> None:
+    world, turns = World(Random), list[float]()
+    ann = Network(world).host("ann")
+    ann.end_turn, ann.nap = turns.append, 0.5
+    for due in (1.0, 1.1, 1.2, 2.0):
+        world.at(due, ann.touch)
+    world.run(3.0)
+    assert turns == [1.0, 1.5, 2.0]
+
+
+def test_small_things_for_many_leave_an_uplink_together_and_large_ones_one_by_one() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann = network.host("ann", up=10_000.0)
+    sinks = [Toy() for _ in range(4)]
+    for number, (sink, size) in enumerate(zip(sinks, (1000, 10, 90, 9900), strict=True)):
+        host = network.host(f"sink{number}")
+        host.acceptor = Listener(sink)
+        Dial(ann, host, Toy(bytes(size)))
+    world.run(2.0)
+    first = sinks[0].last_at
+    assert sinks[1].last_at == sinks[2].last_at == pytest.approx(first + 0.01)
+    assert sinks[3].last_at == pytest.approx(first + 1.0)

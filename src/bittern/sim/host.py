@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 QUANTUM = 16384
 """Bytes that a connection sends before the next one of the same host has its turn."""
+SMALL = 512
+"""Bytes up to which what several connections have to send leaves together: mostly a `have` for every peer."""
+INSTANT = 1e-5
+"""Seconds that are too short to be told from none."""
 
 
 @unique
@@ -50,6 +54,7 @@ class Host:
         end_turn: called once at the end of every instant in which something happened to this host.
         alive: whether the machine has power.
         links: open links by number.
+        nap: seconds from the end of one turn to the end of the next, at least: what a busy machine handles together.
     """
 
     def __init__(self, network: "Network", name: str, address: Address, up: float, down: float) -> None:
@@ -65,6 +70,8 @@ class Host:
         self.end_turn: Callable[[float], None] | None = None
         self.alive = True
         self.links: dict[int, SimLink] = {}
+        self.nap = 0.0
+        self._turn_due = 0.0
         self._turn_planned = False
         self._to_flush: dict[int, SimLink] = {}
         self._to_read: dict[int, SimLink] = {}
@@ -73,10 +80,10 @@ class Host:
         return f"Host({self.name})"
 
     def touch(self) -> None:
-        """Something happened here: there will be an end of turn in this instant."""
+        """Something happened here: there will be an end of turn in this instant, or when the nap is over."""
         if not self._turn_planned:
             self._turn_planned = True
-            self.network.world.after(0.0, self._turn)
+            self.network.world.at(self._turn_due, self._turn)
 
     def want_flush(self, link: SimLink) -> None:
         """Ask the link's stream for bytes to send at the end of this turn."""
@@ -90,6 +97,7 @@ class Host:
 
     def _turn(self) -> None:
         self._turn_planned = False
+        self._turn_due = self.network.world.now + self.nap
         if not self.alive:
             return
         if self.end_turn is not None:
@@ -129,28 +137,46 @@ class Uplink:
 
     def _send(self) -> None:
         while self._line and not self._sending and self._host.alive:
-            pipe = self._line.popleft()
+            chunks = self._next_chunks()
+            if not chunks:
+                return
+            self._sending = True
+            seconds = sum([len(chunk) for _, chunk in chunks]) / self.rate
+            if seconds:
+                self._host.network.world.after(seconds, partial(self._sent, chunks))
+            else:
+                self._departed(chunks)
+
+    def _next_chunks(self) -> list[tuple[Pipe, bytes]]:
+        """One chunk of the next in line, or small ones of all those at the head of the line that have no more."""
+        chunks: list[tuple[Pipe, bytes]] = []
+        line = self._line
+        while line:
+            pipe = line[0]
+            if chunks and pipe.buffered > SMALL:
+                break
+            line.popleft()
             pipe.in_line = False
             if not pipe.sendable:
                 continue
-            self._sending = True
-            chunk = pipe.take(QUANTUM)
-            seconds = len(chunk) / self.rate
-            if seconds:
-                self._host.network.world.after(seconds, partial(self._sent, pipe, chunk))
-            else:
-                self._departed(pipe, chunk)
+            small = pipe.buffered <= SMALL
+            chunks.append((pipe, pipe.take(QUANTUM)))
+            if not small:
+                break
+        return chunks
 
-    def _sent(self, pipe: Pipe, chunk: bytes) -> None:
-        self._departed(pipe, chunk)
+    def _sent(self, chunks: list[tuple[Pipe, bytes]]) -> None:
+        self._departed(chunks)
         self._send()
 
-    def _departed(self, pipe: Pipe, chunk: bytes) -> None:
-        self.total += len(chunk)
-        self._host.network.carry(pipe, chunk)
-        pipe.sender.writable()
+    def _departed(self, chunks: list[tuple[Pipe, bytes]]) -> None:
+        for pipe, chunk in chunks:
+            self.total += len(chunk)
+            self._host.network.carry(pipe, chunk)
+            pipe.sender.writable()
         self._sending = False
-        self._queue(pipe)
+        for pipe, _ in chunks:
+            self._queue(pipe)
 
 
 class Downlink:
@@ -167,7 +193,10 @@ class Downlink:
         self._free = 0.0
 
     def take(self, size: int, now: float) -> float:
-        """When `size` bytes that arrive now will have come in; the downlink is busy until then."""
+        """When `size` bytes that arrive now will have come in; the downlink is busy until then.
+
+        A few bytes on an idle downlink are there at once.
+        """
         self.total += size
-        self._free = max(now, self._free) + size / self.rate
-        return self._free
+        idle, self._free = self._free <= now, max(now, self._free) + size / self.rate
+        return now if idle and self._free - now < INSTANT else self._free

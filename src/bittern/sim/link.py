@@ -165,7 +165,7 @@ class SimLink:
         outbound, inbound: the two directions.
     """
 
-    __slots__ = ("_address", "_stream", "ended", "host", "inbound", "number", "outbound")
+    __slots__ = ("_address", "_drained", "_stream", "ended", "host", "inbound", "number", "outbound")
 
     def __init__(self, host: "Host", address: Address, number: int, outbound: Pipe, inbound: Pipe) -> None:
         self.host = host
@@ -174,6 +174,7 @@ class SimLink:
         self.inbound = inbound
         self.ended = False
         self._address = address
+        self._drained = False  # the stream had no more to send when it was asked last
         self._stream: Stream | None = None
 
     def __repr__(self) -> str:
@@ -194,6 +195,7 @@ class SimLink:
     def wake_sender(self) -> None:
         """There is something to send: it is fetched at the end of this turn."""
         if not self.ended:
+            self._drained = False
             self.host.want_flush(self)
 
     def wake_receiver(self) -> None:
@@ -203,7 +205,9 @@ class SimLink:
 
     def writable(self) -> None:
         """The send buffer became emptier; like a system, ask for more only when half of it is free."""
-        if self._stream is not None and self.outbound.buffered <= SEND_BUFFER // 2 and self.flush():
+        if self._drained or self._stream is None:
+            return  # whoever has something new wakes us
+        if self.outbound.buffered <= SEND_BUFFER // 2 and self.flush():
             self.host.touch()
 
     def flush(self) -> int:
@@ -213,6 +217,7 @@ class SimLink:
             buffers = self._stream.send_buffers(room)
             size = sum(map(len, buffers))
             if not size:
+                self._drained = True
                 break
             count = self.host.cut.size(min(room, size), network.rng)
             pipe.push(buffers, count)

@@ -84,8 +84,9 @@ class World:
         end = self.now + seconds
         if until is not None and until():
             return True
-        while self._events and self._events[0][0] <= end:
-            self.step()
+        events, step = self._events, self.step
+        while events and events[0][0] <= end:
+            step()
             if until is not None and until():
                 return True
         self.now = end
