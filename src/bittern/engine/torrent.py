@@ -46,6 +46,7 @@ from .swarm.peerbook import Peerbook, Source
 from .swarm.welcome import UT_METADATA, introduce
 from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
+from .upload.suggesting import Suggesting
 from .upload.uploads import Uploads
 from .world import Shared
 
@@ -106,6 +107,7 @@ class Torrent:
         self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
+        self._suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
         self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
         self._dirty: dict[int, Peer] = {}
         self._tick_due = inf
@@ -142,6 +144,7 @@ class Torrent:
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
         self._serving.ready(info.geometry, have)
+        self._suggesting.ready(have.size)
         self.uploads = Uploads(self.number, info.geometry, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
         if self.state is not TorrentState.PAUSED:
@@ -331,6 +334,7 @@ class Torrent:
         if self.download is None:
             raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, "a request before anything was offered")
         self._serving.admit(peer, runs)
+        self._suggesting.asked(peer, [run[0] for run in runs])
 
     def on_cancel(self, peer: Peer, piece: int, begin: int, length: int, now: float) -> None:
         """BEP 3; BEP 6 wants an answer: the block, or a reject."""
@@ -346,7 +350,9 @@ class Torrent:
         self._touch_all()
 
     def on_suggest(self, peer: Peer, piece: int, now: float) -> None:
-        """BEP 6: advice that we need not take."""
+        """BEP 6: it has this at hand, or nobody else has it yet."""
+        if peer.pipeline is not None:
+            peer.pipeline.suggested.append(piece)
 
     def on_allowed_fast(self, peer: Peer, piece: int, now: float) -> None:
         """BEP 6: an offer that we need not take."""
@@ -475,6 +481,8 @@ class Torrent:
         for peer in dirty.values():
             if asking:
                 self._starve(peer, top_up(peer, peers, download, now))
+            if download.complete:
+                self._suggesting.advise(peer, download.picker.availability)
             if peer.uploads.queued and not uploads.serve(peer, now):
                 self._starve(peer, peer.lanes.up.ready_at(now))
         effects.extend(uploads.take_jobs())
@@ -598,6 +606,7 @@ class Torrent:
         if self.peers.pop(peer.number, None) is None:
             return
         self._dirty.pop(peer.number, None)
+        self._suggesting.withdraw(peer)
         download = self.download
         if download is not None and peer.pipeline is not None and peer.pieces is not None:
             peer.lanes.down.give_back(peer.pipeline.outstanding * BLOCK)

@@ -28,6 +28,7 @@ from .messages import (
     KeepAlive,
     NotInterested,
     Reject,
+    Suggest,
     Unchoke,
 )
 from .outbox import Outbox
@@ -287,6 +288,10 @@ class PeerWire:
     def send_allowed_fast(self, piece: int) -> None:
         """Tell of a piece that may be asked for while choked (BEP 6)."""
         self._say(AllowedFast(piece).encode())
+
+    def send_suggest(self, piece: int) -> None:
+        """A piece that the peer does well to ask for next (BEP 6)."""
+        self._say(Suggest(piece).encode())
 
     def send_extended(self, ext_id: int, payload: bytes) -> None:
         """An extension message under the number that the remote gave it (BEP 10)."""

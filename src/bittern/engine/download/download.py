@@ -216,6 +216,9 @@ class Download:
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         alone = pipeline.paroled
+        run = None if alone else self._allot_suggested(pipeline, pieces, want, now)
+        if run is not None:
+            return run
         run = self._allot_open(pipeline, pieces, want, alone=alone)
         if run is not None:
             return run
@@ -233,6 +236,22 @@ class Download:
         self.picker.begun(picked)
         self.assembly.open(picked, pipeline.number if pipeline.paroled else None, now)
         return self.assembly.allot(picked, want)
+
+    def _allot_suggested(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
+        """What the peer would have us ask for (BEP 6), before what is open: that can be had of others, this may not.
+
+        One piece after the other: the next advice is followed when all of the one before was asked for.
+        """
+        last = pipeline.followed
+        run = self.assembly.allot(last, want) if last in self.assembly and last in pieces else None
+        while run is None and pipeline.suggested and not self.assembly.slabs.exhausted:
+            piece = pipeline.suggested.popleft()
+            if piece in pieces and piece in self.picker:
+                self.picker.begun(piece)
+                self.assembly.open(piece, None, now)
+                pipeline.followed = piece
+                run = self.assembly.allot(piece, want)
+        return run
 
     def _allot_open(self, pipeline: Pipeline, pieces: Bitfield, want: int, *, alone: bool) -> Run | None:
         for piece in self.assembly.with_free(pipeline.number, alone=alone):

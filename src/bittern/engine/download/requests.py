@@ -20,6 +20,7 @@ _DEPTH_FIRST = 16
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
 _FORGIVEN = 4096
+_SUGGESTED = 16
 _STRAYS = 32
 _STRAY_SHARE = 8  # more than one block in so many out of turn: no order
 
@@ -35,8 +36,8 @@ class Pipeline:
 
     __slots__ = (
         "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly", "_steady",
-        "_strays", "arrived", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs", "shared",
-        "snubbed", "wasted",
+        "_strays", "arrived", "followed", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs", "shared",
+        "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
@@ -52,6 +53,10 @@ class Pipeline:
         self._in_place = False  # whether the arriving block is written where it belongs
         self._mine = False  # whether it is marked as asked on our account
         self._forgiven: dict[tuple[int, int], int] = {}  # copies that may still come of requests taken back
+        self.suggested: deque[int] = deque(maxlen=_SUGGESTED)
+        """Pieces that the peer would have us ask for (BEP 6), oldest first."""
+        self.followed = -1
+        """The last of them that was asked for."""
         self.last_piece = -1
         """The piece that was asked for last."""
         self.runs: deque[Run] = deque()

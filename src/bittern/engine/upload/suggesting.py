@@ -1,0 +1,70 @@
+"""What a seed tells whom to ask for (BEP 6): every piece goes out once before any goes out twice.
+
+Left alone, the peers of a lone seed choose at random among the pieces that nobody has, and choose the same ones: the
+seed sends half of its content twice before all of it is out once, and the whole swarm waits for the rest.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from bittern.engine.swarm.peer import Peer
+
+if TYPE_CHECKING:
+    from random import Random
+
+AHEAD = 4
+"""Suggestions that a peer has not followed yet."""
+
+
+class Suggesting:
+    """Which pieces nobody was told of yet, and who was told of which.
+
+    Args:
+        rng: shuffles them.
+    """
+
+    def __init__(self, rng: "Random") -> None:
+        self._rng = rng
+        self._fresh: deque[int] = deque()
+        self._told: dict[int, dict[int, None]] = {}
+
+    def ready(self, size: int) -> None:
+        """The metadata is known: there are `size` pieces."""
+        order = list(range(size))
+        self._rng.shuffle(order)
+        self._fresh.extend(order)
+
+    def told(self, peer: Peer) -> tuple[int, ...]:
+        """What `peer` was told of and has not asked for."""
+        return tuple(self._told.get(peer.number, ()))
+
+    def advise(self, peer: Peer, copies: Callable[[int], int]) -> None:
+        """We have everything: tell a peer that may ask what to ask for next, as far as it does not know.
+
+        Args:
+            peer: anybody; who may not ask any more, leaves to others what it was told of.
+            copies: how many peers have a piece: what is out already is found without us.
+        """
+        if peer.am_choking or not peer.fast or peer.pieces is None:
+            self.withdraw(peer)
+            return
+        told = self._told.setdefault(peer.number, {})
+        for _ in range(len(self._fresh) if len(told) < AHEAD else 0):
+            piece = self._fresh.popleft()
+            if piece not in peer.pieces and not copies(piece):
+                told[piece] = None
+                peer.wire.send_suggest(piece)
+                if len(told) == AHEAD:
+                    break
+
+    def asked(self, peer: Peer, pieces: Iterable[int]) -> None:
+        """`peer` asked for `pieces`."""
+        told = self._told.get(peer.number)
+        if told:
+            for piece in pieces:
+                told.pop(piece, None)
+
+    def withdraw(self, peer: Peer) -> None:
+        """`peer` is gone: others are told of what it did not ask for."""
+        self._fresh.extendleft(self._told.pop(peer.number, ()))
