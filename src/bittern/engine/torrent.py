@@ -482,7 +482,7 @@ class Torrent:
             if asking:
                 self._starve(peer, top_up(peer, peers, download, now))
             if download.complete:
-                self._suggesting.advise(peer, download.picker.availability)
+                self._suggesting.advise(peer, download.picker.availability, crowd=len(peers))
             if peer.uploads.queued and not uploads.serve(peer, now):
                 self._starve(peer, peer.lanes.up.ready_at(now))
         effects.extend(uploads.take_jobs())

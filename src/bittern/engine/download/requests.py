@@ -36,8 +36,8 @@ class Pipeline:
 
     __slots__ = (
         "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly", "_steady",
-        "_strays", "arrived", "followed", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs", "shared",
-        "snubbed", "suggested", "wasted",
+        "_strays", "arrived", "followed", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs",
+        "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:

@@ -39,14 +39,15 @@ class Suggesting:
         """What `peer` was told of and has not asked for."""
         return tuple(self._told.get(peer.number, ()))
 
-    def advise(self, peer: Peer, copies: Callable[[int], int]) -> None:
+    def advise(self, peer: Peer, copies: Callable[[int], int], *, crowd: int) -> None:
         """We have everything: tell a peer that may ask what to ask for next, as far as it does not know.
 
         Args:
             peer: anybody; who may not ask any more, leaves to others what it was told of.
             copies: how many peers have a piece: what is out already is found without us.
+            crowd: how many peers there are; one alone asks nothing twice.
         """
-        if peer.am_choking or not peer.fast or peer.pieces is None:
+        if peer.am_choking or not peer.fast or peer.pieces is None or crowd < 2:
             self.withdraw(peer)
             return
         told = self._told.setdefault(peer.number, {})
