@@ -49,14 +49,14 @@ def test_what_is_learned_in_portions_is_the_whole() -> None:
     assert [portion for of, portion in layers.missing() if of == root] == [0, 1]
     assert layers.unknown(everything) == list(everything)
     for of, portion in list(layers.missing()):
-        assert layers.row_of(of, portion * PORTION, 1) is None
+        assert layers.nodes(of, 0, portion * PORTION, 1) is None
         row = known[of][portion * PORTION * HASH_BYTES :]
         pieces = layers.learn(of, portion, row + bytes(HASH_BYTES * PORTION))
         assert layers.hash_of(pieces[0]) == row[:HASH_BYTES]
     assert layers.complete
     assert layers.rows() == known
     assert layers.portion_width(root) == PORTION
-    assert layers.row_of(root, PORTION, 3) == known[root][-3 * HASH_BYTES :]
+    assert layers.nodes(root, 0, PORTION, 3) == known[root][-3 * HASH_BYTES :]
 
 
 def test_two_files_with_the_same_bytes_learn_together() -> None:

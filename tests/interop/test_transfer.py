@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from bittern.codec.magnet import Magnet
 from tests.interop.conftest import OpenSwarm
 from tests.interop.matrix import Matrix
 from tests.interop.rigs.aria2 import Aria2
 from tests.interop.rigs.bittern import Bittern
-from tests.interop.rigs.client import Client
+from tests.interop.rigs.client import Client, Swarm
 from tests.interop.rigs.content import Kind
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.transmission import Transmission
@@ -60,6 +61,41 @@ def test_a_partner_gets_a_magnet_from_bittern(open_swarm: OpenSwarm, matrix: Mat
     with matrix.case(partner, "leecher", "v1 magnet"):
         swarm.seed(Bittern())
         peer, downloaded = swarm.get(partner, swarm.magnet)
+        peer.wait_complete(TIMEOUT_SECONDS)
+        peer.close()
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+NEW = (Kind.V2, Kind.HYBRID)
+
+
+def btmh_of(swarm: Swarm) -> str:
+    """The magnet link of a torrent, by its hash of version 2 alone."""
+    both = Magnet.parse(swarm.magnet)
+    return replace(both, info_hash_v1=None).to_uri()
+
+
+@pytest.mark.parametrize("kind", NEW, ids=str)
+def test_bittern_gets_a_btmh_magnet_from_libtorrent(open_swarm: OpenSwarm, matrix: Matrix, kind: Kind) -> None:
+    """The piece layers come by hash messages (BEP 52)."""
+    partner = Libtorrent()
+    swarm = open_swarm(kind, partner)
+    with matrix.case(partner, "seed", f"{kind} magnet"):
+        seed = swarm.seed(partner)
+        options = ("--peer", f"{swarm.place.address}:{seed.port}")
+        peer, downloaded = swarm.get(replace(Bittern(), options=options), btmh_of(swarm))
+        peer.wait_complete(TIMEOUT_SECONDS)
+        assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize("kind", NEW, ids=str)
+def test_libtorrent_gets_a_btmh_magnet_from_bittern(open_swarm: OpenSwarm, matrix: Matrix, kind: Kind) -> None:
+    partner = Libtorrent()
+    swarm = open_swarm(kind, partner)
+    with matrix.case(partner, "leecher", f"{kind} magnet"):
+        seed = swarm.seed(Bittern())
+        options = ("--peer", f"{swarm.place.address}:{seed.port}")
+        peer, downloaded = swarm.get(replace(partner, options=options), btmh_of(swarm))
         peer.wait_complete(TIMEOUT_SECONDS)
         peer.close()
         assert swarm.content.differences(downloaded.folder) == []

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,23 @@ async def test_a_torrent_of_version_2_alone_goes_from_one_session_to_another(tmp
         again = await leech.add(meta, tmp_path / "dst")
         await asyncio.wait_for(again.checked(), SECONDS)
         assert again.status.done_bytes == 170_011 - PIECE  # all but the piece that does not hash
+
+
+@pytest.mark.parametrize("version", [Version.V2, Version.HYBRID])
+async def test_a_btmh_magnet_fetches_its_layers_once(tmp_path: Path, version: Version) -> None:
+    """Who had them by hash messages gives them to others after a restart, without its first source (BEP 52)."""
+    meta = torrent(album(tmp_path / "src" / "album"), version=version)
+    link = replace(meta.to_magnet(), info_hash_v1=None)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+    assert same(tmp_path / "src" / "album", tmp_path / "dst" / "album")
+    async with Session(settings(tmp_path / "b")) as again, Session(settings(tmp_path / "c")) as other:
+        await asyncio.wait_for((await again.add(link, tmp_path / "dst")).completed(), SECONDS)
+        got = await other.add(link, tmp_path / "more", peers=[f"127.0.0.1:{again.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+    assert same(tmp_path / "src" / "album", tmp_path / "more" / "album")
 
 
 async def test_a_port_that_is_taken_opens_nothing(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ TALK = b"".join(
 
 def heard(data: bytes, cut: Callable[[int], int]) -> list[tuple[object, ...]]:
     witness = Witness(runs())
-    pair = WirePair(lambda link: PeerWire(link, Scratch(), witness, 0.0, INFO_HASH), lambda _: Toy())
+    pair = WirePair(lambda link: PeerWire(link, Scratch(), witness, 0.0, (INFO_HASH,)), lambda _: Toy())
     assert pair.left.stream is not None
     feed(pair.left.stream, data, cut=cut)
     return witness.calls
@@ -189,7 +189,7 @@ def test_an_offence_is_found_at_the_same_message_wherever_the_bytes_are_cut() ->
 def test_two_wires_shake_hands() -> None:
     left, right = Witness([]), Witness([])
     pair = WirePair(
-        lambda link: PeerWire(link, Scratch(), left, 0.0, INFO_HASH),
+        lambda link: PeerWire(link, Scratch(), left, 0.0, (INFO_HASH,)),
         lambda link: PeerWire(link, Scratch(), right, 0.0),
         cut=bytewise,
     )

@@ -87,7 +87,7 @@ class Talk:
 
     def __init__(self, expected: InfoHashV1 | None = None, *, opened: bool = False) -> None:
         self.line, self.host = Line(), Host()
-        self.wire = PeerWire(self.line, Scratch(), self.host, 0.0, expected)
+        self.wire = PeerWire(self.line, Scratch(), self.host, 0.0, () if expected is None else (expected,))
         if opened:
             self.say(HELLO.encode())
 

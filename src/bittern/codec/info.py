@@ -118,6 +118,7 @@ class Info:
         multi_file = b"files" in value if has_v1 else len(files) > 1 or len(files[0].path) > 1
         safe = safe_name(name, encoding) if multi_file or has_v1 else files[0].path[0]
         safe = safe or str(hash_v1 or hash_v2)
+        _check_layers(files, piece_size)
         if not multi_file:
             files = (replace(files[0], path=(safe,)),)
         info = cls(
@@ -201,6 +202,15 @@ def _entries(info: dict[bytes, Value], name: bytes, piece_size: int, *, has_v1: 
         return entries_v1(info, name)
     tree = entries_v2(info.get(b"file tree", {}))
     return merged(entries_v1(info, name), tree, piece_size) if has_v1 else aligned(tree, piece_size)
+
+
+def _check_layers(files: tuple[File, ...], piece_size: int) -> None:
+    """No piece layer has two lengths: files that share a root have the same bytes (BEP 52)."""
+    lengths: dict[bytes, int] = {}
+    for file in files:
+        root = file.pieces_root
+        if root is not None and file.length > piece_size and lengths.setdefault(root, file.length) != file.length:
+            raise MetainfoError("info.file tree.pieces root", "two files of different lengths share it")
 
 
 def _pieces(info: dict[bytes, Value], files: tuple[File, ...], piece_size: int) -> bytes:

@@ -5,15 +5,16 @@ comes from peers in portions of 512 hashes.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from bittern.base.bitfield import Bitfield
 
 from .info import Info
 from .layout import File
-from .merkle import HASH_BYTES, check_layer, piece_level, tree_height, tree_width
+from .merkle import HASH_BYTES, check_layer, pad_hash, piece_level, subtree_root, tree_height, tree_width
 
-PORTION = 512
+PORTION_LEVELS = 9
+PORTION = 1 << PORTION_LEVELS
 """Hashes of a layer that become known together."""
 
 
@@ -44,7 +45,9 @@ class Layers:
         self._firsts = [file.offset // info.piece_size for file in self._files]
         self._roots: dict[bytes, list[int]] = {}
         self._rows: dict[bytes, bytes | bytearray] = {}
-        self._missing: dict[bytes, dict[int, None]] = {}  # numbers of portions
+        self._missing: dict[tuple[bytes, int], None] = {}
+        self._incomplete: dict[bytes, int] = {}  # portions that are missing of a layer
+        self._tops: dict[bytes, bytes] = {}  # of whole layers, the roots of their portions
         for number, file in enumerate(self._files):
             root = file.pieces_root or b""
             self._roots.setdefault(root, []).append(number)
@@ -53,7 +56,9 @@ class Layers:
                 row: bytes | bytearray = known.get(root, b"")
                 if len(row) != count * HASH_BYTES:
                     row = bytearray(count * HASH_BYTES)
-                    self._missing[root] = dict.fromkeys(range(-(-count // PORTION)))
+                    portions = -(-count // PORTION)
+                    self._missing.update(((root, portion), None) for portion in range(portions))
+                    self._incomplete[root] = portions
                 self._rows[root] = row
 
     @property
@@ -63,7 +68,7 @@ class Layers:
 
     def rows(self) -> dict[bytes, bytes]:
         """The layers that are known from end to end, by root."""
-        return {root: bytes(row) for root, row in self._rows.items() if root not in self._missing}
+        return {root: bytes(row) for root, row in self._rows.items() if root not in self._incomplete}
 
     def hash_of(self, piece: int) -> bytes | None:
         """The hash of `piece`, 32 bytes; None while it is not known, or where no file has it."""
@@ -71,7 +76,7 @@ class Layers:
         root = file.pieces_root or b""
         if file.length <= self._piece_size:
             return root
-        if at // PORTION in self._missing.get(root, ()):
+        if (root, at // PORTION) in self._missing:
             return None
         return bytes(self._rows[root][at * HASH_BYTES : (at + 1) * HASH_BYTES])
 
@@ -89,18 +94,26 @@ class Layers:
         numbers = self._roots.get(root)
         return tree_height(self._files[numbers[0]].length) if numbers else None
 
-    def row_of(self, root: bytes, first: int, count: int) -> bytes | None:
-        """Hashes of a file's piece layer, short where it ends; None when one of them is not known."""
-        row, missing = self._rows.get(root), self._missing.get(root, {})
-        if row is None or any(
-            portion in missing for portion in range(first // PORTION, (first + count - 1) // PORTION + 1)
-        ):
-            return None
-        return bytes(row[first * HASH_BYTES : (first + count) * HASH_BYTES])
+    def nodes(self, root: bytes, above: int, first: int, count: int) -> bytes | None:
+        """Hashes of the tree of a file, `above` levels over its piece layer, filled up beyond the layer's end.
 
-    def missing(self) -> Iterator[tuple[bytes, int]]:
-        """Root and number of each portion that is not known."""
-        return ((root, portion) for root, portions in self._missing.items() for portion in portions)
+        None when the file has no piece layer, or not all of it is known.
+        """
+        row = self._rows.get(root)
+        if row is None or root in self._incomplete:
+            return None
+        level = self.level
+        if above >= PORTION_LEVELS:  # what is over whole portions is made once: of a long layer it is much work
+            if root not in self._tops:
+                self._tops[root] = _over(bytes(row), level, PORTION_LEVELS)
+            row, level, above = self._tops[root], level + PORTION_LEVELS, above - PORTION_LEVELS
+        begin, end = (first << above) * HASH_BYTES, ((first + count) << above) * HASH_BYTES
+        nodes = _over(bytes(row[begin:end]), level, above)
+        return nodes + pad_hash(level + above) * (count - len(nodes) // HASH_BYTES)
+
+    def missing(self) -> Collection[tuple[bytes, int]]:
+        """Root and number of each portion that is not known, in the order of the files."""
+        return self._missing.keys()
 
     def portion_width(self, root: bytes) -> int:
         """Hashes of a portion of a file's layer, those beyond its end counted; a power of two."""
@@ -121,10 +134,10 @@ class Layers:
         assert isinstance(whole, bytearray)
         begin = portion * PORTION * HASH_BYTES
         whole[begin : begin + PORTION * HASH_BYTES] = row[: min(PORTION * HASH_BYTES, len(whole) - begin)]
-        portions = self._missing[root]
-        del portions[portion]
-        if not portions:
-            del self._missing[root]
+        del self._missing[root, portion]
+        self._incomplete[root] -= 1
+        if not self._incomplete[root]:
+            del self._incomplete[root]
         return self.pieces_of(root, portion)
 
     def unknown(self, pieces: Bitfield) -> list[int]:
@@ -133,3 +146,9 @@ class Layers:
 
     def _count(self, file: File) -> int:
         return -(-file.length // self._piece_size)
+
+
+def _over(row: bytes, level: int, above: int) -> bytes:
+    """The hashes `above` levels over `row`, which is of `level` and begins at the left edge of a subtree."""
+    step = HASH_BYTES << above
+    return b"".join([subtree_root(row[at : at + step], level, 1 << above) for at in range(0, len(row), step)])

@@ -1,10 +1,10 @@
 """All torrents of a process: routes connections by their handshake, and answers by their ticket."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
-from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.ids import InfoHashV1, InfoHashV2, PeerId
 from bittern.base.tracing import Tracer, silent
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
@@ -49,6 +49,7 @@ class Core:
         self.torrents: dict[int, Torrent] = {}
         self.dormitory = Dormitory(self._shared)
         self._by_hash: dict[InfoHashV1, Torrent] = {}
+        self._also_called: dict[InfoHashV1, InfoHashV1] = {}  # other hashes of torrents, to those they were added by
         self._callers: dict[int, tuple[PeerWire, Handshake]] = {}  # of strangers, who wait for a torrent to wake up
         self._last_torrent = 0
         self._strangers: dict[int, PeerWire] = {}  # whose handshake has not come
@@ -78,6 +79,13 @@ class Core:
         self._shared.dirty[torrent.number] = None
         return torrent
 
+    def also_called(self, torrent: Torrent, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
+        """The info hashes of `torrent`, as far as they are known: who calls it by any of them is let in (BEP 52)."""
+        torrent.names.learn(v1, v2)
+        for name in torrent.names.all[1:]:
+            if name not in self._by_hash and name not in self.dormitory:  # one that is here under its own name
+                self._also_called.setdefault(name, torrent.wire_hash)
+
     def add_sleeping(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Sleeper:
         """Let a complete torrent sleep from the start: see Dormitory.
 
@@ -106,8 +114,7 @@ class Core:
     def admit_callers(self, torrent: Torrent, now: float) -> None:
         """Let those in who came for `torrent` while it slept."""
         for wire, handshake in self._take_callers(torrent.wire_hash):
-            wire.send_handshake(our_handshake(torrent.wire_hash, self._shared.peer_id))
-            torrent.joined(wire, handshake, now, incoming=True)
+            self._welcome(torrent, wire, handshake, now)
             wire.catch_up(now)
 
     def refuse_callers(self, wire_hash: InfoHashV1) -> None:
@@ -120,10 +127,12 @@ class Core:
         torrent.pause(now)
         torrent.advance(now)
         self._forget(torrent)
+        self._forget_names(torrent.wire_hash)
 
     def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> None:
         """Forget a torrent that sleeps; goodbyes to its trackers are among the next effects."""
         sleeper = self.dormitory.take(wire_hash)
+        self._forget_names(wire_hash)
         if sleeper is not None and sleeper.announcer is not None:
             sleeper.announcer.trackers.stop()
             sleeper.announcer.announce(Tally(0, 0, 0), now)
@@ -157,7 +166,7 @@ class Core:
 
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
-        wire = self._new_wire(link, now, None)
+        wire = self._new_wire(link, now, ())
         if len(self._strangers) > MOST_STRANGERS:
             # Who has something to say says it at once: the one that was silent for longest goes, not the newcomer.
             oldest = next(key for key in self._strangers if key not in self._owners)
@@ -168,13 +177,14 @@ class Core:
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `Connect` succeeded; the stream for its link."""
         torrent = self._owners.pop(ticket, None)
-        wire = self._new_wire(link, now, torrent.wire_hash if torrent is not None else None)
+        wire = self._new_wire(link, now, torrent.names.all if torrent is not None else ())
         if torrent is None or not torrent.dialed(ticket, wire.key):
             self._strangers.pop(wire.key)
             wire.close()
             return wire
         self._owners[wire.key] = torrent
-        wire.send_handshake(our_handshake(torrent.wire_hash, self._shared.peer_id))
+        names = torrent.names
+        wire.send_handshake(our_handshake(names.dialed, self._shared.peer_id, names.reserved))
         return wire
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
@@ -187,21 +197,22 @@ class Core:
         """See Greeter: find the torrent, answer, and hand the connection over."""
         self._strangers.pop(wire.key, None)
         torrent = self._owners.pop(wire.key, None)
-        incoming = torrent is None
+        if torrent is not None:
+            torrent.joined(wire, handshake, now, incoming=False, name=handshake.info_hash)
+            return
+        wire_hash = self._own_name(handshake)
+        torrent = self._by_hash.get(wire_hash)
         if torrent is None:
-            torrent = self._by_hash.get(handshake.info_hash)
-            if torrent is None and handshake.info_hash in self.dormitory:
+            if wire_hash in self.dormitory:
                 self._strangers[wire.key] = wire  # it still has to be let in before its time is over
                 self._callers[wire.key] = (wire, handshake)
                 wire.pause()
-                self.dormitory.call(handshake.info_hash)
-                return
-            if torrent is None:
+                self.dormitory.call(wire_hash)
+            else:
                 # An unknown info hash is answered by closing: nobody learns what we have by asking.
                 wire.close()
-                return
-            wire.send_handshake(our_handshake(handshake.info_hash, self._shared.peer_id))
-        torrent.joined(wire, handshake, now, incoming=incoming)
+            return
+        self._welcome(torrent, wire, handshake, now)
 
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """See Greeter."""
@@ -304,15 +315,28 @@ class Core:
         self._by_hash.pop(torrent.wire_hash, None)
         self._deadlines.set(torrent.number, None)
 
+    def _forget_names(self, wire_hash: InfoHashV1) -> None:
+        self._also_called = {name: own for name, own in self._also_called.items() if own != wire_hash}
+
+    def _own_name(self, handshake: Handshake) -> InfoHashV1:
+        """The hash that the torrent of a handshake was added by."""
+        return self._also_called.get(handshake.info_hash, handshake.info_hash)
+
+    def _welcome(self, torrent: Torrent, wire: PeerWire, handshake: Handshake, now: float) -> None:
+        """Answer a handshake and let the peer in."""
+        name = torrent.names.answer(handshake)
+        wire.send_handshake(our_handshake(name, self._shared.peer_id))
+        torrent.joined(wire, handshake, now, incoming=True, name=name)
+
     def _take_callers(self, wire_hash: InfoHashV1) -> list[tuple[PeerWire, Handshake]]:
         """The connections that wait for a torrent; they are strangers no more."""
-        callers = [caller for caller in self._callers.values() if caller[1].info_hash == wire_hash]
+        callers = [caller for caller in self._callers.values() if self._own_name(caller[1]) == wire_hash]
         for wire, _ in callers:
             del self._callers[wire.key]
             self._strangers.pop(wire.key, None)
         return callers
 
-    def _new_wire(self, link: Link, now: float, expected: InfoHashV1 | None) -> PeerWire:
+    def _new_wire(self, link: Link, now: float, expected: Collection[InfoHashV1]) -> PeerWire:
         wire = PeerWire(link, self._shared.scratch, self, now, expected)
         self._last_wire -= 1  # tickets count up, wires down: they share a table
         wire.key = self._last_wire

@@ -1,5 +1,6 @@
 """What happened in the engine, for the session: past tense, values only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bittern.base.address import Address
@@ -29,6 +30,14 @@ class MetadataReceived:
 
     torrent: int
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LayersReceived:
+    """All piece layers are known, by root: they came from peers and were proved (BEP 52)."""
+
+    torrent: int
+    rows: Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ Event = (
     PieceStored
     | PieceFailed
     | MetadataReceived
+    | LayersReceived
     | Completed
     | PeerJoined
     | PeerDropped

@@ -27,11 +27,13 @@ from .download import holdings
 from .download.asking import cancel, reprioritize, stop_asking, top_up, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
+from .download.hash_exchange import HashExchange
 from .download.priorities import piece_priorities
 from .download.suspects import PAROLE_SECONDS, judge
 from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
     Completed,
+    LayersReceived,
     MetadataReceived,
     PieceFailed,
     PieceStored,
@@ -41,6 +43,7 @@ from .limits import TorrentLimits
 from .sources.announcer import Announcer, Tally
 from .sources.tracker import TrackerSource
 from .swarm.members import Members
+from .swarm.names import Names
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
 from .swarm.welcome import UT_METADATA, introduce
@@ -90,6 +93,7 @@ class Torrent:
         chance = shared.chance
         self.number = number
         self.wire_hash = wire_hash
+        self.names = Names(wire_hash)
         self.state = TorrentState.METADATA
         self.info: Info | None = None
         self.layers: Layers | None = None
@@ -107,6 +111,7 @@ class Torrent:
         self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
+        self._hashes = HashExchange()
         self._suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
         self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
         self._dirty: dict[int, Peer] = {}
@@ -141,12 +146,15 @@ class Torrent:
         rng = shared.chance.rng_for("picker", self.wire_hash)
         wanted = wanted if wanted is not None else Bitfield.full(have.size)
         self.info = info
+        self.names.learn(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
         self._serving.ready(info.geometry, have)
         self._suggesting.ready(have.size)
         self.uploads = Uploads(self.number, info.geometry, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
+        if self.layers is not None:
+            self._hashes.known(self.layers, self.names.v2)
         if self.state is not TorrentState.PAUSED:
             self.state = TorrentState.ACTIVE
         for peer in list(self.peers.values()):
@@ -255,8 +263,10 @@ class Torrent:
         self._touch_all()
         self._members.wire_ended(wire, reason, offence=offence, now=now)
 
-    def joined(self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool) -> None:
-        """A handshake for this torrent is complete, both ways."""
+    def joined(
+        self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, name: InfoHashV1 | None = None
+    ) -> None:
+        """A handshake for this torrent is complete, both ways; `name` is the info hash that the connection goes by."""
         members = self._members
         crossed = members.crossed(handshake, now, incoming=incoming)
         if crossed is not None:
@@ -266,6 +276,7 @@ class Torrent:
         if peer is None:
             self._touch_all()  # there may be room for a dial
             return
+        peer.info_hash = name
         self.limits.equip(peer)
         self._equip(peer)
         peer.measure(now)
@@ -374,15 +385,26 @@ class Torrent:
 
     def on_hash_request(self, peer: Peer, span: HashRange, now: float) -> None:
         """BEP 52."""
-        peer.wire.send_hash_reject(span)
+        self._hashes.on_request(peer, span)
 
     def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes, now: float) -> None:
-        """BEP 52: we ask for none."""
-        raise RemoteProtocolError(Offence.UNASKED_HASHES, f"{span.length} hashes")
+        """BEP 52: pieces whose hashes are known may be asked for."""
+        try:
+            pieces = self._hashes.on_hashes(peer, span, hashes)
+        except RemoteProtocolError as error:
+            if error.offence is Offence.BAD_HASHES:
+                self.peerbook.ban(peer.address.host)
+            raise
+        if pieces and self.download is not None and self.layers is not None:
+            self.download.learned(pieces)
+            if self.layers.complete:
+                self._shared.events.append(LayersReceived(self.number, self.layers.rows()))
+        self._touch_all()
 
     def on_hash_reject(self, peer: Peer, span: HashRange, now: float) -> None:
-        """BEP 52: we ask for none."""
-        raise RemoteProtocolError(Offence.UNASKED_HASHES, f"{span.length} hashes")
+        """BEP 52: somebody else is to be asked."""
+        self._hashes.on_reject(peer, span, now)
+        self._touch_all()
 
     def _on_metadata(self, peer: Peer, payload: bytes, now: float) -> None:
         outcome = self._metadata.on_message(peer, payload)
@@ -477,8 +499,10 @@ class Torrent:
         waiting = uploads.waiting()
         if waiting:
             dirty = {peer.number: peer for peer in waiting} | dirty
-        asking = self.state is TorrentState.ACTIVE
+        asking, hashing = self.state is TorrentState.ACTIVE, self._hashes.wanted
         for peer in dirty.values():
+            if hashing:
+                self._hashes.ask(peer, now)
             if asking:
                 self._starve(peer, top_up(peer, peers, download, now))
             if download.complete:
@@ -616,6 +640,7 @@ class Torrent:
         if self.uploads is not None:
             self.uploads.forget(peer)
         self._metadata.lost(peer)
+        self._hashes.lost(peer)
         self._touch_all()
         if not self.peers:
             self._tick_due = inf
@@ -660,5 +685,5 @@ class Torrent:
                 self._drop(peer, "neither side wants anything of the other, and others wait", now)
             self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
-        if self._metadata.wanted:
+        if self._metadata.wanted or self._hashes.wanted:
             self._touch_all()

@@ -50,6 +50,7 @@ class Journal:
         self._info_hash = info_hash
         self._place = place
         self._new: dict[int, None] = {}
+        self._layers: Mapping[bytes, bytes] = {}
         self._uploaded = 0
         self._saved_at = 0.0
         self._started = False
@@ -89,13 +90,9 @@ class Journal:
         """The piece layers that were saved, by root (BEP 52)."""
         return proved(info, await self._surroundings.store.layers(self._info_hash))
 
-    async def keep_layers(self, rows: Mapping[bytes, bytes]) -> None:
-        """Note piece layers that peers gave and that were proved.
-
-        Raises:
-            StorageError: the state can not be written.
-        """
-        await self._surroundings.store.keep_layers(self._info_hash, rows)
+    def learned(self, rows: Mapping[bytes, bytes]) -> None:
+        """Peers gave all piece layers, by root: they are saved with the next progress."""
+        self._layers = rows
 
     def completed(self) -> None:
         """All that is wanted is there."""
@@ -109,7 +106,7 @@ class Journal:
     def due(self, swarm: Swarm, now: float) -> bool:
         """Whether it is time to save."""
         since = now - self._saved_at
-        if self._new:
+        if self._new or self._layers:
             return self._started and since >= self._surroundings.settings.save_seconds
         return self._started and since >= COUNTERS_SECONDS and swarm.uploaded > self._uploaded
 
@@ -153,6 +150,9 @@ class Journal:
             raise
         try:
             blob = await surroundings.in_thread(resume.encode)
+            if self._layers:
+                await surroundings.store.keep_layers(self._info_hash, self._layers)
+                self._layers = {}
             await surroundings.store.save(self._info_hash, self._place, blob)
         except StorageError as error:
             self._new = new | self._new

@@ -192,6 +192,9 @@ class Life:
                 publish(events.TrackerFailed(url, reason, seconds))
             case told.MetadataReceived(raw=raw):
                 self._run(partial(self._take_metadata, raw))
+            case told.LayersReceived(rows=rows):
+                self.layers = rows
+                self.journal.learned(rows)
             case told.Completed():
                 self._on_completed()
             case told.StorageFailed(error=error):
@@ -288,6 +291,7 @@ class Life:
         runtime = self._surroundings.runtime
         swarm = self._enter_core()
         runtime.disk.attach(swarm.number, self.content.storage)
+        runtime.core.also_called(swarm, self.info.info_hash_v1, self.info.info_hash_v2)
         swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
         if self.options.priorities:
             self._want(self.info, swarm)
@@ -302,6 +306,8 @@ class Life:
             runtime = self._surroundings.runtime
             now = runtime.now()
             self.swarm = runtime.core.add(self.info_hash, self._tiers(), now)
+            if isinstance(self.source, Magnet):
+                runtime.core.also_called(self.swarm, self.source.info_hash_v1, self.source.info_hash_v2)
             self._surroundings.lives[self.swarm.number] = self
             self.options.limits.apply(self.swarm)
             self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)

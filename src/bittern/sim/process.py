@@ -5,7 +5,7 @@ from functools import partial
 from math import inf
 
 from bittern.base.bitfield import Bitfield
-from bittern.base.ids import PeerId
+from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
@@ -93,9 +93,12 @@ class SimProcess:
         """Join the swarm with nothing but the metadata."""
         return self.hold(content, Bitfield(content.info.geometry.piece_count))
 
-    def magnet(self, content: Content) -> Torrent:
-        """Join the swarm with nothing but info hash and trackers; the metadata comes from peers."""
-        return self._add(content)
+    def magnet(self, content: Content, name: InfoHashV1 | None = None) -> Torrent:
+        """Join the swarm with nothing but info hash and trackers; the metadata comes from peers.
+
+        `name` is the hash to join by, where that is not the torrent's `wire_hash`.
+        """
+        return self._add(content, name)
 
     def know(self, torrent: Torrent, *others: "SimProcess") -> None:
         """Tell the engine where others are."""
@@ -135,13 +138,14 @@ class SimProcess:
 
     def _begin(self, content: Content, files: bytes | bytearray, have: Bitfield) -> Torrent:
         torrent = self._add(content)
+        self.core.also_called(torrent, content.info.info_hash_v1, content.info.info_hash_v2)
         self.disk.add(torrent.number, files)
         torrent.begin(content.info, have, None, self._world.now, content.metainfo.piece_layers)
         return torrent
 
-    def _add(self, content: Content) -> Torrent:
+    def _add(self, content: Content, name: InfoHashV1 | None = None) -> Torrent:
         metainfo = content.metainfo
-        torrent = self.core.add(metainfo.info.wire_hash, metainfo.trackers, self._world.now)
+        torrent = self.core.add(name or metainfo.info.wire_hash, metainfo.trackers, self._world.now)
         self._contents[torrent.number] = content
         self.host.touch()
         return torrent
@@ -175,8 +179,10 @@ class SimProcess:
             self.completed.setdefault(event.torrent, now)
         elif isinstance(event, MetadataReceived):
             info = Info.parse(event.raw)
-            assert info.wire_hash == self._contents[event.torrent].info.wire_hash
+            assert info == self._contents[event.torrent].info
             self.disk.add(event.torrent, bytearray(info.total_length))
             have = Bitfield(info.geometry.piece_count)
-            self.core.torrents[event.torrent].begin(info, have, None, now)
+            torrent = self.core.torrents[event.torrent]
+            self.core.also_called(torrent, info.info_hash_v1, info.info_hash_v2)
+            torrent.begin(info, have, None, now)
             self.host.touch()

@@ -4,7 +4,7 @@ It knows the protocol's form and nothing of swarms: what comes is told to a `Pee
 asked of a `Landing`, what to say is decided above.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum, unique
 from typing import Any, Protocol
 
@@ -78,7 +78,7 @@ class PeerWire:
         scratch: buffers shared by all wires of the loop.
         greeter: decides about the connection.
         now: when the link was opened.
-        expected: the info hash that we asked for; None where the remote speaks first.
+        expected: the info hashes that the remote may answer with; none where it speaks first.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class PeerWire:
     )  # fmt: skip
 
     def __init__(
-        self, link: Link, scratch: Scratch, greeter: Greeter, now: float, expected: InfoHashV1 | None = None
+        self, link: Link, scratch: Scratch, greeter: Greeter, now: float, expected: Collection[InfoHashV1] = ()
     ) -> None:
         self._link = link
         self._scratch = scratch
@@ -322,12 +322,11 @@ class PeerWire:
     def _greet(self, data: memoryview, now: float) -> None:
         """Collect the remote's 68 bytes; refuse at the first that is wrong."""
         self._handshake += data
-        accepted = (self.expected,) if self.expected is not None else ()
-        check_start(self._handshake, accepted)
+        check_start(self._handshake, self.expected)
         if len(self._handshake) < HANDSHAKE_SIZE:
             return
         rest = bytes(self._handshake[HANDSHAKE_SIZE:])
-        handshake = Handshake.parse(self._handshake, accepted)
+        handshake = Handshake.parse(self._handshake, self.expected)
         self._handshake.clear()
         self._greeter.on_handshake(self, handshake, now)
         if rest and self._decoder is not None:

@@ -4,10 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from random import Random
 
 import pytest
 
+from bittern.base.errors import Offence
+from bittern.engine.events import PeerDropped
 from bittern.sim.content import MIB, Content, make_content_v2
 from bittern.sim.host import Cut, Host
 from bittern.sim.swarm import Lines, Swarm
@@ -104,10 +108,12 @@ def test_a_swarm_in_which_all_have_everything_falls_silent(seed: int) -> None:
     assert swarm.world.trace.lines - lines < 100, swarm.world.trace.tail()
 
 
-def files_v2(world: World, name: str, size: int, piece_size: int, trackers: Sequence[str]) -> Content:
-    """A torrent of version 2 alone: files whose last pieces are short, one smaller than a piece, one of one block."""
+def files_v2(
+    world: World, name: str, size: int, piece_size: int, trackers: Sequence[str], *, hybrid: bool = False
+) -> Content:
+    """A torrent of version 2: files whose last pieces are short, one smaller than a piece, one of one block."""
     sizes = (size // 2 + 5, 100, 3 * piece_size, piece_size // 2, size // 3)
-    return make_content_v2(world, name, sizes, piece_size, trackers)
+    return make_content_v2(world, name, sizes, piece_size, trackers, hybrid=hybrid)
 
 
 def test_a_swarm_of_version_2(seed: int) -> None:
@@ -116,3 +122,67 @@ def test_a_swarm_of_version_2(seed: int) -> None:
     report.check()
     assert sum(peer.wasted for peer in report.peers) == 0
     assert all(bytes(process.disk.content(1)) == swarm.contents[0].data for process in swarm.leechers)
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_a_magnet_of_version_2_fetches_metadata_layers_and_pieces(seed: int, *, hybrid: bool) -> None:
+    """Leechers know the hash of version 2 alone; the layers come by hash messages, from each other too."""
+    swarm = Swarm(Random, seed, leechers=0, make=partial(files_v2, hybrid=hybrid), strict=True)
+    content = swarm.contents[0]
+    assert content.info.info_hash_v2 is not None
+    leechers = [swarm.process(f"leech{number}") for number in range(6)]
+    for process in leechers:
+        process.magnet(content, content.info.info_hash_v2.truncated())
+    for process in (*swarm.seeds, *leechers):
+        torrent = process.core.torrents[1]
+        process.know(torrent, *(other for other in (*swarm.seeds, *leechers) if other is not process))
+    swarm.leechers.extend(leechers)
+    swarm.run(60.0).check()
+    for process in leechers:
+        assert process.core.torrents[1].layers is not None
+        assert process.core.torrents[1].layers.rows() == content.metainfo.piece_layers
+
+
+def test_who_lies_about_hashes_is_banned_and_the_others_complete(seed: int) -> None:
+    """They meet the liar first; what it tells is no proof, and so they ask the seed when they find it."""
+    swarm = Swarm(Random, seed, leechers=0, size=2 * MIB, make=files_v2)
+    content = replace(swarm.contents[0], metainfo=replace(swarm.contents[0].metainfo, trackers=()))
+    false = {root: bytes(len(row)) for root, row in content.metainfo.piece_layers.items()}
+    liar = swarm.process("liar")
+    liar.seed(replace(content, metainfo=replace(content.metainfo, piece_layers=false)))
+    swarm.leechers.extend(swarm.process(f"leech{number}") for number in range(4))
+    for process in swarm.leechers:
+        process.know(process.magnet(content), liar)
+    swarm.world.run(3.0)
+    for process in swarm.leechers:
+        process.know(process.core.torrents[1], *swarm.seeds, *swarm.leechers)
+    swarm.run(60.0).check()
+    for process in swarm.leechers:
+        reasons = [event.reason for _, event in process.events if isinstance(event, PeerDropped) and event.offence]
+        assert any(reason.startswith(Offence.BAD_HASHES.value) for reason in reasons), process.name
+        assert process.core.torrents[1].peerbook.banned(liar.host.address.host)
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_hybrid_is_one_torrent_for_both_of_its_swarms(seed: int, *, upgrade: bool) -> None:
+    """A seed of the hybrid serves who calls it by either hash; two that know both go on in version 2."""
+    swarm = Swarm(Random, seed, leechers=0, make=partial(files_v2, hybrid=True))
+    content, (server,) = swarm.contents[0], swarm.seeds
+    info = content.info
+    assert info.info_hash_v1 is not None
+    assert info.info_hash_v2 is not None
+    leechers = [swarm.process(name) for name in ("one", "two")]
+    if upgrade:
+        leechers[0].leech(content)
+    else:
+        leechers[0].magnet(content, info.info_hash_v1)
+    leechers[1].magnet(content, info.info_hash_v2.truncated())
+    for process in leechers:
+        process.know(process.core.torrents[1], server)
+    swarm.leechers.extend(leechers)
+    swarm.world.run(0.5)
+    names = [peer.info_hash for peer in server.core.torrents[1].peers.values()]
+    by_v1 = info.info_hash_v2.truncated() if upgrade else info.info_hash_v1
+    assert len(names) == 2
+    assert set(names) == {by_v1, info.info_hash_v2.truncated()}
+    swarm.run(60.0).check()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
-from bittern.base.ids import PeerId
+from bittern.base.ids import InfoHashV1, PeerId
 from bittern.base.rate import Meter
 from bittern.engine.download.requests import Pipeline
 from bittern.engine.upload.queue import UploadQueue
@@ -35,6 +35,7 @@ class Peer:
         fast: both sides speak the fast extension (BEP 6).
         extended: it speaks the extension protocol (BEP 10).
         incoming: it connected to us.
+        info_hash: which of the torrent's the connection goes by; that of version 2 brings hash messages (BEP 52).
         joined_at: when its handshake came.
         listens_at: where else it can be dialed, as it says or as we found.
         pieces: what it has; None until the torrent's metadata is known.
@@ -51,6 +52,7 @@ class Peer:
     extended: bool
     incoming: bool
     joined_at: float
+    info_hash: InfoHashV1 | None = None
     listens_at: list[Address] = field(default_factory=list)
     pieces: Bitfield | None = None
     pipeline: Pipeline | None = None

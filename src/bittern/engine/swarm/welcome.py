@@ -15,12 +15,13 @@ UT_METADATA = 2
 CROSSING_SECONDS = 5.0
 """Two connections of one peer within so long were made at the same time."""
 
-OUR_BITS = (Reserved.FAST | Reserved.LTEP).to_bytes(8)
+_NO_BITS = Reserved(0)
+OUR_BITS = Reserved.FAST | Reserved.LTEP
 
 
-def our_handshake(info_hash: InfoHashV1, peer_id: PeerId) -> Handshake:
+def our_handshake(info_hash: InfoHashV1, peer_id: PeerId, extra: Reserved = _NO_BITS) -> Handshake:
     """The 68 bytes that we begin with."""
-    return Handshake(OUR_BITS, info_hash, peer_id)
+    return Handshake((OUR_BITS | extra).to_bytes(8), info_hash, peer_id)
 
 
 def crosses(twin: Peer, our_id: PeerId, *, incoming: bool, now: float) -> bool:

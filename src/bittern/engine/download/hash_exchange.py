@@ -1,0 +1,82 @@
+"""The hash messages of one torrent: asking for piece layers while some are missing, serving those we know (BEP 52)."""
+
+from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.ids import InfoHashV1
+from bittern.codec.layers import Layers
+from bittern.engine.swarm.peer import Peer
+from bittern.engine.upload.hashes import answer
+from bittern.wire.hashes import HashRange
+
+from .hashes import HashFetch
+
+MOST_UNSENT = 1 << 20
+"""Bytes that may wait for a peer to read; a request beyond them is refused."""
+
+
+class HashExchange:
+    """What is known of the hash trees of one torrent, asked and told; of a torrent of version 1 nothing is."""
+
+    def __init__(self) -> None:
+        self._layers: Layers | None = None
+        self._name: InfoHashV1 | None = None
+        self._fetch: HashFetch | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether something is still to be fetched."""
+        return self._fetch is not None and not self._fetch.done
+
+    def known(self, layers: Layers, name: InfoHashV1 | None) -> None:
+        """The metadata is there, and with it what `layers` says: serve that, and fetch the rest.
+
+        `name` is what connections go by that bring hash messages.
+        """
+        self._layers, self._name = layers, name
+        self._fetch = None if layers.complete else HashFetch(layers)
+
+    def ask(self, peer: Peer, now: float) -> None:
+        """Request what `peer` may give and nobody else was asked for."""
+        if (
+            self._fetch is not None
+            and not self._fetch.done
+            and peer.info_hash == self._name
+            and peer.pieces is not None
+        ):
+            for span in self._fetch.wants_from(peer.number, peer.pieces, now):
+                peer.wire.send_hash_request(span)
+
+    def on_request(self, peer: Peer, span: HashRange) -> None:
+        """Answer with hashes, or a reject."""
+        hashes = None
+        if self._layers is not None and peer.wire.unsent < MOST_UNSENT:
+            hashes = answer(self._layers, span)
+        if hashes is None:
+            peer.wire.send_hash_reject(span)
+        else:
+            peer.wire.send_hashes(span, hashes)
+
+    def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes) -> list[int]:
+        """Take what came; the pieces whose hashes are known now.
+
+        Raises:
+            RemoteProtocolError: it was not asked of this peer, or is not true.
+        """
+        return self._asked(span).received(peer.number, span, hashes)
+
+    def on_reject(self, peer: Peer, span: HashRange, now: float) -> None:
+        """A peer will not answer.
+
+        Raises:
+            RemoteProtocolError: it was not asked.
+        """
+        self._asked(span).rejected(peer.number, span, now)
+
+    def lost(self, peer: Peer) -> None:
+        """A peer is gone."""
+        if self._fetch is not None:
+            self._fetch.lost(peer.number)
+
+    def _asked(self, span: HashRange) -> HashFetch:
+        if self._fetch is None:
+            raise RemoteProtocolError(Offence.UNASKED_HASHES, f"{span.length} from {span.index} on")
+        return self._fetch
