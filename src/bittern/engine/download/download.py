@@ -56,10 +56,11 @@ class Download:
         # Neighbours together, so that writes are few and files are opened once; but of a small torrent everyone
         # is to have something else.
         group = max(1, min(_GROUP_BYTES // info.piece_size, have.size // _GROUPS_LEAST))
-        self.picker = Picker(have.size, missing, rng, group=group, sequential=settings.sequential)
         self._unknown = dict.fromkeys(self._layers.unknown(missing)) if self._layers is not None else {}
+        known = missing.copy()
         for piece in self._unknown:
-            self.picker.begun(piece)  # kept out of it until there is a hash to check it by
+            known.discard(piece)  # kept back until there is a hash to check it by
+        self.picker = Picker(have.size, known, rng, group=group, sequential=settings.sequential)
         self.assembly = Assembly(self.geometry, settings.buffer_bytes)
         self.missing = len(missing)
         """Wanted pieces that are not stored."""
