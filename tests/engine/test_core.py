@@ -8,7 +8,6 @@ from bittern.base.address import Address
 from bittern.base.errors import LocalProtocolError, Offence
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1, PeerId
-from bittern.engine import core as module
 from bittern.engine.core import Core
 from bittern.engine.effects import Connect, HttpGet
 from bittern.engine.events import Completed, MetadataReceived, PeerDropped, PieceFailed
@@ -169,10 +168,9 @@ def test_a_stranger_that_says_nothing_is_given_up_in_time() -> None:
     assert line.closed
 
 
-def test_of_too_many_strangers_the_oldest_go_and_room_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_STRANGERS", 3)
-    bench = Bench()
-    lines = [bench.arrives() for _ in range(5)]
+def test_of_too_many_strangers_the_oldest_go_and_room_comes_back() -> None:
+    bench = Bench(EngineSettings(max_strangers=3))
+    lines = [bench.arrives(host=f"10.0.0.{number}") for number in range(1, 6)]
     assert [line.closed for line, _ in lines] == [True] * 2 + [False] * 3
     bench.core.advance(10.0)
     assert all(line.closed for line, _ in lines)

@@ -1,3 +1,4 @@
+import resource
 import sys
 from pathlib import Path
 
@@ -26,3 +27,19 @@ def test_what_cannot_be_read_counts_as_no(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Path, "read_text", refuse)
     assert not capabilities.in_memory(1)
+
+
+@pytest.mark.parametrize("most", [64, 256, 1024, 4096, 1 << 20])
+def test_files_sockets_and_the_rest_fit_into_what_the_process_may_open(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    sockets = capabilities.sockets()
+    assert sockets is not None
+    assert capabilities.open_files() + sockets + min(24, most // 4) <= most
+
+
+def test_without_a_limit_of_open_files_there_is_none_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert capabilities.sockets() is None
+    assert capabilities.open_files() == 500

@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -267,6 +268,28 @@ async def test_without_descriptors_accepting_pauses_and_goes_on_later(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     await until(lambda: len(door.toys) == 3)
     for sock in (*clients, late):
+        sock.close()
+    door.close()
+    listener.close()
+
+
+async def test_a_flood_is_accepted_at_a_pace_and_leaves_the_loop_its_turns(
+    turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp, "ACCEPTS_PER_SECOND", 100.0)
+    monkeypatch.setattr(tcp, "_ACCEPT_BURST_SECONDS", 0.3)
+    loop, door = asyncio.get_running_loop(), Door()
+    listener = Listener(loop, turn, listen("127.0.0.1", 0), door.accepted)
+    begin = time.monotonic()
+    clients = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(80)]
+    most_at_once = before = 0
+    while len(door.toys) < 80:
+        await asyncio.sleep(0)
+        most_at_once = max(most_at_once, len(door.toys) - before)
+        before = len(door.toys)
+    assert most_at_once <= tcp.ACCEPTS_AT_ONCE
+    assert time.monotonic() - begin >= 0.45  # 30 at once, then 100 a second
+    for sock in clients:
         sock.close()
     door.close()
     listener.close()

@@ -15,6 +15,16 @@ def test_defaults_are_valid_and_reach_the_engine() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sockets", "connections", "strangers"),
+    [(None, 500, 200), (10**6, 500, 200), (600, 480, 120), (100, 80, 20), (8, 7, 1), (1, 1, 1)],
+)
+def test_connections_are_never_more_than_fit(sockets: int | None, connections: int, strangers: int) -> None:
+    engine = Settings().for_engine(sockets)
+    assert (engine.max_connections, engine.max_strangers) == (connections, strangers)
+    assert sockets is None or sockets < 2 or engine.max_connections + engine.max_strangers <= sockets
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         {"port": 65536},

@@ -8,7 +8,7 @@ from math import inf
 from typing import Self
 
 from .geometry import BLOCK
-from .rate import QUANTUM_SECONDS, TokenBucket
+from .rate import BURST_SECONDS, QUANTUM_SECONDS, TokenBucket
 
 _MEMORY_UNITS = 16
 """So much more than others a place may have got that it is made good later."""
@@ -28,6 +28,7 @@ class Throttle:
         above: the place that all of this passes too; None for the top of a tree.
         limit: bytes per second; `math.inf` for none.
         unit: the least that passes at a time.
+        burst_seconds: so much of the limit may be saved up.
 
     Attributes, for the other places of the tree:
         above: the next place of the way.
@@ -37,11 +38,26 @@ class Throttle:
         shares: what places below may take in this instant.
     """
 
-    __slots__ = ("_level", "_line", "_next_at", "_shared_at", "_unit", "above", "bucket", "due", "passed", "shares")
+    __slots__ = (
+        "_burst_seconds",
+        "_level",
+        "_line",
+        "_next_at",
+        "_shared_at",
+        "_unit",
+        "above",
+        "bucket",
+        "due",
+        "passed",
+        "shares",
+    )
 
-    def __init__(self, above: Self | None = None, limit: float = inf, unit: int = BLOCK) -> None:
+    def __init__(
+        self, above: Self | None = None, limit: float = inf, unit: int = BLOCK, burst_seconds: float = BURST_SECONDS
+    ) -> None:
         self.above = above
-        self.bucket = TokenBucket(limit) if limit != inf else None
+        self.bucket = TokenBucket(limit, burst_seconds) if limit != inf else None
+        self._burst_seconds = burst_seconds
         self._unit = unit
         self.due = inf
         self._line: dict[Throttle, None] = {}
@@ -62,7 +78,7 @@ class Throttle:
         if self.bucket is not None:
             self.bucket.set_limit(limit)
         elif limit != inf:
-            self.bucket = TokenBucket(limit)
+            self.bucket = TokenBucket(limit, self._burst_seconds)
 
     def move(self, above: Self) -> None:
         """From now on all of this passes `above`, and no more what it passed before."""

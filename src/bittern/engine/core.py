@@ -17,12 +17,10 @@ from .limits import Limits
 from .ports import Chance, Disk
 from .settings import EngineSettings
 from .sources.announcer import Tally
+from .swarm.places import crowded_out
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
 from .world import Shared
-
-MOST_STRANGERS = 200
-"""Incoming connections that have not said yet which torrent they want."""
 
 
 class Core:
@@ -167,9 +165,9 @@ class Core:
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._new_wire(link, now, ())
-        if len(self._strangers) > MOST_STRANGERS:
-            # Who has something to say says it at once: the one that was silent for longest goes, not the newcomer.
-            oldest = next(key for key in self._strangers if key not in self._owners)
+        came = [(key, other.link.address.host) for key, other in self._strangers.items() if key not in self._owners]
+        oldest = crowded_out(came, link.address.host, self._shared.settings.max_strangers)
+        if oldest is not None:
             self._callers.pop(oldest, None)
             self._strangers.pop(oldest).close()
         return wire
@@ -259,6 +257,7 @@ class Core:
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
         dirty, self._shared.dirty = self._shared.dirty, {}
+        dirty.update(self._shared.places.take_woken())
         try:
             while dirty:
                 number = next(iter(dirty))
@@ -273,7 +272,8 @@ class Core:
     @property
     def unsettled(self) -> bool:
         """Whether something came up since the last `settle`."""
-        return bool(self._shared.dirty or self._shared.effects or self._shared.events)
+        shared = self._shared
+        return bool(shared.dirty or shared.effects or shared.events or shared.places.woken)
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""

@@ -25,6 +25,16 @@ class EngineSettings:
     """Whether peers in the local network, and on this machine, are held to no limit."""
     max_peers: int = 80
     """Connections of one torrent."""
+    max_connections: int = 500
+    """Connections of all torrents together, those being made included."""
+    max_per_network: int = 3
+    """Peers of one torrent with one IPv4 address, or in one IPv6 /64; this machine's own have no such limit."""
+    max_strangers: int = 200
+    """Connections to us that have not said yet which torrent they want; a quarter of them of one network."""
+    max_half_open: int = 50
+    """Connections of all torrents together that are being made at a time."""
+    dials_per_second: float = 50.0
+    """Connections of all torrents together that are begun in a second."""
     max_dials: int = 16
     """Connections of one torrent that are being made at a time."""
     upload_slots: int = 8

@@ -12,6 +12,7 @@ from .events import Event
 from .limits import Limits
 from .ports import Chance
 from .settings import EngineSettings
+from .swarm.places import Places
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +27,7 @@ class Shared:
         tracer: is told of everything that matters.
         scratch: receive buffers of the loop.
         limits: of all torrents and of groups.
+        places: connections of all torrents.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
         dirty: numbers of the torrents with something to settle at the end of the turn.
@@ -38,6 +40,7 @@ class Shared:
     tracer: Tracer
     scratch: Scratch = field(default_factory=Scratch)
     limits: Limits = field(init=False)
+    places: Places = field(init=False)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dirty: dict[int, None] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.limits = Limits(self.settings)
+        self.places = Places(self.settings)
 
     def next_ticket(self) -> int:
         """A number that was not used before."""

@@ -36,9 +36,24 @@ def in_memory(device: int) -> bool:
 
 def open_files() -> int:
     """How many files may be kept open for reuse: a quarter of what the process may open, at most 500."""
+    most = _most_descriptors()
+    return max(16, min(most // 4, 500)) if most is not None else 500
+
+
+def sockets() -> int | None:
+    """How many connections to peers the process may have, all else that it opens beside; None for any number."""
+    most = _most_descriptors()
+    if most is None:
+        return None
+    # Beside files of torrents: standard streams, the loop, listeners, the state, trackers, files being looked at.
+    return max(8, most - open_files() - min(64, max(24, most // 8)))
+
+
+def _most_descriptors() -> int | None:
+    """What the system allows the process at most, or None where it says nothing."""
     try:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ImportError:
-        return 125
+        return 500
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(16, min(soft // 4, 500)) if soft != resource.RLIM_INFINITY else 500
+    return soft if soft != resource.RLIM_INFINITY else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from bittern.base.address import Address
+from bittern.base.rate import TokenBucket
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
 from . import capabilities
@@ -20,6 +21,11 @@ SEND_BYTES = 3 << 19
 
 _ACCEPT_PAUSE_SECONDS = 1.0
 _BACKLOG = 128
+ACCEPTS_AT_ONCE = 16
+"""Connections accepted before others of the loop have their turn."""
+ACCEPTS_PER_SECOND = 250.0
+"""Connections accepted by a listener; a flood waits, or is refused, in the system's queue."""
+_ACCEPT_BURST_SECONDS = 0.4
 
 _KINDS = {
     errno.ECONNREFUSED: LossKind.REFUSED,
@@ -226,6 +232,7 @@ class Listener:
         self._sock = sock
         self._accepted = accepted
         self._pause: asyncio.TimerHandle | None = None
+        self._pace = TokenBucket(ACCEPTS_PER_SECOND, _ACCEPT_BURST_SECONDS)
         sock.listen(_BACKLOG)
         sock.setblocking(False)
         self._watch()
@@ -247,20 +254,28 @@ class Listener:
         self._loop.add_reader(self._sock.fileno(), self._acceptable)
 
     def _acceptable(self) -> None:
-        for _ in range(_BACKLOG):
+        for _ in range(ACCEPTS_AT_ONCE):
+            now = self._turn.now()
+            if self._pace.available(now) <= 0:
+                self._rest(self._pace.ready_at(now) - now)
+                return
             try:
                 sock, name = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
                 # No descriptors left: they do not come back by asking at once, and the socket stays readable.
-                self._loop.remove_reader(self._sock.fileno())
-                self._pause = self._loop.call_later(_ACCEPT_PAUSE_SECONDS, self._watch)
+                self._rest(_ACCEPT_PAUSE_SECONDS)
                 return
+            self._pace.take(1)
             sock.setblocking(False)
             link = TcpLink(self._loop, self._turn, sock, Address.of(name[0], name[1]))
             link.serve(self._accepted(link, self._turn.now()))
             self._turn.soon()
+
+    def _rest(self, seconds: float) -> None:
+        self._loop.remove_reader(self._sock.fileno())
+        self._pause = self._loop.call_later(seconds, self._watch)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -17,6 +17,7 @@ from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event
 from bittern.engine.swarm.lanes import Lanes
+from bittern.io import capabilities
 from bittern.io.disk.files import storage_error
 from bittern.io.runtime import Runtime
 from bittern.version import __version__
@@ -64,7 +65,12 @@ class Session:
             await store.close()
             raise
         runtime = Runtime(
-            settings.for_engine(), _new_peer_id(), sockets, self._on_events, source=settings.source, seed=settings.seed
+            settings.for_engine(capabilities.sockets()),
+            _new_peer_id(),
+            sockets,
+            self._on_events,
+            source=settings.source,
+            seed=settings.seed,
         )
         self._surroundings = Surroundings(settings, runtime, store)
         self._ticker = asyncio.get_running_loop().create_task(self._tick(), name="bittern session")

@@ -14,6 +14,8 @@ from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
 
 USER_AGENT = f"bittern/{__version__}"
+_STRANGERS = 200
+"""Connections that have not said yet which torrent they want, where there are open files enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,14 @@ class Settings:
     """Whether to ask the trackers that torrents name."""
     max_peers: int = 80
     """Connections of one torrent."""
+    max_connections: int = 500
+    """Connections of all torrents together; fewer where the system allows the process fewer open files."""
+    max_per_network: int = 3
+    """Peers of one torrent with one IPv4 address, or in one IPv6 /64; this machine's own have no such limit."""
+    max_half_open: int = 50
+    """Connections of all torrents together that are being made at a time."""
+    dials_per_second: float = 50.0
+    """Connections of all torrents together that are begun in a second."""
     max_dials: int = 16
     """Connections of one torrent that are being made at a time."""
     upload_slots: int = 8
@@ -97,6 +107,10 @@ class Settings:
             raise SessionError(f"port = {self.port}: must be 0 to 65535")
         for name in (
             "max_peers",
+            "max_connections",
+            "max_per_network",
+            "max_half_open",
+            "dials_per_second",
             "max_dials",
             "upload_slots",
             "event_buffer",
@@ -122,14 +136,26 @@ class Settings:
         base = Path(home) if Path(home).is_absolute() else Path("~/.local/state").expanduser()
         return base / "bittern"
 
-    def for_engine(self) -> EngineSettings:
-        """The part of it that the engine needs."""
+    def for_engine(self, sockets: int | None = None) -> EngineSettings:
+        """The part of it that the engine needs.
+
+        Args:
+            sockets: how many connections the system lets the process have at most; None for any number. A fifth of
+                them is for those who have not said yet what they want.
+        """
+        strangers = _STRANGERS if sockets is None else max(1, min(_STRANGERS, sockets // 5))
+        most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
         return EngineSettings(
             user_agent=USER_AGENT,
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,
             exempt_local=self.exempt_local,
             max_peers=self.max_peers,
+            max_connections=most,
+            max_per_network=self.max_per_network,
+            max_strangers=strangers,
+            max_half_open=self.max_half_open,
+            dials_per_second=self.dials_per_second,
             max_dials=self.max_dials,
             upload_slots=self.upload_slots,
             slot_count=SlotCount(self.slot_count),

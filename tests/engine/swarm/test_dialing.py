@@ -7,6 +7,7 @@ from bittern.engine.effects import Connect
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.dialing import Dialing
 from bittern.engine.swarm.peerbook import Peerbook, Source
+from bittern.engine.swarm.places import Places
 
 HOSTS = [Address(f"10.0.0.{number}", 1) for number in range(1, 8)]
 
@@ -18,7 +19,8 @@ def make(max_dials: int = 3, max_peers: int = 5) -> tuple[Dialing, Peerbook]:
     book = Peerbook(Random(1))
     for address in HOSTS:
         book.add(address, Source.TRACKER, 0.0)
-    return Dialing(9, book, EngineSettings(max_dials=max_dials, max_peers=max_peers)), book
+    settings = EngineSettings(max_dials=max_dials, max_peers=max_peers)
+    return Dialing(9, book, settings, Places(settings)), book
 
 
 def dial_all(dialing: Dialing, peers: int, now: float = 0.0) -> list[Connect]:

@@ -14,6 +14,7 @@ from bittern.wire.stream import LinkLost
 from .dialing import Dialing
 from .peer import Peer
 from .peerbook import Peerbook, Source
+from .places import is_this_machine, network_of
 from .turnover import useless
 from .welcome import crosses
 
@@ -35,7 +36,7 @@ class Members:
         self._torrent = torrent
         self._book = book
         self._shared = shared
-        self._dialing = Dialing(torrent, book, shared.settings)
+        self._dialing = Dialing(torrent, book, shared.settings, shared.places)
         self._last_number = 0
 
     # --- dials
@@ -123,6 +124,7 @@ class Members:
             joined_at=now,
         )
         self.peers[peer.number] = peer
+        self._shared.places.enter()
         self._book.connected(address)
         self._shared.events.append(PeerJoined(self._torrent, address, handshake.peer_id))
         return peer
@@ -138,6 +140,7 @@ class Members:
 
     def left(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool) -> None:
         """A peer was taken out of `peers`; `sated`: neither side failed, there is no hurry to meet again."""
+        self._shared.places.leave()
         for address in (peer.address, *peer.listens_at):
             self._book.ended(address, now, useful=peer.was_useful, sated=sated)
         self._tell_dropped(peer.address, reason, offence=offence)
@@ -163,6 +166,13 @@ class Members:
             return Offence.DUPLICATE_PEER.value
         if len(self.peers) >= self._shared.settings.max_peers:
             return "we have as many peers as we want"
+        if self._shared.places.full:
+            return "we have as many connections as we want"
+        if not is_this_machine(address.host):
+            network = network_of(address.host)
+            kin = sum(network_of(peer.address.host) == network for peer in self.peers.values())
+            if kin >= self._shared.settings.max_per_network:
+                return "its network has as many peers with us as one may have"
         return None
 
     def _also_at(self, peer: Peer, address: Address) -> None:
