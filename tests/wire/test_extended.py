@@ -17,7 +17,7 @@ HANDSHAKES = st.builds(
     ipv4=st.none() | st.ip_addresses(v=4).map(str),
     ipv6=st.none() | st.ip_addresses(v=6).map(str),
     metadata_size=st.none() | st.integers(1, MAX_METADATA),
-    upload_only=st.booleans(),
+    upload_only=st.none() | st.booleans(),
 )
 BENCODABLE = st.recursive(
     st.binary(max_size=30) | st.integers(-(2**63), 2**63 - 1),
@@ -91,7 +91,7 @@ def test_junk_raises_only_our_error(payload: bytes) -> None:
         {"m": {"ut_pex": 256, "x": -1, "y": "1", "n" * 65: 1}},
         {"m": [1]},
         {"v": 1},
-        {"upload_only": 0},
+        {"upload_only": "yes"},
         {"unknown": 1},
     ],
     ids=str,
@@ -122,3 +122,10 @@ def test_a_later_handshake_changes_only_what_it_names() -> None:
     assert first.updated(later) == ExtendedHandshake(
         {"ut_metadata": 3, "ut_pex": 0}, client="a", request_queue=100, metadata_size=5, upload_only=True
     )
+
+
+def test_what_was_said_of_uploading_only_can_be_taken_back() -> None:
+    first = ExtendedHandshake.parse(encode({"upload_only": 1}))
+    assert first.upload_only
+    assert first.updated(ExtendedHandshake.parse(encode({}))).upload_only
+    assert first.updated(ExtendedHandshake.parse(encode({"upload_only": 0}))).upload_only is False

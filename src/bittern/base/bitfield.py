@@ -161,6 +161,10 @@ class Bitfield:
         """The members of both sets of the same size, in order; fast where they are few."""
         return members(self.as_int() & other.as_int(), self._size)
 
+    def without(self, other: "Bitfield") -> list[int]:
+        """The members that `other`, of the same size, has not, in order; fast where they are few."""
+        return members(self.as_int() & ~other.as_int(), self._size)
+
     def lacks_some_of(self, other: "Bitfield") -> bool:
         """Whether `other` has a piece that this set has not."""
         return bool(other.as_int() & ~self.as_int())

@@ -17,6 +17,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.base.rate import Meter
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
+from bittern.wire import donthave
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake
 from bittern.wire.hashes import HashRange
@@ -46,7 +47,8 @@ from .swarm.members import Members
 from .swarm.names import Names
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
-from .swarm.welcome import UT_METADATA, introduce
+from .swarm.turnover import is_sated
+from .swarm.welcome import LT_DONTHAVE, UT_METADATA, describe, introduce
 from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
@@ -159,14 +161,18 @@ class Torrent:
             self.state = TorrentState.ACTIVE
         for peer in list(self.peers.values()):
             self._equip(peer)
-            for piece in have:
-                peer.wire.send_have(piece)
+            if not peer.early.have_all:  # a seed wants nothing, whatever we have
+                peer.wire.send_haves(self._serving.visible)
             self._replay(peer, now)
         if self.download.complete:
             shared.events.append(Completed(self.number))
         else:
             self.peerbook.hungry(now)
         self._touch_all()
+
+    def super_seed(self) -> None:
+        """Show pieces one by one if all are there when it begins: call it before `begin` (BEP 16)."""
+        self._serving.hides = True
 
     def pause(self, now: float) -> None:
         """Leave the swarm: connections end, trackers are told."""
@@ -280,9 +286,8 @@ class Torrent:
         self.limits.equip(peer)
         self._equip(peer)
         peer.measure(now)
-        have = self.download.have if self.download is not None else None
-        sated = self.download is not None and self.download.complete
-        introduce(peer, self._shared.settings, self._metadata.size, have, sated=sated)
+        have = self._serving.visible if self.download is not None else None
+        introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=self._upload_only)
         if self._tick_due == inf:
             self._tick_due = now + TICK_SECONDS
             self.down.add(0, now)  # the first second counts too
@@ -380,6 +385,9 @@ class Torrent:
             if peer.says.port is not None:
                 self._members.listens_on(peer, peer.says.port, now)
             self._part_if_both_seed(peer, now)
+        elif ext_id == LT_DONTHAVE:
+            holdings.heard_lost(peer, self.download, donthave.parse(payload))
+            self._touch_all()  # what it can not give, others may
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
 
@@ -496,6 +504,8 @@ class Torrent:
             if spared is not None:
                 dirty[spared.number] = spared
         self._set_congestion(download, now)
+        if self._serving.secretive:
+            self._serving.show(dirty, self.peers)
         waiting = uploads.waiting()
         if waiting:
             dirty = {peer.number: peer for peer in waiting} | dirty
@@ -544,6 +554,7 @@ class Torrent:
         self._shared.events.append(Completed(self.number))
         for peer in list(self.peers.values()):
             update_interest(peer, download)
+            describe(peer, self._shared.settings, self._metadata.size, upload_only=self._upload_only)
             self._part_if_both_seed(peer, now)
 
     def _set_congestion(self, download: Download, now: float) -> None:
@@ -580,7 +591,16 @@ class Torrent:
             for at in range(begin, begin + length, BLOCK):
                 self._serving.decline(peer, (piece, at, min(BLOCK, begin + length - at)))
             self.touch(peer)
+            self._lose(piece)
         self._shared.events.append(StorageFailed(self.number, failed.error))
+
+    def _lose(self, piece: int) -> None:
+        """A piece of ours is there no more (BEP 54)."""
+        if self.download is not None and self.download.lost(piece):
+            for peer in self.peers.values():
+                number = peer.says.extensions.get(donthave.NAME)
+                if number:
+                    peer.wire.send_extended(number, donthave.encode(piece))
 
     # --- peers
 
@@ -609,11 +629,16 @@ class Torrent:
             self._serving.interested(peer, self.peers.values())
         self._touch_all()
 
+    @property
+    def _upload_only(self) -> bool:
+        """Whether we want nothing and say so (BEP 21); who shows its pieces one by one does not."""
+        return self.download is not None and self.download.complete and not self._serving.secretive
+
     def _part_if_both_seed(self, peer: Peer, now: float) -> None:
-        # BEP 21: who wants nothing more is as good as a seed.
-        if (peer.is_seed or peer.says.upload_only) and self.download is not None and self.download.complete:
-            peer.wire.close()
-            self._forget(peer, "neither side wants anything more", offence=False, now=now, sated=True)
+        if self.download is not None and is_sated(peer, complete=self.download.complete):
+            self._drop(peer, "neither side wants anything of the other", now, sated=True)
+            if peer.is_seed:
+                self._serving.reveal(self.peers)
 
     def _ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
         """Have nothing to do with a peer's address any more."""

@@ -292,6 +292,8 @@ class Life:
         swarm = self._enter_core()
         runtime.disk.attach(swarm.number, self.content.storage)
         runtime.core.also_called(swarm, self.info.info_hash_v1, self.info.info_hash_v2)
+        if self.options.super_seed:
+            swarm.super_seed()
         swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
         if self.options.priorities:
             self._want(self.info, swarm)

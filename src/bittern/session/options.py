@@ -25,6 +25,7 @@ class AddOptions:
         paused: whether it stays out of its swarm until resumed.
         trust: believe that files of the right size are right.
         limits: how fast it may be.
+        super_seed: show pieces to peers one by one while nobody else has everything (BEP 16).
         overwrite: whether files without any piece of the torrent may be overwritten.
         recheck: hash what is there at the start, whatever was saved.
     """
@@ -40,6 +41,7 @@ class AddOptions:
     overwrite: bool = False
     limits: Limits = field(default_factory=Limits)
     recheck: bool = False
+    super_seed: bool = False
 
     @property
     def place(self) -> str:

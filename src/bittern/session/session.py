@@ -114,6 +114,7 @@ class Session:
         trust: bool = False,
         overwrite: bool = False,
         recheck: bool = False,
+        super_seed: bool = False,
     ) -> Torrent:
         """Take a torrent in. Files that are there are checked, then it joins its swarm; both after this returns.
 
@@ -128,6 +129,8 @@ class Session:
             trust: believe that files of the right size are right, instead of hashing them.
             overwrite: whether files without a single right piece may be overwritten.
             recheck: hash what is there, whatever was saved, and fetch what is not there any more.
+            super_seed: if all of it is there, send each piece about once: show pieces to peers one by one until
+                others have everything (BEP 16).
 
         Raises:
             BencodeError, MetainfoError, MagnetError: the source is invalid.
@@ -148,6 +151,7 @@ class Session:
             trust=trust,
             overwrite=overwrite,
             recheck=recheck,
+            super_seed=super_seed,
         )
         if isinstance(found, Magnet):
             options.addresses += await _peers_of(found)

@@ -80,6 +80,10 @@ class SimProcess:
         """Join the swarm with every byte."""
         return self._begin(content, content.data, Bitfield.full(content.info.geometry.piece_count))
 
+    def super_seed(self, content: Content) -> Torrent:
+        """As `seed`, showing the pieces one by one (BEP 16)."""
+        return self._begin(content, content.data, Bitfield.full(content.info.geometry.piece_count), secretly=True)
+
     def hold(self, content: Content, have: Bitfield) -> Torrent:
         """Join the swarm with the pieces `have`, which are the torrent's own from now on."""
         files = bytearray(len(content.data))
@@ -136,9 +140,11 @@ class SimProcess:
                     wrong.append((number, piece))
         return wrong
 
-    def _begin(self, content: Content, files: bytes | bytearray, have: Bitfield) -> Torrent:
+    def _begin(self, content: Content, files: bytes | bytearray, have: Bitfield, *, secretly: bool = False) -> Torrent:
         torrent = self._add(content)
         self.core.also_called(torrent, content.info.info_hash_v1, content.info.info_hash_v2)
+        if secretly:
+            torrent.super_seed()
         self.disk.add(torrent.number, files)
         torrent.begin(content.info, have, None, self._world.now, content.metainfo.piece_layers)
         return torrent

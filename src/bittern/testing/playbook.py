@@ -58,6 +58,7 @@ class Playbook:
         short: bytes by which the last block is shorter.
         have: the pieces that the engine has at the start, as in `joins`.
         magnet: the engine begins without the metadata.
+        super_seed: it has everything, and shows its pieces one by one (BEP 16).
         settings: of the engine.
         seed: of its chance.
     """
@@ -70,6 +71,7 @@ class Playbook:
         short: int = 0,
         have: str = "",
         magnet: bool = False,
+        super_seed: bool = False,
         settings: EngineSettings | None = None,
         seed: int = 0,
     ) -> None:
@@ -82,7 +84,7 @@ class Playbook:
         self.process = SimProcess(host, Web(), settings)
         self.process.strict = True
         self.actors: dict[str, Actor] = {}
-        self.torrent: Torrent = self._begin(have, magnet=magnet)
+        self.torrent: Torrent = self._begin(have, magnet=magnet, super_seed=super_seed)
         self._step()
 
     def __enter__(self) -> Self:
@@ -247,10 +249,12 @@ class Playbook:
 
     # ------------------------------------------------------------------ machinery
 
-    def _begin(self, have: str, *, magnet: bool) -> Torrent:
+    def _begin(self, have: str, *, magnet: bool, super_seed: bool) -> Torrent:
         self._greetings: dict[str, list[Message]] = {}
         if magnet:
             return self.process.magnet(self.content)
+        if super_seed:
+            return self.process.super_seed(self.content)
         return self.process.hold(self.content, self._pieces(have))
 
     def _step(self) -> Self:

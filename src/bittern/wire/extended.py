@@ -47,17 +47,17 @@ class ExtendedHandshake:
     ipv4: str | None = None
     ipv6: str | None = None
     metadata_size: int | None = None
-    upload_only: bool = False
+    upload_only: bool | None = None
 
     def updated(self, later: Self) -> Self:
         """What holds after a `later` handshake of the same peer: what that one does not name stays."""
         named = {
             field.name: value
             for field in fields(later)
-            if (value := getattr(later, field.name)) is not None and field.name not in ("extensions", "upload_only")
+            if (value := getattr(later, field.name)) is not None and field.name != "extensions"
         }
         extensions = {**self.extensions, **later.extensions}
-        return replace(self, extensions=extensions, upload_only=self.upload_only or later.upload_only, **named)
+        return replace(self, extensions=extensions, **named)
 
     def encode(self) -> bytes:
         """The payload of the extended message with number 0."""
@@ -68,8 +68,8 @@ class ExtendedHandshake:
         said.update({key: ip_address(ip).packed for key, ip in addresses.items() if ip is not None})
         if self.client is not None:
             said[b"v"] = self.client
-        if self.upload_only:
-            said[b"upload_only"] = 1
+        if self.upload_only is not None:
+            said[b"upload_only"] = int(self.upload_only)
         return encode(said)
 
     def message(self) -> Extended:
@@ -93,7 +93,7 @@ class ExtendedHandshake:
             ipv4=_ip(said.get(b"ipv4"), 4),
             ipv6=_ip(said.get(b"ipv6"), 16),
             metadata_size=_number(said.get(b"metadata_size"), MAX_METADATA),
-            upload_only=_number(said.get(b"upload_only"), 2**31 - 1) is not None,
+            upload_only=_flag(said.get(b"upload_only")),
         )
 
 
@@ -129,6 +129,10 @@ def _text(value: object) -> str | None:
 
 def _number(value: object, most: int) -> int | None:
     return value if isinstance(value, int) and 1 <= value <= most else None
+
+
+def _flag(value: object) -> bool | None:
+    return value > 0 if isinstance(value, int) else None
 
 
 def _ip(value: object, *sizes: int) -> str | None:

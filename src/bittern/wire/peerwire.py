@@ -4,7 +4,7 @@ It knows the protocol's form and nothing of swarms: what comes is told to a `Pee
 asked of a `Landing`, what to say is decided above.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum, unique
 from typing import Any, Protocol
 
@@ -260,6 +260,10 @@ class PeerWire:
     def send_have(self, piece: int) -> None:
         """Tell of a piece that we have now."""
         self._say(Have(piece).encode())
+
+    def send_haves(self, pieces: Iterable[int]) -> None:
+        """Tell of many pieces that we have now, late: a bitfield may only be the first word (BEP 3)."""
+        self._say(b"".join([Have(piece).encode() for piece in pieces]))
 
     def send_bitfield(self, bits: bytes) -> None:
         """Tell which pieces we have."""

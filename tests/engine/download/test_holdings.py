@@ -74,3 +74,26 @@ def test_pieces_that_do_not_exist_and_second_first_words_are_offences() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         holdings.heard_all(peer, download)
     assert caught.value.offence is Offence.LATE_BITFIELD
+
+
+def test_a_piece_that_a_peer_lost_is_not_counted_any_more() -> None:
+    download, peer = make()
+    holdings.heard_bitfield(peer, download, bytes(Bitfield(PIECES, [1, 8])))
+    for piece in (1, 1, 5):
+        holdings.heard_lost(peer, download, piece)
+    assert counts(download) == [0] * 8 + [1]
+    holdings.heard_lost(peer, download, 8)
+    assert not peer.am_interested
+    with pytest.raises(RemoteProtocolError) as caught:
+        holdings.heard_lost(peer, download, PIECES)
+    assert caught.value.offence is Offence.OUT_OF_BOUNDS
+
+
+def test_a_seed_that_loses_a_piece_is_a_peer_like_others() -> None:
+    download, peer = make()
+    holdings.heard_all(peer, download)
+    holdings.heard_lost(peer, download, 3)
+    assert counts(download) == [1, 1, 1, 0, 1, 1, 1, 1, 1]
+    holdings.heard_have(peer, download, 3)
+    holdings.gone(peer, download)
+    assert counts(download) == [0] * PIECES

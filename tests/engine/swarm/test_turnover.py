@@ -1,10 +1,16 @@
 """Who makes room for others: who is of no use, after some time, the oldest first."""
 
+from bittern.base.bitfield import Bitfield
+from bittern.base.errors import StorageError
+from bittern.base.geometry import BLOCK
 from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
-from bittern.engine.swarm.turnover import SETTLED_SECONDS, useless
+from bittern.engine.swarm.turnover import SETTLED_SECONDS, is_sated, useless
 from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
+from bittern.wire import donthave
+from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
+from bittern.wire.messages import Extended, Message, Request
 from tests.engine.peers import make_peer
 
 FULL = EngineSettings(listen_port=PORT, max_peers=3)
@@ -39,3 +45,59 @@ def test_who_gives_the_metadata_stays() -> None:
         play.joins("ann", extensions={"ut_metadata": 3}).waits(SETTLED_SECONDS)
         play.joins("bob", have="1", dialed=True).waits(20.0)
         assert not [event for event in play.events if isinstance(event, PeerDropped)]
+
+
+def test_who_will_never_want_anything_is_sated() -> None:
+    peer = make_peer()
+    peer.pieces = Bitfield(2, [0])
+    assert not is_sated(peer, complete=True)
+    peer.says = ExtendedHandshake(upload_only=True)
+    assert is_sated(peer, complete=True)
+    assert not is_sated(peer, complete=False)
+    peer.says = ExtendedHandshake()
+    peer.pieces.fill()
+    assert is_sated(peer, complete=True)
+
+
+def handshakes(messages: list[Message]) -> list[ExtendedHandshake]:
+    return [
+        ExtendedHandshake.parse(said.payload) for said in messages if isinstance(said, Extended) and not said.ext_id
+    ]
+
+
+def test_a_download_that_becomes_complete_says_that_it_only_uploads() -> None:
+    with Playbook(pieces=2, have="10") as play:
+        play.joins("ann", have="01", extensions={}).joins("bob", have="00", extensions={})
+        [first] = handshakes(play.greeting("ann"))
+        assert first.upload_only is False
+        play.unchokes("ann").gives("ann", 1)
+        [later] = handshakes(play.heard("bob"))
+        assert later.upload_only
+        assert later.extensions == first.extensions
+
+
+def test_two_that_only_upload_part() -> None:
+    with Playbook(pieces=2, have="11") as play:
+        play.joins("ann", have="10", extensions={})
+        assert len(play.torrent.peers) == 1
+        play.says("ann", Extended(HANDSHAKE_EXT_ID, ExtendedHandshake(upload_only=True).encode()))
+        assert not play.torrent.peers
+
+
+def test_a_piece_that_a_peer_lost_is_asked_of_another() -> None:
+    with Playbook(pieces=1) as play:
+        play.joins("ann", have="1", extensions={}).says("ann", Extended(7, donthave.encode(0))).unchokes("ann")
+        assert not [message for message in play.heard("ann") if isinstance(message, Request)]
+        play.joins("bob", have="1").unchokes("bob").expect("bob", Request(0, 0, BLOCK))
+
+
+def test_a_piece_of_ours_that_can_not_be_read_is_taken_back() -> None:
+    with Playbook(pieces=3, have="111") as play:
+        play.joins("ann", extensions={donthave.NAME: 9}).is_interested("ann").heard("ann")
+        disk = play.process.disk
+        disk.cached = False
+        disk.faults.broken = StorageError.Kind.IO
+        play.says("ann", Request(1, 0, BLOCK)).waits(1.0)
+        assert Extended(9, donthave.encode(1)) in play.heard("ann")
+        assert play.have == "101"
+        assert play.torrent.left_bytes == 0, "nothing is fetched again before a check"

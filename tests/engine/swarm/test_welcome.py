@@ -3,7 +3,7 @@ import pytest
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
-from bittern.engine.swarm.welcome import CROSSING_SECONDS, UT_METADATA, crosses, introduce, our_handshake
+from bittern.engine.swarm.welcome import CROSSING_SECONDS, LT_DONTHAVE, UT_METADATA, crosses, introduce, our_handshake
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Reserved
 from bittern.wire.messages import BitfieldMessage, Extended, HaveAll, HaveNone, Message
@@ -34,7 +34,7 @@ def test_our_handshake_says_what_we_speak() -> None:
 )
 def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, said: list[Message]) -> None:  # noqa: FBT001 - a parameter
     peer = make_peer(fast=fast)
-    introduce(peer, SETTINGS, None, have)
+    introduce(peer, SETTINGS, None, have, upload_only=False)
     assert messages_of(take_sent(peer)) == said
 
 
@@ -42,11 +42,11 @@ def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, sai
 def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | None) -> None:
     peer = make_peer()
     peer.extended = True
-    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, sated=bool(size))
+    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, upload_only=bool(size))
     first, second = messages_of(take_sent(peer))
     assert isinstance(first, Extended)
     said = ExtendedHandshake.parse(first.payload)
-    assert (first.ext_id, dict(said.extensions)) == (0, {"ut_metadata": UT_METADATA})
+    assert (first.ext_id, dict(said.extensions)) == (0, {"ut_metadata": UT_METADATA, "lt_donthave": LT_DONTHAVE})
     assert (said.client, said.port, said.request_queue, said.your_ip) == ("bittern/1", 51413, 77, "10.0.0.1")
     assert (said.metadata_size, said.upload_only) == (size, bool(size))
     assert second == (HaveAll() if size else HaveNone())

@@ -1,6 +1,7 @@
 """`bittern seed`: share files that are there."""
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def seed(
     /,
     *,
     trust: bool = False,
+    super_seed: bool = False,
     seed_ratio: float | None = None,
     seed_time: float | None = None,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
@@ -49,6 +51,8 @@ def seed(
         The content itself (the file, or the torrent's root folder) or the folder that holds it.
     trust
         Believe that files of the right size are right, instead of checking them.
+    super_seed
+        Send each piece about once: show pieces to peers one by one until others have everything.
     seed_ratio
         Stop when this many times the size was uploaded.
     seed_time
@@ -62,11 +66,18 @@ def seed(
     path.stat()  # raises when there is nothing at all
     report = report_for(json=json, quiet=quiet)
     with closing(report):
-        return run(_seed(source, path, settings, network, trust=trust, quiet=quiet, report=report))
+        terms = _Terms(trust=trust, super_seed=super_seed)
+        return run(_seed(source, path, settings, network, terms, quiet=quiet, report=report))
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    trust: bool
+    super_seed: bool
 
 
 async def _seed(
-    source: str, path: Path, settings: Settings, network: Network, *, trust: bool, quiet: bool, report: Report
+    source: str, path: Path, settings: Settings, network: Network, terms: _Terms, *, quiet: bool, report: Report
 ) -> ExitCode:
     with interrupts("" if quiet else _FAREWELL) as stop:
         async with Session(settings) as session:
@@ -77,7 +88,13 @@ async def _seed(
                 # Paused until it is checked: `seed` never writes to the content. `overwrite` only means that
                 # the check reports what is wrong instead of protecting it.
                 torrent = await session.add(
-                    found, content=_root(found.info, path), peers=network.peer, trust=trust, paused=True, overwrite=True
+                    found,
+                    content=_root(found.info, path),
+                    peers=network.peer,
+                    trust=terms.trust,
+                    paused=True,
+                    overwrite=True,
+                    super_seed=terms.super_seed,
                 )
                 watch = Watch(torrent, report, stop)
                 await watch.until(torrent.checked())

@@ -37,6 +37,27 @@ def heard_have(peer: Peer, download: Download | None, piece: int) -> None:
         update_interest(peer, download)
 
 
+def heard_lost(peer: Peer, download: Download | None, piece: int) -> None:
+    """A peer has a piece no more (BEP 54): what was asked of it is refused by the peer, or comes all the same.
+
+    Raises:
+        RemoteProtocolError: there is no such piece.
+    """
+    if download is None or peer.pieces is None:
+        peer.early.haves.pop(piece, None)
+        return
+    if piece >= peer.pieces.size:
+        raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"lost {piece} of {peer.pieces.size}")
+    if not peer.pieces.discard(piece):
+        return
+    if peer.counted_as_seed:
+        peer.counted_as_seed = False
+        download.picker.peer_joined(peer.pieces)
+    else:
+        download.picker.peer_lost(piece)
+    update_interest(peer, download)
+
+
 def heard_bitfield(peer: Peer, download: Download | None, payload: bytes) -> None:
     """The first word of a peer about its pieces (BEP 3); aria2 sends later ones in place of many haves.
 

@@ -3,7 +3,7 @@
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
-from bittern.wire import ut_metadata
+from bittern.wire import donthave, ut_metadata
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake, Reserved
 
@@ -11,6 +11,9 @@ from .peer import Peer
 
 UT_METADATA = 2
 """The number under which we want to be sent metadata messages."""
+
+LT_DONTHAVE = 7
+"""The number under which we want to be told of pieces that are lost."""
 
 CROSSING_SECONDS = 5.0
 """Two connections of one peer within so long were made at the same time."""
@@ -34,8 +37,30 @@ def crosses(twin: Peer, our_id: PeerId, *, incoming: bool, now: float) -> bool:
     return twin.incoming != incoming and now - twin.joined_at < CROSSING_SECONDS and incoming != ours_wins
 
 
+def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *, upload_only: bool) -> None:
+    """Say what we speak (BEP 10), all of it: some clients forget what a later handshake does not repeat.
+
+    Args:
+        peer: to whom; nothing is said to one that does not speak the extension protocol.
+        settings: for names and numbers.
+        metadata_size: bytes of the info dictionary, or None while we do not know it.
+        upload_only: we want nothing (BEP 21).
+    """
+    if peer.extended:
+        ours = ExtendedHandshake(
+            extensions={ut_metadata.NAME: UT_METADATA, donthave.NAME: LT_DONTHAVE},
+            client=settings.user_agent,
+            port=settings.listen_port or None,
+            request_queue=settings.max_requests_queued,
+            your_ip=peer.address.host,
+            metadata_size=metadata_size,
+            upload_only=upload_only,
+        )
+        peer.wire.send_extended(HANDSHAKE_EXT_ID, ours.encode())
+
+
 def introduce(
-    peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None, *, sated: bool = False
+    peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None, *, upload_only: bool
 ) -> None:
     """Say what we speak and have, to a peer whose handshake came.
 
@@ -44,19 +69,9 @@ def introduce(
         settings: for names and numbers.
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         have: what is stored, or None likewise.
-        sated: whether we want no more, be it everything or not (BEP 21).
+        upload_only: we want nothing (BEP 21).
     """
-    if peer.extended:
-        ours = ExtendedHandshake(
-            extensions={ut_metadata.NAME: UT_METADATA},
-            client=settings.user_agent,
-            port=settings.listen_port or None,
-            request_queue=settings.max_requests_queued,
-            your_ip=peer.address.host,
-            metadata_size=metadata_size,
-            upload_only=sated,
-        )
-        peer.wire.send_extended(HANDSHAKE_EXT_ID, ours.encode())
+    describe(peer, settings, metadata_size, upload_only=upload_only)
     # BEP 6: with the fast extension exactly one of these three comes first; without, nothing means nothing.
     if peer.fast and have is not None and have.complete:
         peer.wire.send_have_all()

@@ -23,6 +23,7 @@ from .choker import (
     tit_for_tat,
 )
 from .slots import slots_for
+from .superseed import SuperSeed
 
 if TYPE_CHECKING:
     from random import Random
@@ -45,11 +46,46 @@ class Serving:
         self._rng = rng
         self._geometry = Geometry(0, BLOCK)
         self._have = Bitfield(0)
+        self._super: SuperSeed | None = None
+        self.hides = False
+        """Whether to show pieces one by one if we have all of them when it begins (BEP 16)."""
 
     def ready(self, geometry: Geometry, have: Bitfield) -> None:
         """The metadata is known: `have` are the pieces that are stored, kept up to date by their owner."""
         self._geometry = geometry
         self._have = have
+        if self.hides and have.complete:
+            self._super = SuperSeed(have.size, self._rng)
+
+    @property
+    def secretive(self) -> bool:
+        """Whether pieces are shown one by one now."""
+        return self._super is not None
+
+    @property
+    def visible(self) -> Bitfield:
+        """What a peer that joins is told that we have."""
+        return self._have if self._super is None else Bitfield(self._have.size)
+
+    def show(self, changed: Mapping[int, Peer], peers: Mapping[int, Peer]) -> None:
+        """Super-seeding: some peers came or may have got something, others may be gone."""
+        if self._super is not None:
+            self._super.keep_only(peers)
+            holders = {number: peer.pieces for number, peer in changed.items() if peer.pieces is not None}
+            self._tell(self._super.update(holders), peers)
+            if self._super.fed:
+                self.reveal(peers)
+
+    def reveal(self, peers: Mapping[int, Peer]) -> None:
+        """Super-seeding is over: there are others now that have everything, or could have."""
+        hidden, self._super = self._super, None
+        if hidden is not None:
+            for peer in peers.values():
+                peer.wire.send_haves(hidden.hidden(peer.number))
+
+    def _tell(self, shown: list[tuple[int, int]], peers: Mapping[int, Peer]) -> None:
+        for number, piece in shown:
+            peers[number].wire.send_have(piece)
 
     def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
         """A peer wants something: a free slot is given at once, else it waits for the next round."""
@@ -88,6 +124,8 @@ class Serving:
         queue = peer.uploads
         if piece not in self._have or queue.queued >= self._most_queued:
             return 0
+        if self._super is not None and not self._super.shows(peer.number, piece):
+            return 0
         room = self._most_queued - queue.queued
         if not peer.am_choking:
             return room
@@ -122,6 +160,9 @@ class Serving:
             now: the time.
             seeding: whether we want nothing ourselves.
         """
+        if self._super is not None:
+            self._super.keep_only(peers)
+            self._tell(self._super.next_round(), peers)
         piece_size = self._geometry.piece_size
         for peer in peers.values():
             peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
@@ -150,7 +191,7 @@ class Serving:
     def _allow(self, peer: Peer) -> None:
         """BEP 6: a beginner that has to wait may ask for some pieces all the same."""
         queue = peer.uploads
-        if not peer.fast or queue.allowed is not None or not is_beginner(peer.pieces):
+        if not peer.fast or self._super is not None or queue.allowed is not None or not is_beginner(peer.pieces):
             return
         whole = allowance(peer.address.host, self._info_hash, self._geometry)
         lacks = (piece for piece in whole if piece in self._have and (peer.pieces is None or piece not in peer.pieces))
