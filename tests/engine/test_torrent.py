@@ -143,7 +143,8 @@ def test_a_read_that_fails_is_refused_and_told() -> None:
         play.expect("ann", Reject(0, 0, BLOCK), Reject(0, BLOCK, BLOCK))
         assert any(isinstance(event, StorageFailed) for event in play.events)
         play.process.disk.faults.broken = None
-        play.asks("ann", 0).expect("ann", play.block(0))
+        play.torrent.resume(play.world.now)
+        play.waits(1.0).expect("ann", Have(0)).asks("ann", 0).expect("ann", play.block(0))
 
 
 def test_a_slow_disk_makes_peers_wait_and_nobody_is_blamed() -> None:

@@ -187,6 +187,7 @@ class Torrent:
 
     def resume(self, now: float) -> None:
         """Join the swarm again, after a pause or when the storage is well again."""
+        self._serving.recover(self.peers.values())
         if self.state is TorrentState.PAUSED:
             self.trackers.restart(now)
         if self.state in (TorrentState.PAUSED, TorrentState.FAILED):
@@ -215,6 +216,8 @@ class Torrent:
         reprioritize(self.peers.values(), download, piece_priorities(self.info, files))
         if not download.complete:
             self.peerbook.hungry(now)
+            if was_complete:
+                self._describe()
         elif not was_complete:
             self._on_complete(download, now)
         self._touch_all()
@@ -552,10 +555,15 @@ class Torrent:
         if download.have.complete:
             self.trackers.completed()
         self._shared.events.append(Completed(self.number))
+        self._describe()
         for peer in list(self.peers.values()):
             update_interest(peer, download)
-            describe(peer, self._shared.settings, self._metadata.size, upload_only=self._upload_only)
             self._part_if_both_seed(peer, now)
+
+    def _describe(self) -> None:
+        """Whether we want something has changed: tell everybody (BEP 21)."""
+        for peer in self.peers.values():
+            describe(peer, self._shared.settings, self._metadata.size, upload_only=self._upload_only)
 
     def _set_congestion(self, download: Download, now: float) -> None:
         """Stop reading from peers while the disk is behind, so that memory does not grow."""
@@ -591,16 +599,8 @@ class Torrent:
             for at in range(begin, begin + length, BLOCK):
                 self._serving.decline(peer, (piece, at, min(BLOCK, begin + length - at)))
             self.touch(peer)
-            self._lose(piece)
+            self._serving.lose(piece, self.peers.values())
         self._shared.events.append(StorageFailed(self.number, failed.error))
-
-    def _lose(self, piece: int) -> None:
-        """A piece of ours is there no more (BEP 54)."""
-        if self.download is not None and self.download.lost(piece):
-            for peer in self.peers.values():
-                number = peer.says.extensions.get(donthave.NAME)
-                if number:
-                    peer.wire.send_extended(number, donthave.encode(piece))
 
     # --- peers
 

@@ -263,7 +263,9 @@ class PeerWire:
 
     def send_haves(self, pieces: Iterable[int]) -> None:
         """Tell of many pieces that we have now, late: a bitfield may only be the first word (BEP 3)."""
-        self._say(b"".join([Have(piece).encode() for piece in pieces]))
+        messages = b"".join([Have(piece).encode() for piece in pieces])
+        if messages:
+            self._say(messages)
 
     def send_bitfield(self, bits: bytes) -> None:
         """Tell which pieces we have."""

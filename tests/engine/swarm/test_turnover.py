@@ -10,7 +10,7 @@ from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
 from bittern.wire import donthave
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
-from bittern.wire.messages import Extended, Message, Request
+from bittern.wire.messages import BitfieldMessage, Extended, Have, Message, Piece, Request
 from tests.engine.peers import make_peer
 
 FULL = EngineSettings(listen_port=PORT, max_peers=3)
@@ -99,5 +99,20 @@ def test_a_piece_of_ours_that_can_not_be_read_is_taken_back() -> None:
         disk.faults.broken = StorageError.Kind.IO
         play.says("ann", Request(1, 0, BLOCK)).waits(1.0)
         assert Extended(9, donthave.encode(1)) in play.heard("ann")
-        assert play.have == "101"
-        assert play.torrent.left_bytes == 0, "nothing is fetched again before a check"
+        assert play.have == "111", "nothing is fetched again before a check"
+        play.joins("bob")
+        assert BitfieldMessage(b"\xa0") in play.greeting("bob")
+        disk.faults.broken = None
+        play.torrent.resume(play.world.now)
+        play.waits(1.0).says("ann", Request(1, 0, BLOCK)).waits(1.0)
+        assert [type(message) for message in play.heard("ann")] == [Have, Piece]
+
+
+def test_who_wants_more_after_all_says_so() -> None:
+    with Playbook(pieces=2, have="10") as play:
+        play.torrent.prioritize([0], play.world.now)
+        play.joins("ann", extensions={})
+        assert handshakes(play.greeting("ann"))[0].upload_only
+        play.torrent.prioritize([4], play.world.now)
+        play.waits(0.1)
+        assert handshakes(play.heard("ann"))[0].upload_only is False

@@ -194,14 +194,6 @@ class Download:
                 if piece in self.wanted:
                     self.picker.returned(piece)
 
-    def lost(self, piece: int) -> bool:
-        """A stored piece can not be read: it is offered no more, nor fetched again before a check says what is there.
-
-        False when it was not there.
-        """
-        self.wanted.discard(piece)
-        return self.have.discard(piece)
-
     def start_over(self) -> list[ForgetPiece]:
         """The disk failed, nobody is asked any more: all begun pieces are missing again."""
         begun = self.assembly.pieces()

@@ -9,6 +9,7 @@ from bittern.base.geometry import BLOCK, Geometry
 from bittern.base.ids import InfoHashV1
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
+from bittern.wire import donthave
 
 from .admission import CHOKED_MOST, is_honest
 from .allowed_fast import allowance, is_beginner
@@ -46,6 +47,7 @@ class Serving:
         self._rng = rng
         self._geometry = Geometry(0, BLOCK)
         self._have = Bitfield(0)
+        self._lost: dict[int, None] = {}
         self._super: SuperSeed | None = None
         self.hides = False
         """Whether to show pieces one by one if we have all of them when it begins (BEP 16)."""
@@ -65,7 +67,29 @@ class Serving:
     @property
     def visible(self) -> Bitfield:
         """What a peer that joins is told that we have."""
-        return self._have if self._super is None else Bitfield(self._have.size)
+        if self._super is not None:
+            return Bitfield(self._have.size)
+        if not self._lost:
+            return self._have
+        left = self._have.copy()
+        for piece in self._lost:
+            left.discard(piece)
+        return left
+
+    def lose(self, piece: int, peers: Iterable[Peer]) -> None:
+        """A piece can not be read: it is taken back (BEP 54), and refused until `recover`."""
+        if piece not in self._lost:
+            self._lost[piece] = None
+            for peer in peers:
+                number = peer.says.extensions.get(donthave.NAME)
+                if number:
+                    peer.wire.send_extended(number, donthave.encode(piece))
+
+    def recover(self, peers: Iterable[Peer]) -> None:
+        """The storage may be well again: what could not be read is offered anew."""
+        lost, self._lost = self._lost, {}
+        for peer in peers:
+            peer.wire.send_haves(lost)
 
     def show(self, changed: Mapping[int, Peer], peers: Mapping[int, Peer]) -> None:
         """Super-seeding: some peers came or may have got something, others may be gone."""
@@ -122,7 +146,7 @@ class Serving:
     def _room(self, peer: Peer, piece: int) -> int:
         """How many blocks of `piece` may be queued now."""
         queue = peer.uploads
-        if piece not in self._have or queue.queued >= self._most_queued:
+        if piece not in self._have or piece in self._lost or queue.queued >= self._most_queued:
             return 0
         if self._super is not None and not self._super.shows(peer.number, piece):
             return 0
@@ -194,7 +218,9 @@ class Serving:
         if not peer.fast or self._super is not None or queue.allowed is not None or not is_beginner(peer.pieces):
             return
         whole = allowance(peer.address.host, self._info_hash, self._geometry)
-        lacks = (piece for piece in whole if piece in self._have and (peer.pieces is None or piece not in peer.pieces))
+        lacks = (
+            piece for piece in whole if piece in self.visible and (peer.pieces is None or piece not in peer.pieces)
+        )
         queue.allowed = {piece: whole[piece] for piece in lacks}
         for piece in queue.allowed:
             peer.wire.send_allowed_fast(piece)
