@@ -513,12 +513,13 @@ class Torrent:
         if waiting:
             dirty = {peer.number: peer for peer in waiting} | dirty
         asking, hashing = self.state is TorrentState.ACTIVE, self._hashes.wanted
+        advising = download.complete and not self._serving.secretive  # else it would tell what is not shown
         for peer in dirty.values():
             if hashing:
                 self._hashes.ask(peer, now)
             if asking:
                 self._starve(peer, top_up(peer, peers, download, now))
-            if download.complete:
+            if advising:
                 self._suggesting.advise(peer, download.picker.availability, crowd=len(peers))
             if peer.uploads.queued and not uploads.serve(peer, now):
                 self._starve(peer, peer.lanes.up.ready_at(now))
