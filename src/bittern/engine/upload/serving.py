@@ -49,6 +49,8 @@ class Serving:
         self._have = Bitfield(0)
         self._lost: dict[int, None] = {}
         self._super: SuperSeed | None = None
+        self.secretive = False
+        """Whether pieces are shown one by one now; no property, as each turn of each torrent asks."""
         self.hides = False
         """Whether to show pieces one by one if we have all of them when it begins (BEP 16)."""
 
@@ -58,11 +60,7 @@ class Serving:
         self._have = have
         if self.hides and have.complete:
             self._super = SuperSeed(have.size, self._rng)
-
-    @property
-    def secretive(self) -> bool:
-        """Whether pieces are shown one by one now."""
-        return self._super is not None
+            self.secretive = True
 
     @property
     def visible(self) -> Bitfield:
@@ -103,6 +101,7 @@ class Serving:
     def reveal(self, peers: Mapping[int, Peer]) -> None:
         """Super-seeding is over: there are others now that have everything, or could have."""
         hidden, self._super = self._super, None
+        self.secretive = False
         if hidden is not None:
             for peer in peers.values():
                 peer.wire.send_haves(hidden.hidden(peer.number))
