@@ -35,6 +35,7 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.transfer
 	$(BIN)/python -m bench.idle_peers
 	$(BIN)/python -m bench.many_leechers
+	$(BIN)/python -m bench.many_torrents
 	$(BIN)/python -m bench.swarm
 	$(BIN)/python -m bench.create_verify
 	$(BIN)/python -m bench.picker

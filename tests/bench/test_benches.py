@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import idle_peers, kills, machine, many_leechers, swarm, transfer, workload
+from bench import idle_peers, kills, machine, many_leechers, many_torrents, swarm, transfer, workload
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
@@ -120,6 +120,16 @@ def test_kills_are_summed_by_what_they_hit() -> None:
         ["download", "3", "0", "3.00", "2", "4", "0.1"],
         ["check", "1", "2", "0.00", "0", "0", "0.0"],
     ]
+
+
+@pytest.mark.parametrize("client", sorted(many_torrents.DRIVERS))
+def test_every_torrent_runs_after_a_restart(client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_torrents, "SETTLE_SECONDS", 0.0)
+    many_torrents.make_torrents(tmp_path / "torrents", 5)
+    cost = many_torrents.measure(client, tmp_path / "torrents", tmp_path, seconds=0.1)
+    assert (cost.torrents, cost.client) == (5, client)
+    assert 0 < cost.start_seconds < many_torrents.START_SECONDS
+    assert cost.rss_mib > 1
 
 
 def test_usage_counts_children_that_have_ended() -> None:

@@ -14,6 +14,8 @@ from bittern.codec.info import Info
 from bittern.codec.magnet import Magnet
 from bittern.codec.merkle import TreeBuilder, leaf_hashes
 from bittern.codec.metainfo import MAX_URLS, Metainfo
+from bittern.tools.create import CreateOptions, Version, create
+from bittern.tools.scan import scan
 
 INFO: dict[bytes, Value] = {b"name": b"n", b"piece length": BLOCK, b"length": 5, b"pieces": bytes(20)}
 
@@ -304,3 +306,23 @@ def test_torrents_made_by_libtorrent_read_as_it_reads_them(content: Path, kind: 
     magnet = libtorrent.parse_magnet_uri(ours.to_magnet().to_uri())
     assert (magnet.info_hashes.v1, magnet.info_hashes.v2) == (hashes.v1, hashes.v2)
     assert Magnet.parse(libtorrent.make_magnet_uri(theirs)).wire_hash == ours.info.wire_hash
+
+
+def test_what_is_kept_of_a_torrent_reads_the_same() -> None:
+    data = (
+        b"d13:announce-listll8:http://ael8:http://bee7:comment1:x4:infod6:lengthi1e4:name1:a12:piece lengthi16384e"
+        b"6:pieces20:aaaaaaaaaaaaaaaaaaaae5:nodesll7:1.2.3.4i5eee8:url-listl8:http://wee"
+    )
+    meta = Metainfo.from_bytes(data)
+    again = Metainfo.from_bytes(meta.to_bytes())
+    assert (again.info, again.trackers, again.nodes) == (meta.info, meta.trackers, meta.nodes)
+    assert (again.web_seeds, again.piece_layers) == (("http://w",), meta.piece_layers)
+    assert (again.trackers, again.nodes) == ((("http://a",), ("http://b",)), (("1.2.3.4", 5),))
+
+
+def test_what_is_kept_of_a_v2_torrent_has_its_piece_layers(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(bytes(range(256)) * 300)
+    made = create(scan(tmp_path / "a.bin"), CreateOptions(version=Version.HYBRID, piece_size=16384)).metainfo
+    again = Metainfo.from_bytes(made.to_bytes())
+    assert again.piece_layers
+    assert (again.info, again.piece_layers) == (made.info, made.piece_layers)

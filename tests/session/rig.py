@@ -11,8 +11,10 @@ from random import Random
 from typing import Any
 
 from bittern.codec.metainfo import Metainfo
+from bittern.session.life import Life
 from bittern.session.session import Session
 from bittern.session.settings import Settings
+from bittern.session.torrent import Torrent
 from bittern.tools.create import CreateOptions, Version, create
 from bittern.tools.scan import scan
 from tests.interop.rigs.tracker import Tracker, serve
@@ -46,6 +48,13 @@ def settings(state: Path, **changes: Any) -> Settings:
     """A session of a test: local, saving often, with short good-byes."""
     given = {"listen": ("127.0.0.1",), "port": 0, "save_seconds": 0.1, "goodbye_seconds": 2.0, "seed": 1, **changes}
     return Settings(state_dir=state, **given)
+
+
+def life_of(session: Session, torrent: Torrent) -> Life:
+    """What goes on inside a torrent that is awake."""
+    life = session._entries[torrent.info_hash].life
+    assert life is not None
+    return life
 
 
 @contextmanager

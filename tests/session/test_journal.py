@@ -8,7 +8,7 @@ from bittern.io.disk.files import FileStorage
 from bittern.session.content import Content, Stamps
 from bittern.session.session import Session
 from bittern.session.store import Store
-from tests.session.rig import PIECE, eventually, fill, settings, torrent
+from tests.session.rig import PIECE, eventually, fill, life_of, settings, torrent
 
 SECONDS = 30
 
@@ -47,7 +47,7 @@ async def test_progress_is_saved_while_it_downloads(tmp_path: Path) -> None:
         await (await seed.add(meta, tmp_path / "src")).completed()
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
         await got.checked()
-        journal = leech._torrents[got.info_hash][1].journal
+        journal = life_of(leech, got).journal
         found: list[int] = []
         while len(found) < 3:
             record = await journal.open()
@@ -64,9 +64,9 @@ async def test_without_news_nothing_is_written(tmp_path: Path) -> None:
     async with Session(settings(tmp_path / "a")) as session:
         there = await session.add(torrent(fill(tmp_path / "a.bin", 20 * PIECE)), tmp_path)
         await there.completed()
-        life = session._torrents[there.info_hash][1]
+        life = life_of(session, there)
         assert life.swarm is not None
-        now = session._open().runtime.now()
+        now = session._open().surroundings.runtime.now()
         assert not life.journal.due(life.swarm, now + 1000)
         life.journal.stored(3)
         assert life.journal.due(life.swarm, now + 1000)

@@ -10,7 +10,7 @@ from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.session.store import FILE
-from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
+from tests.session.rig import PIECE, album, eventually, fill, life_of, settings, torrent
 
 SECONDS = 30
 
@@ -75,7 +75,7 @@ async def test_a_file_that_vanishes_stops_the_seed(tmp_path: Path) -> None:
         there = await seed.add(meta, tmp_path / "src")
         await there.completed()
         stream = there.events(events.StateChanged, events.Failed)
-        seed._open().runtime.handles.close()
+        seed._open().surroundings.runtime.handles.close()
         source.unlink()
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
         await eventually(lambda: there.status.state is State.FAILED)
@@ -149,9 +149,9 @@ async def test_state_that_can_not_be_written_is_told_and_does_no_harm(tmp_path: 
         got = await leech.add(meta, tmp_path / "dst")
         stream = got.events(events.SaveFailed)
         await got.checked()
-        await leech._open().store._write("DROP TABLE torrents", ())
+        await leech._open().surroundings.store._write("DROP TABLE torrents", ())
         await got.pause()
-        life = leech._torrents[got.info_hash][1]
+        life = life_of(leech, got)
         life.journal.stored(0)
         await life.save()
         event = await asyncio.wait_for(anext(stream), SECONDS)
@@ -169,7 +169,7 @@ async def test_bytes_that_the_system_lost_stop_the_torrent(tmp_path: Path, monke
     async with Session(settings(tmp_path / "a")) as session:
         there = await session.add(meta, tmp_path)
         await there.completed()
-        life = session._torrents[there.info_hash][1]
+        life = life_of(session, there)
         with monkeypatch.context() as patch:
             patch.setattr(FileStorage, "sync", sync)
             life.journal.stored(0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from bittern.base.errors import MetainfoError
 
-from .bencode import DEFAULT_LIMITS, INTEGER_MAX, Value, decode_spans
+from .bencode import DEFAULT_LIMITS, INTEGER_MAX, Value, decode_spans, encode
 from .info import Info, hash_list, text_field, text_list
 from .layout import File
 from .magnet import Magnet
@@ -112,6 +112,15 @@ class Metainfo:
             web_seeds: URLs, from the magnet link.
         """
         return cls(info, _tiers(trackers), tuple(web_seeds), similar=info.similar, collections=info.collections)
+
+    def to_bytes(self) -> bytes:
+        """A .torrent file with what a client needs of this one; the info dictionary is the same to the byte."""
+        outside: dict[str, object] = {"announce-list": [list(tier) for tier in self.trackers]} if self.trackers else {}
+        outside |= {"nodes": [list(node) for node in self.nodes]} if self.nodes else {}
+        outside |= {"piece layers": dict(self.piece_layers)} if self.piece_layers else {}
+        outside |= {"url-list": list(self.web_seeds)} if self.web_seeds else {}
+        fields = {key: encode(value) for key, value in outside.items()} | {"info": self.info.raw}
+        return b"d" + b"".join(encode(key) + fields[key] for key in sorted(fields)) + b"e"
 
     def to_magnet(self) -> Magnet:
         """The magnet link that leads to this torrent."""

@@ -127,14 +127,15 @@ class Core:
         self._forget(torrent)
         self._forget_names(torrent.wire_hash)
 
-    def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> None:
-        """Forget a torrent that sleeps; goodbyes to its trackers are among the next effects."""
+    def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> int | None:
+        """Forget a torrent that sleeps; its number. Goodbyes to its trackers are among the next effects."""
         sleeper = self.dormitory.take(wire_hash)
         self._forget_names(wire_hash)
         if sleeper is not None and sleeper.announcer is not None:
             sleeper.announcer.trackers.stop()
             sleeper.announcer.announce(Tally(0, 0, 0), now)
         self.refuse_callers(wire_hash)
+        return sleeper.number if sleeper is not None else None
 
     def close(self, now: float) -> None:
         """End all connections, those that nobody knows yet too; nothing is said to trackers any more."""

@@ -71,8 +71,9 @@ class Dormitory:
     def __contains__(self, wire_hash: InfoHashV1) -> bool:
         return wire_hash in self._by_hash
 
-    def __getitem__(self, number: int) -> Sleeper:
-        return self._by_number[number]
+    def of(self, wire_hash: InfoHashV1) -> Sleeper:
+        """The torrent, which sleeps."""
+        return self._by_hash[wire_hash]
 
     @property
     def pace(self) -> float:

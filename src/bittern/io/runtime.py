@@ -81,6 +81,12 @@ class Runtime:
         self.disk.detach(torrent.number)
         self.turn.soon()
 
+    def lull(self, torrent: Torrent) -> None:
+        """Let an idle torrent sleep, away from its files."""
+        self.core.lull(torrent, self.now())
+        self.disk.detach(torrent.number)
+        self.turn.soon()
+
     async def close(self) -> None:
         """End everything; what was submitted to the disk is finished first."""
         for listener in self._listeners:

@@ -205,6 +205,7 @@ class Publisher:
         self._most = most
         self._streams: WeakSet[EventStream] = WeakSet()
         self._changed = asyncio.Event()
+        self._waiting = 0
         self.ended = False
         """Whether the torrent is gone."""
 
@@ -228,7 +229,16 @@ class Publisher:
 
     async def change(self) -> None:
         """Wait for the next `wake`."""
-        await self._changed.wait()
+        self._waiting += 1
+        try:
+            await self._changed.wait()
+        finally:
+            self._waiting -= 1
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens or waits."""
+        return bool(self._waiting or len(self._streams))
 
     def end(self) -> None:
         """Nothing more will happen."""

@@ -14,7 +14,6 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
-from bittern.engine.download.priorities import HIGHEST, SKIP
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 from bittern.engine.torrent import TorrentState
@@ -24,9 +23,9 @@ from .content import Content
 from .inspection import Inspection
 from .journal import Journal
 from .lock import TorrentLock
-from .options import AddOptions
+from .options import AddOptions, check_priorities
 from .status import TROUBLED, State
-from .surroundings import Surroundings
+from .surroundings import Listener, Surroundings
 
 _log = logging.getLogger("bittern.session")
 
@@ -44,10 +43,16 @@ class Life:
         options: how to treat it.
         lock: its lock, owned from now on.
         surroundings: what all torrents share.
+        publisher: tells its listeners.
     """
 
     def __init__(
-        self, source: Metainfo | Magnet, options: AddOptions, lock: TorrentLock, surroundings: Surroundings
+        self,
+        source: Metainfo | Magnet,
+        options: AddOptions,
+        lock: TorrentLock,
+        surroundings: Surroundings,
+        publisher: events.Publisher,
     ) -> None:
         self.source = source
         self.options = options
@@ -58,15 +63,13 @@ class Life:
         self.state = State.CHECKING
         self.error: BitternError | None = None
         self.done_bytes = 0
-        self.publisher = events.Publisher(surroundings.settings.event_buffer)
+        self.publisher = publisher
         self.journal = Journal(surroundings, self.info_hash, options.place)
         self.inspection = Inspection(options, self.journal, self.publisher, surroundings)
         self._lock = lock
         self._surroundings = surroundings
         self._task: asyncio.Task[None] | None = None
         self._retry_due = 0.0
-        self._complete_since: float | None = None
-        self._has_goal = surroundings.settings.seed_ratio is not None or surroundings.settings.seed_minutes is not None
         self._saving = asyncio.Lock()
 
     @property
@@ -75,11 +78,29 @@ class Life:
         return self.source.info.wire_hash if isinstance(self.source, Metainfo) else self.source.wire_hash
 
     @property
+    def name(self) -> str:
+        """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
+        if self.info is not None:
+            return self.info.name
+        return (self.source.name if isinstance(self.source, Magnet) else None) or str(self.info_hash)
+
+    @property
     def complete(self) -> bool:
         """Whether every wanted byte is stored, as far as one can know."""
         if self.state in (State.CHECKING, *TROUBLED):
             return False
         return self.swarm is not None and self.swarm.download is not None and self.swarm.download.complete
+
+    @property
+    def restful(self) -> bool:
+        """Whether nothing goes on that would need the torrent in memory."""
+        if self.swarm is None or self.content is None or (self._task is not None and not self._task.done()):
+            return False
+        if self.state is State.SEEDING:
+            return self.swarm.idle
+        download = self.swarm.download
+        stopped = self.state in (State.PAUSED, State.FINISHED, State.QUEUED)
+        return stopped and download is not None and not download.at_disk
 
     # --- commands
 
@@ -93,25 +114,26 @@ class Life:
         if self.swarm is not None and self.state is not State.REMOVED:
             self._leave(State.PAUSED)
 
+    def stand_by(self, state: State) -> None:
+        """Leave the swarm because a goal is reached (FINISHED) or others go first (QUEUED), until `resume`."""
+        if self.swarm is not None and self.state in (State.METADATA, State.DOWNLOADING, State.SEEDING):
+            self._leave(state)
+
     def resume(self) -> None:
-        """Join the swarm, after `pause`, a seed goal or a failure; files of a failed torrent are looked at again."""
+        """Join the swarm, after `pause`, `stand_by` or a failure; files of a failed torrent are looked at again."""
         self.options.paused = False
-        self._has_goal = self._has_goal and self.state is not State.FINISHED  # the user wants more than the goal
         if self.state in TROUBLED:
             self.error = None
             self._enter(State.CHECKING)
             self._run(partial(self._again, trusting=True))
-        elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED):
+        elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED, State.QUEUED):
             self._speak(self.swarm)
 
     def prioritize(self, priorities: Mapping[int, int]) -> None:
         """Want files so much from now on, also after `recheck`; see `Torrent.set_file_priorities`."""
         if self.info is None:
             raise SessionError("what the torrent is made of is not known yet")
-        count = sum(not file.pad for file in self.info.files)
-        for number, priority in priorities.items():
-            if not 0 <= number < count or not SKIP <= priority <= HIGHEST:
-                raise SessionError(f"priority {priority} of file {number + 1}: there are {count} files, and 0 to 7")
+        check_priorities(self.info, priorities)
         self.options.priorities |= priorities
         if self.swarm is not None and self.swarm.download is not None:
             self._want(self.info, self.swarm)
@@ -157,6 +179,30 @@ class Life:
             await self._save(last=True)
         self._lock.release()
         self.publisher.end()
+
+    async def fall_asleep(self, listener: Listener) -> bool:
+        """Save, and leave nothing in memory; False when something came in between.
+
+        Args:
+            listener: is told what happens in the swarm from now on.
+
+        Raises:
+            StorageError: the system can not say that the bytes are on the disk.
+        """
+        await self._save(last=True)
+        swarm, content = self.swarm, self.content
+        if not self.restful or swarm is None or content is None:
+            return False
+        self.swarm = None
+        if self.state is State.SEEDING:
+            self._surroundings.lives[swarm.number] = listener
+            self._surroundings.runtime.lull(swarm)
+        else:
+            self._surroundings.lives.pop(swarm.number, None)
+            self._surroundings.runtime.remove(swarm)
+        content.storage.close()
+        self._lock.release()
+        return True
 
     async def remove(self) -> None:
         """Leave the swarm and forget what was saved."""
@@ -211,8 +257,6 @@ class Life:
         if retry and self._retry_due <= now:
             self.error = None
             self._speak(self.swarm)
-        if self.state is State.SEEDING and self._goal_reached(now):
-            self._leave(State.FINISHED)
         return self.journal.due(self.swarm, now)
 
     async def save(self) -> None:
@@ -297,6 +341,7 @@ class Life:
         swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
         if self.options.priorities:
             self._want(self.info, swarm)
+        runtime.core.admit_callers(swarm, runtime.now())
         runtime.turn.soon()
         if self.options.paused:
             self._leave(State.PAUSED)
@@ -313,6 +358,7 @@ class Life:
             self._surroundings.lives[self.swarm.number] = self
             self.options.limits.apply(self.swarm)
             self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)
+            self.swarm.add_candidates(self.options.heard, Source.TRACKER, now)
             runtime.turn.soon()
         return self.swarm
 
@@ -408,22 +454,13 @@ class Life:
         self.error = error
         if pause and self.swarm is not None:
             self._hush(self.swarm)
+        elif self.swarm is None:  # it was to wake up: nobody is to wait for it
+            self._surroundings.runtime.core.remove_sleeping(self.info_hash, self._surroundings.runtime.now())
         gone = isinstance(error, StorageError) and error.kind is StorageError.Kind.GONE
         if gone:
             self._retry_due = time.monotonic() + self._surroundings.settings.retry_seconds
         self._enter(State.MISSING_FILES if gone else State.FAILED)
         self.publisher.publish(events.Failed(error))
-
-    def _goal_reached(self, now: float) -> bool:
-        settings = self._surroundings.settings
-        if self.swarm is None or self.content is None or not self._has_goal:
-            return False
-        if self._complete_since is None:
-            self._complete_since = now
-        sent = self.journal.counters.uploaded + self.swarm.uploaded
-        by_ratio = settings.seed_ratio is not None and sent >= settings.seed_ratio * self.content.total_bytes
-        by_time = settings.seed_minutes is not None and now - self._complete_since >= settings.seed_minutes * 60
-        return by_ratio or by_time
 
     # --- tasks
 

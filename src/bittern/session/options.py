@@ -1,12 +1,13 @@
 """How one torrent is to be treated, as `Session.add` was told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bittern.base.address import Address
+from bittern.base.errors import SessionError
 from bittern.codec.metainfo import Info
-from bittern.engine.download.priorities import NORMAL, SKIP
+from bittern.engine.download.priorities import HIGHEST, NORMAL, SKIP
 
 from .limits import Limits
 
@@ -19,6 +20,7 @@ class AddOptions:
         save_path: absolute folder that its file, or its root folder, goes to.
         content: the file or root folder itself, where it has another name or place; or None.
         addresses: of peers that the user named.
+        heard: of peers that a tracker named.
         select: numbers of wanted files among those without pads, from 0; None for all.
         priorities: how much single files are wanted, by such numbers: 0 to 7, over what `select` says.
         trackers: tiers to ask beside those of the torrent.
@@ -33,6 +35,7 @@ class AddOptions:
     save_path: Path
     content: Path | None = None
     addresses: tuple[Address, ...] = ()
+    heard: tuple[Address, ...] = ()
     select: Sequence[int] | None = None
     priorities: dict[int, int] = field(default_factory=dict)
     trackers: tuple[tuple[str, ...], ...] = ()
@@ -60,3 +63,11 @@ class AddOptions:
     def wanted_files(self, info: Info) -> list[int]:
         """Numbers, among all files, of those that are wanted at all."""
         return [number for number, priority in enumerate(self.file_priorities(info)) if priority != SKIP]
+
+
+def check_priorities(info: Info, priorities: Mapping[int, int]) -> None:
+    """Raise SessionError when one is not 0 to 7, or there is no such file among those without pads."""
+    count = sum(not file.pad for file in info.files)
+    for number, priority in priorities.items():
+        if not 0 <= number < count or not SKIP <= priority <= HIGHEST:
+            raise SessionError(f"priority {priority} of file {number + 1}: there are {count} files, and 0 to 7")

@@ -3,38 +3,51 @@
 import asyncio
 import os
 import secrets
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 from bittern.base.address import Address
-from bittern.base.errors import AlreadyAddedError, BitternError, NoSuchTorrentError, SessionError
+from bittern.base.errors import AlreadyAddedError, BitternError, NoSuchTorrentError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.engine.events import Event
+from bittern.engine.events import Event, SleeperCalled
 from bittern.engine.swarm.lanes import Lanes
 from bittern.io import capabilities
 from bittern.io.disk.files import storage_error
 from bittern.io.runtime import Runtime
 from bittern.version import __version__
 
+from .board import Board
+from .content import Content
 from .deleting import delete_content
-from .life import Life
+from .entry import Entry, Mode
+from .events import SaveFailed
+from .goals import Goal
+from .hand import Hand
 from .limits import check_limit
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
 from .options import AddOptions
+from .queue import Places
+from .roster import Roster
 from .settings import Settings
+from .snapshot import status_of
 from .sources import TorrentSource, find_peer, find_torrent
+from .status import State, StatusChanges
+from .steward import Steward
 from .store import Store
 from .surroundings import Surroundings
 from .torrent import Torrent
+from .waking import Waking
 
-_TICK_SECONDS = 1.0
 _GOODBYE_STEP_SECONDS = 0.02
 
 
@@ -50,30 +63,34 @@ class Session:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self._torrents: dict[InfoHashV1, tuple[Torrent, Life]] = {}
-        self._surroundings: Surroundings | None = None
+        self._entries: dict[InfoHashV1, Entry] = {}
+        self._handles: WeakValueDictionary[InfoHashV1, Torrent] = WeakValueDictionary()
+        self._parts: _Parts | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._lock: TorrentLock | None = None
+        self._board: Board[InfoHashV1] = Board()
+        self._last_number = 0
 
     async def __aenter__(self) -> Self:
         settings = self.settings
         store = Store(settings.state_folder())
         await store.open()
+        sockets: list[socket.socket] = []
         try:
+            self._lock = _profile_lock(store.folder) if settings.keep_torrents else None
+            roster = Roster(store)
+            await roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
             sockets = listening_sockets(settings.listen, port, fallback=settings.port is None)
+            self._parts = parts = self._build(store, roster, sockets)
+            if settings.keep_torrents:
+                async for entries in roster.load():
+                    self._restore(parts, entries)
+            parts.steward.decide()
         except BaseException:
-            await store.close()
+            await self._give_up(store, sockets)
             raise
-        runtime = Runtime(
-            settings.for_engine(capabilities.sockets()),
-            _new_peer_id(),
-            sockets,
-            self._on_events,
-            source=settings.source,
-            seed=settings.seed,
-        )
-        self._surroundings = Surroundings(settings, runtime, store)
-        self._ticker = asyncio.get_running_loop().create_task(self._tick(), name="bittern session")
+        self._ticker = asyncio.get_running_loop().create_task(parts.steward.run(), name="bittern session")
         return self
 
     async def __aexit__(
@@ -84,12 +101,18 @@ class Session:
     @property
     def port(self) -> int:
         """The TCP port that is listened on."""
-        return self._open().runtime.port
+        return self._open().surroundings.runtime.port
 
     @property
     def torrents(self) -> tuple[Torrent, ...]:
         """All of them, in the order they were added."""
-        return tuple([torrent for torrent, _ in self._torrents.values()])
+        parts = self._parts
+        return tuple([self._handle(entry, parts) for entry in self._entries.values()]) if parts is not None else ()
+
+    def get(self, info_hash: InfoHashV1) -> Torrent | None:
+        """The torrent with this info hash, as the wire carries it; None when there is none."""
+        entry = self._entries.get(info_hash)
+        return self._handle(entry, self._open()) if entry is not None else None
 
     async def find(self, source: TorrentSource) -> Metainfo | Magnet:
         """What `source` names, read or fetched; nothing is added.
@@ -99,7 +122,7 @@ class Session:
             NetworkError: the URL can not be fetched.
             OSError: the .torrent file can not be read.
         """
-        return await find_torrent(source, self._open().runtime.http)
+        return await find_torrent(source, self._open().surroundings.runtime.http)
 
     async def add(
         self,
@@ -139,7 +162,7 @@ class Session:
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
             SessionError: the session is not open.
         """
-        surroundings = self._open()
+        self._open()
         found = await self.find(source)
         options = AddOptions(
             save_path=_absolute(save_path if save_path is not None else self.settings.save_path),
@@ -155,19 +178,22 @@ class Session:
         )
         if isinstance(found, Magnet):
             options.addresses += await _peers_of(found)
-        self._open()  # it may have been closed in between
+        parts = self._open()  # it may have been closed in between
         info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
-        if info_hash in self._torrents:
-            raise AlreadyAddedError(f"{self._torrents[info_hash][0].name} is in the session already")
+        if info_hash in self._entries:
+            raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
+        store = parts.surroundings.store
         try:
-            lock = TorrentLock(surroundings.store.folder / "locks", info_hash, options.place)
+            lock = TorrentLock(store.folder / "locks", info_hash, options.place)
         except OSError as error:
-            raise storage_error(error, str(surroundings.store.folder / "locks")) from error
-        life = Life(found, options, lock, surroundings)
-        torrent = Torrent(life)
-        self._torrents[info_hash] = torrent, life
-        life.start()
-        return torrent
+            raise storage_error(error, str(store.folder / "locks")) from error
+        self._last_number += 1
+        entry = _new_entry(self._last_number, found, options)
+        entry.position = len(self._entries)
+        self._entries[info_hash] = entry
+        parts.waking.begin(entry, found, options, lock)
+        await asyncio.shield(self._keep(parts, entry, found))
+        return self._handle(entry, parts)
 
     async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
         """Take a torrent out and forget its progress.
@@ -180,14 +206,35 @@ class Session:
             NoSuchTorrentError: it is not in this session.
             StorageError: the state can not be written, or a file can not be deleted.
         """
-        surroundings = self._open()
-        known, life = self._torrents.get(torrent.info_hash, (None, None))
-        if known is not torrent or life is None:
+        entry = self._entries.get(torrent.info_hash)
+        if entry is None or self._handles.get(torrent.info_hash) is not torrent:
             raise NoSuchTorrentError(f"{torrent.name} is not in this session")
-        del self._torrents[torrent.info_hash]
-        await life.remove()
-        if delete_data and life.content is not None:
-            await surroundings.in_thread(delete_content, life.content)
+        await asyncio.shield(self._remove(entry, delete_data=delete_data))
+
+    def changes(self, since: int = 0) -> StatusChanges:
+        """The torrents that changed after a revision, and how they are now; costs as much as there are changes.
+
+        Args:
+            since: the revision that came with the last answer; 0 for everything.
+        """
+        changes = self._board.since(since)
+        found = [(key, self.get(key)) for key in changes.changed]
+        return StatusChanges(
+            revision=changes.revision,
+            whole=changes.whole,
+            torrents={key: torrent.status for key, torrent in found if torrent is not None},
+            gone=changes.gone,
+        )
+
+    def set_places(self, places: Places) -> None:
+        """Let more, or fewer, torrents run at a time from now on."""
+        steward = self._open().steward
+        steward.places = places
+        steward.decide()
+
+    def set_goal(self, goal: Goal) -> None:
+        """From now on, torrents without a goal of their own have this one."""
+        self._open().steward.goal = goal
 
     def set_limits(self, *, down: float | None = None, up: float | None = None) -> None:
         """Change the limits of all torrents together; those in `settings` hold until then.
@@ -199,7 +246,7 @@ class Session:
         Raises:
             SessionError: one is negative, or nothing could ever be downloaded.
         """
-        self._set_limits(self._open().runtime.core.limits.whole, down, up)
+        self._set_limits(self._open().surroundings.runtime.core.limits.whole, down, up)
 
     def group(self, name: str, *, down: float | None = None, up: float | None = None) -> None:
         """Make a group of torrents that share limits, or change them; `Torrent.join` puts torrents into it.
@@ -212,61 +259,153 @@ class Session:
         Raises:
             SessionError: one is negative, or nothing could ever be downloaded.
         """
-        self._set_limits(self._open().runtime.core.limits.group(name), down, up)
+        self._set_limits(self._open().surroundings.runtime.core.limits.group(name), down, up)
 
     def _set_limits(self, lanes: Lanes, down: float | None, up: float | None) -> None:
         check_limit("down", down)
         check_limit("up", up, zero=True)
         lanes.set_limits(down, up)
-        runtime = self._open().runtime
+        runtime = self._open().surroundings.runtime
         runtime.core.limits_changed()
         runtime.turn.soon()
 
     async def close(self) -> None:
         """Tell the trackers, save, and end everything; `async with` calls it."""
-        surroundings, self._surroundings = self._surroundings, None
-        if surroundings is None:
+        parts, self._parts = self._parts, None
+        if parts is None:
             return
+        # What is begun here is done to its end, whoever is cancelled meanwhile.
+        await asyncio.shield(asyncio.get_running_loop().create_task(self._close(parts), name="bittern end"))
+
+    async def _close(self, parts: "_Parts") -> None:
+        surroundings, runtime = parts.surroundings, parts.surroundings.runtime
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.wait([self._ticker])
-        runtime = surroundings.runtime
         try:
             goodbye = asyncio.get_running_loop().create_task(_say_goodbye(runtime, self.settings.goodbye_seconds))
-            await asyncio.gather(*[life.end() for _, life in self._torrents.values()], return_exceptions=True)
+            now = time.monotonic()
+            for entry in self._entries.values():
+                if entry.life is not None:
+                    entry.note(status_of(entry.life, entry.life.name, now), now)
+                if entry.seeding_since is not None and entry.life is None and not parts.steward.goal.never:
+                    entry.unsaved = True  # it seeded on
+            await parts.steward.save()
+            await parts.waking.close()
             await goodbye
         finally:
+            parts.hand.close()
+            for entry in self._entries.values():
+                if entry.publisher is not None:
+                    entry.publisher.end()
             await runtime.close()
             await surroundings.store.close()
             surroundings.threads.shutdown()
+            if self._lock is not None:
+                self._lock.release()
 
-    def _open(self) -> Surroundings:
-        if self._surroundings is None:
+    def _open(self) -> "_Parts":
+        if self._parts is None:
             raise SessionError("the session is not open: use it as `async with Session() as session`")
-        return self._surroundings
+        return self._parts
+
+    def _build(self, store: Store, roster: Roster, sockets: list[socket.socket]) -> "_Parts":
+        settings = self.settings
+        runtime = Runtime(
+            settings.for_engine(capabilities.sockets()),
+            _new_peer_id(),
+            sockets,
+            self._on_events,
+            source=settings.source,
+            seed=settings.seed,
+        )
+        surroundings = Surroundings(settings, runtime, store)
+        waking = Waking(surroundings, roster, self._changed)
+        steward = Steward(settings, self._entries, waking, roster, self._board, self._remove)
+        hand = Hand(self._entries.values, surroundings, waking, steward, roster)
+        return _Parts(surroundings, roster, waking, steward, hand)
+
+    async def _give_up(self, store: Store, sockets: list[socket.socket]) -> None:
+        """The session can not be opened."""
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await parts.surroundings.runtime.close()
+            parts.surroundings.threads.shutdown()
+        else:
+            for sock in sockets:
+                sock.close()
+        await store.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _restore(self, parts: "_Parts", entries: list[Entry]) -> None:
+        for entry in entries:
+            self._last_number = max(self._last_number, entry.number)
+            self._entries[entry.info_hash] = entry
+            parts.waking.settle(entry)
+            self._board.touch(entry.info_hash)
+
+    def _changed(self, entry: Entry) -> None:
+        if self._parts is not None:
+            self._parts.steward.look_again(entry)
+
+    def _handle(self, entry: Entry, parts: "_Parts") -> Torrent:
+        handle = self._handles.get(entry.info_hash)
+        if handle is None:
+            self._handles[entry.info_hash] = handle = Torrent(entry, parts.hand)
+        return handle
+
+    async def _keep(self, parts: "_Parts", entry: Entry, found: Metainfo | Magnet) -> None:
+        """Write a new torrent down; what goes wrong is told, and tried again."""
+        try:
+            if isinstance(found, Metainfo):
+                await parts.roster.keep_source(entry.info_hash, found.to_bytes())
+            if self.settings.keep_torrents:
+                await parts.roster.save([entry])
+        except StorageError as error:
+            if entry.publisher is not None:
+                entry.publisher.publish(SaveFailed(str(error)))
+
+    async def _remove(self, entry: Entry, *, delete_data: bool = False) -> None:
+        parts = self._open()
+        del self._entries[entry.info_hash]
+        self._handles.pop(entry.info_hash, None)
+        self._board.drop(entry.info_hash)
+        found = await parts.roster.source(entry) if delete_data and entry.life is None else None
+        content = entry.life.content if entry.life is not None else None
+        await parts.waking.remove(entry)
+        await parts.roster.delete(entry)
+        if found is not None and content is None:
+            handles, place = parts.surroundings.runtime.handles, Path(entry.content) if entry.content else None
+            content = Content(found.info, Path(entry.save_path), handles, entry.select, place)
+        if delete_data and content is not None:
+            await parts.surroundings.in_thread(delete_content, content)
 
     def _on_events(self, events: list[Event]) -> None:
-        if self._surroundings is None:
+        parts = self._parts
+        if parts is None:
             return
-        lives = self._surroundings.lives
+        lives = parts.surroundings.lives
         for event in events:
+            if isinstance(event, SleeperCalled):
+                entry = self._entries.get(event.info_hash)
+                if entry is not None:
+                    parts.waking.wake(entry, event.addresses)
+                continue
             life = lives.get(event.torrent)
             if life is not None:
                 life.on_event(event)
 
-    async def _tick(self) -> None:
-        period = min(_TICK_SECONDS, self.settings.save_seconds)
-        saves: dict[Life, asyncio.Task[None]] = {}
-        try:
-            while True:
-                await asyncio.sleep(period)
-                for _, life in list(self._torrents.values()):
-                    if life.tick(time.monotonic()) and life not in saves:
-                        saves[life] = asyncio.create_task(life.save())
-                saves = {life: task for life, task in saves.items() if not task.done()}
-        finally:
-            if saves:
-                await asyncio.wait(list(saves.values()))
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What an open session consists of."""
+
+    surroundings: Surroundings
+    roster: Roster
+    waking: Waking
+    steward: Steward
+    hand: Hand
 
 
 async def _kept_port(store: Store) -> int:
@@ -277,6 +416,33 @@ async def _kept_port(store: Store) -> int:
     port = draw_port()
     await store.keep_fact("port", str(port))
     return port
+
+
+def _profile_lock(folder: Path) -> TorrentLock:
+    """Makes a session the only one that keeps its torrents in `folder`."""
+    try:
+        return TorrentLock(folder / "locks", b"", "session")
+    except AlreadyAddedError:
+        raise SessionError(f"another session with keep_torrents uses {folder}: end it first") from None
+    except OSError as error:
+        raise storage_error(error, str(folder)) from error
+
+
+def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> Entry:
+    own = found.trackers if isinstance(found, Metainfo) else tuple((url,) for url in found.trackers)
+    name = found.info.name if isinstance(found, Metainfo) else found.name
+    return Entry(
+        number=number,
+        info_hash=found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash,
+        save_path=str(options.save_path),
+        content=str(options.content) if options.content is not None else None,
+        name=name or "",
+        tiers=(*options.trackers, *own),
+        select=tuple(options.select) if options.select is not None else None,
+        link=found.to_uri() if isinstance(found, Magnet) else None,
+        mode=Mode.PAUSED if options.paused else Mode.AUTO,
+        state=State.CHECKING,
+    )
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
@@ -302,6 +468,8 @@ async def _say_goodbye(runtime: Runtime, seconds: float) -> None:
     """Wait until trackers know that we leave, but not longer than they may take."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + seconds
+    runtime.core.dormitory.leave()
+    runtime.turn.soon()
     await asyncio.sleep(_GOODBYE_STEP_SECONDS)
     while runtime.core.goodbyes and loop.time() < give_up_at:  # noqa: ASYNC110 - the engine has no events to wait for
         await asyncio.sleep(_GOODBYE_STEP_SECONDS)

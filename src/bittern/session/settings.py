@@ -13,6 +13,9 @@ from bittern.engine.upload.choker import SeedChoker
 from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
 
+from .goals import AtGoal, Goal
+from .queue import Places
+
 USER_AGENT = f"bittern/{__version__}"
 _STRANGERS = 200
 """Connections that have not said yet which torrent they want, where there are open files enough."""
@@ -32,6 +35,9 @@ class Settings:
     """The folder that downloads go to, where `Session.add` names no other."""
     state_dir: Path | None = None
     """The folder of saved progress; None for `$XDG_STATE_HOME/bittern`."""
+    keep_torrents: bool = False
+    """Whether torrents that are added are there again in the next session with the same `state_dir`. One such session
+    at a time may use a folder."""
 
     # --- network
 
@@ -76,6 +82,22 @@ class Settings:
     check_bytes_per_second: float = inf
     """Of what is read to check files."""
 
+    # --- queue
+
+    active_downloads: float = inf
+    """Torrents that download at a time; the others wait, QUEUED. Slow ones are not counted."""
+    active_seeds: float = inf
+    """Complete torrents in their swarms at a time; slow ones, and those that sleep, are not counted."""
+    active_torrents: float = inf
+    """Both together."""
+    active_checks: int = 1
+    """Torrents whose files are hashed at a time; one alone can use all processors."""
+    slow_bytes_per_second: float = 2048
+    """A torrent that moves less than this, both ways together, for a minute, is slow."""
+    sleep_seconds: float | None = 60.0
+    """A torrent with nothing to do goes to sleep after so long: it needs next to no memory and no open file, and
+    wakes up when somebody wants something of it. None for never."""
+
     # --- behaviour
 
     sequential: bool = False
@@ -84,6 +106,10 @@ class Settings:
     """A complete torrent leaves its swarm when it has uploaded this many times its size; None for never."""
     seed_minutes: float | None = None
     """A complete torrent leaves its swarm after so many minutes; None for never."""
+    seed_idle_minutes: float | None = None
+    """A complete torrent leaves its swarm when nobody asked for anything for so many minutes; None for never."""
+    at_goal: AtGoal = AtGoal.PAUSE
+    """Whether a torrent that reached one of these goals stays in the session or is taken out."""
     save_seconds: float = 3.0
     """While a torrent downloads, its progress is saved so often. Files are synced to disk before."""
     retry_seconds: float = 30.0
@@ -117,6 +143,7 @@ class Settings:
             "down_bytes_per_second",
             "save_seconds",
             "check_bytes_per_second",
+            "active_checks",
         ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: must be positive")
@@ -135,6 +162,19 @@ class Settings:
         # A relative XDG folder is to be ignored, says the specification.
         base = Path(home) if Path(home).is_absolute() else Path("~/.local/state").expanduser()
         return base / "bittern"
+
+    def goal(self) -> Goal:
+        """When enough was shared, for torrents without a goal of their own."""
+        return Goal(
+            ratio=self.seed_ratio,
+            seed_minutes=self.seed_minutes,
+            idle_minutes=self.seed_idle_minutes,
+            then=self.at_goal,
+        )
+
+    def places(self) -> Places:
+        """How many torrents may run at a time."""
+        return Places(downloads=self.active_downloads, seeds=self.active_seeds, total=self.active_torrents)
 
     def for_engine(self, sockets: int | None = None) -> EngineSettings:
         """The part of it that the engine needs.

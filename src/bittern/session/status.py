@@ -1,9 +1,11 @@
 """Immutable snapshots of a torrent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 
 from bittern.base.errors import BitternError
+from bittern.base.ids import InfoHashV1
 
 
 @unique
@@ -14,6 +16,8 @@ class State(Enum):
     METADATA = "metadata"
     DOWNLOADING = "downloading"
     SEEDING = "seeding"
+    QUEUED = "queued"
+    """It waits for a place in the queue."""
     PAUSED = "paused"
     FINISHED = "finished"
     """Complete, and its seed goal is reached."""
@@ -68,6 +72,23 @@ class Status:
     check_paused: bool = False
     complete: bool = False
     error: BitternError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanges:
+    """What changed in a session since a revision.
+
+    Attributes:
+        revision: to ask with the next time.
+        whole: `torrents` is everything there is: what was known before is to be forgotten.
+        torrents: by info hash, those that are new or changed, the last change first.
+        gone: info hashes of those that are not there any more.
+    """
+
+    revision: int
+    whole: bool
+    torrents: Mapping[InfoHashV1, Status]
+    gone: tuple[InfoHashV1, ...]
 
 
 @dataclass(frozen=True, slots=True)

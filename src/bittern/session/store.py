@@ -159,6 +159,18 @@ class Store:
         """
         await self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` on the state file, in its thread and in one transaction.
+
+        Raises:
+            StorageError: the file can not be read or written.
+        """
+        return await self._run(lambda: self._transaction(work))
+
+    def transact_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `transact`, but the caller waits."""
+        return self._thread.submit(self._transaction, work).result()
+
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -171,6 +183,13 @@ class Store:
                 raise self._failure(error) from error
 
         await self._run(write)
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with self._connected() as connection:
+                return work(connection)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
 
     def _open(self) -> None:
         try:

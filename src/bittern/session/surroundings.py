@@ -34,7 +34,7 @@ class Surroundings:
         store: saved state.
         threads: for what blocks: looking at files, syncing, hashing.
         lives: by the engine's number, who is told what happens in a swarm.
-        checking: one check at a time: each uses all processors and wants the disk for itself.
+        checking: one check at a time, unless told otherwise: each uses all processors and wants the disk for itself.
     """
 
     settings: Settings
@@ -42,7 +42,10 @@ class Surroundings:
     store: Store
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
     lives: dict[int, Listener] = field(default_factory=dict)
-    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    checking: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.checking = asyncio.Semaphore(self.settings.active_checks)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what blocks off the loop."""

@@ -6,11 +6,16 @@ from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError
 from bittern.base.ids import InfoHashV1
-from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import File, Info
 
+from .checking import Pace
+from .entry import Entry, Mode
 from .events import Event, EventStream
+from .goals import Goal
+from .hand import Hand
 from .life import Life
+from .limits import Limits
+from .snapshot import status_of
 from .status import TROUBLED, State, Status, TrackerStatus
 
 
@@ -20,91 +25,79 @@ class Torrent:
     What is read is read without waiting. Where a method waits, its cancellation changes nothing.
     """
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
+    def __init__(self, entry: Entry, hand: Hand) -> None:
+        self._entry = entry
+        self._hand = hand
 
     def __repr__(self) -> str:
-        return f"<Torrent {self.info_hash} {self._life.state.value}>"
+        return f"<Torrent {self.info_hash} {self._entry.now_doing.value}>"
 
     @property
     def info_hash(self) -> InfoHashV1:
         """What handshakes and trackers carry: SHA-1, or SHA-256 truncated (BEP 52)."""
-        return self._life.info_hash
+        return self._entry.info_hash
 
     @property
     def name(self) -> str:
         """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
-        source = self._life.source
-        if self._life.info is not None:
-            return self._life.info.name
-        return (source.name if isinstance(source, Magnet) else None) or str(self.info_hash)
+        return self._life.name if self._life is not None else self._entry.name
 
     @property
     def info(self) -> Info | None:
-        """What it is made of; None while that is unknown."""
-        return self._life.info
+        """What it is made of; None while that is unknown. While the torrent sleeps it is read from the store."""
+        return self._life.info if self._life is not None else self._hand.stored_info(self._entry)
 
     @property
     def files(self) -> tuple[File, ...]:
         """Its files without pads, in the order that `select` counts; empty while they are unknown."""
-        info = self._life.info
+        info = self.info
         return tuple([file for file in info.files if not file.pad]) if info is not None else ()
 
     @property
     def path(self) -> Path | None:
         """The file, or the root folder; None while the name is unknown."""
-        options, info = self._life.options, self._life.info
-        return options.content or (options.save_path / info.name if info is not None else None)
+        entry = self._entry
+        if entry.content is not None:
+            return Path(entry.content)
+        if self._life is not None:
+            return Path(entry.save_path) / self._life.info.name if self._life.info is not None else None
+        return Path(entry.save_path) / entry.name if entry.total_bytes else None
 
     @property
     def trackers(self) -> tuple[TrackerStatus, ...]:
         """Its trackers, in the order they are asked; those of protocols that are not spoken come last."""
-        swarm = self._life.swarm
-        if swarm is None:
+        source = self._hand.trackers(self._entry)
+        if source is None:
             return ()
-        known = [TrackerStatus(state.url, state.failures, state.message) for state in swarm.trackers.trackers]
-        unsupported = [TrackerStatus(url, 0, None, supported=False) for url in swarm.trackers.unsupported]
+        known = [TrackerStatus(state.url, state.failures, state.message) for state in source.trackers]
+        unsupported = [TrackerStatus(url, 0, None, supported=False) for url in source.unsupported]
         return (*known, *unsupported)
 
     @property
     def status(self) -> Status:
         """How it is right now."""
-        life, now = self._life, time.monotonic()
-        swarm, counters = life.swarm, life.journal.counters
-        if swarm is None:
-            return Status(
-                state=life.state,
-                name=self.name,
-                done_bytes=life.done_bytes,
-                total_bytes=life.content.total_bytes if life.content is not None else 0,
-                downloaded=counters.downloaded,
-                uploaded=counters.uploaded,
-                check=life.inspection.progress,
-                check_paused=life.inspection.pace is not None and life.inspection.pace.paused,
-                error=life.error,
-            )
-        total = life.content.total_bytes if life.content is not None else 0
-        rate = swarm.down.rate(now)
-        left = total - life.done_bytes
-        return Status(
-            state=life.state,
-            name=self.name,
-            done_bytes=life.done_bytes,
-            total_bytes=total,
-            down_rate=rate,
-            up_rate=swarm.up.rate(now),
-            peers=len(swarm.peers),
-            seeds=sum(peer.is_seed for peer in swarm.peers.values()),
-            known_peers=len(swarm.peerbook),
-            eta_seconds=left / rate if rate >= 1 and total else None,
-            downloaded=counters.downloaded + swarm.downloaded,
-            uploaded=counters.uploaded + swarm.uploaded,
-            corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
-            check=life.inspection.progress,
-            check_paused=life.inspection.pace is not None and life.inspection.pace.paused,
-            complete=life.complete,
-            error=life.error,
-        )
+        life = self._life
+        return status_of(life, life.name, time.monotonic()) if life is not None else self._entry.status()
+
+    @property
+    def position(self) -> int:
+        """Its place in the queue, from 0; the lower runs first, among those of one priority."""
+        return self._entry.position
+
+    @property
+    def priority(self) -> int:
+        """What goes before its place in the queue; 0 unless set, the higher runs first."""
+        return self._entry.priority
+
+    @property
+    def forced(self) -> bool:
+        """Whether it runs whatever the queue says."""
+        return self._entry.mode is Mode.FORCED
+
+    @property
+    def goal(self) -> Goal | None:
+        """Its own goal; None for that of the session."""
+        return self._entry.goal
 
     def events(self, *kinds: type[Event]) -> EventStream:
         """What happens from now on: `async for event in torrent.events()`. Ends with the torrent or the session.
@@ -112,7 +105,7 @@ class Torrent:
         Args:
             kinds: classes of events that are wanted; none for all.
         """
-        return self._life.publisher.stream(kinds)
+        return self._hand.publisher(self._entry).stream(kinds)
 
     async def metadata(self) -> Info:
         """Wait until it is known what the torrent is made of.
@@ -121,7 +114,10 @@ class Torrent:
             BitternError: what made the torrent fail.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.info is not None)
+        if self._life is None:
+            self._hand.wake(self._entry)
+        await self._until(lambda: self._life is not None and self._life.info is not None)
+        assert self._life is not None
         assert self._life.info is not None
         return self._life.info
 
@@ -132,7 +128,7 @@ class Torrent:
             BitternError: what made the torrent fail.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.state not in (State.CHECKING, State.METADATA, *TROUBLED))
+        await self._until(lambda: self._entry.now_doing not in (State.CHECKING, State.METADATA, *TROUBLED))
 
     async def completed(self) -> None:
         """Wait until every wanted byte is in the files.
@@ -141,15 +137,19 @@ class Torrent:
             BitternError: what made the torrent fail. After a full disk it is tried again all the same.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.complete)
+        await self._until(lambda: self._life.complete if self._life is not None else self._entry.complete)
 
     async def pause(self) -> None:
         """Leave the swarm; a check goes on."""
-        self._life.pause()
+        self._hand.pause(self._entry)
 
-    async def resume(self) -> None:
-        """Join the swarm again, also after a failure or a seed goal."""
-        self._life.resume()
+    async def resume(self, *, force: bool = False) -> None:
+        """Join the swarm again, also after a failure or a seed goal.
+
+        Args:
+            force: at once, and stay there, whatever the queue says.
+        """
+        self._hand.resume(self._entry, Mode.FORCED if force else Mode.AUTO)
 
     def set_file_priorities(self, priorities: Mapping[int, int]) -> None:
         """Want files more or less than others, at any time once the metadata is known.
@@ -161,11 +161,33 @@ class Torrent:
         Raises:
             SessionError: no such file or priority, or the files are not known yet.
         """
-        self._life.prioritize(priorities)
+        self._hand.prioritize(self._entry, priorities)
 
     async def recheck(self) -> None:
-        """Hash everything that is there; returns when that is done. What is not there is fetched again."""
-        await self._life.recheck()
+        """Hash everything that is there; returns when that is done. What is not there is fetched again.
+
+        Raises:
+            BitternError: the torrent slept and does not wake up.
+        """
+        await (await self._hand.awaken(self._entry)).recheck()
+
+    def move(self, position: int) -> None:
+        """Take another place in the queue; those between move up or down.
+
+        Args:
+            position: from 0; one beyond the end is the end.
+        """
+        self._hand.move(self._entry, position)
+
+    def set_priority(self, priority: int) -> None:
+        """Run before those of a lower priority, whatever their place in the queue; 0 is what all have at first."""
+        self._entry.priority = priority
+        self._hand.changed(self._entry)
+
+    def set_goal(self, goal: Goal | None) -> None:
+        """Set a goal of its own; None for that of the session. One that is behind the torrent counts anew."""
+        self._entry.goal, self._entry.goal_met = goal, False
+        self._hand.changed(self._entry)
 
     def set_limits(
         self,
@@ -186,28 +208,30 @@ class Torrent:
         Raises:
             SessionError: one is negative, or nothing could ever be downloaded.
         """
-        self._life.options.limits.update(down, up, peer_down, peer_up)
-        self._life.apply_limits()
+        limits = self._entry.limits or Limits()
+        limits.update(down, up, peer_down, peer_up)
+        self._hand.limit(self._entry, limits)
 
     @property
     def group(self) -> str | None:
         """The group whose limits it shares (see `Session.group`), or None."""
-        return self._life.options.limits.group
+        return self._entry.limits.group if self._entry.limits is not None else None
 
     def join(self, group: str | None) -> None:
         """Share the limits of a group of torrents from now on; None to leave the one it is in."""
-        self._life.options.limits.group = group
-        self._life.apply_limits()
+        limits = self._entry.limits or Limits()
+        limits.group = group
+        self._hand.limit(self._entry, limits)
 
     async def pause_check(self) -> None:
         """Let a check that goes on read nothing more until `resume_check`."""
-        if self._life.inspection.pace is not None:
-            self._life.inspection.pace.pause()
+        if self._pace is not None:
+            self._pace.pause()
 
     async def resume_check(self) -> None:
         """Let a check go on where it was paused."""
-        if self._life.inspection.pace is not None:
-            self._life.inspection.pace.resume()
+        if self._pace is not None:
+            self._pace.resume()
 
     async def cancel_check(self) -> None:
         """End a check that goes on.
@@ -215,14 +239,25 @@ class Torrent:
         After a recheck, what was believed before is believed again. A first check leaves the torrent FAILED, with
         CheckCancelledError, until `resume` or `recheck`.
         """
-        if self._life.inspection.pace is not None:
-            self._life.inspection.pace.cancel()
+        if self._pace is not None:
+            self._pace.cancel()
+
+    @property
+    def _life(self) -> Life | None:
+        return self._entry.life
+
+    @property
+    def _pace(self) -> Pace | None:
+        """Of a check that goes on."""
+        return self._life.inspection.pace if self._life is not None else None
 
     async def _until(self, reached: Callable[[], bool]) -> None:
-        life = self._life
+        entry = self._entry
         while not reached():
-            if life.state in TROUBLED and life.error is not None:
-                raise life.error
-            if life.publisher.ended:
+            error = entry.life.error if entry.life is not None else entry.error
+            if entry.now_doing in TROUBLED and error is not None:
+                raise error
+            publisher = self._hand.publisher(entry)
+            if publisher.ended:
                 raise NoSuchTorrentError(f"{self.name} is not in the session any more")
-            await life.publisher.change()
+            await publisher.change()

@@ -1,0 +1,143 @@
+"""What the handle of a torrent may do in its session."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from bittern.base.errors import NoSuchTorrentError, SessionError
+from bittern.codec.info import Info
+from bittern.engine.sources.tracker import TrackerSource
+
+from .entry import Entry, Mode
+from .events import Publisher
+from .life import Life
+from .limits import Limits
+from .options import check_priorities
+from .queue import moved
+from .roster import Roster
+from .status import State
+from .steward import Steward
+from .surroundings import Surroundings
+from .waking import Waking
+
+
+class Hand:
+    """The commands of one session's handles.
+
+    Args:
+        entries: all torrents, in the order they were added; a live view.
+        surroundings: what they share.
+        waking: who is awake.
+        steward: is told of changes.
+        roster: of what sleeps.
+    """
+
+    def __init__(
+        self,
+        entries: Callable[[], Iterable[Entry]],
+        surroundings: Surroundings,
+        waking: Waking,
+        steward: Steward,
+        roster: Roster,
+    ) -> None:
+        self._entries = entries
+        self._surroundings = surroundings
+        self._waking = waking
+        self._steward = steward
+        self._roster = roster
+        self._closed = False
+
+    def close(self) -> None:
+        """The session is closed: what is known of its torrents can still be read."""
+        self._closed = True
+
+    def publisher(self, entry: Entry) -> Publisher:
+        """Who tells listeners of a torrent; it has ended when the torrent, or the session, has."""
+        publisher = entry.listen(self._surroundings.settings.event_buffer)
+        if self._closed and not publisher.ended:
+            publisher.end()
+        return publisher
+
+    def stored_info(self, entry: Entry) -> Info | None:
+        """What a torrent that sleeps is made of, read while the loop waits: about a millisecond."""
+        if self._closed:
+            return None
+        found = self._roster.source_now(entry)
+        return found.info if found is not None else None
+
+    def trackers(self, entry: Entry) -> TrackerSource | None:
+        """What is known of the trackers of a torrent; None before it was in its swarm."""
+        if entry.life is not None:
+            return entry.life.swarm.trackers if entry.life.swarm is not None else None
+        dormitory = self._surroundings.runtime.core.dormitory
+        if entry.info_hash not in dormitory:
+            return None
+        announcer = dormitory.of(entry.info_hash).announcer
+        return announcer.trackers if announcer is not None else None
+
+    def pause(self, entry: Entry) -> None:
+        """See Waking.pause."""
+        self._check(entry)
+        self._waking.pause(entry)
+
+    def resume(self, entry: Entry, mode: Mode) -> None:
+        """See Waking.resume."""
+        self._check(entry)
+        self._waking.resume(entry, mode)
+
+    def wake(self, entry: Entry) -> None:
+        """Begin to wake a torrent up, in whatever state it is then."""
+        self._check(entry)
+        self._waking.wake(entry)
+
+    async def awaken(self, entry: Entry) -> Life:
+        """The life of a torrent, woken up if it has none.
+
+        Raises:
+            BitternError: why it does not wake up.
+        """
+        self._check(entry)
+        return await self._waking.awaken(entry)
+
+    def move(self, entry: Entry, position: int) -> None:
+        """Give a torrent another place in the queue."""
+        self._check(entry)
+        order = sorted(self._entries(), key=lambda each: (each.position, each.number))
+        for place, each in enumerate(moved(order, entry, position)):
+            if each.position != place:
+                each.position = place
+                self.changed(each)
+
+    def limit(self, entry: Entry, limits: Limits) -> None:
+        """Hold a torrent to `limits` from now on, awake or asleep."""
+        self._check(entry)
+        entry.limits = limits
+        if entry.life is not None:
+            entry.life.options.limits = limits
+            entry.life.apply_limits()
+        self.changed(entry)
+
+    def prioritize(self, entry: Entry, priorities: Mapping[int, int]) -> None:
+        """Want files so much from now on; a torrent that sleeps wakes up for it.
+
+        Raises:
+            SessionError: no such file or priority, or the files are not known yet.
+        """
+        self._check(entry)
+        if entry.life is not None:
+            entry.life.prioritize(priorities)
+        else:
+            info = self.stored_info(entry)
+            if info is None:
+                raise SessionError("what the torrent is made of is not known yet")
+            check_priorities(info, priorities)
+            self._waking.wake(entry)
+        entry.file_priorities = {**(entry.file_priorities or {}), **priorities}
+        self.changed(entry)
+
+    def changed(self, entry: Entry) -> None:
+        """Something was set that is to be kept, and that the queue may depend on."""
+        entry.unsaved = True
+        self._steward.look_again(entry)
+
+    def _check(self, entry: Entry) -> None:
+        if self._closed or entry.state is State.REMOVED:
+            raise NoSuchTorrentError(f"{entry.name} is not in the session any more")

@@ -1,0 +1,263 @@
+"""The torrents of a session in its store: read whole at the start, in chunks; written a batch at a time."""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import astuple
+from functools import partial
+
+from bittern.base.ids import InfoHashV1
+from bittern.codec.info import Info
+from bittern.codec.metainfo import Metainfo
+
+from .entry import Entry, Mode, Tiers
+from .goals import AtGoal, Goal
+from .limits import Limits
+from .status import State
+from .store import Store
+
+CHUNK = 2000
+"""Rows read at a time: a few milliseconds of work between two turns of the loop."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS members (
+    number INTEGER PRIMARY KEY,
+    info_hash BLOB NOT NULL UNIQUE,
+    save_path TEXT NOT NULL,
+    content TEXT,
+    name TEXT NOT NULL,
+    tiers TEXT NOT NULL,       -- as JSON
+    selection TEXT,            -- as JSON; NULL for all files
+    file_priorities TEXT,      -- as JSON, or NULL
+    limits TEXT,               -- as JSON, or NULL
+    link TEXT,
+    mode TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    goal TEXT,                 -- as JSON; NULL for that of the settings
+    goal_met INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    done_bytes INTEGER NOT NULL,
+    total_bytes INTEGER NOT NULL,
+    uploaded INTEGER NOT NULL,
+    downloaded INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    seeded_seconds REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sources (info_hash BLOB PRIMARY KEY, torrent BLOB NOT NULL) WITHOUT ROWID;
+"""
+_COLUMNS = (
+    "number, info_hash, save_path, content, name, tiers, selection, file_priorities, limits, link, mode, "
+    "position, priority, goal, goal_met, state, done_bytes, total_bytes, uploaded, downloaded, complete, seeded_seconds"
+)
+
+
+class Roster:
+    """The kept torrents of one state folder.
+
+    Args:
+        store: an open one.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def open(self) -> None:
+        """Make what is missing.
+
+        Raises:
+            StorageError: the store can not be used.
+        """
+        await self._store.transact(lambda connection: connection.executescript(_SCHEMA))
+
+    async def load(self) -> AsyncIterator[list[Entry]]:
+        """All torrents in the order they were added, a chunk at a time; a row that makes no sense is left out.
+
+        Raises:
+            StorageError: the store can not be read.
+        """
+        reader = _Reader()
+        last: int | None = -1
+        while last is not None:
+            entries, last = await self._store.transact(partial(reader.chunk, after=last))
+            if entries:
+                yield entries
+
+    async def save(self, entries: Iterable[Entry]) -> None:
+        """Write torrents down as they are now.
+
+        Raises:
+            StorageError: they can not be written; they stay `unsaved`.
+        """
+        batch = list(entries)
+        rows = [_row_of(entry) for entry in batch]
+        for entry in batch:
+            entry.unsaved = False
+        marks = ", ".join("?" * len(_COLUMNS.split(", ")))
+        try:
+            await self._store.transact(
+                lambda connection: connection.executemany(
+                    f"INSERT OR REPLACE INTO members ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - constants
+                    rows,
+                )
+            )
+        except BaseException:
+            for entry in batch:
+                entry.unsaved = True
+            raise
+
+    async def delete(self, entry: Entry) -> None:
+        """Forget a torrent.
+
+        Raises:
+            StorageError: it can not be written.
+        """
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM members WHERE info_hash = ?", (entry.info_hash,))
+            connection.execute("DELETE FROM sources WHERE info_hash = ?", (entry.info_hash,))
+
+        await self._store.transact(delete)
+
+    async def keep_source(self, info_hash: bytes, torrent: bytes) -> None:
+        """Keep the bytes of a .torrent file.
+
+        Raises:
+            StorageError: they can not be written.
+        """
+        await self._store.transact(
+            lambda connection: connection.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (info_hash, torrent))
+        )
+
+    async def source(self, entry: Entry) -> Metainfo | None:
+        """The torrent as it was added, or what peers told of it; None when its metadata is not known.
+
+        Raises:
+            StorageError: the store can not be read.
+            BencodeError, MetainfoError: what is in it makes no sense.
+        """
+        found = await self._store.transact(lambda connection: _source(connection, entry))
+        return _metainfo(found, entry)
+
+    def source_now(self, entry: Entry) -> Metainfo | None:
+        """As `source`, but the caller waits."""
+        found = self._store.transact_now(lambda connection: _source(connection, entry))
+        return _metainfo(found, entry)
+
+
+class _Reader:
+    """Makes entries of rows; what many have in common is one object."""
+
+    def __init__(self) -> None:
+        self._tiers: dict[str, Tiers] = {}
+        self._texts: dict[str, str] = {}
+
+    def chunk(self, connection: sqlite3.Connection, after: int) -> tuple[list[Entry], int | None]:
+        """The entries behind row `after`, and the last row that was read; None when there are no more."""
+        query = f"SELECT {_COLUMNS} FROM members WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608 - constants
+        rows = connection.execute(query, (after, CHUNK)).fetchall()
+        entries = [entry for row in rows if (entry := self._entry(row)) is not None]
+        return entries, rows[-1][0] if len(rows) == CHUNK else None
+
+    def _entry(self, row: Sequence[object]) -> Entry | None:
+        number, info_hash, save_path, content, name, tiers, selection, priorities, limits, link, mode = row[:11]
+        position, priority, goal, goal_met, state, done, total, uploaded, downloaded, complete, seeded = row[11:]
+        try:
+            return Entry(
+                number=_int(number),
+                info_hash=InfoHashV1(_bytes(info_hash)),
+                save_path=self._text(str(save_path)),
+                content=None if content is None else str(content),
+                name=str(name),
+                tiers=self._tiers_of(str(tiers)),
+                select=None if selection is None else tuple(map(_int, json.loads(str(selection)))),
+                file_priorities=None if priorities is None else dict(json.loads(str(priorities))),
+                limits=None if limits is None else Limits(*json.loads(str(limits))),
+                link=None if link is None else str(link),
+                mode=Mode(mode),
+                position=_int(position),
+                priority=_int(priority),
+                goal=None if goal is None else _goal_of(str(goal)),
+                goal_met=bool(goal_met),
+                state=State(state),
+                done_bytes=_int(done),
+                total_bytes=_int(total),
+                uploaded=_int(uploaded),
+                downloaded=_int(downloaded),
+                complete=bool(complete),
+                seeded_seconds=float(str(seeded)),
+                unsaved=False,
+            )
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _text(self, text: str) -> str:
+        return self._texts.setdefault(text, text)
+
+    def _tiers_of(self, text: str) -> Tiers:
+        if text not in self._tiers:
+            self._tiers[text] = tuple(tuple(map(str, tier)) for tier in json.loads(text))
+        return self._tiers[text]
+
+
+def _source(connection: sqlite3.Connection, entry: Entry) -> tuple[bytes | None, bytes | None]:
+    """A .torrent file, and the raw info dictionary alone, as far as they were kept."""
+    torrent = connection.execute("SELECT torrent FROM sources WHERE info_hash = ?", (entry.info_hash,)).fetchone()
+    query = "SELECT info FROM torrents WHERE info_hash = ? AND save_path = ?"
+    info = connection.execute(query, (entry.info_hash, entry.place)).fetchone()
+    return torrent[0] if torrent else None, info[0] if info else None
+
+
+def _metainfo(found: tuple[bytes | None, bytes | None], entry: Entry) -> Metainfo | None:
+    torrent, info = found
+    if torrent is not None:
+        return Metainfo.from_bytes(torrent)
+    return Metainfo.from_info(Info.parse(info), entry.tiers) if info is not None else None
+
+
+def _row_of(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.number,
+        bytes(entry.info_hash),
+        entry.save_path,
+        entry.content,
+        entry.name,
+        json.dumps(entry.tiers),
+        None if entry.select is None else json.dumps(entry.select),
+        None if entry.file_priorities is None else json.dumps(list(entry.file_priorities.items())),
+        None if entry.limits is None else json.dumps(astuple(entry.limits)),
+        entry.link,
+        entry.mode.value,
+        entry.position,
+        entry.priority,
+        None if entry.goal is None else _goal_text(entry.goal),
+        entry.goal_met,
+        entry.state.value,
+        entry.done_bytes,
+        entry.total_bytes,
+        entry.uploaded,
+        entry.downloaded,
+        entry.complete,
+        entry.seeded_seconds,
+    )
+
+
+def _goal_text(goal: Goal) -> str:
+    return json.dumps([goal.ratio, goal.seed_minutes, goal.idle_minutes, goal.then.value])
+
+
+def _goal_of(text: str) -> Goal:
+    ratio, seed_minutes, idle_minutes, then = json.loads(text)
+    return Goal(ratio=ratio, seed_minutes=seed_minutes, idle_minutes=idle_minutes, then=AtGoal(then))
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(value)
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(value)
+    return value

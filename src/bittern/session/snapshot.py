@@ -1,0 +1,49 @@
+"""The status of a torrent that is awake, put together from its parts."""
+
+from .life import Life
+from .status import Status
+
+
+def status_of(life: Life, name: str, now: float) -> Status:
+    """How a torrent is at `now`, monotonic seconds.
+
+    Args:
+        life: of the torrent.
+        name: what it is called.
+        now: the time.
+    """
+    swarm, counters, pace = life.swarm, life.journal.counters, life.inspection.pace
+    total = life.content.total_bytes if life.content is not None else 0
+    if swarm is None:
+        return Status(
+            state=life.state,
+            name=name,
+            done_bytes=life.done_bytes,
+            total_bytes=total,
+            downloaded=counters.downloaded,
+            uploaded=counters.uploaded,
+            check=life.inspection.progress,
+            check_paused=pace is not None and pace.paused,
+            error=life.error,
+        )
+    rate = swarm.down.rate(now)
+    left = total - life.done_bytes
+    return Status(
+        state=life.state,
+        name=name,
+        done_bytes=life.done_bytes,
+        total_bytes=total,
+        down_rate=rate,
+        up_rate=swarm.up.rate(now),
+        peers=len(swarm.peers),
+        seeds=sum(peer.is_seed for peer in swarm.peers.values()),
+        known_peers=len(swarm.peerbook),
+        eta_seconds=left / rate if rate >= 1 and total else None,
+        downloaded=counters.downloaded + swarm.downloaded,
+        uploaded=counters.uploaded + swarm.uploaded,
+        corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
+        check=life.inspection.progress,
+        check_paused=pace is not None and pace.paused,
+        complete=life.complete,
+        error=life.error,
+    )

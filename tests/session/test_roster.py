@@ -1,0 +1,136 @@
+from dataclasses import fields
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.errors import StorageError
+from bittern.base.ids import InfoHashV1
+from bittern.session import roster as module
+from bittern.session.entry import Entry, Mode
+from bittern.session.goals import AtGoal, Goal
+from bittern.session.limits import Limits
+from bittern.session.roster import Roster, _Reader, _row_of
+from bittern.session.status import State
+from bittern.session.store import Record, Store
+from tests.session.rig import album, torrent
+
+KEPT = [field.name for field in fields(Entry) if field.name not in {
+    "seeding_since", "moved_at", "error", "life", "publisher", "unsaved"
+}]  # fmt: skip
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+counts = st.integers(0, 2**62)
+entries = st.builds(
+    Entry,
+    number=st.integers(1, 2**62),
+    info_hash=st.binary(min_size=20, max_size=20).map(InfoHashV1),
+    save_path=texts,
+    content=st.one_of(st.none(), texts),
+    name=texts,
+    tiers=st.lists(st.lists(texts, max_size=2).map(tuple), max_size=2).map(tuple),
+    select=st.one_of(st.none(), st.lists(st.integers(0, 9)).map(tuple)),
+    file_priorities=st.one_of(st.none(), st.dictionaries(st.integers(0, 9), st.integers(0, 7))),
+    limits=st.one_of(st.none(), st.builds(Limits, down=st.sampled_from([None, 5.0, inf]), group=texts)),
+    link=st.one_of(st.none(), texts),
+    mode=st.sampled_from(Mode),
+    position=counts,
+    priority=st.integers(-9, 9),
+    goal=st.one_of(
+        st.none(), st.builds(Goal, ratio=st.one_of(st.none(), st.floats(0, 9)), then=st.sampled_from(AtGoal))
+    ),
+    goal_met=st.booleans(),
+    state=st.sampled_from(State),
+    done_bytes=counts,
+    total_bytes=counts,
+    uploaded=counts,
+    downloaded=counts,
+    complete=st.booleans(),
+    seeded_seconds=st.floats(0, 1e9),
+)
+
+
+def kept(entry: Entry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in KEPT}
+
+
+def make(number: int, **changes: object) -> Entry:
+    return Entry(number=number, info_hash=InfoHashV1(number.to_bytes(20)), save_path="/a", **changes)  # type: ignore[arg-type]
+
+
+@given(entries)
+def test_a_row_says_all_of_an_entry_that_outlives_a_run(entry: Entry) -> None:
+    again = _Reader()._entry(_row_of(entry))
+    assert again is not None
+    assert kept(again) == kept(entry)
+    assert not again.unsaved
+
+
+async def test_all_are_read_in_chunks_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 3)
+    store = Store(tmp_path)
+    await store.open()
+    roster = Roster(store)
+    await roster.open()
+    many = [make(number, name=str(number)) for number in range(1, 8)]
+    await roster.save(many[::-1])
+    assert not any(entry.unsaved for entry in many)
+    chunks = [[entry.number for entry in chunk] async for chunk in roster.load()]
+    assert chunks == [[1, 2, 3], [4, 5, 6], [7]]
+    await roster.delete(many[0])
+    assert [entry.number async for chunk in roster.load() for entry in chunk] == [2, 3, 4, 5, 6, 7]
+    await store.close()
+
+
+async def test_what_many_have_in_common_is_in_memory_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    roster = Roster(store)
+    await roster.open()
+    await roster.save([make(number, tiers=(("http://a",),)) for number in (1, 2)])
+    [[one, two]] = [chunk async for chunk in roster.load()]
+    assert one.tiers is two.tiers
+    assert one.save_path is two.save_path
+    await store.close()
+
+
+async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    roster = Roster(store)
+    await roster.open()
+    await roster.save([make(1), make(2)])
+    await store.transact(lambda connection: connection.execute("UPDATE members SET tiers = '[' WHERE number = 1"))
+    assert [entry.number async for chunk in roster.load() for entry in chunk] == [2]
+    await store.close()
+
+
+async def test_what_can_not_be_written_stays_unsaved(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    entry = make(1)
+    with pytest.raises(StorageError):
+        await Roster(store).save([entry])  # it was not opened: there is no table
+    assert entry.unsaved
+    await store.close()
+
+
+async def test_a_torrent_is_kept_as_it_was_added_or_at_least_its_metadata(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "album"), "http://a/announce")
+    store = Store(tmp_path / "s")
+    await store.open()
+    roster = Roster(store)
+    await roster.open()
+    entry = Entry(number=1, info_hash=meta.info.wire_hash, save_path="/a", tiers=(("http://b",),))
+    assert await roster.source(entry) is None
+    await store.put(Record(entry.info_hash, entry.place, meta.info.raw))
+    found = await roster.source(entry)
+    assert found is not None
+    assert (found.info, found.trackers) == (meta.info, (("http://b",),))
+    await roster.keep_source(entry.info_hash, meta.to_bytes())
+    again = await roster.source(entry)
+    assert again == roster.source_now(entry)
+    assert again is not None
+    assert (again.info, again.trackers) == (meta.info, meta.trackers)
+    await store.close()

@@ -1,0 +1,128 @@
+"""Limits of the queue, goals and saves, in a running session."""
+
+from pathlib import Path
+
+from bittern.session.goals import AtGoal, Goal
+from bittern.session.queue import Places
+from bittern.session.session import Session
+from bittern.session.status import State
+from bittern.session.torrent import Torrent
+from tests.session.rig import PIECE, eventually, fill, settings, torrent
+
+
+async def downloads(session: Session, folder: Path, count: int) -> list[Torrent]:
+    """So many torrents of which nothing is there."""
+    found = []
+    for number in range(count):
+        meta = torrent(fill(folder / "src" / f"{number}.bin", PIECE, seed=number))
+        found.append(await session.add(meta, folder / "dst"))
+    return found
+
+
+def running(torrents: list[Torrent]) -> list[int]:
+    return [number for number, each in enumerate(torrents) if each.status.state is State.DOWNLOADING]
+
+
+def settled(torrents: list[Torrent]) -> bool:
+    return all(each.status.state in (State.DOWNLOADING, State.QUEUED) for each in torrents)
+
+
+async def test_the_queue_lets_so_many_run_and_changes_live(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a", active_downloads=1)) as session:
+        torrents = await downloads(session, tmp_path, 4)
+        await eventually(lambda: settled(torrents) and running(torrents) == [0])
+        session.set_places(Places(downloads=3))
+        await eventually(lambda: running(torrents) == [0, 1, 2])
+        torrents[3].move(0)
+        await eventually(lambda: running(torrents) == [0, 1, 3])
+        assert [each.position for each in torrents] == [1, 2, 3, 0]
+        torrents[2].set_priority(1)
+        await eventually(lambda: running(torrents) == [0, 2, 3])
+        await torrents[1].resume(force=True)
+        await eventually(lambda: running(torrents) == [0, 1, 2, 3])
+        assert torrents[1].forced
+        await torrents[2].pause()
+        await torrents[1].resume()
+        await eventually(lambda: running(torrents) == [0, 1, 3])
+        session.set_places(Places())
+        await torrents[2].resume()
+        await eventually(lambda: running(torrents) == [0, 1, 2, 3])
+
+
+async def test_those_that_wait_sleep_and_wake_in_their_turn(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a", active_downloads=1, sleep_seconds=0.0, keep_torrents=True)) as session:
+        torrents = await downloads(session, tmp_path, 2)
+        await eventually(lambda: running(torrents) == [0])
+        await eventually(lambda: session._entries[torrents[1].info_hash].life is None)
+        assert torrents[1].status.state is State.QUEUED
+    async with Session(settings(tmp_path / "a", active_downloads=1, keep_torrents=True)) as session:
+        first, second = session.torrents
+        await eventually(lambda: first.status.state is State.DOWNLOADING)
+        assert second.status.state is State.QUEUED
+        await session.remove(first)
+        await eventually(lambda: second.status.state is State.DOWNLOADING)
+
+
+async def test_a_slow_one_gives_its_place_away(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a", active_downloads=1)) as session:
+        torrents = await downloads(session, tmp_path, 2)
+        await eventually(lambda: settled(torrents) and running(torrents) == [0])
+        steward = session._open().steward
+        steward._moved_at[torrents[0].info_hash] -= 61.0
+        await eventually(lambda: running(torrents) == [0, 1])
+
+
+async def test_goals_reach_sleepers_and_may_remove(tmp_path: Path) -> None:
+    one = torrent(fill(tmp_path / "1.bin", PIECE, seed=1))
+    two = torrent(fill(tmp_path / "2.bin", PIECE, seed=2))
+    async with Session(settings(tmp_path / "a", sleep_seconds=0.0)) as session:
+        first, second = await session.add(one, tmp_path), await session.add(two, tmp_path)
+        await eventually(lambda: all(entry.life is None for entry in session._entries.values()))
+        first.set_goal(Goal(seed_minutes=0))
+        second.set_goal(Goal(idle_minutes=0, then=AtGoal.REMOVE))
+        session._open().steward._round_due = 0.0
+        await eventually(lambda: first.status.state is State.FINISHED)
+        await eventually(lambda: session.torrents == (first,))
+        assert (tmp_path / "2.bin").exists()
+        await first.resume()
+        session._open().steward._round_due = 0.0
+        await eventually(lambda: session._open().steward._round_due > 0)
+        assert (first.status.state, first.goal) == (State.SEEDING, Goal(seed_minutes=0))
+
+
+async def test_a_goal_for_all_may_be_set_live(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(torrent(fill(tmp_path / "1.bin", PIECE)), tmp_path)
+        await there.completed()
+        session.set_goal(Goal(seed_minutes=0))
+        await eventually(lambda: there.status.state is State.FINISHED)
+
+
+async def test_what_was_set_is_there_in_the_next_run(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as session:
+        there, other = await downloads(session, tmp_path, 2)
+        there.set_priority(3)
+        there.set_goal(Goal(ratio=2.0))
+        there.move(1)
+        await other.pause()
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as session:
+        there, other = session.torrents
+        assert (there.priority, there.goal, there.position, other.position) == (3, Goal(ratio=2.0), 1, 0)
+        assert other.status.state is State.PAUSED
+
+
+async def test_the_board_tells_what_changed(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a")) as session:
+        assert session.changes().torrents == {}
+        one, two = await downloads(session, tmp_path, 2)
+        await eventually(lambda: settled([one, two]))
+        before = session.changes()
+        assert set(before.torrents) == {one.info_hash, two.info_hash}
+        assert before.whole
+        await one.pause()
+        after = session.changes(before.revision)
+        assert {key: status.state for key, status in after.torrents.items()} == {one.info_hash: State.PAUSED}
+        await session.remove(one)
+        gone = session.changes(after.revision)
+        assert (dict(gone.torrents), gone.gone) == ({}, (one.info_hash,))
+        assert session.changes(gone.revision).torrents == {}
