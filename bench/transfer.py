@@ -1,6 +1,6 @@
 """How fast one seed fills one leecher over one TCP connection on loopback, against libtorrent.
 
-    python -m bench.transfer [--size 256M] [--runs 3] [--only single|many] [--clients libtorrent]
+    python -m bench.transfer [--size 256M] [--runs 3] [--only single|v2|hybrid|many] [--clients libtorrent]
 
 Wall time runs from `go` to the moment the leecher's bytes are in its files (tmpfs); the interpreter's start
 is not in it. CPU is user and system time of all threads and children in that span. A run whose bytes differ
@@ -141,13 +141,15 @@ def main() -> None:
         "--size", type=workload.mebibytes, default=2048, metavar="2G", help="of the single file; the many have half"
     )
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=["single", "many"])
+    parser.add_argument("--only", choices=["single", "v2", "hybrid", "many"])
     parser.add_argument("--clients", choices=["libtorrent", "all"], default="all")
     args = parser.parse_args()
     machine.enter_loopback_only("bench.transfer")
     pairs = [pair for pair in PAIRS if args.clients == "all" or BITTERN not in pair]
     makers: dict[str, tuple[str, Callable[[Path, int], AbstractContextManager[Workload]], int]] = {
         "single": (f"one file of {args.size} MiB, 1 MiB pieces", workload.single_file, args.size),
+        "v2": (f"one file of {args.size} MiB, 1 MiB pieces, version 2", workload.single_file_v2, args.size),
+        "hybrid": (f"one file of {args.size} MiB, 1 MiB pieces, hybrid", workload.single_file_hybrid, args.size),
         "many": (f"2,000 files of {args.size // 2} MiB in all, 256 KiB pieces", workload.many_files, args.size // 2),
     }
     every: list[Run] = []

@@ -50,6 +50,20 @@ def single_file(root: Path, size: int, piece_size: int = MIB, tracker: str | Non
 
 
 @contextmanager
+def single_file_v2(root: Path, size: int) -> Iterator[Workload]:
+    """As `single_file`, of version 2 alone."""
+    with _made(root, "single-v2.bin", {"single-v2.bin": size}, MIB, version=lt.create_torrent.v2_only) as workload:
+        yield workload
+
+
+@contextmanager
+def single_file_hybrid(root: Path, size: int) -> Iterator[Workload]:
+    """As `single_file`, for both versions."""
+    with _made(root, "single-hybrid.bin", {"single-hybrid.bin": size}, MIB, version=0) as workload:
+        yield workload
+
+
+@contextmanager
 def many_files(root: Path, size: int, count: int = 2000) -> Iterator[Workload]:
     """`count` files of uneven sizes in 40 folders, 256 KiB pieces."""
     rng = random.Random("sizes")
@@ -63,7 +77,12 @@ def many_files(root: Path, size: int, count: int = 2000) -> Iterator[Workload]:
 
 @contextmanager
 def _made(
-    root: Path, name: str, files: dict[str, int], piece_size: int, tracker: str | None = None
+    root: Path,
+    name: str,
+    files: dict[str, int],
+    piece_size: int,
+    tracker: str | None = None,
+    version: int = lt.create_torrent.v1_only,
 ) -> Iterator[Workload]:
     folder = root / f"{name}.content"
     rng = random.Random(name)
@@ -74,7 +93,7 @@ def _made(
             with path.open("wb") as file:
                 for start in range(0, size, CHUNK):
                     file.write(rng.randbytes(min(CHUNK, size - start)))
-        maker = lt.create_torrent(lt.list_files(str(folder / name)), piece_size, lt.create_torrent.v1_only)
+        maker = lt.create_torrent(lt.list_files(str(folder / name)), piece_size, version)
         if tracker is not None:
             maker.add_tracker(tracker)
         lt.set_piece_hashes(maker, str(folder))

@@ -79,7 +79,7 @@ class Core:
 
     def also_called(self, torrent: Torrent, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """The info hashes of `torrent`, as far as they are known: who calls it by any of them is let in (BEP 52)."""
-        torrent.names.learn(v1, v2)
+        torrent.called(v1, v2)
         for name in torrent.names.all[1:]:
             if name not in self._by_hash and name not in self.dormitory:  # one that is here under its own name
                 self._also_called.setdefault(name, torrent.wire_hash)
@@ -182,8 +182,8 @@ class Core:
             wire.close()
             return wire
         self._owners[wire.key] = torrent
-        names = torrent.names
-        wire.send_handshake(our_handshake(names.dialed, self._shared.peer_id, names.reserved))
+        name = torrent.names.dialed(link.address)
+        wire.send_handshake(our_handshake(name, self._shared.peer_id, torrent.names.reserved(name)))
         return wire
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:

@@ -13,7 +13,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError, StorageError, TrackerError
 from bittern.base.geometry import BLOCK
-from bittern.base.ids import InfoHashV1
+from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.base.rate import Meter
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
@@ -148,7 +148,7 @@ class Torrent:
         rng = shared.chance.rng_for("picker", self.wire_hash)
         wanted = wanted if wanted is not None else Bitfield.full(have.size)
         self.info = info
-        self.names.learn(info.info_hash_v1, info.info_hash_v2)
+        self.called(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
         self._serving.ready(info.geometry, have)
@@ -173,6 +173,11 @@ class Torrent:
     def super_seed(self) -> None:
         """Show pieces one by one if all are there when it begins: call it before `begin` (BEP 16)."""
         self._serving.hides = True
+
+    def called(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
+        """These are its info hashes, as far as they are known: of a hybrid both are announced."""
+        self.names.learn(v1, v2)
+        self.announcer.other_hash = next(iter(self.names.all[1:]), None)
 
     def pause(self, now: float) -> None:
         """Leave the swarm: connections end, trackers are told."""
@@ -456,7 +461,10 @@ class Torrent:
     def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
         """A tracker answered."""
         self._touch_all()
+        name = self.announcer.hash_of(wish)
         reply = self.announcer.answered(wish, body, now)
+        if reply is not None:
+            self.names.met(reply.peers, name)
         if reply is not None and self.state is not TorrentState.PAUSED:
             self.add_candidates(reply.peers, Source.TRACKER, now)
 

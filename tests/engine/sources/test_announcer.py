@@ -113,3 +113,29 @@ def test_a_url_that_is_none_does_not_hold_up_the_next_tracker() -> None:
     [event] = rig.shared.events
     assert isinstance(event, TrackerFailed)
     assert event.url == "http://[bad"
+
+
+def test_both_hashes_of_a_hybrid_are_announced_and_only_the_first_steers() -> None:
+    rig = Rig()
+    rig.announcer.other_hash = other = InfoHashV1(b"\xee" * 20)
+    first, second = rig.announce()
+    assert "info_hash=" + "%FF" * 20 in first.url
+    assert "info_hash=" + "%EE" * 20 in second.url
+    assert (rig.announcer.hash_of(first), rig.announcer.hash_of(second)) == (InfoHashV1(b"\xff" * 20), other)
+    reply = rig.announcer.answered(second, GOOD, 1.0)
+    assert reply is not None
+    assert reply.peers
+    assert rig.shared.events == []
+    assert rig.announcer.answered(first, GOOD, 1.0) is not None
+    assert len(rig.shared.events) == 1
+
+
+def test_a_tracker_that_knows_one_hash_of_a_hybrid_only_is_no_failure() -> None:
+    rig = Rig()
+    rig.announcer.other_hash = InfoHashV1(b"\xee" * 20)
+    first, second = rig.announce()
+    assert rig.announcer.answered(second, b"d14:failure reason7:unknowne", 1.0) is None
+    assert rig.announcer.answered(first, GOOD, 1.0) is not None
+    [_, third] = rig.announce(100_000.0)
+    rig.announcer.failed(third, TrackerError("lost"), 2.0)
+    assert not [event for event in rig.shared.events if isinstance(event, TrackerFailed)]

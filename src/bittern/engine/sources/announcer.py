@@ -1,6 +1,6 @@
 """Turns what is due at the trackers into fetches, and their answers into addresses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
@@ -49,6 +49,9 @@ class Announcer:
         self._wire_hash = wire_hash
         self.trackers = trackers
         self._shared = shared
+        self.other_hash: InfoHashV1 | None = None
+        """The other one of a hybrid torrent, that of its other swarm: announced beside, on the same occasions."""
+        self._beside: dict[int, None] = {}  # tickets of announces of the other hash
         self._carried = Tally(0, 0, 0)
         self._under_way = 0  # ticket of the announce whose answer matters; that of a goodbye does not
 
@@ -82,22 +85,37 @@ class Announcer:
             if not wish.goodbye:
                 self._under_way = ticket
             shared.effects.append(HttpGet(ticket, self._torrent, url, wish.url, MOST_BYTES, seconds))
+            if self.other_hash is not None:
+                beside = announce_url(wish.url, replace(request, info_hash=self.other_hash, tracker_id=None))
+                ticket = shared.next_ticket()
+                self._beside[ticket] = None
+                shared.effects.append(HttpGet(ticket, self._torrent, beside, wish.url, MOST_BYTES, seconds))
+
+    def hash_of(self, wish: HttpGet) -> InfoHashV1 | None:
+        """Which info hash an announce was about."""
+        return self.other_hash if wish.ticket in self._beside else self._wire_hash
 
     def answered(self, wish: HttpGet, body: bytes, now: float) -> AnnounceReply | None:
         """A tracker answered; None when it refused or made no sense, or the answer does not matter any more."""
-        if wish.ticket != self._under_way:
+        beside = wish.ticket in self._beside
+        self._beside.pop(wish.ticket, None)
+        if not beside and wish.ticket != self._under_way:
             return None
         try:
             reply = parse_announce_reply(body)
         except TrackerError as error:
-            self._fail(wish.tracker, error, now)
+            if not beside:
+                self._fail(wish.tracker, error, now)
             return None
+        if beside:
+            return reply
         self.trackers.answered(reply, now)
         self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
         return reply
 
     def failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""
+        self._beside.pop(wish.ticket, None)
         if wish.ticket == self._under_way:
             self._fail(wish.tracker, error, now)
 

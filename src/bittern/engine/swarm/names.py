@@ -1,7 +1,13 @@
 """The info hashes of one torrent, of version 1 and 2, and which of them a connection goes by (BEP 52)."""
 
+from collections.abc import Iterable
+from itertools import islice
+
+from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.wire.handshake import Handshake, Reserved
+
+from .peerbook import MOST_CANDIDATES
 
 
 class Names:
@@ -21,6 +27,7 @@ class Names:
         self.v1: InfoHashV1 | None = None
         self.v2: InfoHashV1 | None = None
         self._first = wire_hash
+        self._met_as_v2: dict[Address, None] = {}
 
     def learn(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """These are the torrent's, as far as they are known."""
@@ -32,16 +39,21 @@ class Names:
         """Every hash that it is called by, the one it was added by first."""
         return tuple(dict.fromkeys(name for name in (self._first, self.v1, self.v2) if name is not None))
 
-    @property
-    def dialed(self) -> InfoHashV1:
+    def met(self, addresses: Iterable[Address], name: InfoHashV1 | None) -> None:
+        """These were named as members of the swarm of `name`: of that of version 2 alone, some know only that."""
+        if self.v1 is not None and name == self.v2:
+            room = max(0, MOST_CANDIDATES - len(self._met_as_v2))
+            self._met_as_v2.update(dict.fromkeys(islice(addresses, room)))
+
+    def dialed(self, address: Address) -> InfoHashV1:
         """What it is called where we connect: version 1 where there is one, for all who speak only that."""
+        if address in self._met_as_v2 and self.v2 is not None:
+            return self.v2
         return self.v1 or self._first
 
-    @property
-    def reserved(self) -> Reserved:
-        """The bits to set where we call it by `dialed`."""
-        hybrid = self.v2 is not None and self.dialed != self.v2
-        return Reserved.V2 if hybrid else Reserved(0)
+    def reserved(self, name: InfoHashV1) -> Reserved:
+        """The bits to set where we call it by `name`: BEP 52 lets us offer version 2 to who is called in version 1."""
+        return Reserved.V2 if self.v2 not in (None, name) else Reserved(0)
 
     def answer(self, handshake: Handshake) -> InfoHashV1:
         """What to call it in the answer to a handshake: version 2 where the remote offers that."""
