@@ -30,7 +30,7 @@ from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_exchange import HashExchange
 from .download.priorities import piece_priorities
-from .download.suspects import PAROLE_SECONDS, judge
+from .download.suspects import PAROLE_SECONDS, judge, weigh
 from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
     Completed,
@@ -547,10 +547,15 @@ class Torrent:
         if senders is None:
             return  # the storage failed in between and everything was begun anew
         culprits = judge(senders, former_owner, self.peers, good=good)
+        liars = weigh(download.evidence, piece, senders, self.peers, good=good)
+        culprits += [peer for peer in self.peers.values() if peer.address.host in liars]
+        for host in liars:
+            self.peerbook.ban(host)  # also of those who have left
+        for peer in culprits:
+            self._ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
+            download.assembly.expunge(peer.number)
         if not good:
             self._shared.events.append(PieceFailed(self.number, piece))
-            for peer in culprits:
-                self._ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
             self._touch_all()
             return
         self._shared.events.append(PieceStored(self.number, piece))
@@ -702,7 +707,7 @@ class Torrent:
                 self.touch(peer)
             if peer.number not in self.peers or pipeline is None:
                 continue
-            if pipeline.paroled and self.download is not None:
+            if pipeline.alone and self.download is not None:
                 self.download.assembly.disown(pipeline.number, now - PAROLE_SECONDS)
             if not pipeline.waiting:
                 continue

@@ -134,3 +134,15 @@ def test_closing_everything_returns_every_slab_once() -> None:
         assembly.slabs.give(extent.slab)
     assert (assembly.slabs.used, assembly.pieces(), assembly.take_complete()) == (0, [], [])
     assembly.check_invariants()
+
+
+def test_what_a_liar_sent_comes_again_and_what_others_sent_stays() -> None:
+    assembly = Assembly(Geometry(MIB, MIB), MIB)
+    assembly.open(0)
+    for sender in (1, 2, 1):
+        land(assembly, allot(assembly, 0, 3), sender)
+    asked = allot(assembly, 0, 2)
+    assembly.expunge(1)
+    assembly.check_invariants()
+    assert [allot(assembly, 0, 64).blocks for _ in range(3)] == [range(3), range(6, 9), range(11, 64)]
+    assert asked.blocks == range(9, 11)

@@ -267,6 +267,15 @@ class Swarm(RuleBasedStateMachine):
                 self.stored[job.piece] = None
             else:
                 self.forget_piece(job.piece)
+                self.expunge(senders[0])
+
+    def expunge(self, liar: int) -> None:
+        """What the liar sent of pieces that are not whole must come again."""
+        for (piece, first, _), extent in self.extents().items():
+            for at, author in enumerate(extent.authors):
+                if extent.states[at] == assembly._HERE and author == liar:
+                    del self.here[piece, first + at]
+        self.download.assembly.expunge(liar)
 
     @precondition(lambda self: self.numbers % 3 == 0)
     @rule()

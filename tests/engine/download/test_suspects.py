@@ -1,19 +1,26 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from bittern.engine.download.suspects import STRIKES, judge
+from bittern.base.address import Address
+from bittern.base.geometry import BLOCK
+from bittern.engine.download.assembly import Extent
+from bittern.engine.download.evidence import Evidence
+from bittern.engine.download.slabs import Slab
+from bittern.engine.download.suspects import STRIKES, judge, weigh
 from bittern.engine.swarm.peer import Peer
 
 
 @dataclass
 class Parole:
     paroled: bool = False
+    proven: bool = False
 
 
 @dataclass
 class Someone:
     pipeline: Parole = field(default_factory=Parole)
     strikes: int = 0
+    address: Address = field(default_factory=lambda: Address("10.0.0.1", 1))
 
 
 def peers(count: int) -> dict[int, Peer]:
@@ -56,3 +63,26 @@ def test_who_has_left_is_left_alone() -> None:
     assert judge([7], None, those, good=False) == []
     assert judge([1, 7], 7, those, good=False) == []
     assert paroled(those) == [1]
+
+
+def test_who_had_a_part_in_a_good_piece_has_proven_itself() -> None:
+    those = peers(3)
+    judge([1, 2], None, those, good=True)
+    assert [peer.pipeline.proven for peer in those.values() if peer.pipeline] == [True, True, False]
+
+
+def test_the_second_copy_of_a_piece_names_the_liar_and_ends_the_parole_of_the_others() -> None:
+    those, evidence = peers(3), Evidence()
+    copies = []
+    for lie in (b"a", b"b"):
+        extent = Extent(7, 0, 2 * BLOCK, Slab(2 * BLOCK))
+        extent.bodies[0][:] = lie * BLOCK
+        extent.authors = [1, 2]
+        copies.append(extent)
+    evidence.note(copies[0])
+    judge([1, 2], None, those, good=False)
+    assert weigh(evidence, 7, [1, 2], those, good=False) == ()
+    evidence.note(copies[1])
+    assert weigh(evidence, 7, [3], those, good=True) == ("10.0.0.1",)
+    assert paroled(those) == [1]
+    assert weigh(evidence, 7, [3], those, good=True) == ()

@@ -53,6 +53,19 @@ def test_a_liar_beside_one_honest_seed_is_banned_and_the_seed_is_not(seed: int, 
     assert all(drop.address.host == liar.host.address.host for drop in drops), str(drops)
 
 
+@pytest.mark.parametrize(("piece_size", "rot"), [(65536, 1), (MIB, 1), (MIB, 10), (4 * MIB, 1)])
+def test_one_liar_of_nine_costs_three_pieces_at_most_and_is_banned(seed: int, piece_size: int, rot: int) -> None:
+    swarm = Swarm(Random, seed, seeds=9, leechers=1, size=24 * MIB, piece_size=piece_size)
+    liar = swarm.seeds[0]
+    liar.disk.faults.rot = rot
+    swarm.run(300.0).check()
+    events = [event for _, event in swarm.leechers[0].events]
+    assert sum(isinstance(event, PieceFailed) for event in events) <= 3
+    banned = {event.address.host for event in events if isinstance(event, PeerDropped) and event.offence}
+    assert banned <= {liar.host.address.host}
+    assert banned or rot > 1, "with a lie now and then, the download may be over before a lie is proven"
+
+
 def test_a_seed_that_leaves_once_one_copy_is_out_is_not_missed(seed: int) -> None:
     swarm = Swarm(Random, seed, leechers=10)
     assert swarm.world.run(60.0, until=lambda: pieces_out(swarm))

@@ -43,9 +43,10 @@ class Extent:
         length: bytes in all.
         missing: blocks that are not here yet.
         senders: numbers of the peers whose blocks are in it, in order of arrival.
+        authors: for each block the number of the peer that sent it, once it is here.
     """
 
-    __slots__ = ("bodies", "first", "length", "missing", "piece", "senders", "slab", "states")
+    __slots__ = ("authors", "bodies", "first", "length", "missing", "piece", "senders", "slab", "states")
 
     def __init__(self, piece: int, first: int, length: int, slab: Slab) -> None:
         self.piece = piece
@@ -59,6 +60,7 @@ class Extent:
         self.missing = count
         self.states = bytearray(count)
         self.senders: dict[int, None] = {}
+        self.authors = [0] * count
 
     @property
     def begin(self) -> int:
@@ -225,6 +227,20 @@ class Assembly:
         self._note(opened)
         return True
 
+    def expunge(self, sender: int) -> None:
+        """A peer lied: what it sent of pieces that are not whole must come again, as far as it is in memory."""
+        for opened in self._open.values():
+            for extent in opened.extents.values():
+                if sender not in extent.senders:
+                    continue
+                for at, author in enumerate(extent.authors):
+                    if author == sender and extent.states[at] == _HERE:
+                        extent.states[at] = _FREE
+                        extent.missing += 1
+                        opened.free += 1
+                del extent.senders[sender]
+            self._note(opened)
+
     def unshelve(self, piece: int) -> None:
         """Ask for the rest of an open piece again."""
         opened = self._open[piece]
@@ -296,6 +312,7 @@ class Assembly:
         assert extent is not None
         at = block - extent.first
         extent.states[at : at + count] = _TO_HERE[count]
+        extent.authors[at : at + count] = [sender] * count
         extent.missing -= count
         extent.senders[sender] = None
         self.asked -= count
@@ -311,6 +328,7 @@ class Assembly:
             block = begin // BLOCK
             extent = opened.extents[block // extent_blocks]
             extent.states[block - extent.first] = _HERE
+            extent.authors[block - extent.first] = sender
             extent.missing -= 1
             extent.senders[sender] = None
             if not extent.missing:

@@ -12,6 +12,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.wire.blocks import Run
 
 from .assembly import Assembly, Extent
+from .evidence import Evidence
 from .picker import Picker
 from .requests import Pipeline
 
@@ -70,6 +71,9 @@ class Download:
         """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
+        self.evidence = Evidence()
+        """Who sent what of pieces that failed."""
+        self._last_done: Extent | None = None  # whose buffer the disk gave back in this turn
         self._recovering = False  # the disk still works on what was handed to it before it failed
         self.corrupt = 0
         """Bytes of pieces that failed their hash."""
@@ -152,6 +156,7 @@ class Download:
 
     def take_jobs(self) -> list[StoreExtent]:
         """What came whole since the last call, for the disk."""
+        self._last_done = None  # its buffer may be given to others from now on
         extents = self.assembly.take_complete()
         return [self._job(extent) for extent in extents] if extents else []
 
@@ -159,8 +164,12 @@ class Download:
         """The disk gave an extent's buffer back."""
         self.at_disk -= len(job.data)
         self._recovering = self._recovering and self.at_disk > 0
-        assert isinstance(job.slab, Extent)
-        self.assembly.slabs.give(job.slab.slab)
+        extent = job.slab
+        assert isinstance(extent, Extent)
+        self.assembly.slabs.give(extent.slab)
+        self._last_done = extent
+        if job.piece in self.evidence:
+            self.evidence.note(extent)
 
     def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...] | None:
         """All of a piece was hashed, and stored if `good`; the peers that sent its blocks.
@@ -171,6 +180,9 @@ class Download:
             if not good or piece not in self.picker:
                 return None
             self.picker.begun(piece)  # written whole beside what failed: it need not come again
+        last = self._last_done
+        if not good and last is not None and last.piece == piece and piece not in self.evidence:
+            self.evidence.note(last)
         senders = self.assembly.close(piece)
         length = self.geometry.piece_length(piece)
         if good:
@@ -216,8 +228,8 @@ class Download:
         assert self.missing == len(self.picker) + begun + unknown
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
-        alone = pipeline.paroled
-        run = None if alone else self._allot_suggested(pipeline, pieces, want, now)
+        alone = pipeline.alone
+        run = None if pipeline.paroled else self._allot_suggested(pipeline, pieces, want, now)
         if run is not None:
             return run
         run = self._allot_open(pipeline, pieces, want, alone=alone)
@@ -232,10 +244,10 @@ class Download:
             if run is not None:
                 return run
         if picked is None:
-            # With nothing left to bring alone, a peer on parole helps with what others are asked for.
-            return self._allot_open(pipeline, pieces, want, alone=False) if pipeline.paroled else None
+            # With nothing left to bring alone, such a peer helps with what others are asked for.
+            return self._allot_open(pipeline, pieces, want, alone=False) if alone else None
         self.picker.begun(picked)
-        self.assembly.open(picked, pipeline.number if pipeline.paroled else None, now)
+        self.assembly.open(picked, pipeline.number if alone else None, now)
         return self.assembly.allot(picked, want)
 
     def _allot_suggested(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:

@@ -19,6 +19,7 @@ from .assembly import Assembly
 _DEPTH_FIRST = 16
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
+_TRIAL_PIECES = 2
 _FORGIVEN = 4096
 _SUGGESTED = 16
 _STRAYS = 32
@@ -36,15 +37,19 @@ class Pipeline:
 
     __slots__ = (
         "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly", "_steady",
-        "_strays", "arrived", "followed", "heard_at", "last_piece", "loose", "number", "outstanding", "paroled", "runs",
-        "shared", "snubbed", "suggested", "wasted",
+        "_strays", "arrived", "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding",
+        "paroled", "proven", "runs", "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
         self.number = number
         """The peer's number in the torrent."""
         self.paroled = False
-        """Whether it is asked for pieces that nobody else is asked for: it was there when one failed."""
+        """Whether it was there when a piece failed, and has brought none alone since that was good."""
+        self.proven = False
+        """Whether it had a part in a piece that was good."""
+        self.helped: dict[int, None] = {}
+        """Until then: the pieces that it was asked for together with others, or may have been."""
         self._assembly = assembly
         self._most = most
         self._depth = min(_DEPTH_FIRST, most)
@@ -178,6 +183,14 @@ class Pipeline:
         return room if room * 4 >= self._depth or not self.outstanding else 0
 
     @property
+    def alone(self) -> bool:
+        """Whether it is asked for pieces that nobody else is asked for.
+
+        That is so on parole. And who has proven nothing yet may spoil two pieces that others bring, not more.
+        """
+        return self.paroled or (not self.proven and not self.snubbed and len(self.helped) >= _TRIAL_PIECES)
+
+    @property
     def arriving(self) -> tuple[int, int] | None:
         """The (piece, block) that was asked and is here in part."""
         return self._arriving if self._mine else None
@@ -192,6 +205,8 @@ class Pipeline:
         if not self.outstanding:
             self.heard_at = now
         self.last_piece = run.piece
+        if not self.proven and self._assembly.owner(run.piece) is None:
+            self.helped[run.piece] = None
         self.outstanding += run.count
         if self._orderly:
             self.runs.append(run)

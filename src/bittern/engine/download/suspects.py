@@ -1,12 +1,16 @@
 """Who sent corrupt data. Who sent a whole piece alone is known at once; several are put on parole.
 
-A peer on parole gets pieces of its own, which nobody else is asked for: the first that is good ends the parole, the
-first that is not is proof. So a liar is found whoever sends beside it, and no honest peer is banned for its company.
+When the piece has come again, its two copies tell who of them lied (`weigh`). That may take a while, and of a piece of
+several extents the first bad copy is not remembered whole, so a liar is looked for in the meantime: a peer on parole
+gets pieces of its own, which nobody else is asked for: the first that is good ends the parole, the first that is not is
+proof. So a liar is found whoever sends beside it, and no honest peer is banned for its company.
 """
 
 from collections.abc import Mapping, Sequence
 
 from bittern.engine.swarm.peer import Peer
+
+from .evidence import Evidence
 
 PAROLE_SECONDS = 20.0
 """A piece that one peer is to bring alone is asked of all again after so long: nobody may hold up the rest."""
@@ -26,6 +30,9 @@ def judge(senders: Sequence[int], former_owner: int | None, peers: Mapping[int, 
     """
     present = [peers[number] for number in senders if number in peers]
     if good:
+        for peer in present:
+            if peer.pipeline is not None:
+                peer.pipeline.proven = True
         if len(senders) == 1:
             _parole(present, paroled=False)
         return []
@@ -37,6 +44,30 @@ def judge(senders: Sequence[int], former_owner: int | None, peers: Mapping[int, 
         return []
     suspect.strikes += 1
     return [suspect] if suspect.strikes >= STRIKES else []
+
+
+def weigh(
+    evidence: Evidence, piece: int, senders: Sequence[int], peers: Mapping[int, Peer], *, good: bool
+) -> tuple[str, ...]:
+    """A piece was hashed: the addresses of those who are known to have lied in earlier copies of it.
+
+    Who is known not to have is on parole no more.
+
+    Args:
+        evidence: what came of pieces that failed.
+        piece: its number.
+        senders: numbers of the peers whose blocks were in it.
+        peers: those who are still there.
+        good: whether the hash is right.
+    """
+    if not good:
+        evidence.failed(piece, {number: peers[number].address.host for number in senders if number in peers})
+        return ()
+    if piece not in evidence:
+        return ()
+    verdict = evidence.proven(piece)
+    _parole([peers[number] for number in verdict.cleared if number in peers], paroled=False)
+    return verdict.liars
 
 
 def _parole(peers: Sequence[Peer], *, paroled: bool) -> None:

@@ -1,0 +1,90 @@
+"""What came of pieces that failed: a digest and a sender for each block, until a good copy shows which of them lied.
+
+A piece that fails says only that somebody lied. When it has come again and is good, each block of the bad copy is
+held against that of the good one: who sent one that differs is a liar, and its address is banned, also when it has
+left; who sent none that differs is honest. Memory is bounded: of too many failures the oldest are forgotten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+from .assembly import Extent
+
+_DIGEST_BYTES = 12
+MOST_BLOCKS = 16384
+"""Blocks that are remembered: of 256 MiB of bad pieces, in some 2 MiB."""
+
+
+class _Sent(NamedTuple):
+    digest: bytes
+    sender: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a good copy shows.
+
+    Attributes:
+        liars: addresses of those who sent bad blocks, in the order of the blocks.
+        cleared: numbers of those who sent blocks of the bad copy, all of them right, beside a liar that is known.
+    """
+
+    liars: tuple[str, ...]
+    cleared: tuple[int, ...]
+
+
+class Evidence:
+    """The failed pieces of one torrent, by number."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, list[dict[int, _Sent]]] = {}  # bad ones
+        self._fresh: dict[int, dict[int, _Sent]] = {}  # those that are not checked yet
+        self._hosts: dict[int, dict[int, str]] = {}
+        self._blocks = 0
+
+    def __contains__(self, piece: int) -> bool:
+        return piece in self._copies
+
+    def note(self, extent: Extent) -> None:
+        """All of an extent came; its piece is not checked yet, and failed before or has just failed."""
+        fresh = self._fresh.setdefault(extent.piece, {})
+        for at, (body, sender) in enumerate(zip(extent.bodies, extent.authors, strict=True)):
+            fresh[extent.first + at] = _Sent(blake2b(body, digest_size=_DIGEST_BYTES).digest(), sender)
+
+    def failed(self, piece: int, hosts: Mapping[int, str]) -> None:
+        """The copy of `piece` that was noted is bad.
+
+        Args:
+            piece: its number.
+            hosts: addresses of its senders, as far as they are there.
+        """
+        copy = self._fresh.pop(piece, {})
+        self._copies.setdefault(piece, []).append(copy)
+        self._hosts.setdefault(piece, {}).update(hosts)
+        self._blocks += len(copy)
+        while self._blocks > MOST_BLOCKS:
+            self._forget(next(iter(self._copies)))
+
+    def proven(self, piece: int) -> Verdict:
+        """The copy of `piece` that was noted is good: it is known now who lied."""
+        good = self._fresh.pop(piece, {})
+        hosts = self._hosts.get(piece, {})
+        liars: dict[int, None] = {}
+        senders: dict[int, None] = {}
+        for copy in self._copies.get(piece, ()):
+            wrong = [sent.sender for block, sent in copy.items() if block in good and good[block].digest != sent.digest]
+            liars |= dict.fromkeys(wrong)
+            if wrong:
+                senders |= dict.fromkeys(sent.sender for sent in copy.values())
+        self._forget(piece)
+        return Verdict(
+            tuple(dict.fromkeys(hosts[number] for number in liars if number in hosts)),
+            tuple(number for number in senders if number not in liars),
+        )
+
+    def _forget(self, piece: int) -> None:
+        self._blocks -= sum(map(len, self._copies.pop(piece, ())))
+        self._fresh.pop(piece, None)
+        self._hosts.pop(piece, None)
