@@ -30,7 +30,7 @@ from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_exchange import HashExchange
 from .download.priorities import piece_priorities
-from .download.suspects import PAROLE_SECONDS, judge, weigh
+from .download.suspects import PAROLE_SECONDS, TRIAL_SECONDS, judge, weigh
 from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
 from .events import (
     Completed,
@@ -707,8 +707,9 @@ class Torrent:
                 self.touch(peer)
             if peer.number not in self.peers or pipeline is None:
                 continue
-            if pipeline.alone and self.download is not None:
-                self.download.assembly.disown(pipeline.number, now - PAROLE_SECONDS)
+            if self.download is not None:
+                patience_alone = PAROLE_SECONDS if pipeline.paroled else TRIAL_SECONDS
+                self.download.assembly.disown(pipeline.number, now - patience_alone)
             if not pipeline.waiting:
                 continue
             pipeline.steer(peer.down.rate(now))

@@ -15,6 +15,9 @@ from .evidence import Evidence
 PAROLE_SECONDS = 20.0
 """A piece that one peer is to bring alone is asked of all again after so long: nobody may hold up the rest."""
 
+TRIAL_SECONDS = 2.0
+"""The same for a peer that has only not proven itself yet."""
+
 STRIKES = 3
 """Failed pieces that a peer on parole was to bring alone and did not finish, before it is banned."""
 
