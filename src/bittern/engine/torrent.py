@@ -547,10 +547,11 @@ class Torrent:
         if senders is None:
             return  # the storage failed in between and everything was begun anew
         culprits = judge(senders, former_owner, self.peers, good=good)
-        liars = weigh(download.evidence, piece, senders, self.peers, good=good)
-        culprits += [peer for peer in self.peers.values() if peer.address.host in liars]
-        for host in liars:
-            self.peerbook.ban(host)  # also of those who have left
+        if not good or download.evidence.copies:
+            liars = weigh(download.evidence, piece, senders, self.peers, good=good)
+            culprits += [peer for peer in self.peers.values() if peer.address.host in liars]
+            for host in liars:
+                self.peerbook.ban(host)  # also of those who have left
         for peer in culprits:
             self._ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
             download.assembly.expunge(peer.number)

@@ -168,7 +168,7 @@ class Download:
         assert isinstance(extent, Extent)
         self.assembly.slabs.give(extent.slab)
         self._last_done = extent
-        if job.piece in self.evidence:
+        if self.evidence.copies and job.piece in self.evidence:
             self.evidence.note(extent)
 
     def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...] | None:
@@ -228,7 +228,7 @@ class Download:
         assert self.missing == len(self.picker) + begun + unknown
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
-        alone = pipeline.alone
+        alone = pipeline.paroled or (not pipeline.proven and pipeline.alone)  # costs no call for most
         run = None if pipeline.paroled else self._allot_suggested(pipeline, pieces, want, now)
         if run is not None:
             return run

@@ -39,13 +39,14 @@ class Evidence:
     """The failed pieces of one torrent, by number."""
 
     def __init__(self) -> None:
-        self._copies: dict[int, list[dict[int, _Sent]]] = {}  # bad ones
+        self.copies: dict[int, list[dict[int, _Sent]]] = {}
+        """The bad copies of each piece."""
         self._fresh: dict[int, dict[int, _Sent]] = {}  # those that are not checked yet
         self._hosts: dict[int, dict[int, str]] = {}
         self._blocks = 0
 
     def __contains__(self, piece: int) -> bool:
-        return piece in self._copies
+        return piece in self.copies
 
     def note(self, extent: Extent) -> None:
         """All of an extent came; its piece is not checked yet, and failed before or has just failed."""
@@ -61,11 +62,11 @@ class Evidence:
             hosts: addresses of its senders, as far as they are there.
         """
         copy = self._fresh.pop(piece, {})
-        self._copies.setdefault(piece, []).append(copy)
+        self.copies.setdefault(piece, []).append(copy)
         self._hosts.setdefault(piece, {}).update(hosts)
         self._blocks += len(copy)
         while self._blocks > MOST_BLOCKS:
-            self._forget(next(iter(self._copies)))
+            self._forget(next(iter(self.copies)))
 
     def proven(self, piece: int) -> Verdict:
         """The copy of `piece` that was noted is good: it is known now who lied."""
@@ -73,7 +74,7 @@ class Evidence:
         hosts = self._hosts.get(piece, {})
         liars: dict[int, None] = {}
         senders: dict[int, None] = {}
-        for copy in self._copies.get(piece, ()):
+        for copy in self.copies.get(piece, ()):
             wrong = [sent.sender for block, sent in copy.items() if block in good and good[block].digest != sent.digest]
             liars |= dict.fromkeys(wrong)
             if wrong:
@@ -85,6 +86,6 @@ class Evidence:
         )
 
     def _forget(self, piece: int) -> None:
-        self._blocks -= sum(map(len, self._copies.pop(piece, ())))
+        self._blocks -= sum(map(len, self.copies.pop(piece, ())))
         self._fresh.pop(piece, None)
         self._hosts.pop(piece, None)
