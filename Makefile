@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 SEED   ?= 0
+SEEDS  ?= 1
 SECONDS ?= 10
 
 # A stamp says what is installed; it is older than pyproject.toml when that has changed.
@@ -47,8 +48,8 @@ kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks; table in
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
 
-sim: $(DEV_STAMP)  ## The simulated swarms, with SEED (0)
-	BITTERN_SIM_SEED=$(SEED) $(BIN)/pytest -q tests/sim
+sim: $(DEV_STAMP)  ## The simulated swarms, with SEEDS (1) seeds from SEED (0) on
+	BITTERN_SIM_SEED=$(SEED) BITTERN_SIM_SEEDS=$(SEEDS) $(BIN)/pytest -q --timeout 600 tests/sim
 
 clean:  ## Remove the environment and everything built or cached
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,13 +1,21 @@
-"""The seed of the scenarios: `make sim SEED=...` sets it, and a failure says it."""
+"""The seeds of the scenarios: `make sim SEED=... SEEDS=...` sets them, and a failure says the one it had."""
 
 import os
 
 import pytest
 
+FIRST, COUNT = int(os.environ.get("BITTERN_SIM_SEED", "0")), int(os.environ.get("BITTERN_SIM_SEEDS", "1"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every scenario runs once for each seed."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(FIRST, FIRST + COUNT), indirect=True, ids=lambda value: f"seed{value}")
+
 
 @pytest.fixture
-def seed() -> int:
+def seed(request: pytest.FixtureRequest) -> int:
     """Where all chance comes from; printed, so that a failure shows how to replay it."""
-    value = int(os.environ.get("BITTERN_SIM_SEED", "0"))
+    value: int = request.param
     print(f"replay: make sim SEED={value}")  # noqa: T201 - pytest shows it where the test fails
     return value

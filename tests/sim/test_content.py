@@ -3,7 +3,7 @@ from random import Random
 
 from bittern.codec.bencode import decode, encode
 from bittern.codec.metainfo import Metainfo
-from bittern.sim.content import make_content, make_content_v2
+from bittern.sim.content import make_content, make_content_files, make_content_v2
 from bittern.sim.world import World
 
 
@@ -33,3 +33,14 @@ def test_content_of_version_2_matches_its_layers() -> None:
         assert again.info == content.info
         assert content.info.total_length == len(content.data)
         assert (content.info.info_hash_v1 is not None) is hybrid
+
+
+def test_files_of_version_1_begin_at_pieces_behind_pads() -> None:
+    content = make_content_files(World(Random), "content", (20_000, 5), 16384)
+    files = content.info.files
+    assert [(file.length, file.offset, file.pad) for file in files] == [
+        (20_000, 0, False),
+        (12_768, 20_000, True),
+        (5, 32_768, False),
+    ]
+    assert content.data[20_000:32_768] == bytes(12_768)

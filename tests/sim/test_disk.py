@@ -195,3 +195,12 @@ def test_jobs_for_a_torrent_that_was_removed_fail() -> None:
     (failed,) = rig.run()
     assert isinstance(failed, DiskFailed)
     assert failed.error.kind is StorageError.Kind.MISSING
+
+
+def test_the_nth_job_fails_and_no_other() -> None:
+    rig = Rig()
+    rig.disk.faults.fails_at, rig.disk.faults.fails_with = 2, StorageError.Kind.DISK_FULL
+    for _ in range(3):
+        rig.disk.submit(ReadRun(2, 1, 0, memoryview(bytearray(10))))
+    kinds = [type(completion) for completion in rig.run()]
+    assert kinds == [RunRead, DiskFailed, RunRead]

@@ -8,6 +8,7 @@ import pytest
 from bittern.sim.host import Cut
 from bittern.sim.network import Network
 from bittern.sim.world import World
+from bittern.wire.stream import LossKind
 from tests.sim.toys import Dial, Listener, Toy
 
 MEGABYTE = 1_000_000
@@ -93,3 +94,30 @@ def test_small_things_for_many_leave_an_uplink_together_and_large_ones_one_by_on
     first = sinks[0].last_at
     assert sinks[1].last_at == sinks[2].last_at == pytest.approx(first + 0.01)
     assert sinks[3].last_at == pytest.approx(first + 1.0)
+
+
+def test_a_call_to_a_socket_that_fails_ends_the_connection_on_both_sides() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob, sink = network.host("ann"), network.host("bob"), Toy()
+    bob.acceptor = Listener(sink)
+    ann.call_fails_at = 2  # the first makes the connection
+    dial = Dial(ann, bob, Toy(b"hello"))
+    world.run(5.0)
+    assert dial.connected_at > 0
+    assert dial.toy.loss is not None
+    assert dial.toy.loss.kind is LossKind.RESET
+    assert sink.loss is not None
+    assert sink.got == b""
+
+
+def test_a_connection_that_cannot_even_be_tried_fails_at_once() -> None:
+    world = World(Random)
+    network = Network(world)
+    ann, bob = network.host("ann"), network.host("bob")
+    bob.acceptor = Listener(Toy())
+    ann.call_fails_at = 1
+    dial = Dial(ann, bob, Toy())
+    world.run(0.0)
+    assert dial.failure is not None
+    assert dial.failure.kind is LossKind.UNREACHABLE

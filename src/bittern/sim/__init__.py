@@ -8,7 +8,7 @@ report.check()
 print(report)
 """
 
-from .content import Content, make_content
+from .content import Content, make_content, make_content_files, make_content_v2
 from .disk import SimDisk
 from .faults import Chaos
 from .host import Cut, Host
@@ -43,4 +43,6 @@ __all__ = [
     "Web",
     "World",
     "make_content",
+    "make_content_files",
+    "make_content_v2",
 ]

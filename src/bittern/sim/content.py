@@ -37,6 +37,23 @@ def make_content(
     return Content(Metainfo.from_info(Info.parse(raw), [[url] for url in trackers]), data)
 
 
+def make_content_files(
+    world: World, name: str, sizes: Sequence[int], piece_size: int, trackers: Sequence[str] = ()
+) -> Content:
+    """A torrent of version 1 with files of `sizes` random bytes, each at the start of a piece behind a pad (BEP 47)."""
+    rng = world.chance("content").rng_for(name)
+    space, listed = bytearray(), list[dict[str, object]]()
+    for number, size in enumerate(sizes):
+        gap = -len(space) % piece_size
+        if gap:
+            listed.append({"attr": "p", "length": gap, "path": [".pad", str(gap)]})
+        space += bytes(gap) + rng.randbytes(size)
+        listed.append({"length": size, "path": [f"{number:04}.bin"]})
+    hashes = b"".join([sha1(space[at : at + piece_size]).digest() for at in range(0, len(space), piece_size)])
+    raw = encode({"files": listed, "name": name, "piece length": piece_size, "pieces": hashes})
+    return Content(Metainfo.from_info(Info.parse(raw), [[url] for url in trackers]), bytes(space))
+
+
 def make_content_v2(
     world: World,
     name: str = "content",

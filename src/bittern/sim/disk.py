@@ -45,12 +45,16 @@ class DiskFaults:
         broken: every job fails with this error while it is set.
         rot: every so many-th read has a flipped bit; 0 for none.
         bad_writes: numbers of writes, from 1, that flip a bit on their way to the disk.
+        fails_at: the job, counted from 1 since the disk is there, that fails; 0 for none.
+        fails_with: how it fails.
     """
 
     space_left: float = inf
     broken: StorageError.Kind | None = None
     rot: int = 0
     bad_writes: tuple[int, ...] = ()
+    fails_at: int = 0
+    fails_with: StorageError.Kind = StorageError.Kind.IO
 
 
 @dataclass(slots=True)
@@ -58,12 +62,14 @@ class DiskCounts:
     """What a disk has done.
 
     Attributes:
+        jobs: that were submitted and came to their turn.
         reads, writes: jobs that were done.
         written: bytes, rewritten ones included.
         rewritten: bytes written where data was before: downloaded in vain.
         failed_pieces: pieces that had the wrong hash.
     """
 
+    jobs: int = 0
     reads: int = 0
     writes: int = 0
     written: int = 0
@@ -165,6 +171,9 @@ class SimDisk:
             return [DiskFailed(job, error)]
 
     def _require(self, torrent: int) -> None:
+        self.counts.jobs += 1
+        if self.counts.jobs == self.faults.fails_at:
+            raise StorageError(self.faults.fails_with, f"{self.name}/{torrent}")
         if self.faults.broken:
             raise StorageError(self.faults.broken, f"{self.name}/{torrent}")
         if torrent not in self._contents:

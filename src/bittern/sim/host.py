@@ -54,6 +54,8 @@ class Host:
         end_turn: called once at the end of every instant in which something happened to this host.
         alive: whether the machine has power.
         links: open links by number.
+        calls: what its process asked of its sockets: connections to make and to accept, reads, writes.
+        call_fails_at: the call, counted from 1, that fails; 0 for none.
         nap: seconds from the end of one turn to the end of the next, at least: what a busy machine handles together.
     """
 
@@ -70,6 +72,8 @@ class Host:
         self.end_turn: Callable[[float], None] | None = None
         self.alive = True
         self.links: dict[int, SimLink] = {}
+        self.calls = 0
+        self.call_fails_at = 0
         self.nap = 0.0
         self._turn_due = 0.0
         self._turn_planned = False
@@ -84,6 +88,11 @@ class Host:
         if not self._turn_planned:
             self._turn_planned = True
             self.network.world.at(self._turn_due, self._turn)
+
+    def call_fails(self) -> bool:
+        """Count a call to a socket; whether it is the one that fails."""
+        self.calls += 1
+        return self.calls == self.call_fails_at
 
     def want_flush(self, link: SimLink) -> None:
         """Ask the link's stream for bytes to send at the end of this turn."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -219,6 +220,9 @@ class SimLink:
             if not size:
                 self._drained = True
                 break
+            if self.host.call_fails():
+                self._break()
+                return fetched
             count = self.host.cut.size(min(room, size), network.rng)
             pipe.push(buffers, count)
             self._stream.sent(count, network.world.now)
@@ -231,6 +235,9 @@ class SimLink:
         network, pipe = self.host.network, self.inbound
         moved = 0
         while pipe.unread and self._stream is not None:
+            if self.host.call_fails():
+                self._break()
+                return
             buffers = list(self._stream.receive_buffers())
             if not buffers:
                 break
@@ -277,6 +284,13 @@ class SimLink:
         if stream is not None:
             stream.lost(reason, network.world.now)
             self.host.touch()
+
+    def _break(self) -> None:
+        """A call failed: the connection is gone on both sides."""
+        network, outbound = self.host.network, self.outbound
+        # Not from inside the stream's own call: the system says it in the next turn of the loop.
+        network.world.after(0.0, partial(self.lose, LinkLost(LossKind.RESET)))
+        network.reset(outbound)
 
     def _finish(self) -> None:
         self.ended = True

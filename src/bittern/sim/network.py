@@ -82,6 +82,10 @@ class Network:
     ) -> None:
         """Connect `host` to `address`; one of the two calls follows, a round trip or `CONNECT_SECONDS` later."""
         attempt = _Attempt(host, address, connected, failed)
+        if host.call_fails():
+            # As with no file descriptor left: nothing went out.
+            self.world.after(0.0, partial(attempt.fail, LossKind.UNREACHABLE))
+            return
         target = self._by_ip.get(address.host)
         if target is None or target.natted:
             self.world.after(CONNECT_SECONDS, partial(attempt.fail, LossKind.TIMED_OUT))
@@ -94,7 +98,7 @@ class Network:
             self.world.after(CONNECT_SECONDS, partial(attempt.fail, LossKind.TIMED_OUT))
             return
         back = self._delay(target, host)
-        if target.acceptor is None or address.port != target.address.port:
+        if target.acceptor is None or address.port != target.address.port or target.call_fails():
             self.world.after(back, partial(attempt.fail, LossKind.REFUSED))
             return
         near, far = self._pair(host, target, address)

@@ -93,6 +93,15 @@ class SimProcess:
             files[span] = content.data[span]
         return self._begin(content, files, have)
 
+    def take_up(self, content: Content, files: bytes | bytearray) -> Torrent:
+        """Join the swarm with whatever is in `files`, after a check of every piece, as a session does."""
+        files = bytearray(files)
+        size, whole = content.info.piece_size, content.data
+        geometry = content.info.geometry
+        spans = [slice(piece * size, (piece + 1) * size) for piece in range(geometry.piece_count)]
+        good = [piece for piece, span in enumerate(spans) if files[span] == whole[span]]
+        return self._begin(content, files, Bitfield(geometry.piece_count, good))
+
     def leech(self, content: Content) -> Torrent:
         """Join the swarm with nothing but the metadata."""
         return self.hold(content, Bitfield(content.info.geometry.piece_count))
