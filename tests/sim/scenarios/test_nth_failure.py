@@ -73,6 +73,8 @@ def sweep(fail: Callable[[Pair, int], None], calls: Callable[[Pair], int], seed:
         assert pair.leecher.wrong_pieces() == [], f"call {number}"
         if not pair.leecher.completed and pair.stopped(pair.leecher):
             pair.leecher.repair() if number % 2 else pair.restart()
+        if pair.stopped(pair.seed):
+            pair.seed.repair()  # it took back what it could not read, until its user has looked
         pair.check()
     return count
 
