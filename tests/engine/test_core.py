@@ -430,7 +430,7 @@ def test_who_sends_a_corrupt_piece_alone_is_banned_and_the_download_completes_fr
             assert isinstance(message, Request)
             play.lies("eve", message.piece, message.begin)
         play.expect_drop("eve", Offence.CORRUPT_DATA)
-        assert play.torrent.peerbook.banned(play.actors["eve"].host.address.host)
+        assert play.torrent.peerbook.banned(play.actors["eve"].host.address.host, 1e9)
         play.joins("ann", have="11").unchokes("ann")
         for message in play.heard("ann"):
             assert isinstance(message, Request)

@@ -17,6 +17,7 @@ from .limits import Limits
 from .ports import Chance, Disk
 from .settings import EngineSettings
 from .sources.announcer import Tally
+from .swarm.bans import Bans
 from .swarm.places import crowded_out
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
@@ -161,11 +162,24 @@ class Core:
         for torrent in self.torrents.values():
             torrent.limits_changed()
 
+    @property
+    def bans(self) -> Bans:
+        """Hosts that no torrent deals with; `bans_changed` is to follow a change."""
+        return self._shared.bans
+
+    def bans_changed(self, host: str, now: float) -> None:
+        """`host` was banned, which ends its connections, or it no longer is."""
+        for torrent in self.torrents.values():
+            torrent.bans_changed(host, now)
+
     # --- connections, called by the world
 
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._new_wire(link, now, ())
+        if self._shared.bans.banned(link.address.host, now):
+            self._strangers.pop(wire.key).close()
+            return wire
         came = [(key, other.link.address.host) for key, other in self._strangers.items() if key not in self._owners]
         oldest = crowded_out(came, link.address.host, self._shared.settings.max_strangers)
         if oldest is not None:

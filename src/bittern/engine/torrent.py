@@ -101,7 +101,7 @@ class Torrent:
         self.layers: Layers | None = None
         self.download: Download | None = None
         self.uploads: Uploads | None = None
-        self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash))
+        self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash), shared.bans)
         self._members = Members(number, self.peerbook, shared)
         self.peers = self._members.peers
         if announcer is None:
@@ -233,6 +233,14 @@ class Torrent:
         starved, self._starved = self._starved, {}
         self._dirty.update({number: peer for number, peer in starved.items() if number in self.peers})
         self._shared.dirty[self.number] = None
+
+    def bans_changed(self, host: str, now: float) -> None:
+        """`host` was banned, or is no longer."""
+        self.peerbook.bans_changed(host, now)
+        if self.peerbook.banned(host, now):
+            for peer in [peer for peer in self.peers.values() if peer.address.host == host]:
+                self._drop(peer, "the address is banned", now)
+        self._touch_all()
 
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new."""

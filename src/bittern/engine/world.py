@@ -12,6 +12,7 @@ from .events import Event
 from .limits import Limits
 from .ports import Chance
 from .settings import EngineSettings
+from .swarm.bans import Bans
 from .swarm.places import Places
 
 
@@ -28,6 +29,7 @@ class Shared:
         scratch: receive buffers of the loop.
         limits: of all torrents and of groups.
         places: connections of all torrents.
+        bans: hosts that no torrent deals with.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
         dirty: numbers of the torrents with something to settle at the end of the turn.
@@ -41,6 +43,7 @@ class Shared:
     scratch: Scratch = field(default_factory=Scratch)
     limits: Limits = field(init=False)
     places: Places = field(init=False)
+    bans: Bans = field(default_factory=Bans)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dirty: dict[int, None] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -269,6 +270,46 @@ class Session:
         runtime.core.limits_changed()
         runtime.turn.soon()
 
+    def ban(self, host: str, seconds: float | None = None) -> None:
+        """Have nothing to do with an address from now on: connections end, none is made or taken.
+
+        Peers that provably sent wrong data are banned by themselves, for as long as the session is open.
+
+        Args:
+            host: a numeric IP address.
+            seconds: for how long; None for as long as the session is open.
+
+        Raises:
+            SessionError: this is no IP address, or no time.
+        """
+        host, runtime = _numeric(host), self._open().runtime
+        if seconds is not None and not seconds > 0:
+            raise SessionError(f"seconds = {seconds}: must be positive")
+        now = runtime.now()
+        runtime.core.bans.ban(host, now + seconds if seconds is not None else inf)
+        runtime.core.bans_changed(host, now)
+        runtime.turn.soon()
+
+    def unban(self, host: str) -> bool:
+        """Deal with an address again; False when it was not banned.
+
+        Raises:
+            SessionError: this is no IP address.
+        """
+        host, runtime = _numeric(host), self._open().runtime
+        found = runtime.core.bans.unban(host)
+        runtime.core.bans_changed(host, runtime.now())
+        runtime.turn.soon()
+        return found
+
+    @property
+    def bans(self) -> dict[str, float | None]:
+        """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
+        runtime = self._open().runtime
+        now = runtime.now()
+        bans = runtime.core.bans.all(now)
+        return {host: until - now if until != inf else None for host, until in bans.items()}
+
     async def close(self) -> None:
         """Tell the trackers, save, and end everything; `async with` calls it."""
         parts, self._parts = self._parts, None
@@ -443,6 +484,13 @@ def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> En
         mode=Mode.PAUSED if options.paused else Mode.AUTO,
         state=State.CHECKING,
     )
+
+
+def _numeric(host: str) -> str:
+    try:
+        return Address.of(host, 0).host
+    except ValueError:
+        raise SessionError(f"{host!r} is no IP address") from None
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.engine.swarm import peerbook as module
+from bittern.engine.swarm.bans import Bans
 from bittern.engine.swarm.peerbook import FAILURES_MOST, RETRY_MOST_SECONDS, RETRY_SECONDS, Peerbook, Source
 
 ANN, BOB, CAT = (Address(f"10.0.0.{number}", 51413) for number in (1, 2, 3))
@@ -118,13 +119,39 @@ def test_our_own_address_is_never_dialed_again() -> None:
 
 def test_a_ban_is_for_the_host_whatever_the_port_and_for_good() -> None:
     peerbook = book(ANN, Address(ANN.host, 2), BOB)
-    assert not peerbook.banned(ANN.host)
+    assert not peerbook.banned(ANN.host, 0.0)
     peerbook.ban(ANN.host)
-    assert peerbook.banned(ANN.host)
+    assert peerbook.banned(ANN.host, 1e9)
     assert [dialed(peerbook, 0.0), dialed(peerbook, 0.0)] == [BOB, None]
     peerbook.ended(ANN, 0.0, useful=True)
     assert dialed(peerbook, 1e6) is None
     assert not peerbook.add(Address(ANN.host, 3), Source.MANUAL, 0.0)
+
+
+def test_a_ban_in_one_torrent_holds_in_all_and_ends_in_time() -> None:
+    bans = Bans()
+    here, there = Peerbook(Random(1), bans), Peerbook(Random(2), bans)
+    for peerbook in (here, there):
+        peerbook.add(ANN, Source.TRACKER, 0.0)
+    bans.ban(ANN.host, 100.0)
+    here.bans_changed(ANN.host, 0.0)
+    assert here.next_due() == 100.0
+    assert (dialed(here, 1.0), dialed(there, 1.0)) == (None, None)
+    assert there.next_due() == 100.0
+    assert not there.add(Address(ANN.host, 9), Source.TRACKER, 99.0)
+    assert dialed(there, 100.0) == ANN
+    assert bans.unban(BOB.host) is False
+
+
+def test_who_is_no_longer_banned_may_be_dialed_at_once() -> None:
+    bans = Bans()
+    peerbook = Peerbook(Random(1), bans)
+    peerbook.add(ANN, Source.TRACKER, 0.0)
+    peerbook.ban(ANN.host)
+    assert dialed(peerbook, 5.0) is None
+    assert bans.unban(ANN.host)
+    peerbook.bans_changed(ANN.host, 5.0)
+    assert dialed(peerbook, 5.0) == ANN
 
 
 def test_addresses_that_are_not_known_change_nothing() -> None:

@@ -160,7 +160,7 @@ def test_who_lies_about_hashes_is_banned_and_the_others_complete(seed: int) -> N
     for process in swarm.leechers:
         reasons = [event.reason for _, event in process.events if isinstance(event, PeerDropped) and event.offence]
         assert any(reason.startswith(Offence.BAD_HASHES.value) for reason in reasons), process.name
-        assert process.core.torrents[1].peerbook.banned(liar.host.address.host)
+        assert process.core.torrents[1].peerbook.banned(liar.host.address.host, process.host.network.world.now)
 
 
 @pytest.mark.parametrize("upgrade", [False, True])

@@ -103,7 +103,7 @@ class Members:
         self._dialing.succeeded(wire.key)
         address = wire.link.address
         twin = self._twin(handshake)
-        refusal = self._refusal(handshake, address, refusal)
+        refusal = self._refusal(handshake, address, refusal, now)
         if twin is not None and not incoming:
             wire.close()
             self._also_at(twin, address)
@@ -155,12 +155,12 @@ class Members:
     def _twin(self, handshake: Handshake) -> Peer | None:
         return next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)
 
-    def _refusal(self, handshake: Handshake, address: Address, refusal: str | None) -> str | None:
+    def _refusal(self, handshake: Handshake, address: Address, refusal: str | None, now: float) -> str | None:
         if handshake.peer_id == self._shared.peer_id:
             return Offence.SELF_CONNECTION.value
         if refusal is not None:
             return refusal
-        if self._book.banned(address.host):
+        if self._book.banned(address.host, now):
             return "the address is banned"
         if self._twin(handshake) is not None:
             return Offence.DUPLICATE_PEER.value

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from bittern.base.address import Address
 
+from .bans import Bans
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -33,7 +35,6 @@ class _State(Enum):
     IDLE = "idle"
     DIALING = "dialing"
     CONNECTED = "connected"
-    BANNED = "banned"
 
 
 @dataclass(slots=True)
@@ -60,12 +61,13 @@ class Peerbook:
 
     Args:
         rng: spreads the order in which candidates are tried.
+        bans: of all torrents; None for bans of its own.
     """
 
-    def __init__(self, rng: "Random") -> None:
+    def __init__(self, rng: "Random", bans: Bans | None = None) -> None:
         self._rng = rng
         self._candidates: dict[Address, Candidate] = {}
-        self._banned_hosts: dict[str, None] = {}
+        self._bans = bans if bans is not None else Bans()
         self._own: dict[Address, None] = {}
         self._next_due: float | None = None  # of the idle candidates, when `_due_known`
         self._due_known = False
@@ -75,7 +77,7 @@ class Peerbook:
 
     def add(self, address: Address, source: Source, now: float) -> bool:
         """Remember `address`; False when it is known, banned, ourselves or no unicast address."""
-        if address in self._candidates or address in self._own or address.host in self._banned_hosts:
+        if address in self._candidates or address in self._own or self._bans.banned(address.host, now):
             return False
         ip = ip_address(address.host)
         if not address.port or ip.is_multicast or ip.is_unspecified or address.host == "255.255.255.255":
@@ -90,15 +92,12 @@ class Peerbook:
 
     def next(self, now: float) -> Candidate | None:
         """The candidate to dial now, marked as being dialed; None when there is none."""
-        best = None
-        for candidate in self._candidates.values():
-            if candidate.state is _State.IDLE and candidate.retry_at <= now:
-                key = (candidate.failures, candidate.order)
-                if best is None or key < (best.failures, best.order):
-                    best = candidate
-        if best is not None:
-            best.state = _State.DIALING
+        while (best := self._best(now)) is not None:
             self._due_known = False
+            if not self._bans.banned(best.address.host, now):
+                best.state = _State.DIALING
+                break
+            best.retry_at = self._bans.until(best.address.host)
         return best
 
     def next_due(self) -> float | None:
@@ -120,13 +119,14 @@ class Peerbook:
     def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
         """A try or a connection ended; `useful`: data went over it; `sated`: both sides have everything."""
         candidate = self._candidates.get(address)
-        if candidate is None or candidate.state is _State.BANNED:
+        if candidate is None:
             return
         self._due_known = False
         candidate.state = _State.IDLE
         candidate.failures = 0 if useful or sated else candidate.failures + 1
         wait = SATED_SECONDS if sated else min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
-        candidate.retry_at = now + wait * (0.75 + self._rng.random() / 2)
+        retry_at = now + wait * (0.75 + self._rng.random() / 2)
+        candidate.retry_at = max(retry_at, self._bans.until(address.host))
         if candidate.failures >= FAILURES_MOST and candidate.source is not Source.MANUAL:
             del self._candidates[address]
 
@@ -134,7 +134,7 @@ class Peerbook:
         """We want something (again): who was left alone because both sides had everything may be dialed now."""
         for candidate in self._candidates.values():
             if not candidate.failures:
-                candidate.retry_at = min(candidate.retry_at, now)
+                candidate.retry_at = max(min(candidate.retry_at, now), self._bans.until(candidate.address.host))
         self._due_known = False
 
     def is_self(self, address: Address) -> None:
@@ -144,16 +144,29 @@ class Peerbook:
         self._due_known = False
 
     def ban(self, host: str) -> None:
-        """Never deal with `host` again: an IP address, whatever the port."""
-        self._banned_hosts[host] = None
-        self._due_known = False
+        """Never deal with `host` again, in no torrent: an IP address, whatever the port."""
+        self._bans.ban(host)
+        self.bans_changed(host, 0.0)
+
+    def bans_changed(self, host: str, now: float) -> None:
+        """`host` is banned, or is no longer: its candidates wait until the ban ends."""
         for candidate in self._candidates.values():
             if candidate.address.host == host:
-                candidate.state = _State.BANNED
+                candidate.retry_at = max(now, self._bans.until(host))
+                self._due_known = False
 
-    def banned(self, host: str) -> bool:
+    def banned(self, host: str, now: float) -> bool:
         """Whether `host` is banned."""
-        return host in self._banned_hosts
+        return self._bans.banned(host, now)
+
+    def _best(self, now: float) -> Candidate | None:
+        best = None
+        for candidate in self._candidates.values():
+            if candidate.state is _State.IDLE and candidate.retry_at <= now:
+                key = (candidate.failures, candidate.order)
+                if best is None or key < (best.failures, best.order):
+                    best = candidate
+        return best
 
     def _forget_one(self) -> bool:
         worst = max(
