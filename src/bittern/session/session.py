@@ -282,7 +282,7 @@ class Session:
         Raises:
             SessionError: this is no IP address, or no time.
         """
-        host, runtime = _numeric(host), self._open().runtime
+        host, runtime = _numeric(host), self._open().surroundings.runtime
         if seconds is not None and not seconds > 0:
             raise SessionError(f"seconds = {seconds}: must be positive")
         now = runtime.now()
@@ -296,7 +296,7 @@ class Session:
         Raises:
             SessionError: this is no IP address.
         """
-        host, runtime = _numeric(host), self._open().runtime
+        host, runtime = _numeric(host), self._open().surroundings.runtime
         found = runtime.core.bans.unban(host)
         runtime.core.bans_changed(host, runtime.now())
         runtime.turn.soon()
@@ -305,7 +305,7 @@ class Session:
     @property
     def bans(self) -> dict[str, float | None]:
         """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
-        runtime = self._open().runtime
+        runtime = self._open().surroundings.runtime
         now = runtime.now()
         bans = runtime.core.bans.all(now)
         return {host: until - now if until != inf else None for host, until in bans.items()}
