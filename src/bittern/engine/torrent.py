@@ -722,7 +722,7 @@ class Torrent:
             if not pipeline.waiting:
                 continue
             pipeline.steer(peer.down.rate(now))
-            if now - pipeline.heard_at >= patience and not self._congested:
+            if now - pipeline.heard_at >= pipeline.patience(patience) and not self._congested:
                 pipeline.snubbed = True
                 stop_asking(peer, cancel=False)
                 self._touch_all()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -656,6 +656,46 @@ def test_the_depth_grows_with_what_comes_and_follows_the_rate_afterwards() -> No
     assert pipeline.room == 40
     pipeline.steer(0.0)
     assert pipeline.room == 2
+
+
+def test_who_answers_late_is_asked_further_ahead_for_the_same_rate() -> None:
+    """Bandwidth times delay."""
+    depths = []
+    for delay in (0.0, 3.0):
+        info, _ = info_of(1 << 20, 1 << 20)
+        download = Download(1, info, Bitfield(1), Bitfield.full(1), EngineSettings(), Random(1))
+        pipeline = download.pipeline(1)
+        for run in download.ask(pipeline, Bitfield.full(1), 16, 0.0):
+            pipeline.landed_run(run, run.count, delay)
+        assert pipeline.delay == delay
+        pipeline.steer(10 * BLOCK)
+        depths.append(pipeline.room)
+    assert depths == [17, 32]  # and not 47 at once: it grows with what comes
+
+
+def test_patience_follows_how_long_answers_take() -> None:
+    alone = Alone()
+    assert alone.pipeline.patience(30.0) == 30.0
+    alone.ask(4)
+    for block in range(4):
+        alone.bring(0, block, now=6.0)
+    assert alone.pipeline.patience(30.0) == 18.0  # 6 + 4 * 3
+    assert alone.pipeline.patience(5.0) == 5.0
+    quick = Alone()
+    quick.ask(1)
+    quick.bring(0, 0, now=0.1)
+    assert quick.pipeline.patience(30.0) == 10.0
+
+
+@given(st.lists(st.floats(0.001, 100.0), min_size=1, max_size=8), st.floats(0.1, 60.0))
+def test_patience_stays_between_its_bounds(answers: list[float], most: float) -> None:
+    alone, now = Alone(), 0.0
+    for at, answer in enumerate(answers):
+        piece, block = divmod(at, 4)
+        alone.ask(1, now)
+        now += answer
+        alone.bring(piece, block, BLOCK - 100 if at == 7 else BLOCK, now)
+    assert min(most, 10.0) <= alone.pipeline.patience(most) <= most
 
 
 def test_requests_go_in_batches() -> None:

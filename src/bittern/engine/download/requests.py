@@ -20,6 +20,8 @@ _DEPTH_FIRST = 16
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
 _TRIAL_PIECES = 2
+_PATIENCE_LEAST = 10.0
+_NEVER = -1.0
 _FORGIVEN = 4096
 _SUGGESTED = 16
 _STRAYS = 32
@@ -36,9 +38,10 @@ class Pipeline:
     """
 
     __slots__ = (
-        "_arriving", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly", "_steady",
-        "_strays", "arrived", "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding",
-        "paroled", "proven", "runs", "shared", "snubbed", "suggested", "wasted",
+        "_arriving", "_asked_at", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly",
+        "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "arrived", "delay", "followed",
+        "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven", "rate", "runs",
+        "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
@@ -80,6 +83,15 @@ class Pipeline:
         """Blocks that are asked of another peer too."""
         self.heard_at = 0.0
         """When the last block came, or the first was asked."""
+        self.rate = 0.0
+        """Bytes per second that it sends, as measured last."""
+        self.delay = 0.0
+        """Seconds from the first request of an idle peer to its first block, smoothed."""
+        self._asked_at = _NEVER  # when it was idle and was asked
+        self._probe_at = 0.0  # when something was asked whose answer is timed
+        self._probe_due = 0  # the answer is here when so many bytes have come; 0 while nothing is timed
+        self._response = 0.0  # seconds from a request to its block, smoothed (RFC 6298)
+        self._spread = 0.0
         self.snubbed = False
         """Whether it owed blocks and was silent for too long."""
 
@@ -203,23 +215,32 @@ class Pipeline:
     def asked(self, run: Run, now: float) -> None:
         """`run` was asked of this peer."""
         if not self.outstanding:
-            self.heard_at = now
+            self.heard_at = self._asked_at = now
         self.last_piece = run.piece
         if not self.proven and self._assembly.owner(run.piece) is None:
             self.helped[run.piece] = None
         self.outstanding += run.count
+        if not self._probe_due:
+            self._probe_at, self._probe_due = now, self.arrived + (self.outstanding - 1) * BLOCK + 1
         if self._orderly:
             self.runs.append(run)
         else:
             self._loosen(run)
 
     def steer(self, bytes_per_second: float) -> None:
-        """Fit the depth to the measured rate; called about once a second while blocks come."""
-        wanted = int(bytes_per_second * _AHEAD_SECONDS / BLOCK) + _DEPTH_LEAST
+        """Fit the depth to what is measured, rate times delay and a margin; called about once a second."""
+        self.rate = bytes_per_second
+        wanted = int(bytes_per_second * (_AHEAD_SECONDS + self.delay) / BLOCK) + _DEPTH_LEAST
         if wanted < self._depth:
             self._steady = True
         if self._steady:
             self._depth = max(_DEPTH_LEAST, min(wanted, self._most))
+
+    def patience(self, most: float) -> float:
+        """Seconds of silence after which it is snubbed: by how long its answers take, at most `most`."""
+        if not self._response:
+            return most
+        return min(most, max(_PATIENCE_LEAST, self._response + 4 * self._spread))
 
     def limit(self, most: int) -> None:
         """The peer takes at most `most` requests ahead (`reqq` of BEP 10)."""
@@ -265,7 +286,8 @@ class Pipeline:
             self._assembly.let_go(piece, block, self)
         self.runs.clear()
         self.loose.clear()
-        self.outstanding = 0
+        self.outstanding = self._probe_due = 0
+        self._asked_at = _NEVER
         self._assembly.disown(self.number)
         self._depth = min(self._depth, _DEPTH_FIRST)
 
@@ -273,6 +295,18 @@ class Pipeline:
         """`count` blocks came."""
         self.heard_at = now
         self.snubbed = False
+        if self._asked_at != _NEVER:
+            sample = now - self._asked_at
+            self.delay += (sample - self.delay) / (4 if self.delay else 1)
+            self._asked_at = _NEVER
+        if self._probe_due and self.arrived >= self._probe_due:
+            sample = now - self._probe_at
+            if self._response:
+                self._spread += (abs(sample - self._response) - self._spread) / 4
+                self._response += (sample - self._response) / 8
+            else:
+                self._response, self._spread = sample, sample / 2
+            self._probe_due = 0
         if not self._steady:
             self._depth = min(self._depth + count, self._most)
 
