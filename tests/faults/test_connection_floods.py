@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.faults.rigs.leeching import FLAT, SERVED_WITHIN, leech, seeding
 from tests.faults.rigs.program import Program
 from tests.faults.rigs.torrent import Torrent
-from tests.faults.test_hostile_leechers import FLAT, SERVED_WITHIN, cpu_seconds, leech, seeding
 
 ALIASES = 20
 FLOOD = 1000
@@ -47,10 +47,10 @@ def test_a_thousand_connections_at_once_take_a_bounded_number_of_descriptors(tor
         leech(torrent, port)
         before, memory = descriptors(program), program.memory()
         with flood(port, FLOOD):
-            used = cpu_seconds(program)
+            used = program.cpu_seconds()
             most = asyncio.run(most_descriptors(program, 3.0))
             assert 50 < most - before <= 210, "200 may keep silent at a time"
-            assert cpu_seconds(program) - used < 1.5
+            assert program.cpu_seconds() - used < 1.5
             assert leech(torrent, port) < SERVED_WITHIN
             assert program.memory() - memory < FLAT
         assert leech(torrent, port) < SERVED_WITHIN

@@ -2,56 +2,22 @@
 
 # ruff: noqa: ARG001 - every flood is handed the torrent, whether it needs it or not
 
-import hashlib
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from tests.faults.rigs import wire
-from tests.faults.rigs.program import Program
+from tests.faults.rigs.leeching import FLAT, PATIENCE, SERVED_WITHIN, leech, seeding
 from tests.faults.rigs.torrent import BLOCK, MIB, PIECE, Torrent
 from tests.faults.rigs.wire import HangUpError, Wire, dial
-from tests.interop.rigs.place import LOOPBACK
 
 HOSTILE = "127.0.0.2"
-SERVED_WITHIN = 5.0
-FLAT = 10 * MIB
-
-
-@contextmanager
-def seeding(torrent: Torrent, work: Path, *before: str) -> Iterator[tuple[Program, int]]:
-    """A seed of its own, and its port."""
-    port = LOOPBACK.free_port()
-    words = ["seed", str(torrent.path), str(torrent.folder), "--port", str(port)]
-    with Program(words, work, before=before) as program:
-        program.seeds()
-        yield program, port
-
-
-def leech(torrent: Torrent, port: int) -> float:
-    """Fetch the torrent as an honest leecher that asks for one piece after the other; how many seconds it took."""
-    began = time.monotonic()
-    peer = dial(port, torrent.info_hash)
-    try:
-        peer.hello(peer_id=b"-GO0000-honesthonest")
-        peer.greeted()
-        peer.say(wire.INTERESTED)
-        peer.until(wire.UNCHOKE)
-        digest = hashlib.sha1()
-        for piece in range(torrent.pieces):
-            for begin in range(0, PIECE, BLOCK):
-                peer.ask(piece, begin, BLOCK)
-            for _ in range(0, PIECE, BLOCK):
-                digest.update(peer.until(wire.PIECE)[8:])
-    finally:
-        peer.close()
-    assert digest.digest() == hashlib.sha1(torrent.data).digest()
-    return time.monotonic() - began
+FLOOD_SECONDS = 5.0  # of a processor
 
 
 def joined(torrent: Torrent, port: int, *, reserved: bytes = wire.PLAIN, number: int = 0) -> Wire:
@@ -202,7 +168,9 @@ def test_a_flood_from_a_peer_that_never_reads_costs_no_memory_and_nobody_waits(
         before = program.memory()
         with closing(unchoked(torrent, port, reserved=reserved)) as peer:
             sent = pour(peer, flood(torrent), size)
-            assert leech(torrent, port) < SERVED_WITHIN
+            used = program.cpu_seconds()
+            assert leech(torrent, port) < PATIENCE
+            assert program.cpu_seconds() - used < FLOOD_SECONDS
             assert program.memory() - before < FLAT, f"after {sent} bytes"
         assert not [line for line in program.messages if "Traceback" in line]
 
@@ -251,14 +219,8 @@ def test_a_seed_that_runs_out_of_descriptors_goes_on_when_there_are_some(torrent
             for _ in range(100):
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), 5, (HOSTILE, 0)))
             time.sleep(1.5)  # it pauses for a second and finds that it still has none
-            used = cpu_seconds(program)
+            used = program.cpu_seconds()
             time.sleep(1.0)
-            assert cpu_seconds(program) - used < 0.5
+            assert program.cpu_seconds() - used < 0.5
         assert leech(torrent, port) < SERVED_WITHIN
         assert not [line for line in program.messages if "Traceback" in line]
-
-
-def cpu_seconds(program: Program) -> float:
-    """What the process has used of a processor."""
-    fields = Path(f"/proc/{program.running.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100

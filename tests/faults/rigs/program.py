@@ -78,6 +78,11 @@ class Program:
         self.saw("progress", "failed", "stopped")
         assert self.events("progress")[-1]["state"] in ("paused", "seeding"), self.lines
 
+    def cpu_seconds(self) -> float:
+        """What the process has used of a processor so far."""
+        fields = Path(f"/proc/{self.running.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> int:
         """Bytes in memory now."""
         return self._status("VmRSS")
