@@ -456,8 +456,7 @@ class Torrent:
         elif isinstance(completion, PieceChecked):
             self._piece_checked(download, completion.piece, good=completion.good, now=now)
         elif isinstance(completion, RunRead):
-            reader = uploads.read(completion.job.ticket)
-            if reader is not None:
+            for reader in uploads.read(completion.job.ticket):
                 self.touch(reader)
         elif isinstance(completion.job, StoreExtent):
             download.extent_done(completion.job)
@@ -616,9 +615,7 @@ class Torrent:
     def _read_failed(self, uploads: Uploads, failed: DiskFailed) -> None:
         """What we promised can not be read: refuse it; the session is told and checks."""
         assert not isinstance(failed.job, StoreExtent)
-        lost = uploads.failed(failed.job.ticket)
-        if lost is not None:
-            peer, piece, begin, length = lost
+        for peer, piece, begin, length in uploads.failed(failed.job.ticket):
             for at in range(begin, begin + length, BLOCK):
                 self._serving.decline(peer, (piece, at, min(BLOCK, begin + length - at)))
             self.touch(peer)
@@ -726,6 +723,8 @@ class Torrent:
                 pipeline.snubbed = True
                 stop_asking(peer, cancel=False)
                 self._touch_all()
+        for peer in self.uploads.hogs(self.peers.values(), now) if self.uploads is not None else ():
+            self._drop(peer, "it takes nothing, and others wait for the memory that it holds", now)
         self.down.count_up_to(self.downloaded, now)
         self.up.count_up_to(self.uploaded, now)
         if now >= self._rechoke_due and self.download is not None:

@@ -162,6 +162,11 @@ class PeerWire:
         """Bytes queued and not yet sent."""
         return self._outbox.queued
 
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes ever sent."""
+        return self._outbox.taken
+
     def land(self, sink: PeerSink, peer: object, landing: Landing, on_turn: Callable[[Any], None]) -> None:
         """From now on messages go to `sink`, with `peer`; `on_turn(peer)` after each batch in or out."""
         self._sink = sink

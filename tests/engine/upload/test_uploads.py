@@ -13,7 +13,7 @@ from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload import uploads as module
 from bittern.engine.upload.queue import RUN_BLOCKS
-from bittern.engine.upload.uploads import AHEAD_BYTES, Uploads
+from bittern.engine.upload.uploads import AHEAD_BYTES, HOG_SECONDS, Uploads
 from bittern.wire.messages import Piece
 from tests.engine.peers import make_peer, messages_of, take_sent
 
@@ -91,7 +91,8 @@ class Service(RuleBasedStateMachine):
             data = bytes(self.got.get(peer.number, b""))
             assert blocks_of(data) == self.asked.get(peer.number, []), "a request was lost, doubled or out of order"
             assert peer.uploads.reading == peer.uploads.queued == 0
-        assert self.uploads._slabs.used == 0
+        self.uploads._chunks.clear()
+        assert self.uploads._slabs.used == len(self.uploads._chunks) == 0
         self.patch.undo()
 
     def join(self) -> Peer:
@@ -130,11 +131,9 @@ class Service(RuleBasedStateMachine):
     @rule(at=st.integers(0, 50))
     def read_failed(self, at: int) -> None:
         job = self.jobs.pop(at % len(self.jobs))
-        lost = self.uploads.failed(job.ticket)
-        if lost is not None:
-            peer, piece, begin, length = lost
-            assert GEOMETRY.offset(piece, begin) == job.offset
-            assert length == len(job.into)
+        for peer, piece, begin, length in self.uploads.failed(job.ticket):
+            assert job.offset <= GEOMETRY.offset(piece, begin)
+            assert GEOMETRY.offset(piece, begin) + length <= job.offset + len(job.into)
             for block in range(begin, begin + length, BLOCK):
                 self.asked[peer.number].remove((piece, block, min(BLOCK, begin + length - block)))
 
@@ -194,7 +193,7 @@ def test_what_is_read_late_does_not_overtake_what_was_asked_before() -> None:
     uploads.serve(peer, 0.0)
     assert take_sent(peer) == b""
     [job] = uploads.take_jobs()
-    assert uploads.read(do(job)) is peer
+    assert uploads.read(do(job)) == [peer]
     assert blocks_of(take_sent(peer)) == [(0, 0, BLOCK), (0, BLOCK, BLOCK), (0, 2 * BLOCK, BLOCK), (1, 0, BLOCK)]
 
 
@@ -206,9 +205,9 @@ def test_a_failed_read_gives_back_what_was_asked_and_lets_the_next_pass() -> Non
     peer.uploads.add(1, 0, BLOCK)
     uploads.serve(peer, 0.0)
     [job] = uploads.take_jobs()
-    assert uploads.failed(job.ticket) == (peer, 0, 0, 3 * BLOCK)
+    assert uploads.failed(job.ticket) == [(peer, 0, 0, 3 * BLOCK)]
     assert blocks_of(take_sent(peer)) == [(1, 0, BLOCK)]
-    assert uploads.failed(job.ticket) is None
+    assert uploads.failed(job.ticket) == []
     assert uploads._slabs.used == 0
 
 
@@ -220,13 +219,13 @@ def test_a_read_for_a_peer_that_left_gives_its_memory_back(finish: Callable[[Upl
     [job] = uploads.take_jobs()
     uploads.forget(peer)
     assert uploads._slabs.used == 1  # the disk still writes into it
-    assert finish(uploads, job.ticket) is None
+    assert finish(uploads, job.ticket) == []
     assert uploads._slabs.used == 0
 
 
 def test_unknown_tickets_are_nobodys() -> None:
     uploads, _, _ = served()
-    assert (uploads.read(99), uploads.failed(99)) == (None, None)
+    assert (uploads.read(99), uploads.failed(99)) == ([], [])
 
 
 def test_a_limit_stops_serving_until_there_are_tokens() -> None:
@@ -267,3 +266,98 @@ def test_a_peer_that_waits_for_memory_is_served_when_there_is_some(monkeypatch: 
     assert uploads.waiting() == [waiting]
     uploads.serve(waiting, 0.0)
     assert blocks_of(take_sent(waiting)) == [(2, 0, BLOCK)]
+
+
+WHOLE = bytes((at * 7 + at // 251) % 253 for at in range(GEOMETRY.total_length))
+
+
+def fetch(uploads: Uploads, peers: list[Peer]) -> int:
+    """Serve until nobody waits, from a disk that always has to be waited for; how many reads it took."""
+    count = 0
+    while True:
+        for peer in peers:
+            uploads.serve(peer, 0.0)
+        jobs = uploads.take_jobs()
+        if not jobs:
+            return count
+        count += len(jobs)
+        for job in jobs:
+            job.into[:] = WHOLE[job.offset : job.offset + len(job.into)]
+            uploads.read(job.ticket)
+
+
+def data_of(peer: Peer) -> bytes:
+    return b"".join(message.block for message in messages_of(take_sent(peer)) if isinstance(message, Piece))
+
+
+def test_a_crowd_reads_a_piece_of_a_slow_disk_once() -> None:
+    uploads, disk = make()
+    disk.warm = False
+    peers = [make_peer(number) for number in range(1, 9)]
+    for peer in peers:
+        peer.uploads.add(1, 0, 20 * BLOCK + 100, 21)
+    assert fetch(uploads, peers) == 2
+    piece = WHOLE[GEOMETRY.piece_size : 2 * GEOMETRY.piece_size]
+    assert all(data_of(peer) == piece for peer in peers)
+    late = make_peer(9)
+    late.uploads.add(1, 0, 20 * BLOCK + 100, 21)
+    assert fetch(uploads, [late]) == 0, "it is in memory still"
+    assert data_of(late) == piece
+
+
+def test_who_asks_for_block_after_block_has_them_read_ahead() -> None:
+    uploads, disk = make()
+    disk.warm = False
+    peer = make_peer()
+    reads, data = 0, b""
+    for block in range(20):
+        peer.uploads.add(0, block * BLOCK, BLOCK)
+        reads += fetch(uploads, [peer])
+        data += data_of(peer)
+    assert (reads, data) == (2, WHOLE[: 20 * BLOCK])
+
+
+def test_a_block_from_anywhere_is_read_alone() -> None:
+    uploads, disk = make()
+    disk.warm = False
+    peer = make_peer()
+    peer.uploads.add(0, 5 * BLOCK, BLOCK)
+    uploads.serve(peer, 0.0)
+    assert [len(job.into) for job in uploads.take_jobs()] == [BLOCK]
+
+
+def test_when_a_shared_read_fails_all_that_waited_for_it_are_told_and_it_is_tried_anew() -> None:
+    uploads, disk = make()
+    disk.warm = False
+    peers = [make_peer(1), make_peer(2)]
+    for peer in peers:
+        peer.uploads.add(0, 0, 2 * BLOCK, 2)
+        uploads.serve(peer, 0.0)
+    [job] = uploads.take_jobs()
+    assert uploads.failed(job.ticket) == [(peer, 0, 0, 2 * BLOCK) for peer in peers]
+    assert uploads._slabs.used == 0
+    peers[0].uploads.add(0, 0, BLOCK)
+    assert fetch(uploads, peers) == 1
+
+
+def test_who_takes_nothing_of_the_memory_that_others_wait_for_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLABS", 2)
+    uploads, _ = make()
+    deaf, reader, waiting = peers = [make_peer(number) for number in (1, 2, 3)]
+    for peer in peers:
+        peer.uploads.add(0, 0, 16 * BLOCK, 16)
+        uploads.serve(peer, 0.0)
+    for second in range(int(HOG_SECONDS)):
+        assert uploads.hogs(peers, float(second)) == []
+        take_sent(reader, 1000)
+    assert uploads.hogs(peers, HOG_SECONDS) == [deaf]
+    take_sent(reader)
+    assert uploads.hogs(peers, HOG_SECONDS + 1) == [], "there is memory again"
+    assert uploads.waiting() == [waiting]
+
+
+def test_nobody_is_parted_with_while_nobody_waits() -> None:
+    uploads, _, peer = served()
+    uploads.serve(peer, 0.0)
+    for second in range(100):
+        assert uploads.hogs([peer], float(second)) == []

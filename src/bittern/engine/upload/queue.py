@@ -13,6 +13,7 @@ and enough to take back 2,000 single blocks in the worst order."""
 
 RUN_BLOCKS = 16
 """Blocks that are read and sent together: 256 KiB stay in a processor's cache between the two."""
+RUN_BYTES = RUN_BLOCKS * BLOCK
 
 
 class UploadQueue:
@@ -20,6 +21,7 @@ class UploadQueue:
 
     Attributes:
         queued: blocks waiting.
+        last: (piece, begin) of what follows the last run that the disk had to read.
         held: buffers with blocks for the peer, being read or waiting to be sent.
         sent: bytes of blocks handed to the connection, ever.
         reading: bytes being read from the disk now.
@@ -28,7 +30,7 @@ class UploadQueue:
         turn: how it fares among those who are served.
     """
 
-    __slots__ = ("_looked", "_runs", "allowed", "held", "queued", "reading", "refused", "sent", "turn")
+    __slots__ = ("_looked", "_runs", "allowed", "held", "last", "queued", "reading", "refused", "sent", "turn")
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
@@ -36,6 +38,7 @@ class UploadQueue:
         self.allowed: dict[int, int] | None = None
         self.queued = 0
         self.held = 0
+        self.last: tuple[int, int] | None = None
         self.reading = 0
         self.refused = 0
         self.sent = 0
@@ -52,12 +55,17 @@ class UploadQueue:
         self._runs.append([piece, begin, begin + length])
 
     def next_run(self, most: int = RUN_BLOCKS) -> tuple[int, int, int] | None:
-        """Take out the next neighbours, at most so many blocks: (piece, begin, length), whole but for the end."""
+        """Take out the next neighbours, at most so many blocks: (piece, begin, length), whole but for the end.
+
+        They do not go over a multiple of RUN_BYTES: so runs of different peers fall together.
+        """
         if not self._runs:
             return None
         run = self._runs[0]
         piece, begin, end = run
         stop = min(end, begin + most * BLOCK)
+        if begin % RUN_BYTES and not begin % BLOCK:
+            stop = min(stop, begin - begin % RUN_BYTES + RUN_BYTES)
         if stop == end:
             self._runs.popleft()
         else:

@@ -1,7 +1,7 @@
 """Serving one torrent's peers: runs are read together, kept in order, and sent without being copied again."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from bittern.base.geometry import BLOCK, Geometry
@@ -10,7 +10,8 @@ from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import heads_from
 
-from .queue import RUN_BLOCKS
+from .chunks import Chunk, Chunks
+from .queue import RUN_BLOCKS, RUN_BYTES
 
 AHEAD_BYTES = 1 << 20
 """Bytes read or queued to be sent, beyond which nothing more is read for a peer."""
@@ -18,19 +19,31 @@ AHEAD_BYTES = 1 << 20
 SLABS = 64
 HELD_MOST = 8
 """Slabs of one peer: single blocks from all over the torrent take a slab each, and the others need some too."""
+HOG_SECONDS = 15.0
+"""Who takes nothing for so long, while others wait for the memory that its blocks hold, is parted with."""
 
 
 class _Read:
     """One run on its way from the disk to a peer."""
 
-    __slots__ = ("begin", "length", "piece", "ready", "slab")
+    __slots__ = ("begin", "chunk", "length", "piece", "ready", "slab")
 
-    def __init__(self, piece: int, begin: int, length: int, slab: Slab) -> None:
+    def __init__(self, piece: int, begin: int, length: int, slab: Slab, chunk: Chunk | None) -> None:
         self.piece = piece
         self.begin = begin
         self.length = length
         self.slab = slab
+        self.chunk = chunk
         self.ready = False
+
+    def bodies(self) -> list[memoryview]:
+        """Its blocks."""
+        first = 0 if self.chunk is None else (self.begin - self.chunk.begin) // BLOCK
+        count = -(-self.length // BLOCK)
+        bodies = self.slab.blocks[first : first + count]
+        if self.length % BLOCK:
+            bodies[-1] = bodies[-1][: self.length % BLOCK]
+        return bodies
 
 
 class Uploads:
@@ -54,9 +67,11 @@ class Uploads:
         self._geometry = geometry
         self._read_now = read_now
         self._next_ticket = next_ticket
-        self._slabs = SlabPool(RUN_BLOCKS * BLOCK, SLABS)
+        self._slabs = SlabPool(RUN_BYTES, SLABS)
+        self._chunks = Chunks(self._slabs)
         self._lines: dict[int, deque[_Read]] = {}
-        self._tickets: dict[int, tuple[Peer, _Read]] = {}
+        self._tickets: dict[int, tuple[Chunk | None, list[tuple[Peer, _Read]]]] = {}
+        self._stuck: dict[int, tuple[int, float]] = {}  # bytes sent, and since when no more
         self._jobs: list[ReadRun] = []
         self._waiting: dict[int, Peer] = {}  # for the limit or for memory, the longest first
         self.total = 0
@@ -71,68 +86,54 @@ class Uploads:
             if most <= 0:
                 self._waiting[peer.number] = peer
                 return False
-            slab = self._slabs.take()
+            slab = self._slabs.take() or self._chunks.take()
             if slab is None:
                 self._waiting[peer.number] = peer
                 break
             self._waiting.pop(peer.number, None)  # who gets something goes to the end of the line
             run = queue.next_run(RUN_BLOCKS if most >= RUN_BLOCKS * BLOCK else max(1, int(most / BLOCK)))
             assert run is not None
-            read = _Read(*run, slab)
+            read = self._fetch(peer, run, slab)
             peer.lanes.up.take(read.length)
             queue.held += 1
             queue.reading += read.length
-            into = slab.memory[: read.length]
-            offset = self._geometry.offset(read.piece, read.begin)
             if line is None:
                 line = self._lines[peer.number] = deque()
             line.append(read)
-            if self._read_now(self._torrent, offset, into):
-                read.ready = True
-            else:
-                ticket = self._next_ticket()
-                self._tickets[ticket] = (peer, read)
-                self._jobs.append(ReadRun(self._torrent, ticket, offset, into))
             self._send_ready(peer, line)
         return True
 
-    def read(self, ticket: int) -> Peer | None:
-        """A waiting read is done; its peer, if there still is one."""
-        found = self._tickets.pop(ticket, None)
-        if found is None:
-            return None
-        peer, read = found
-        line = self._lines.get(peer.number)
-        if line is None or read not in line:
-            self._give(peer, read.slab)
-            return None
-        read.ready = True
-        self._send_ready(peer, line)
-        return peer
+    def read(self, ticket: int) -> list[Peer]:
+        """A waiting read is done; the peers that it was for, if there still are any."""
+        served = []
+        for peer, read in self._ended(ticket, good=True):
+            read.ready = True
+            self._send_ready(peer, self._lines[peer.number])
+            served.append(peer)
+        return served
 
-    def failed(self, ticket: int) -> tuple[Peer, int, int, int] | None:
-        """A waiting read failed: the peer and the (piece, begin, length) that it will not get."""
-        found = self._tickets.pop(ticket, None)
-        if found is None:
-            return None
-        peer, read = found
-        self._give(peer, read.slab)
-        line = self._lines.get(peer.number)
-        if line is None or read not in line:
-            return None
-        line.remove(read)
-        peer.uploads.reading -= read.length
-        self._send_ready(peer, line)
-        return peer, read.piece, read.begin, read.length
+    def failed(self, ticket: int) -> list[tuple[Peer, int, int, int]]:
+        """A waiting read failed: the peers, and the (piece, begin, length) that each will not get."""
+        lost = []
+        for peer, read in self._ended(ticket, good=False):
+            self._give(peer, read)
+            line = self._lines[peer.number]
+            line.remove(read)
+            peer.uploads.reading -= read.length
+            self._send_ready(peer, line)
+            lost.append((peer, read.piece, read.begin, read.length))
+        return lost
 
     def forget(self, peer: Peer) -> None:
-        """The peer is gone or choked: what is read for it is not sent."""
+        """The peer is gone: what is read for it is not sent."""
         self._waiting.pop(peer.number, None)
-        waiting = {id(read) for _, read in self._tickets.values()}
+        waiting = {id(read) for _, reads in self._tickets.values() for _, read in reads if read.chunk is None}
         for read in self._lines.pop(peer.number, ()):
             if id(read) not in waiting:
-                self._give(peer, read.slab)  # the others come back with their ticket
+                self._give(peer, read)  # the others come back with their ticket
         peer.uploads.reading = 0
+        if not self._lines:
+            self._chunks.clear()
 
     def take_jobs(self) -> list[ReadRun]:
         """Reads for the disk since the last call."""
@@ -141,23 +142,78 @@ class Uploads:
 
     def waiting(self) -> list[Peer]:
         """Peers that waited for memory or the limit, if there is memory now: to be served first, in this order."""
-        if not self._waiting or self._slabs.exhausted:
+        if not self._waiting or self._chunks.exhausted:
             return []
         return [peer for peer in self._waiting.values() if peer.uploads.queued]
+
+    def hogs(self, peers: Iterable[Peer], now: float) -> list[Peer]:
+        """Peers that hold memory, and took nothing of it for long while others wait for some; called every second."""
+        if not (self._waiting and self._chunks.exhausted):
+            self._stuck.clear()
+            return []
+        found = []
+        for peer in peers:
+            taken, since = self._stuck.get(peer.number, (-1, now))
+            if not peer.uploads.held or peer.wire.sent_bytes != taken:
+                self._stuck[peer.number] = (peer.wire.sent_bytes, now)
+            elif now - since >= HOG_SECONDS:
+                found.append(peer)
+        return found
+
+    def _fetch(self, peer: Peer, run: tuple[int, int, int], slab: Slab) -> _Read:
+        """Read a run into `slab`, or give that back where the run is in memory, or on its way there, already."""
+        piece, begin, length = run
+        chunk = self._chunks.find(piece, begin) if self._chunks and not begin % BLOCK else None
+        if chunk is not None:
+            self._slabs.give(slab)
+            read = _Read(piece, begin, length, chunk.slab, chunk)
+            read.ready = not chunk.ticket
+            if chunk.ticket:
+                self._tickets[chunk.ticket][1].append((peer, read))
+            return read
+        read = _Read(piece, begin, length, slab, None)
+        if self._read_now(self._torrent, self._geometry.offset(piece, begin), slab.memory[:length]):
+            read.ready = True
+            return read
+        ticket = self._next_ticket()
+        first = begin - begin % RUN_BYTES
+        if begin == first or (
+            not begin % BLOCK and peer.uploads.last == (piece, begin)
+        ):  # in order: the rest will be wanted, too
+            read.chunk = self._chunks.open(piece, begin, slab, ticket)
+            begin, length = first, min(RUN_BYTES, self._geometry.piece_length(piece) - first)
+        peer.uploads.last = (run[0], run[1] + run[2])
+        self._tickets[ticket] = (read.chunk, [(peer, read)])
+        self._jobs.append(ReadRun(self._torrent, ticket, self._geometry.offset(piece, begin), slab.memory[:length]))
+        return read
+
+    def _ended(self, ticket: int, *, good: bool) -> list[tuple[Peer, _Read]]:
+        """A read is over; for whom it was, without those that are gone."""
+        chunk, reads = self._tickets.pop(ticket, (None, []))
+        here = []
+        for peer, read in reads:
+            if read in self._lines.get(peer.number, ()):
+                here.append((peer, read))
+            elif chunk is None:
+                self._give(peer, read)
+        if chunk is not None:
+            self._chunks.settled(chunk, good=good)
+            if not self._lines:
+                self._chunks.clear()
+        return here
 
     def _send_ready(self, peer: Peer, line: deque[_Read]) -> None:
         while line and line[0].ready:
             read = line.popleft()
             peer.uploads.reading -= read.length
-            count = -(-read.length // BLOCK)
-            bodies = read.slab.blocks[:count]
-            if read.length % BLOCK:
-                bodies[-1] = bodies[-1][: read.length % BLOCK]
             heads = heads_from(read.piece, read.begin, read.length)
-            peer.wire.send_blocks(heads, bodies, read.length, partial(self._give, peer, read.slab))
+            peer.wire.send_blocks(heads, read.bodies(), read.length, partial(self._give, peer, read))
             peer.uploads.sent += read.length
             self.total += read.length
 
-    def _give(self, peer: Peer, slab: Slab) -> None:
+    def _give(self, peer: Peer, read: _Read) -> None:
         peer.uploads.held -= 1
-        self._slabs.give(slab)
+        if read.chunk is None:
+            self._slabs.give(read.slab)
+        else:
+            self._chunks.release(read.chunk)
