@@ -26,7 +26,7 @@ from bittern.codec.bencode import encode
 from bittern.codec.metainfo import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Completion, DiskJob, ExtentStored, PieceChecked, RunRead, StoreExtent
+from bittern.engine.effects import Completion, DiskJob, ExtentStored, PieceChecked, ReadRun, RunRead, StoreExtent
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent
 from bittern.io.tcp import SEND_BYTES
@@ -77,7 +77,7 @@ class Memory:
         if isinstance(job, StoreExtent):
             self.stored += len(job.data)
             self.done += (ExtentStored(job), PieceChecked(job.torrent, job.piece, good=True))
-        elif not hasattr(job, "piece"):
+        elif isinstance(job, ReadRun):
             self.done.append(RunRead(job))
 
     def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:

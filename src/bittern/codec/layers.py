@@ -84,6 +84,11 @@ class Layers:
         """Leaves under the hash of `piece`, a power of two."""
         return tree_width(self.place_of(piece)[0].length, self._piece_size)
 
+    def data_length(self, piece: int) -> int:
+        """Bytes of its file in `piece`: pads are in no tree."""
+        file, at = self.place_of(piece)
+        return min(self._piece_size, file.length - at * self._piece_size)
+
     def place_of(self, piece: int) -> tuple[File, int]:
         """The file that `piece` is in, and its number among the pieces of that file."""
         number = bisect_right(self._firsts, piece) - 1
@@ -93,6 +98,11 @@ class Layers:
         """Levels of a file's tree above its leaves; None when no file has that root."""
         numbers = self._roots.get(root)
         return tree_height(self._files[numbers[0]].length) if numbers else None
+
+    def first_of(self, root: bytes) -> int | None:
+        """The first piece of a file with that root; None when there is none."""
+        numbers = self._roots.get(root)
+        return self._firsts[numbers[0]] if numbers else None
 
     def nodes(self, root: bytes, above: int, first: int, count: int) -> bytes | None:
         """Hashes of the tree of a file, `above` levels over its piece layer, filled up beyond the layer's end.

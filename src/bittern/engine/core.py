@@ -11,7 +11,7 @@ from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
 from .dormitory import Dormitory, Sleeper
-from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, RunRead
+from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, LeavesHashed, RunRead
 from .events import Event, PeerDropped
 from .limits import Limits
 from .ports import Chance, Disk
@@ -243,7 +243,11 @@ class Core:
     def disk_done(self, completions: Sequence[Completion], now: float) -> None:
         """Disk jobs ended, in this order."""
         for completion in completions:
-            holder = completion.job if isinstance(completion, (ExtentStored, RunRead, DiskFailed)) else completion
+            holder = (
+                completion.job
+                if isinstance(completion, (ExtentStored, RunRead, LeavesHashed, DiskFailed))
+                else completion
+            )
             torrent = self.torrents.get(holder.torrent)
             if torrent is not None:
                 torrent.disk_done(completion, now)

@@ -77,6 +77,19 @@ class ReadRun:
 
 
 @dataclass(frozen=True, slots=True)
+class HashLeaves:
+    """Hash the blocks of `length` bytes at `offset` of the torrent, the start of one; off the loop (BEP 52).
+
+    Answered by `LeavesHashed` or `DiskFailed`.
+    """
+
+    torrent: int
+    ticket: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetPiece:
     """Drop what is remembered of a piece whose extents will not all come (torrent removed, or asked anew)."""
 
@@ -84,8 +97,8 @@ class ForgetPiece:
     piece: int
 
 
-DiskJob = StoreExtent | ReadRun | ForgetPiece
-Effect = Connect | HttpGet | StoreExtent | ReadRun | ForgetPiece
+DiskJob = StoreExtent | ReadRun | HashLeaves | ForgetPiece
+Effect = Connect | HttpGet | StoreExtent | ReadRun | HashLeaves | ForgetPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +133,19 @@ class RunRead:
 
 
 @dataclass(frozen=True, slots=True)
+class LeavesHashed:
+    """The SHA-256 of each block of a `HashLeaves`, 32 bytes each."""
+
+    job: HashLeaves
+    leaves: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DiskFailed:
     """A job could not be done."""
 
-    job: StoreExtent | ReadRun
+    job: StoreExtent | ReadRun | HashLeaves
     error: StorageError
 
 
-Completion = ExtentStored | PieceChecked | RunRead | DiskFailed
+Completion = ExtentStored | PieceChecked | RunRead | LeavesHashed | DiskFailed

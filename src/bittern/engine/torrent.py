@@ -31,7 +31,18 @@ from .download.exchange import MetadataExchange
 from .download.hash_exchange import HashExchange
 from .download.priorities import piece_priorities
 from .download.suspects import PAROLE_SECONDS, TRIAL_SECONDS, judge, weigh
-from .effects import Completion, DiskFailed, ExtentStored, HttpGet, PieceChecked, RunRead, StoreExtent
+from .effects import (
+    Completion,
+    DiskFailed,
+    ExtentStored,
+    HashLeaves,
+    HttpGet,
+    LeavesHashed,
+    PieceChecked,
+    ReadRun,
+    RunRead,
+    StoreExtent,
+)
 from .events import (
     Completed,
     LayersReceived,
@@ -409,7 +420,11 @@ class Torrent:
 
     def on_hash_request(self, peer: Peer, span: HashRange, now: float) -> None:
         """BEP 52."""
-        self._hashes.on_request(peer, span)
+        download = self.download
+        piece = self._hashes.on_request(peer, span, download.have if download is not None else None)
+        if piece is not None and download is not None and self.layers is not None:
+            length = self.layers.data_length(piece)
+            self._shared.effects.append(HashLeaves(self.number, piece, download.geometry.offset(piece), length))
 
     def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes, now: float) -> None:
         """BEP 52: pieces whose hashes are known may be asked for."""
@@ -458,6 +473,10 @@ class Torrent:
         elif isinstance(completion, RunRead):
             for reader in uploads.read(completion.job.ticket):
                 self.touch(reader)
+        elif isinstance(completion, LeavesHashed):
+            self._hashes.leaves_read(completion.job.ticket, completion.leaves)
+        elif isinstance(completion.job, HashLeaves):
+            self._hashes.leaves_read(completion.job.ticket, None)
         elif isinstance(completion.job, StoreExtent):
             download.extent_done(completion.job)
             self._storage_failed(download, completion.error)
@@ -614,7 +633,7 @@ class Torrent:
 
     def _read_failed(self, uploads: Uploads, failed: DiskFailed) -> None:
         """What we promised can not be read: refuse it; the session is told and checks."""
-        assert not isinstance(failed.job, StoreExtent)
+        assert isinstance(failed.job, ReadRun)
         for peer, piece, begin, length in uploads.failed(failed.job.ticket):
             for at in range(begin, begin + length, BLOCK):
                 self._serving.decline(peer, (piece, at, min(BLOCK, begin + length - at)))

@@ -14,13 +14,15 @@ from typing import TypeAlias
 from zlib import crc32
 
 from bittern.base.errors import StorageError
-from bittern.codec.merkle import PieceHasher
+from bittern.codec.merkle import PieceHasher, leaf_hashes
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
     DiskJob,
     ExtentStored,
     ForgetPiece,
+    HashLeaves,
+    LeavesHashed,
     PieceChecked,
     ReadRun,
     RunRead,
@@ -103,7 +105,7 @@ class SimDisk:
         self._contents: dict[int, bytes | bytearray] = {}
         self._pages: dict[int, bytearray] = {}
         self._extents: dict[tuple[int, int], dict[int, int]] = {}
-        self._queue: deque[tuple[float, StoreExtent | ReadRun, int]] = deque()
+        self._queue: deque[tuple[float, StoreExtent | ReadRun | HashLeaves, int]] = deque()
         self._free = 0.0
 
     # ------------------------------------------------------------------ torrents
@@ -132,6 +134,8 @@ class SimDisk:
         now = self._world.now
         if isinstance(job, StoreExtent):
             size, check = len(job.data), crc32(job.data)
+        elif isinstance(job, HashLeaves):
+            size, check = job.length, 0
         else:
             size, check = len(job.into), 0
             job.into[:] = RUBBISH * size
@@ -158,8 +162,13 @@ class SimDisk:
             self._world.trace.note(self._world.now, f"{self.name} disk {_told(completion)}")
         self._answer(batch)
 
-    def _run(self, job: StoreExtent | ReadRun, check: int) -> list[Completion]:
+    def _run(self, job: StoreExtent | ReadRun | HashLeaves, check: int) -> list[Completion]:
         try:
+            if isinstance(job, HashLeaves):
+                self._require(job.torrent)
+                read = memoryview(bytearray(job.length))
+                self._read(job.torrent, job.offset, read)
+                return [LeavesHashed(job, leaf_hashes(read))]
             if isinstance(job, ReadRun):
                 self._require(job.torrent)
                 self._read(job.torrent, job.offset, job.into)
@@ -243,5 +252,7 @@ def _told(completion: Completion) -> str:
             return f"stored {job.torrent}/{job.piece}+{job.begin} {len(job.data)}"
         case RunRead(job):
             return f"read {job.torrent}/{job.offset} {len(job.into)}"
+        case LeavesHashed(job, leaves):
+            return f"hashed {job.torrent}/{job.offset} {len(leaves) // 32} leaves"
         case DiskFailed(job, error):
             return f"failed {job.torrent}: {error}"

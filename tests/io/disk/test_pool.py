@@ -19,6 +19,8 @@ from bittern.engine.effects import (
     DiskFailed,
     ExtentStored,
     ForgetPiece,
+    HashLeaves,
+    LeavesHashed,
     PieceChecked,
     ReadRun,
     RunRead,
@@ -332,3 +334,22 @@ def test_a_bad_piece_of_version_2_tells_what_its_blocks_hash_to(loop: Loop, tmp_
     assert not checked[0].good
     assert checked[0].leaves == leaf_hashes(whole.data)
     assert checked[1].leaves == leaf_hashes(bytes(first.data) + bytes(second.data))
+
+
+def test_leaves_are_hashed_off_the_loop(loop: Loop, tmp_path: Path) -> None:
+    content = make_content_v2(World(Random, 1), sizes=(700_001,), piece_size=1 << 20)
+    attach(loop, content.info, tmp_path)
+    loop.pool.submit(tree_job(content, 0))
+    loop.pool.hand_over()
+    loop.take(2)
+    wanted, beyond = HashLeaves(1, 5, 0, 700_001), HashLeaves(1, 6, 0, 0)
+    loop.pool.submit(wanted)
+    assert loop.take(1) == [LeavesHashed(wanted, leaf_hashes(content.data))]
+    loop.pool.submit(beyond)
+    assert loop.take(1) == [LeavesHashed(beyond, b"")]
+    loop.pool.detach(1)
+    attach(loop, content.info, tmp_path / "elsewhere")
+    loop.pool.submit(wanted)
+    [failed] = loop.take(1)
+    assert isinstance(failed, DiskFailed)
+    assert failed.job is wanted

@@ -13,13 +13,15 @@ from queue import SimpleQueue
 from typing import Any
 
 from bittern.base.errors import StorageError
-from bittern.codec.merkle import PieceHasher
+from bittern.codec.merkle import PieceHasher, leaf_hashes
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
     DiskJob,
     ExtentStored,
     ForgetPiece,
+    HashLeaves,
+    LeavesHashed,
     PieceChecked,
     ReadRun,
     RunRead,
@@ -79,7 +81,7 @@ class DiskPool:
         """See ports.Disk. Small writes are gathered until `hand_over`."""
         if not self._threads:
             self._start()
-        if isinstance(job, ReadRun):
+        if isinstance(job, (ReadRun, HashLeaves)):
             self._reads.put([job])
         elif isinstance(job, StoreExtent) and len(job.data) == job.piece_length:
             self._batches[self._filling].append(job)
@@ -153,6 +155,8 @@ class DiskPool:
         try:
             if isinstance(job, StoreExtent):
                 return self._store(storage, job, pieces)
+            if isinstance(job, HashLeaves):
+                return (LeavesHashed(job, _leaves_of(storage, job)),)
             storage.read_into(job.offset, job.into)
         except StorageError as error:
             return (DiskFailed(job, error),)
@@ -208,3 +212,13 @@ class DiskPool:
         if completions and not self._woken:
             self._woken = True
             self._wake()
+
+
+def _leaves_of(storage: FileStorage, job: HashLeaves) -> bytes:
+    buffer = memoryview(bytearray(min(_REREAD, job.length)))
+    leaves = bytearray()
+    for at in range(0, job.length, _REREAD):
+        part = buffer[: min(_REREAD, job.length - at)]
+        storage.read_into(job.offset + at, part)
+        leaves += leaf_hashes(part)
+    return bytes(leaves)
