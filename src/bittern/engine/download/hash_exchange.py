@@ -25,11 +25,8 @@ class HashExchange:
         self._name: InfoHashV1 | None = None
         self._fetch: HashFetch | None = None
         self._reads: list[tuple[Peer, HashRange, int]] = []  # who waits for leaves of which piece
-
-    @property
-    def wanted(self) -> bool:
-        """Whether something is still to be fetched."""
-        return self._fetch is not None and not self._fetch.done
+        self.wanted = False
+        """Whether something is still to be fetched; no call, for it is looked at in every turn."""
 
     def known(self, layers: Layers, name: InfoHashV1 | None) -> None:
         """The metadata is there, and with it what `layers` says: serve that, and fetch the rest.
@@ -38,6 +35,7 @@ class HashExchange:
         """
         self._layers, self._name = layers, name
         self._fetch = None if layers.complete else HashFetch(layers)
+        self.wanted = not layers.complete
 
     def ask(self, peer: Peer, now: float) -> None:
         """Request what `peer` may give and nobody else was asked for."""
@@ -90,7 +88,10 @@ class HashExchange:
         Raises:
             RemoteProtocolError: it was not asked of this peer, or is not true.
         """
-        return self._asked(span).received(peer.number, span, hashes)
+        fetch = self._asked(span)
+        pieces = fetch.received(peer.number, span, hashes)
+        self.wanted = not fetch.done
+        return pieces
 
     def on_reject(self, peer: Peer, span: HashRange, now: float) -> None:
         """A peer will not answer.
