@@ -148,5 +148,9 @@ class CheckCancelledError(SessionError):
     """A check of files was cancelled before it was known what is there."""
 
 
+class MoveCancelledError(SessionError):
+    """A move of files was cancelled; all of them are where they were."""
+
+
 class AlreadyAddedError(SessionError):
     """The torrent is in this session already."""

@@ -61,6 +61,12 @@ class Content:
         """Of wanted pieces, pads not counted."""
         self._stamps: Stamps = [None] * len(info.files)
 
+    def place(self, root: Path, paths: Sequence[str]) -> None:
+        """The files are not where the torrent would have them."""
+        self.path = root
+        self.storage.paths[:] = paths
+        self.storage.root = root if self.info.multi_file else root.parent
+
     def park(self) -> None:
         """See where the bytes of each file are; before anything else is done with them. Blocks."""
         self.storage.park(self.wanted_files)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 
 from bittern.io.disk.files import storage_error
@@ -10,29 +11,39 @@ from .content import Content, stored
 
 
 def delete_content(content: Content) -> None:
-    """Delete the torrent's files. Blocks.
+    """Delete the torrent's files, and its part file. Blocks.
 
     Folders go when they are empty. No link is followed: what lies behind one is somebody else's.
 
     Raises:
         StorageError: a file could not be deleted; those before it are gone.
     """
-    info = content.info
-    root = str(content.path)
-    folders: dict[str, None] = {}
-    for number, file in enumerate(info.files):
-        path = content.storage.paths[number]
-        if not stored(file):
+    info, root = content.info, str(content.path)
+    paths = [content.storage.paths[number] for number, file in enumerate(info.files) if stored(file)]
+    for path in paths:
+        inner = _inner_folders(path, root)
+        if info.multi_file and (not inner or any(os.path.islink(folder) for folder in inner)):
             continue
-        if info.multi_file:
-            inner = [os.path.join(root, *file.path[:depth]) for depth in range(len(file.path))]
-            if any(os.path.islink(folder) for folder in inner):
-                continue
-            folders.update(dict.fromkeys(inner))
         _unlink(path)
-    for folder in sorted(folders, key=len, reverse=True):
-        with suppress(OSError):  # not empty, or gone
+    content.storage.parts.delete()
+    if info.multi_file:
+        remove_empty_folders(paths, root)
+
+
+def remove_empty_folders(paths: Iterable[str], root: str) -> None:
+    """Remove those folders between `root`, included, and files at `paths` that are empty; no links. Blocks."""
+    folders = {folder for path in paths for folder in _inner_folders(path, root)}
+    for folder in sorted(folders, key=lambda folder: (-len(folder), folder)):
+        with suppress(OSError):  # not empty, a link, or gone
             os.rmdir(folder)
+
+
+def _inner_folders(path: str, root: str) -> list[str]:
+    """The folders from `root` down to the one that holds `path`; none when it is not below."""
+    if not path.startswith(root + "/"):
+        return []
+    parts = path[len(root) + 1 :].split("/")[:-1]
+    return [os.path.join(root, *parts[:depth]) for depth in range(len(parts) + 1)]
 
 
 def _unlink(path: str) -> None:

@@ -11,6 +11,7 @@ from bittern.engine import events as told
 from . import events
 from .goals import Goal
 from .limits import Limits
+from .options import AddOptions
 from .status import State, Status
 
 if TYPE_CHECKING:
@@ -136,6 +137,12 @@ class Entry:
             if self.state is State.REMOVED:
                 self.publisher.end()
         return self.publisher
+
+    def follow(self, options: AddOptions) -> None:
+        """Take over where its files are."""
+        save_path, content = str(options.save_path), str(options.content) if options.content is not None else None
+        if (save_path, content) != (self.save_path, self.content):
+            self.save_path, self.content, self.unsaved = save_path, content, True
 
     def note(self, status: Status, now: float) -> None:
         """Take over what is known while it is awake."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
@@ -42,6 +43,21 @@ class Checked:
 
     done_bytes: int
     total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveProgress:
+    """Files are moving: bytes moved, and bytes in all."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The files moved or were renamed: `path` is the file, or the root folder, now."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,8 @@ Event = (
     | MetadataReceived
     | CheckProgress
     | Checked
+    | MoveProgress
+    | Moved
     | PieceStored
     | PieceFailed
     | Completed

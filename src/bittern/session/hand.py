@@ -11,6 +11,7 @@ from .events import Publisher
 from .life import Life
 from .limits import Limits
 from .options import check_priorities
+from .placement import Placement
 from .queue import moved
 from .roster import Roster
 from .status import State
@@ -132,6 +133,17 @@ class Hand:
             self._waking.wake(entry)
         entry.file_priorities = {**(entry.file_priorities or {}), **priorities}
         self.changed(entry)
+
+    async def relocate(self, entry: Entry, choose: Callable[[Info, Placement], Placement]) -> None:
+        """Move or rename the files of a torrent, which wakes up for it; see `Torrent.move`."""
+        life = await self.awaken(entry)
+        while life.state is State.CHECKING:  # it has just woken up
+            await life.publisher.change()
+        try:
+            await life.relocate(choose)
+        finally:
+            entry.follow(life.options)
+            self.changed(entry)
 
     def changed(self, entry: Entry) -> None:
         """Something was set that is to be kept, and that the queue may depend on."""

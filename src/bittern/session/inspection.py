@@ -15,6 +15,7 @@ from .checking import Pace, hash_suspects, missing, plan, read_resume, refuse_fo
 from .content import Content, Stamps
 from .journal import Journal
 from .options import AddOptions
+from .placement import Placement
 from .surroundings import Surroundings
 
 
@@ -53,6 +54,9 @@ class Inspection:
         options, in_thread = self._options, self._surroundings.in_thread
         handles = self._surroundings.runtime.handles
         content = await in_thread(Content, info, options.save_path, handles, options.select, options.content, layers)
+        if options.root is not None or options.names:
+            placement = Placement.of(info, options)
+            content.place(placement.folder / placement.root, placement.paths(info))
         if options.priorities:
             wanted = piece_priorities(info, options.file_priorities(info))
             pieces = Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority))

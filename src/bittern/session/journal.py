@@ -12,6 +12,7 @@ from bittern.codec.resume import Resume
 from bittern.engine.torrent import Torrent as Swarm
 
 from .content import Content, Stamps
+from .placement import load_move
 from .store import Record
 from .surroundings import Surroundings
 
@@ -48,7 +49,8 @@ class Journal:
     def __init__(self, surroundings: Surroundings, info_hash: bytes, place: str) -> None:
         self._surroundings = surroundings
         self._info_hash = info_hash
-        self._place = place
+        self.place = place
+        """The key of what is saved."""
         self._new: dict[int, None] = {}
         self._layers: Mapping[bytes, bytes] = {}
         self._uploaded = 0
@@ -57,8 +59,11 @@ class Journal:
         self.counters = Counters()
 
     async def open(self) -> Record | None:
-        """What was saved before."""
-        return await self._surroundings.store.load(self._info_hash, self._place)
+        """What was saved before; a torrent on its way to this place may have it under the old one."""
+        move = await load_move(self._surroundings.store, self._info_hash, self.place)
+        if move is not None:
+            self.place = move.place
+        return await self._surroundings.store.load(self._info_hash, self.place)
 
     async def start(
         self, info: Info, trackers: tuple[tuple[str, ...], ...], have: Bitfield, stamps: Stamps, saved: Resume | None
@@ -83,7 +88,7 @@ class Journal:
         if not have.complete:
             counters.completed_at = None
         blob = self._resume(info, have, stamps).encode()
-        await self._surroundings.store.put(Record(self._info_hash, self._place, info.raw, trackers, blob))
+        await self._surroundings.store.put(Record(self._info_hash, self.place, info.raw, trackers, blob))
         self._started = True
 
     async def layers(self, info: Info) -> dict[bytes, bytes]:
@@ -153,7 +158,7 @@ class Journal:
             if self._layers:
                 await surroundings.store.keep_layers(self._info_hash, self._layers)
                 self._layers = {}
-            await surroundings.store.save(self._info_hash, self._place, blob)
+            await surroundings.store.save(self._info_hash, self.place, blob)
         except StorageError as error:
             self._new = new | self._new
             return error
@@ -179,4 +184,4 @@ class Journal:
             StorageError: the state can not be written.
         """
         self._started = False
-        await self._surroundings.store.delete(self._info_hash, self._place)
+        await self._surroundings.store.delete(self._info_hash, self.place)

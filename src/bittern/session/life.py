@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
+from pathlib import Path
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import BitternError, CheckCancelledError, SessionError, StorageError
@@ -23,7 +24,9 @@ from .content import Content
 from .inspection import Inspection
 from .journal import Journal
 from .lock import TorrentLock
+from .moving import Mover
 from .options import AddOptions, check_priorities
+from .placement import Placement
 from .status import TROUBLED, State
 from .surroundings import Listener, Surroundings
 
@@ -65,8 +68,8 @@ class Life:
         self.done_bytes = 0
         self.publisher = publisher
         self.journal = Journal(surroundings, self.info_hash, options.place)
+        self.mover = Mover(options, lock, self.journal, self.publisher, surroundings)
         self.inspection = Inspection(options, self.journal, self.publisher, surroundings)
-        self._lock = lock
         self._surroundings = surroundings
         self._task: asyncio.Task[None] | None = None
         self._retry_due = 0.0
@@ -90,6 +93,14 @@ class Life:
         if self.state in (State.CHECKING, *TROUBLED):
             return False
         return self.swarm is not None and self.swarm.download is not None and self.swarm.download.complete
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or the root folder; None while the name is unknown."""
+        options = self.options
+        if options.content is not None or self.info is None:
+            return options.content
+        return options.save_path / (options.root or self.info.name)
 
     @property
     def restful(self) -> bool:
@@ -146,7 +157,7 @@ class Life:
         swarm.prioritize(self.options.file_priorities(info), self._surroundings.runtime.now())
         if swarm.download is not None:
             self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
-            if self.state is not State.CHECKING:
+            if self.state is not State.CHECKING and self.mover.progress is None:
                 self._run(self._settle)
             self.done_bytes = self.content.bytes_in(swarm.download.have)
         self._surroundings.runtime.turn.soon()
@@ -166,9 +177,39 @@ class Life:
         """Hash everything that is there, and join the swarm again."""
         if self.info is None:
             return
+        if self.mover.progress is not None:
+            raise SessionError("its files are being moved: wait for that, or cancel it")
         self.error = None
         self._enter(State.CHECKING)
         await asyncio.shield(self._run(partial(self._again, trusting=False)))
+
+    async def relocate(self, choose: Callable[[Info, Placement], Placement]) -> None:
+        """Move or rename the files; see `Torrent.move`."""
+        if self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
+            raise SessionError(f"its files can not be moved now, it is {self.state.value}")
+        if self.mover.progress is not None:
+            raise SessionError("its files are being moved already")
+        refused: list[BitternError] = []
+        await asyncio.shield(self._run(partial(self._relocate, choose, refused)))
+        if refused:
+            raise refused[0]
+
+    async def _relocate(self, choose: Callable[[Info, Placement], Placement], refused: list[BitternError]) -> None:
+        assert self.info is not None
+        assert self.content is not None
+        swarm, waits = self.swarm, self.state is State.DOWNLOADING
+        try:
+            to = choose(self.info, Placement.of(self.info, self.options))
+            if waits and swarm is not None:
+                self._leave(State.MOVING)
+                await self._drain(swarm)
+            await self._save(last=True)
+            await self.mover.run(self.content, to, self._saving)
+        except BitternError as error:
+            refused.append(error)
+        await self._settle()  # files may have become wanted meanwhile
+        if waits and swarm is not None and self.state is State.MOVING and not self.options.paused:
+            self._speak(swarm)
 
     async def end(self) -> None:
         """Leave the swarm and save: the session closes."""
@@ -177,7 +218,7 @@ class Life:
             self._hush(self.swarm)
             await self._drain(self.swarm)
             await self._save(last=True)
-        self._lock.release()
+        self.mover.release()
         self.publisher.end()
 
     async def fall_asleep(self, listener: Listener) -> bool:
@@ -201,7 +242,7 @@ class Life:
             self._surroundings.lives.pop(swarm.number, None)
             self._surroundings.runtime.remove(swarm)
         content.storage.close()
-        self._lock.release()
+        self.mover.release()
         return True
 
     async def remove(self) -> None:
@@ -212,7 +253,7 @@ class Life:
         try:
             await self.journal.forget()
         finally:
-            self._lock.release()
+            self.mover.release()
             self.publisher.end()
 
     # --- what the engine tells
@@ -323,6 +364,7 @@ class Life:
         """Find out which pieces are stored."""
         assert self.info is not None
         self._enter(State.CHECKING)
+        await self.mover.finish(self.info, partial(self.inspection.open, self.info, self.layers))
         self.content = content = await self.inspection.open(self.info, self.layers)
         have = await self.inspection.run(content, self._tiers(), saved, known=known, believe=believe)
         self.done_bytes = content.bytes_in(have)

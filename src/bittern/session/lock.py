@@ -25,7 +25,8 @@ class TorrentLock:
 
     def __init__(self, folder: Path, info_hash: bytes, place: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._place = place
+        self.place = place
+        """Where the torrent's files go."""
         self._path = folder / f"{sha256(info_hash + os.fsencode(place)).hexdigest()[:32]}.lock"
         self._descriptor = self._acquire()
         while not self._named():  # its owner left in between and took the name with it
@@ -47,7 +48,7 @@ class TorrentLock:
         except OSError:
             os.close(descriptor)
             raise AlreadyAddedError(
-                f"another bittern is at work on this torrent in {self._place}: wait for it, or stop it first"
+                f"another bittern is at work on this torrent in {self.place}: wait for it, or stop it first"
             ) from None
         return descriptor
 

@@ -19,6 +19,8 @@ class AddOptions:
     Attributes:
         save_path: absolute folder that its file, or its root folder, goes to.
         content: the file or root folder itself, where it has another name or place; or None.
+        root: name of the single file or root folder, where it is not the torrent's; or None.
+        names: by number among all files, paths below the root of those that were renamed.
         addresses: of peers that the user named.
         heard: of peers that a tracker named.
         select: numbers of wanted files among those without pads, from 0; None for all.
@@ -34,6 +36,8 @@ class AddOptions:
 
     save_path: Path
     content: Path | None = None
+    root: str | None = None
+    names: dict[int, str] = field(default_factory=dict)
     addresses: tuple[Address, ...] = ()
     heard: tuple[Address, ...] = ()
     select: Sequence[int] | None = None

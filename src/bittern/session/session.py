@@ -37,6 +37,7 @@ from .limits import check_limit
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
 from .options import AddOptions
+from .placement import load_move
 from .queue import Places
 from .roster import Roster
 from .settings import Settings
@@ -414,11 +415,14 @@ class Session:
         self._board.drop(entry.info_hash)
         found = await parts.roster.source(entry) if delete_data and entry.life is None else None
         content = entry.life.content if entry.life is not None else None
+        move = await load_move(parts.surroundings.store, entry.info_hash, entry.place) if found is not None else None
         await parts.waking.remove(entry)
         await parts.roster.delete(entry)
         if found is not None and content is None:
             handles, place = parts.surroundings.runtime.handles, Path(entry.content) if entry.content else None
             content = Content(found.info, Path(entry.save_path), handles, entry.select, place)
+            if move is not None:
+                content.place(move.at.folder / move.at.root, move.at.paths(found.info))
         if delete_data and content is not None:
             await parts.surroundings.in_thread(delete_content, content)
 

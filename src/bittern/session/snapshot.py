@@ -24,6 +24,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
             uploaded=counters.uploaded,
             check=life.inspection.progress,
             check_paused=pace is not None and pace.paused,
+            move=life.mover.progress,
             error=life.error,
         )
     rate = swarm.down.rate(now)
@@ -44,6 +45,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
         corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
         check=life.inspection.progress,
         check_paused=pace is not None and pace.paused,
+        move=life.mover.progress,
         complete=life.complete,
         error=life.error,
     )

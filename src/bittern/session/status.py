@@ -24,6 +24,8 @@ class State(Enum):
     FAILED = "failed"
     MISSING_FILES = "missing files"
     """Files with stored pieces are gone. Nothing is fetched: they may come back, or a recheck accepts the loss."""
+    MOVING = "moving"
+    """Its files move, and a download waits for that; a complete torrent goes on seeding."""
     REMOVED = "removed"
 
 
@@ -51,6 +53,7 @@ class Status:
         corrupt_bytes: bytes of pieces that came and failed their hash, since it was added.
         check: bytes checked and to be checked, while that goes on.
         check_paused: whether that waits for `Torrent.resume_check`.
+        move: bytes moved and to be moved, while files are moving.
         complete: whether every wanted byte is stored.
         error: why it is FAILED or has MISSING_FILES, or None.
     """
@@ -70,6 +73,7 @@ class Status:
     corrupt_bytes: int = 0
     check: tuple[int, int] | None = None
     check_paused: bool = False
+    move: tuple[int, int] | None = None
     complete: bool = False
     error: BitternError | None = None
 

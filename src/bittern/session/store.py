@@ -6,12 +6,13 @@ Several processes may share a state folder; each row belongs to the process that
 
 import asyncio
 import json
+import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bittern.base.errors import StorageError
 from bittern.io.disk.files import storage_error
@@ -19,6 +20,8 @@ from bittern.io.disk.files import storage_error
 VERSION = 1
 FILE = "state.sqlite3"
 _BUSY_SECONDS = 5.0
+_LITTLE_BYTES = 256 << 10
+"""With less room than this, a write that failed without a reason failed for want of room."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS torrents (
@@ -34,6 +37,14 @@ CREATE TABLE IF NOT EXISTS layers (
     root BLOB NOT NULL,        -- of a file's hash tree
     row BLOB NOT NULL,         -- the hashes of its pieces, proved by the root (BEP 52)
     PRIMARY KEY (info_hash, root)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS placements (
+    info_hash BLOB NOT NULL,
+    save_path TEXT NOT NULL,   -- as in torrents
+    at TEXT NOT NULL,          -- where the files are, or are to be (session.placement)
+    was TEXT,                  -- while they move, where some of them may still be
+    target TEXT,               -- while they move, the save_path that the torrent is to have
+    PRIMARY KEY (info_hash, save_path)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -120,6 +131,7 @@ class Store:
         """
         await self._write("DELETE FROM torrents WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
         await self._write("DELETE FROM layers WHERE info_hash = ?", (info_hash,))
+        await self._write("DELETE FROM placements WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
 
     async def layers(self, info_hash: bytes) -> dict[bytes, bytes]:
         """The piece layers that are kept of a torrent, by root; none that can not be read."""
@@ -141,6 +153,37 @@ class Store:
         """
         for root, row in rows.items():
             await self._write("INSERT OR REPLACE INTO layers VALUES (?, ?, ?)", (info_hash, root, row))
+
+    async def rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        """What a query finds; nothing when the file can not be read."""
+
+        def read() -> list[tuple[Any, ...]]:
+            try:
+                return self._connected().execute(query, values).fetchall()
+            except sqlite3.DatabaseError:
+                return []
+
+        return await self._run(read)
+
+    async def do_durably(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Do all of `statements` or none; what they did is on the disk when this returns, whatever happens then.
+
+        Raises:
+            StorageError: they can not be done.
+        """
+
+        def write() -> None:
+            connection = self._connected()
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                with connection:
+                    for statement, values in statements:
+                        connection.execute(statement, values)
+                connection.execute("PRAGMA synchronous = NORMAL")
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+
+        await self._run(write)
 
     async def fact(self, name: str) -> str | None:
         """A single value that was kept under `name`."""
@@ -248,6 +291,15 @@ class Store:
         return self._connection
 
     def _failure(self, error: sqlite3.Error) -> StorageError:
-        full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+        name = getattr(error, "sqlite_errorname", "")
+        # Where the shared memory or the log can not grow, SQLite only says that it could not write.
+        full = name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _free_bytes(self.folder) < _LITTLE_BYTES)
         kind = StorageError.Kind.DISK_FULL if full else StorageError.Kind.IO
         return StorageError(kind, str(self.folder / FILE), str(error))
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return _LITTLE_BYTES

@@ -1,10 +1,11 @@
 """The handle of one torrent: what users of the library hold."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bittern.base.errors import NoSuchTorrentError
+from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.metainfo import File, Info
 
@@ -15,6 +16,8 @@ from .goals import Goal
 from .hand import Hand
 from .life import Life
 from .limits import Limits
+from .moving import destination
+from .placement import Placement
 from .snapshot import status_of
 from .status import TROUBLED, State, Status, TrackerStatus
 
@@ -60,7 +63,7 @@ class Torrent:
         if entry.content is not None:
             return Path(entry.content)
         if self._life is not None:
-            return Path(entry.save_path) / self._life.info.name if self._life.info is not None else None
+            return self._life.path
         return Path(entry.save_path) / entry.name if entry.total_bytes else None
 
     @property
@@ -222,6 +225,53 @@ class Torrent:
         limits = self._entry.limits or Limits()
         limits.group = group
         self._hand.limit(self._entry, limits)
+
+    async def move(self, folder: str | os.PathLike[str]) -> None:
+        """Move its files to another folder; returns when that is done. A complete torrent is seeded meanwhile.
+
+        It may take long on another file system. Should the process end before, the next `Session.add`, with the old
+        or the new folder, goes on with it. Cancelling the wait does not stop the move: `cancel_move` does.
+
+        Args:
+            folder: that the file, or the root folder, goes to; made when missing.
+
+        Raises:
+            StorageError: something is in the way, there is no room, or the system refuses; all is as it was.
+            MoveCancelledError: `cancel_move` was called; all is as it was.
+            AlreadyAddedError: another process is at work on the torrent there.
+            SessionError: its files are not known yet, or being checked or moved.
+        """
+        where = destination(folder)
+        await self._hand.relocate(self._entry, lambda _, now: Placement(where, now.root, now.names))
+
+    async def rename(self, name: str) -> None:
+        """Give the single file, or the root folder, another name; raises as `move`."""
+        await self._hand.relocate(self._entry, lambda _, now: now.with_root(name))
+
+    async def rename_file(self, index: int, path: str) -> None:
+        """Give one file another name or another folder below the root.
+
+        Args:
+            index: from 0 into `files`.
+            path: below the root folder, with slashes; for a single file, its name.
+
+        Raises:
+            SessionError: there is no such file, the path is not safe, or another file of the torrent is there.
+            StorageError: as for `move`.
+        """
+
+        def choose(info: Info, now: Placement) -> Placement:
+            shown = [number for number, file in enumerate(info.files) if not file.pad]
+            if not 0 <= index < len(shown):
+                raise SessionError(f"there is no file {index + 1}: the torrent has {len(shown)}")
+            return now.renamed(info, shown[index], path)
+
+        await self._hand.relocate(self._entry, choose)
+
+    async def cancel_move(self) -> None:
+        """Stop a move that goes on; files that have moved go back."""
+        if self._life is not None:
+            self._life.mover.cancel()
 
     async def pause_check(self) -> None:
         """Let a check that goes on read nothing more until `resume_check`."""

@@ -3,7 +3,8 @@
 import errno
 import os
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bittern.base.errors import StorageError
@@ -12,6 +13,7 @@ from bittern.codec.metainfo import Info
 from bittern.io import capabilities
 
 from .handles import Handles, pread, pwrite
+from .moving import carry
 from .parts import PartFile
 from .spans import Span
 
@@ -100,6 +102,56 @@ class FileStorage:
                     self.parked.add(number)
             if not self.parked:
                 self.parts.delete()
+
+    def move(
+        self, paths: Sequence[str], parts: str, folder: str, stop: threading.Event, progress: Callable[[int], None]
+    ) -> None:
+        """Move its files to `paths`, one by one; reading goes on meanwhile, nothing may be written. Blocks.
+
+        Args:
+            paths: for each of the torrent's files, where it goes.
+            parts: where the part file goes.
+            folder: that all of this is in.
+            stop: when set, ends it early.
+            progress: told the bytes that were moved so far.
+
+        Raises:
+            StorageError: a file could not be moved; it is as it was, those before it have moved.
+            MoveStoppedError: `stop` was set.
+        """
+        if self.trusted and folder not in self.trusted:
+            self.trusted = (*self.trusted, folder)
+        moved = 0
+
+        def count(step: int) -> None:
+            nonlocal moved
+            moved += step
+            progress(moved)
+
+        for number, target in enumerate(paths):
+            source, file = self.paths[number], self._info.files[number]
+            if source == target:
+                continue
+            before = moved
+            self._carry(source, target, partial(self._now_at, number, target), stop, count)
+            moved = before + file.length
+            progress(moved)
+        if self.parts.path != parts:
+            self._carry(self.parts.path, parts, partial(setattr, self.parts, "path", parts), stop, lambda _: None)
+
+    def _now_at(self, number: int, path: str) -> None:
+        self.paths[number] = path
+
+    def _carry(
+        self, source: str, target: str, switch: Callable[[], None], stop: threading.Event, count: Callable[[int], None]
+    ) -> None:
+        self._handles.forget(target)  # of a file that was there before
+        try:
+            carry(source, target, switch, self._places, stop, count)
+        except OSError as error:
+            raise storage_error(error, target if os.path.lexists(source) else source) from error
+        self._handles.forget(source)
+        self._dirty.pop(source, None)
 
     def places(self, offset: int, length: int) -> Iterator[Span]:
         """Where `length` bytes at `offset` of the torrent are, for reading them apart from this."""
@@ -259,5 +311,10 @@ class FileStorage:
                 self._nowait = 0
                 self._in_memory = capabilities.in_memory(Path(path).stat().st_dev)
                 return self._in_memory and self._read_file(number, begin, into, 0)
+            if isinstance(error, FileNotFoundError):
+                with self._places:  # it may be moving right now
+                    moved = self.paths[number] != path
+                if moved:
+                    return self._read_file(number, begin, into, flags)
             raise storage_error(error, path) from error
         return True

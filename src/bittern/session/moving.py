@@ -1,0 +1,215 @@
+"""Moving and renaming a torrent's files: written down first, then file by file, then written down as done.
+
+After a crash at any moment the store says from where to where, and each file is whole at one of the two: the next
+start goes on. What fails, or is stopped, is moved back.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from bittern.base.errors import MoveCancelledError, StorageError
+from bittern.codec.metainfo import Info
+from bittern.io.disk.files import storage_error
+from bittern.io.disk.moving import MoveStoppedError
+
+from . import events
+from .content import Content, stored
+from .deleting import remove_empty_folders
+from .journal import Journal
+from .lock import TorrentLock
+from .options import AddOptions
+from .placement import Move, Placement, begin_move, end_move, load_move
+from .surroundings import Surroundings
+
+
+class Mover:
+    """Moves one torrent's files.
+
+    Args:
+        options: where they are; changed when they are elsewhere.
+        lock: on that place, owned from now on.
+        journal: of the torrent.
+        publisher: is told how it goes.
+        surroundings: for threads and the store.
+    """
+
+    def __init__(
+        self,
+        options: AddOptions,
+        lock: TorrentLock,
+        journal: Journal,
+        publisher: events.Publisher,
+        surroundings: Surroundings,
+    ) -> None:
+        self._options = options
+        self._lock = lock
+        self._journal = journal
+        self._publisher = publisher
+        self._surroundings = surroundings
+        self._stop = Event()
+        self.progress: tuple[int, int] | None = None
+        """Bytes moved and to be moved, while that goes on."""
+
+    def release(self) -> None:
+        """Let others have the files."""
+        self._lock.release()
+
+    def cancel(self) -> None:
+        """Stop; files that were moved go back."""
+        self._stop.set()
+
+    async def finish(self, info: Info, open_content: Callable[[], Awaitable[Content]]) -> None:
+        """Go on with a move that was interrupted by the end of the process, and find renamed files.
+
+        Raises:
+            StorageError: a file can not be moved; the next attempt goes on.
+            AlreadyAddedError: another process is at work there.
+        """
+        store, info_hash = self._surroundings.store, info.wire_hash
+        move = await load_move(store, info_hash, self._journal.place)
+        if move is None:
+            return
+        if move.was is None or move.target is None:
+            move.at.apply(info, self._options)
+            return
+        there = self._lock.place == move.target
+        other = None
+        if move.place != move.target:
+            other = TorrentLock(store.folder / "locks", info_hash, move.place if there else move.target)
+        try:
+            move.was.apply(info, self._options)
+            content = await open_content()
+            await self._carry(content, move.at)
+            await end_move(store, info_hash, move.place, move.target, move.at)
+            self._arrive(info, move.at, content)
+        except BaseException:
+            if other is not None:
+                other.release()
+            raise
+        if other is not None:
+            (other if there else self._lock).release()
+            self._lock = self._lock if there else other
+        self._publisher.publish(events.Moved(content.path))
+
+    async def run(self, content: Content, to: Placement, saving: AbstractAsyncContextManager[None]) -> None:
+        """Move or rename.
+
+        Args:
+            content: the files; nothing may be written to them meanwhile, reading is all right.
+            to: where they go.
+            saving: held while the saved state changes its key.
+
+        Raises:
+            StorageError: something is in the way, there is no room, or the system refuses; all is as it was.
+            MoveCancelledError: `cancel` was called; all is as it was.
+            AlreadyAddedError: another process is at work there.
+        """
+        info, store, in_thread = content.info, self._surroundings.store, self._surroundings.in_thread
+        was = Placement.of(info, self._options)
+        planned = replace(self._options)
+        to.apply(info, planned)
+        place, target = self._journal.place, planned.place
+        await in_thread(_refuse, content, to)
+        other = TorrentLock(store.folder / "locks", info.wire_hash, target) if target != place else None
+        self._stop = Event()
+        try:
+            await begin_move(store, info.wire_hash, Move(place, to, was, target))
+            try:
+                await self._carry(content, to)
+            except (StorageError, MoveCancelledError):
+                self._stop = Event()
+                await self._carry(content, was)
+                await end_move(store, info.wire_hash, place, place, was)
+                raise
+            async with saving:
+                await end_move(store, info.wire_hash, place, target, to)
+                self._arrive(info, to, content)
+        except BaseException:
+            if other is not None:
+                other.release()
+            raise
+        if other is not None:
+            self._lock.release()
+            self._lock = other
+        self._publisher.publish(events.Moved(content.path))
+
+    def _arrive(self, info: Info, at: Placement, content: Content) -> None:
+        at.apply(info, self._options)
+        self._journal.place = self._options.place
+        content.path = at.folder / at.root
+
+    async def _carry(self, content: Content, to: Placement) -> None:
+        loop, stop = asyncio.get_running_loop(), self._stop
+        total = content.info.total_size
+
+        def tell(done: int) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._told, done, total, stop)
+
+        self._told(0, total, stop)
+        work = asyncio.ensure_future(self._surroundings.in_thread(_carry_all, content, to, stop, tell))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:  # the session ends: leave no file half moved, the next start goes on
+            stop.set()
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+        except MoveStoppedError:
+            raise MoveCancelledError("the move was cancelled: everything is where it was") from None
+        finally:
+            self.progress = None
+
+    def _told(self, done: int, total: int, stop: Event) -> None:
+        if stop is self._stop:
+            self.progress = (min(done, total), total)
+            self._publisher.publish(events.MoveProgress(*self.progress))
+
+
+def _carry_all(content: Content, to: Placement, stop: Event, tell: Callable[[int], None]) -> None:
+    info, storage = content.info, content.storage
+    left, old_root = list(storage.paths), str(storage.root)
+    storage.move(to.paths(info), to.parts(info), str(to.folder), stop, tell)
+    if info.multi_file:
+        remove_empty_folders(left, old_root)
+        storage.root = to.folder / to.root
+
+
+def _refuse(content: Content, to: Placement) -> None:
+    """Make sure that nothing is in the way, and that there is room.
+
+    Raises:
+        StorageError: it is, or there is not.
+    """
+    storage, info = content.storage, content.info
+    needed = 0
+    base = to.folder
+    while not base.exists() and base != base.parent:
+        base = base.parent
+    try:
+        device = base.stat().st_dev
+        for number, target in enumerate(to.paths(info)):
+            source = storage.paths[number]
+            if source == target or not stored(info.files[number]):
+                continue
+            if os.path.lexists(target) and not (os.path.lexists(source) and os.path.samefile(source, target)):
+                raise StorageError(StorageError.Kind.EXISTS, target)
+            if os.path.lexists(source):
+                status = os.lstat(source)
+                if status.st_dev != device:
+                    needed += getattr(status, "st_blocks", 0) * 512 or status.st_size
+        free = shutil.disk_usage(base).free
+    except OSError as error:
+        raise storage_error(error, str(to.folder)) from error
+    if needed > free:
+        raise StorageError(StorageError.Kind.DISK_FULL, str(to.folder), f"{needed} bytes are needed, {free} are free")
+
+
+def destination(folder: str | os.PathLike[str]) -> Path:
+    """A folder as a user names it, absolute."""
+    return Path(os.path.realpath(Path(folder).expanduser()))

@@ -1,0 +1,294 @@
+"""A torrent's files move while it is seeded, and after any interruption they are all there."""
+
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bittern.base.errors import MoveCancelledError, SessionError, StorageError
+from bittern.io.disk import moving as disk
+from bittern.session import events
+from bittern.session.session import Session
+from bittern.session.status import State
+from bittern.tools.create import CreateOptions, Version, create
+from bittern.tools.scan import scan
+from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
+
+SECONDS = 30
+KILLS = int(os.environ.get("BITTERN_MOVE_KILLS", "3"))
+"""`make kills` sets more."""
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let folders be on different file systems."""
+    real = os.rename
+
+    def rename(source: str, target: str) -> None:
+        if os.path.dirname(source) != os.path.dirname(target):  # noqa: PTH120 - as the module has them
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["same file system", "other file system"])
+async def test_a_seed_moves_and_goes_on_seeding(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    other: bool,  # noqa: FBT001 - a case
+) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    before = files_below(tmp_path / "src")
+    if other:
+        _elsewhere(monkeypatch)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+        stream = there.events(events.Moved, events.StateChanged)
+        await there.move(tmp_path / "new" / "home")
+        assert stream.take() == [events.Moved(tmp_path / "new" / "home" / "album")]
+        assert there.path == tmp_path / "new" / "home" / "album"
+        assert (there.status.state, there.status.move) == (State.SEEDING, None)
+        assert files_below(tmp_path / "new" / "home") == before
+        assert not (tmp_path / "src" / "album").exists()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+    async with Session(settings(tmp_path / "a")) as seed:  # believed in its new place
+        there = await seed.add(meta, tmp_path / "new" / "home")
+        stream = there.events(events.CheckProgress)
+        await there.completed()
+        assert stream.take() == []
+
+
+async def test_a_download_waits_for_its_move_and_goes_on(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 60 * PIECE))
+    async with (
+        Session(settings(tmp_path / "a", up_bytes_per_second=1_500_000)) as seed,
+        Session(settings(tmp_path / "b")) as leech,
+    ):
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await eventually(lambda: got.status.done_bytes > 5 * PIECE)
+        stream = got.events(events.StateChanged)
+        await got.move(tmp_path / "moved")
+        assert [event.state for event in stream.take() if isinstance(event, events.StateChanged)] == [
+            State.MOVING,
+            State.DOWNLOADING,
+        ]
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert not list((tmp_path / "dst").iterdir())
+        assert (tmp_path / "moved" / "a.bin").read_bytes() == (tmp_path / "src" / "a.bin").read_bytes()
+        assert got.status.downloaded < meta.info.total_length + 20 * PIECE
+
+
+async def test_the_part_file_moves_too(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], select=[1])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        await got.move(tmp_path / "moved")
+        assert sorted(files_below(tmp_path / "moved")) == [f".{meta.info.wire_hash}.parts", "album/two/b.bin"]
+        await got.recheck()
+        assert got.status.complete
+
+
+async def test_files_and_roots_are_renamed_and_the_next_run_finds_them(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+        index = ["/".join(file.path) for file in there.files].index("two/b.bin")
+        await there.rename_file(index, "three/renamed.bin")
+        await there.rename("tape")
+        assert there.path == tmp_path / "src" / "tape"
+        assert sorted(files_below(tmp_path / "src" / "tape")) == [
+            "one.bin",
+            "three/renamed.bin",
+            "two/c.bin",
+            "two/empty.txt",
+        ]
+        with pytest.raises(SessionError, match="no file 9"):
+            await there.rename_file(8, "x")
+        with pytest.raises(SessionError, match="can not be the name"):
+            await there.rename("../up")
+        assert there.status.state is State.SEEDING
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        stream = there.events(events.CheckProgress)
+        await there.completed()
+        assert (there.path, stream.take()) == (tmp_path / "src" / "tape", [])
+        await seed.remove(there, delete_data=True)
+    assert not list((tmp_path / "src").iterdir())
+
+
+async def test_what_is_in_the_way_is_told_and_nothing_has_moved(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    before = files_below(tmp_path / "src")
+    fill(tmp_path / "new" / "album" / "two" / "c.bin", 5)
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+        with pytest.raises(StorageError) as caught:
+            await there.move(tmp_path / "new")
+        assert caught.value.kind is StorageError.Kind.EXISTS
+        assert (there.status.state, files_below(tmp_path / "src")) == (State.SEEDING, before)
+        assert len(files_below(tmp_path / "new")) == 1
+
+
+async def test_what_fails_midway_or_is_cancelled_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    before = files_below(tmp_path / "src")
+    _elsewhere(monkeypatch)
+    real = disk._copy
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+
+        def full(source: str, draft: str, *rest: object) -> None:
+            if "c.bin" in source and "src" in source:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
+            real(source, draft, *rest)  # type: ignore[arg-type]  # handed through
+
+        monkeypatch.setattr(disk, "_copy", full)
+        with pytest.raises(StorageError) as caught:
+            await there.move(tmp_path / "new")
+        assert caught.value.kind is StorageError.Kind.DISK_FULL
+
+        def cancelled(source: str, *rest: object) -> None:
+            if "c.bin" in source and "src" in source:
+                there._life.mover.cancel()
+            real(source, *rest)  # type: ignore[arg-type]  # handed through
+
+        monkeypatch.setattr(disk, "_copy", cancelled)
+        with pytest.raises(MoveCancelledError):
+            await there.move(tmp_path / "new")
+        assert (there.status.state, files_below(tmp_path / "src")) == (State.SEEDING, before)
+        assert files_below(tmp_path / "new") == {}
+        monkeypatch.setattr(disk, "_copy", real)
+        await there.move(tmp_path / "new")
+        assert files_below(tmp_path / "new") == before
+
+
+@pytest.mark.parametrize("place", ["src", "new"])
+async def test_a_session_that_ends_in_a_move_leaves_it_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    before = files_below(tmp_path / "src")
+    _elsewhere(monkeypatch)
+    real, entered = disk._copy, asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+
+        def slow(source: str, draft: str, stop: object, progress: object) -> None:
+            if "c.bin" in source:
+                loop.call_soon_threadsafe(entered.set)
+                stop.wait(SECONDS)  # type: ignore[attr-defined]  # an Event
+            real(source, draft, stop, progress)  # type: ignore[arg-type]  # handed through
+
+        monkeypatch.setattr(disk, "_copy", slow)
+        moving = asyncio.ensure_future(there.move(tmp_path / "new"))
+        await entered.wait()
+        with pytest.raises(SessionError, match="moved"):
+            await there.recheck()
+        with pytest.raises(SessionError, match="moved already"):
+            await there.move(tmp_path / "other")
+    with pytest.raises(asyncio.CancelledError):
+        await moving
+    assert files_below(tmp_path / "new")
+    assert files_below(tmp_path / "src")
+    monkeypatch.setattr(disk, "_copy", real)
+    async with Session(settings(tmp_path / "a")) as seed:
+        there = await seed.add(meta, tmp_path / place)
+        stream = there.events(events.CheckProgress)
+        await there.completed()
+        assert stream.take() == []
+        assert there.path == tmp_path / "new" / "album"
+    assert files_below(tmp_path / "new") == before
+    assert not (tmp_path / "src" / "album").exists()
+
+
+_CHILD = """
+import asyncio, errno, os, sys
+from pathlib import Path
+from bittern.session.session import Session
+from bittern.session.settings import Settings
+from bittern.codec.metainfo import Metainfo
+
+real = os.rename
+def rename(source, target):
+    if sys.argv[5] == "other" and os.path.dirname(source) != os.path.dirname(target):
+        raise OSError(errno.EXDEV, "another file system", source)
+    real(source, target)
+os.rename = rename
+
+async def main():
+    folder, old, new = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    async with Session(Settings(state_dir=folder / "state", listen=("127.0.0.1",), port=0)) as session:
+        torrent = await session.add(Metainfo.load(folder / "t.torrent"), folder / old, trust=False)
+        await torrent.completed()
+        print("go", flush=True)
+        if torrent.path.parent != folder / new:
+            await torrent.move(folder / new)
+        print("moved", torrent.status.check, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def _run(folder: Path, old: str, new: str, kind: str, kill_after: float | None) -> bool:
+    """Move in a process of its own; whether it was killed on its way."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(folder), old, new, "", kind], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    with child.stdout:
+        assert child.stdout.readline() == "go\n"
+        if kill_after is None:
+            assert child.stdout.readline().startswith("moved")
+            assert child.wait(SECONDS) == 0
+            return False
+        try:
+            child.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait(SECONDS)
+            return True
+        return False
+
+
+def test_a_move_that_is_killed_at_any_moment_loses_no_byte(tmp_path: Path) -> None:
+    """Real processes, real SIGKILLs, at random moments of moves to and fro; each next start goes on."""
+    root = album(tmp_path / "home0" / "album")
+    for number in range(12):
+        fill(root / "many" / f"{number}.bin", 2_000_000, number)
+    made = create(scan(root), CreateOptions(version=Version.V1, piece_size=PIECE))
+    (tmp_path / "t.torrent").write_bytes(made.data)
+    before = files_below(tmp_path / "home0")
+    rng = Random(4)
+    killed = 0
+    for at in range(10 * KILLS):
+        kind = rng.choice(["other", "other", "same"])
+        killed += _run(tmp_path, f"home{at}", f"home{at + 1}", kind, rng.uniform(0, 0.08))
+        here = [files_below(tmp_path / f"home{side}") for side in (at, at + 1) if (tmp_path / f"home{side}").exists()]
+        there = {path: data for side in here for path, data in side.items() if not path.endswith(".bittern-move")}
+        assert there == before  # whole files, wherever they are
+        _run(tmp_path, f"home{at}", f"home{at + 1}", kind, None)
+        assert files_below(tmp_path / f"home{at + 1}") == before
+        assert not list((tmp_path / f"home{at}").iterdir())
+        if killed >= KILLS:
+            return
+    pytest.fail(f"only {killed} moves could be killed")
