@@ -55,7 +55,7 @@ async def test_a_seed_moves_and_goes_on_seeding(
         there = await seed.add(meta, tmp_path / "src")
         await there.completed()
         stream = there.events(events.Moved, events.StateChanged)
-        await there.move(tmp_path / "new" / "home")
+        await there.move_to(tmp_path / "new" / "home")
         assert stream.take() == [events.Moved(tmp_path / "new" / "home" / "album")]
         assert there.path == tmp_path / "new" / "home" / "album"
         assert (there.status.state, there.status.move) == (State.SEEDING, None)
@@ -70,6 +70,26 @@ async def test_a_seed_moves_and_goes_on_seeding(
         assert stream.take() == []
 
 
+async def test_a_torrent_that_is_kept_is_found_where_it_moved(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    before = files_below(tmp_path / "src" / "album")
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as seed:
+        there = await seed.add(meta, tmp_path / "src")
+        await there.completed()
+        await there.move_to(tmp_path / "new")
+        await there.rename("tape")
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as seed:
+        (there,) = seed.torrents
+        stream = there.events(events.CheckProgress)
+        await there.completed()
+        await there.move_to(tmp_path / "newer")
+        assert (there.path, stream.take()) == (tmp_path / "newer" / "tape", [])
+        assert files_below(tmp_path / "newer" / "tape") == before
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as seed:
+        await seed.remove(seed.torrents[0], delete_data=True)
+    assert not list((tmp_path / "newer").iterdir())
+
+
 async def test_a_download_waits_for_its_move_and_goes_on(tmp_path: Path) -> None:
     meta = torrent(fill(tmp_path / "src" / "a.bin", 60 * PIECE))
     async with (
@@ -80,7 +100,7 @@ async def test_a_download_waits_for_its_move_and_goes_on(tmp_path: Path) -> None
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
         await eventually(lambda: got.status.done_bytes > 5 * PIECE)
         stream = got.events(events.StateChanged)
-        await got.move(tmp_path / "moved")
+        await got.move_to(tmp_path / "moved")
         assert [event.state for event in stream.take() if isinstance(event, events.StateChanged)] == [
             State.MOVING,
             State.DOWNLOADING,
@@ -97,7 +117,7 @@ async def test_the_part_file_moves_too(tmp_path: Path) -> None:
         await (await seed.add(meta, tmp_path / "src")).completed()
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], select=[1])
         await asyncio.wait_for(got.completed(), SECONDS)
-        await got.move(tmp_path / "moved")
+        await got.move_to(tmp_path / "moved")
         assert sorted(files_below(tmp_path / "moved")) == [f".{meta.info.wire_hash}.parts", "album/two/b.bin"]
         await got.recheck()
         assert got.status.complete
@@ -140,7 +160,7 @@ async def test_what_is_in_the_way_is_told_and_nothing_has_moved(tmp_path: Path) 
         there = await seed.add(meta, tmp_path / "src")
         await there.completed()
         with pytest.raises(StorageError) as caught:
-            await there.move(tmp_path / "new")
+            await there.move_to(tmp_path / "new")
         assert caught.value.kind is StorageError.Kind.EXISTS
         assert (there.status.state, files_below(tmp_path / "src")) == (State.SEEDING, before)
         assert len(files_below(tmp_path / "new")) == 1
@@ -162,21 +182,22 @@ async def test_what_fails_midway_or_is_cancelled_goes_back(tmp_path: Path, monke
 
         monkeypatch.setattr(disk, "_copy", full)
         with pytest.raises(StorageError) as caught:
-            await there.move(tmp_path / "new")
+            await there.move_to(tmp_path / "new")
         assert caught.value.kind is StorageError.Kind.DISK_FULL
 
         def cancelled(source: str, *rest: object) -> None:
             if "c.bin" in source and "src" in source:
+                assert there._life is not None
                 there._life.mover.cancel()
             real(source, *rest)  # type: ignore[arg-type]  # handed through
 
         monkeypatch.setattr(disk, "_copy", cancelled)
         with pytest.raises(MoveCancelledError):
-            await there.move(tmp_path / "new")
+            await there.move_to(tmp_path / "new")
         assert (there.status.state, files_below(tmp_path / "src")) == (State.SEEDING, before)
         assert files_below(tmp_path / "new") == {}
         monkeypatch.setattr(disk, "_copy", real)
-        await there.move(tmp_path / "new")
+        await there.move_to(tmp_path / "new")
         assert files_below(tmp_path / "new") == before
 
 
@@ -200,12 +221,12 @@ async def test_a_session_that_ends_in_a_move_leaves_it_to_the_next(
             real(source, draft, stop, progress)  # type: ignore[arg-type]  # handed through
 
         monkeypatch.setattr(disk, "_copy", slow)
-        moving = asyncio.ensure_future(there.move(tmp_path / "new"))
+        moving = asyncio.ensure_future(there.move_to(tmp_path / "new"))
         await entered.wait()
         with pytest.raises(SessionError, match="moved"):
             await there.recheck()
         with pytest.raises(SessionError, match="moved already"):
-            await there.move(tmp_path / "other")
+            await there.move_to(tmp_path / "other")
     with pytest.raises(asyncio.CancelledError):
         await moving
     assert files_below(tmp_path / "new")
@@ -242,7 +263,7 @@ async def main():
         await torrent.completed()
         print("go", flush=True)
         if torrent.path.parent != folder / new:
-            await torrent.move(folder / new)
+            await torrent.move_to(folder / new)
         print("moved", torrent.status.check, flush=True)
 
 asyncio.run(main())

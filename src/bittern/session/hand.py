@@ -135,7 +135,7 @@ class Hand:
         self.changed(entry)
 
     async def relocate(self, entry: Entry, choose: Callable[[Info, Placement], Placement]) -> None:
-        """Move or rename the files of a torrent, which wakes up for it; see `Torrent.move`."""
+        """Move or rename the files of a torrent, which wakes up for it; see `Torrent.move_to`."""
         life = await self.awaken(entry)
         while life.state is State.CHECKING:  # it has just woken up
             await life.publisher.change()

@@ -184,7 +184,7 @@ class Life:
         await asyncio.shield(self._run(partial(self._again, trusting=False)))
 
     async def relocate(self, choose: Callable[[Info, Placement], Placement]) -> None:
-        """Move or rename the files; see `Torrent.move`."""
+        """Move or rename the files; see `Torrent.move_to`."""
         if self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
             raise SessionError(f"its files can not be moved now, it is {self.state.value}")
         if self.mover.progress is not None:

@@ -163,14 +163,9 @@ async def end_move(store: Store, info_hash: bytes, place: str, target: str, at: 
             ("UPDATE torrents SET save_path = ? WHERE info_hash = ? AND save_path = ?", (target, *both)),
         ]
         # A session that keeps its torrents must not look for them at the old place, whenever it ends.
-        content = str(at.folder / at.root)
-        statements.append(
-            (
-                "UPDATE members SET save_path = ?, content = CASE WHEN content IS NULL THEN NULL ELSE ? END"
-                " WHERE info_hash = ?",
-                (str(at.folder), content, info_hash),
-            )
-        )
+        content = "CASE WHEN content IS NULL THEN NULL ELSE ? END"
+        followed = f"UPDATE members SET save_path = ?, content = {content} WHERE info_hash = ?"  # noqa: S608 - constants
+        statements.append((followed, (str(at.folder), str(at.folder / at.root), info_hash)))
     kept = (info_hash, target, at.encode(), None, None)
     statements.append(("INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?)", kept))
     await store.do_durably(statements)

@@ -226,7 +226,7 @@ class Torrent:
         limits.group = group
         self._hand.limit(self._entry, limits)
 
-    async def move(self, folder: str | os.PathLike[str]) -> None:
+    async def move_to(self, folder: str | os.PathLike[str]) -> None:
         """Move its files to another folder; returns when that is done. A complete torrent is seeded meanwhile.
 
         It may take long on another file system. Should the process end before, the next `Session.add`, with the old
@@ -245,7 +245,7 @@ class Torrent:
         await self._hand.relocate(self._entry, lambda _, now: Placement(where, now.root, now.names))
 
     async def rename(self, name: str) -> None:
-        """Give the single file, or the root folder, another name; raises as `move`."""
+        """Give the single file, or the root folder, another name; raises as `move_to`."""
         await self._hand.relocate(self._entry, lambda _, now: now.with_root(name))
 
     async def rename_file(self, index: int, path: str) -> None:
@@ -257,7 +257,7 @@ class Torrent:
 
         Raises:
             SessionError: there is no such file, the path is not safe, or another file of the torrent is there.
-            StorageError: as for `move`.
+            StorageError: as for `move_to`.
         """
 
         def choose(info: Info, now: Placement) -> Placement:
