@@ -12,7 +12,7 @@ from bittern.base.geometry import BLOCK, Geometry
 from bittern.base.ids import InfoHashV1
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
-from bittern.engine.upload.admission import CHOKED_MOST
+from bittern.engine.upload.admission import CHOKED_MOST, PLAIN_SHARE
 from bittern.engine.upload.allowed_fast import ALLOWED_BYTES, ALLOWED_PIECES
 from bittern.engine.upload.choker import OPTIMISTIC_SECONDS, SeedChoker
 from bittern.engine.upload.serving import Serving
@@ -66,7 +66,17 @@ def test_every_request_is_queued_or_answered(fast: bool) -> None:  # noqa: FBT00
         lengths = [(2, BLOCK), (3, BLOCK), (4, 5)]
         assert said(peer) == [Reject(1, block * BLOCK, length) for block, length in lengths]
     else:
-        assert (said(peer), peer.uploads.queued, peer.am_choking) == ([Choke()], 0, True)
+        assert (said(peer), peer.uploads.queued, peer.am_choking) == ([], 13, False)
+
+
+def test_who_can_not_be_sent_a_reject_may_queue_more_and_beyond_that_is_an_offence() -> None:
+    serving = make(queue=10)
+    peer = unchoked(serving, fast=False)
+    serving.admit(peer, [(0, 0, 10 * PLAIN_SHARE * BLOCK, 10 * PLAIN_SHARE)])
+    assert (said(peer), peer.uploads.queued) == ([], 10 * PLAIN_SHARE)
+    with pytest.raises(RemoteProtocolError) as caught:
+        serving.admit(peer, [(1, 0, BLOCK, 1)])
+    assert caught.value.offence is Offence.REQUEST_FLOOD
 
 
 def test_a_piece_that_we_lack_is_refused() -> None:
@@ -183,7 +193,7 @@ def test_a_turn_interrupted_by_a_refusal_goes_on_in_the_next_round() -> None:
         peer.peer_interested = True
     rechoke(serving, peers, 0.0)
     rechoke(serving, peers, 0.0)
-    serving.admit(peers[1], [(0, 0, 3 * BLOCK, 3)])
+    serving.admit(peers[1], [(9, 0, BLOCK, 1)])
     assert (said(peers[1]), peers[1].am_choking) == ([Unchoke(), Choke()], True)
     rechoke(serving, peers, 0.0)
     assert (said(peers[1]), peers[2].am_choking) == ([Unchoke()], True)

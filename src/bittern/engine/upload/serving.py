@@ -11,7 +11,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.wire import donthave
 
-from .admission import CHOKED_MOST, is_honest
+from .admission import CHOKED_MOST, PLAIN_SHARE, is_honest
 from .allowed_fast import allowance, is_beginner
 from .choker import (
     OPTIMISTIC_SECONDS,
@@ -135,6 +135,8 @@ class Serving:
             if not is_honest(self._geometry, piece, begin, length, count):
                 raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"request {piece}:{begin}+{length}")
             taken = min(count, self._room(peer, piece))
+            if not peer.fast and taken < count and queue.queued + taken >= self._most_queued * PLAIN_SHARE:
+                raise RemoteProtocolError(Offence.REQUEST_FLOOD, f"{queue.queued + count} requests wait")
             if taken:
                 queue.add(piece, begin, min(length, taken * BLOCK), taken)
                 if peer.am_choking and queue.allowed is not None:
@@ -145,11 +147,12 @@ class Serving:
     def _room(self, peer: Peer, piece: int) -> int:
         """How many blocks of `piece` may be queued now."""
         queue = peer.uploads
-        if piece not in self._have or piece in self._lost or queue.queued >= self._most_queued:
+        most = self._most_queued if peer.fast else self._most_queued * PLAIN_SHARE
+        if piece not in self._have or piece in self._lost or queue.queued >= most:
             return 0
         if self._super is not None and not self._super.shows(peer.number, piece):
             return 0
-        room = self._most_queued - queue.queued
+        room = most - queue.queued
         if not peer.am_choking:
             return room
         return min(room, queue.allowed.get(piece, 0)) if queue.allowed and is_beginner(peer.pieces) else 0
