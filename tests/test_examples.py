@@ -35,10 +35,10 @@ def sharing(name: str, *words: str | Path, state: Path) -> Iterator["subprocess.
     assert process.returncode == 0
 
 
-def downloaded(*words: str | Path, state: Path) -> str:
-    """What the download example says."""
+def downloaded(*words: str | Path, state: Path, name: str = "download.py") -> str:
+    """What an example that downloads says."""
     done = subprocess.run(
-        command("download.py", *words),
+        command(name, *words),
         stdout=subprocess.PIPE,
         text=True,
         env=environment(state),
@@ -57,6 +57,7 @@ def test_there_are_no_examples_that_nobody_runs() -> None:
     assert sorted(path.name for path in (ROOT / "examples").glob("*.py")) == [
         "create_and_share.py",
         "download.py",
+        "plain_script.py",
         "seed.py",
     ]
 
@@ -70,6 +71,10 @@ def test_a_seed_and_a_download(tmp_path: Path, capfd: pytest.CaptureFixture[str]
         words = (tmp_path / "a.torrent", tmp_path / "dst", f"127.0.0.1:{port}")
         assert downloaded(*words, state=tmp_path / "d") == f"complete: {tmp_path / 'dst' / 'a.bin'}\n"
         assert line_of(seed).startswith("PeerJoined(")
+        again = (tmp_path / "a.torrent", tmp_path / "plain", f"127.0.0.1:{port}")
+        said = downloaded(*again, state=tmp_path / "p", name="plain_script.py")
+        assert said.splitlines()[0] == "downloading"
+        assert said.splitlines()[-1] == f"complete: {tmp_path / 'plain' / 'a.bin'}"
     assert (tmp_path / "dst" / "a.bin").read_bytes() == source.read_bytes()
     assert capfd.readouterr().err == ""
 

@@ -9,9 +9,11 @@ import bittern
 
 NAMES = {
     "AlreadyAddedError",
+    "AtGoal",
     "BencodeError",
     "BitternError",
     "File",
+    "Goal",
     "Info",
     "Magnet",
     "MagnetError",
@@ -19,12 +21,14 @@ NAMES = {
     "MetainfoError",
     "NetworkError",
     "NoSuchTorrentError",
+    "Places",
     "ProtocolError",
     "Session",
     "SessionError",
     "Settings",
     "State",
     "Status",
+    "StatusChanges",
     "StorageError",
     "Torrent",
     "TrackerError",
@@ -32,6 +36,7 @@ NAMES = {
     "bencode",
     "download",
     "events",
+    "sync",
 }
 
 

@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from .codec.metainfo import Info as Info
     from .codec.metainfo import Metainfo as Metainfo
     from .session import events as events
+    from .session import sync as sync
     from .session.download import download as download
+    from .session.goals import AtGoal as AtGoal
+    from .session.goals import Goal as Goal
+    from .session.queue import Places as Places
     from .session.session import Session as Session
     from .session.settings import Settings as Settings
     from .session.status import State as State
     from .session.status import Status as Status
+    from .session.status import StatusChanges as StatusChanges
     from .session.torrent import Torrent as Torrent
 
 _PLACES = {
@@ -49,20 +54,26 @@ _PLACES = {
     "File": "codec.metainfo",
     "Info": "codec.metainfo",
     "Metainfo": "codec.metainfo",
+    "AtGoal": "session.goals",
+    "Goal": "session.goals",
+    "Places": "session.queue",
     "Session": "session.session",
     "Settings": "session.settings",
     "State": "session.status",
     "Status": "session.status",
+    "StatusChanges": "session.status",
     "Torrent": "session.torrent",
     "download": "session.download",
 }
-_MODULES = {"bencode": "codec.bencode", "events": "session.events"}
+_MODULES = {"bencode": "codec.bencode", "events": "session.events", "sync": "session.sync"}
 
 __all__ = [
     "AlreadyAddedError",
+    "AtGoal",
     "BencodeError",
     "BitternError",
     "File",
+    "Goal",
     "Info",
     "Magnet",
     "MagnetError",
@@ -70,12 +81,14 @@ __all__ = [
     "MetainfoError",
     "NetworkError",
     "NoSuchTorrentError",
+    "Places",
     "ProtocolError",
     "Session",
     "SessionError",
     "Settings",
     "State",
     "Status",
+    "StatusChanges",
     "StorageError",
     "Torrent",
     "TrackerError",
@@ -83,6 +96,7 @@ __all__ = [
     "bencode",
     "download",
     "events",
+    "sync",
 ]
 
 

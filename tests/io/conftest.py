@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from bittern.io.turn import Turn
+from tests.leaks import leaves_no_task, leaves_nothing_behind
+
+__all__ = ["leaves_no_task", "leaves_nothing_behind"]
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -9,6 +9,9 @@ from bittern.codec.info import Info
 from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handles
 
+MADE: list[Handles] = []
+"""Open files of the storages that a test made; closed at its end."""
+
 
 def several(lengths: list[int], piece_size: int, pads: tuple[int, ...] = ()) -> tuple[Info, bytes]:
     """Files f0, f1, ... below `name`; those numbered in `pads` are pads, of zeros."""
@@ -26,4 +29,6 @@ def several(lengths: list[int], piece_size: int, pads: tuple[int, ...] = ()) -> 
 
 
 def storage_of(info: Info, folder: Path, limit: int = 100) -> FileStorage:
-    return FileStorage(info, folder, Handles(limit))
+    handles = Handles(limit)
+    MADE.append(handles)
+    return FileStorage(info, folder, handles)

@@ -63,11 +63,11 @@ def open_regular(path: str) -> FileIO:
         OSError: as `open`.
     """
     flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = FileIO(os.open(path, flags))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # here, for FileIO refuses a folder and leaves it open
         raise IsADirectoryError(path)
-    return file
+    return FileIO(descriptor)
 
 
 class SpanReader:
