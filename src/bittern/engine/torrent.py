@@ -26,6 +26,7 @@ from bittern.wire.stream import LinkLost
 
 from .download import holdings
 from .download.asking import cancel, reprioritize, stop_asking, top_up, update_interest
+from .download.blame import Wrong
 from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_exchange import HashExchange
@@ -429,16 +430,28 @@ class Torrent:
     def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes, now: float) -> None:
         """BEP 52: pieces whose hashes are known may be asked for."""
         try:
-            pieces = self._hashes.on_hashes(peer, span, hashes)
+            told = self._hashes.on_hashes(peer, span, hashes)
         except RemoteProtocolError as error:
             if error.offence is Offence.BAD_HASHES:
                 self.peerbook.ban(peer.address.host)
             raise
-        if pieces and self.download is not None and self.layers is not None:
-            self.download.learned(pieces)
+        if isinstance(told, Wrong):
+            self._blame(told, now)
+        elif told and self.download is not None and self.layers is not None:
+            self.download.learned(told)
             if self.layers.complete:
                 self._shared.events.append(LayersReceived(self.number, self.layers.rows()))
         self._touch_all()
+
+    def _blame(self, wrong: Wrong, now: float) -> None:
+        """Leaves showed which blocks of a bad piece are wrong: ban who sent them."""
+        hosts = self.download.evidence.senders_of(wrong.piece, wrong.blocks) if self.download is not None else ()
+        for host in hosts:
+            self.peerbook.ban(host)
+        for peer in [peer for peer in self.peers.values() if peer.address.host in hosts]:
+            self._ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {wrong.piece}"), now)
+            if self.download is not None:
+                self.download.assembly.expunge(peer.number)
 
     def on_hash_reject(self, peer: Peer, span: HashRange, now: float) -> None:
         """BEP 52: somebody else is to be asked."""
@@ -470,6 +483,8 @@ class Torrent:
                 self._touch_all()
         elif isinstance(completion, PieceChecked):
             self._piece_checked(download, completion.piece, good=completion.good, now=now)
+            if self.layers is not None:
+                self._hashes.checked(completion.piece, completion.leaves, good=completion.good)
         elif isinstance(completion, RunRead):
             for reader in uploads.read(completion.job.ticket):
                 self.touch(reader)

@@ -1,5 +1,6 @@
 """Peers that die, come and go, or lie, and disks that are slow or full: everybody who stays gets everything."""
 
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 
@@ -7,9 +8,10 @@ import pytest
 
 from bittern.engine.events import PeerDropped, PieceFailed, StorageFailed
 from bittern.engine.settings import EngineSettings
-from bittern.sim.content import MIB, Content
+from bittern.sim.content import MIB, Content, make_content_v2
 from bittern.sim.process import SimProcess
 from bittern.sim.swarm import Lines, Swarm
+from bittern.sim.world import World
 
 LIE = 1
 
@@ -135,3 +137,22 @@ def test_a_leecher_whose_reads_are_corrupt_now_and_then_spoils_nobody(seed: int,
     swarm = small(1000 * seed + number, 5, seeds=2)
     swarm.leechers[number % 5].disk.faults.rot = 7
     swarm.run(900.0).check()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_liar_in_a_swarm_of_version_2_is_named_by_its_blocks(seed: int, number: int) -> None:
+    """The leaves of the bad piece tell which blocks were wrong: one bad piece is enough, and nobody else is banned."""
+
+    def make(world: World, name: str, size: int, piece_size: int, trackers: Sequence[str]) -> Content:
+        return make_content_v2(world, name, (size,), piece_size, trackers)
+
+    swarm = Swarm(
+        Random, 1000 * seed + number, seeds=9, leechers=1, size=8 * MIB, piece_size=262144, strict=True, make=make
+    )
+    liar = swarm.seeds[number]
+    liar.disk.faults.rot = LIE
+    leecher = swarm.leechers[0]
+    report = swarm.run(300.0)
+    report.check()
+    assert failed_pieces(leecher) <= 2, str(report)
+    assert banned(leecher) == {liar.host.address.host}

@@ -5,7 +5,7 @@ held against that of the good one: who sent one that differs is a liar, and its 
 left; who sent none that differs is honest. Memory is bounded: of too many failures the oldest are forgotten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -67,6 +67,13 @@ class Evidence:
         self._blocks += len(copy)
         while self._blocks > MOST_BLOCKS:
             self._forget(next(iter(self.copies)))
+
+    def senders_of(self, piece: int, blocks: Collection[int]) -> tuple[str, ...]:
+        """The addresses of those who sent `blocks` of the last bad copy of `piece`, as far as it is remembered."""
+        hosts, copies = self._hosts.get(piece, {}), self.copies.get(piece)
+        sent = copies[-1] if copies else {}
+        senders = dict.fromkeys(sent[block].sender for block in blocks if block in sent)
+        return tuple(dict.fromkeys(hosts[number] for number in senders if number in hosts))
 
     def proven(self, piece: int) -> Verdict:
         """The copy of `piece` that was noted is good: it is known now who lied."""

@@ -1,5 +1,7 @@
 """The hash messages of one torrent: asking for piece layers while some are missing, serving those we know (BEP 52)."""
 
+from collections.abc import Sequence
+
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.ids import InfoHashV1
@@ -9,6 +11,7 @@ from bittern.engine.upload.hashes import answer
 from bittern.engine.upload.leaves import answer_with, piece_of
 from bittern.wire.hashes import HashRange
 
+from .blame import Blame, Wrong
 from .hashes import HashFetch
 
 MOST_UNSENT = 1 << 20
@@ -24,6 +27,7 @@ class HashExchange:
         self._layers: Layers | None = None
         self._name: InfoHashV1 | None = None
         self._fetch: HashFetch | None = None
+        self._blame: Blame | None = None
         self._reads: list[tuple[Peer, HashRange, int]] = []  # who waits for leaves of which piece
         self.wanted = False
         """Whether something is still to be fetched; no call, for it is looked at in every turn."""
@@ -35,18 +39,28 @@ class HashExchange:
         """
         self._layers, self._name = layers, name
         self._fetch = None if layers.complete else HashFetch(layers)
+        self._blame = Blame(layers)
         self.wanted = not layers.complete
 
     def ask(self, peer: Peer, now: float) -> None:
         """Request what `peer` may give and nobody else was asked for."""
-        if (
-            self._fetch is not None
-            and not self._fetch.done
-            and peer.info_hash == self._name
-            and peer.pieces is not None
-        ):
-            for span in self._fetch.wants_from(peer.number, peer.pieces, now):
-                peer.wire.send_hash_request(span)
+        if peer.info_hash != self._name or peer.pieces is None:
+            return
+        spans: list[HashRange] = []
+        if self._fetch is not None and not self._fetch.done:
+            spans += self._fetch.wants_from(peer.number, peer.pieces, now)
+        if self._blame is not None:
+            spans += self._blame.wants_from(peer.number, peer.pieces)
+        for span in spans:
+            peer.wire.send_hash_request(span)
+
+    def checked(self, piece: int, leaves: bytes, *, good: bool) -> None:
+        """A piece was hashed: of a bad one of version 2, `leaves` is what its blocks hash to."""
+        if self._blame is not None and not good and leaves:
+            self._blame.failed(piece, leaves)
+        elif self._blame:
+            self._blame.settled(piece)
+        self._look()
 
     def on_request(self, peer: Peer, span: HashRange, have: Bitfield | None) -> int | None:
         """Answer with hashes or a reject; or give a piece, whose leaves are to be hashed for `leaves_read`."""
@@ -82,16 +96,19 @@ class HashExchange:
         else:
             peer.wire.send_hashes(span, hashes)
 
-    def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes) -> list[int]:
-        """Take what came; the pieces whose hashes are known now.
+    def on_hashes(self, peer: Peer, span: HashRange, hashes: bytes) -> Sequence[int] | Wrong:
+        """Take what came: the pieces whose hashes are known now, or the wrong blocks of a bad one.
 
         Raises:
             RemoteProtocolError: it was not asked of this peer, or is not true.
         """
-        fetch = self._asked(span)
-        pieces = fetch.received(peer.number, span, hashes)
-        self.wanted = not fetch.done
-        return pieces
+        told: Sequence[int] | Wrong | None
+        if self._blame is not None and self._blame.owes(peer.number, span):
+            told = self._blame.received(peer.number, span, hashes)
+        else:
+            told = self._asked(span).received(peer.number, span, hashes)
+        self._look()
+        return told if told is not None else ()
 
     def on_reject(self, peer: Peer, span: HashRange, now: float) -> None:
         """A peer will not answer.
@@ -99,13 +116,21 @@ class HashExchange:
         Raises:
             RemoteProtocolError: it was not asked.
         """
-        self._asked(span).rejected(peer.number, span, now)
+        if self._blame is not None and self._blame.owes(peer.number, span):
+            self._blame.rejected(peer.number, span)
+        else:
+            self._asked(span).rejected(peer.number, span, now)
 
     def lost(self, peer: Peer) -> None:
         """A peer is gone."""
         self._reads = [read for read in self._reads if read[0] is not peer]
         if self._fetch is not None:
             self._fetch.lost(peer.number)
+        if self._blame is not None:
+            self._blame.lost(peer.number)
+
+    def _look(self) -> None:
+        self.wanted = bool(self._blame) or (self._fetch is not None and not self._fetch.done)
 
     def _asked(self, span: HashRange) -> HashFetch:
         if self._fetch is None:
