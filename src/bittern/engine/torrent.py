@@ -305,6 +305,9 @@ class Torrent:
         crossed = members.crossed(handshake, now, incoming=incoming)
         if crossed is not None:
             self._drop(crossed, Offence.DUPLICATE_PEER.value, now)
+        weaker = members.gives_way(wire, handshake, now)
+        if weaker is not None and self.state is not TorrentState.PAUSED:
+            self._drop(weaker, "a peer of higher rank wants its place", now)
         closed = "the torrent is paused" if self.state is TorrentState.PAUSED else None
         peer = members.admit(wire, handshake, now, incoming=incoming, refusal=closed)
         if peer is None:
@@ -410,6 +413,7 @@ class Torrent:
             peer.says = peer.says.updated(ExtendedHandshake.parse(payload))
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
+            self._members.told_our_address(peer)
             if peer.says.port is not None:
                 self._members.listens_on(peer, peer.says.port, now)
             self._part_if_both_seed(peer, now)
@@ -763,8 +767,8 @@ class Torrent:
         self.up.count_up_to(self.uploaded, now)
         if now >= self._rechoke_due and self.download is not None:
             self._rechoke_due = now + RECHOKE_SECONDS
-            for peer in self._members.to_part_with(now):
-                self._drop(peer, "neither side wants anything of the other, and others wait", now)
+            for peer in self._members.to_part_with(now, seeding=self.download.complete):
+                self._drop(peer, "others wait that may be of more use", now, sated=True)
             self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
         if self._metadata.wanted or self._hashes.wanted:

@@ -14,6 +14,7 @@ from .ports import Chance
 from .settings import EngineSettings
 from .swarm.bans import Bans
 from .swarm.places import Places
+from .swarm.priority import Ourselves
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +31,7 @@ class Shared:
         limits: of all torrents and of groups.
         places: connections of all torrents.
         bans: hosts that no torrent deals with.
+        ourselves: our address as others see it.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
         dirty: numbers of the torrents with something to settle at the end of the turn.
@@ -44,6 +46,7 @@ class Shared:
     limits: Limits = field(init=False)
     places: Places = field(init=False)
     bans: Bans = field(default_factory=Bans)
+    ourselves: Ourselves = field(init=False)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dirty: dict[int, None] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Shared:
     def __post_init__(self) -> None:
         self.limits = Limits(self.settings)
         self.places = Places(self.settings)
+        self.ourselves = Ourselves(self.settings.listen_port)
 
     def next_ticket(self) -> int:
         """A number that was not used before."""

@@ -13,7 +13,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.members import Members
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Peerbook, Source
-from bittern.engine.swarm.turnover import SETTLED_SECONDS
+from bittern.engine.swarm.turnover import SETTLED_SECONDS, TURNOVER_SECONDS
 from bittern.engine.swarm.welcome import CROSSING_SECONDS
 from bittern.engine.world import Shared
 from bittern.sim.world import World
@@ -47,6 +47,11 @@ class Door:
         wire = PeerWire(self.line, Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
         hello = Handshake(bytes(8), HASH, peer_id or PeerId(b"-XX0000-%012d" % number))
         return self.members.admit(wire, hello, now, incoming=incoming)
+
+    def would_give_way(self, number: int, now: float) -> Peer | None:
+        """Who makes room for a newcomer."""
+        wire = PeerWire(Line(f"10.0.0.{number}"), Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
+        return self.members.gives_way(wire, Handshake(bytes(8), HASH, PeerId(b"-XX0000-%012d" % number)), now)
 
     def leaves(self, peer: Peer, now: float) -> None:
         del self.members.peers[peer.number]
@@ -139,10 +144,31 @@ def test_somebody_has_to_go_only_when_there_is_no_place_and_somebody_waits() -> 
     door = Door(most=1)
     peer = door.comes(1)
     now = SETTLED_SECONDS
-    assert door.members.to_part_with(now) == []
+    assert door.members.to_part_with(now, seeding=False) == []
     door.book.add(Address("10.0.0.2", 1), Source.TRACKER, now + 1.0)
-    assert door.members.to_part_with(now) == []
-    assert door.members.to_part_with(now + 1.0) == [peer]
+    assert door.members.to_part_with(now, seeding=False) == []
+    assert door.members.to_part_with(now + 1.0, seeding=False) == [peer]
     assert peer is not None
     peer.peer_interested = True
-    assert door.members.to_part_with(now + 1.0) == []
+    turns = [door.members.to_part_with(now + 1.0 + at, seeding=False) for at in (0.0, 10.0, TURNOVER_SECONDS)]
+    assert turns == [[peer], [], [peer]], "who is of some use goes only now and then"
+
+
+def test_a_newcomer_of_higher_rank_takes_an_idle_peers_place() -> None:
+    """BEP 40; but not that of one who just came, and not while there is room."""
+    door = Door(most=2)
+    door.shared.ourselves.told("123.213.32.10", "10.0.0.9")
+    ranked = {door.shared.ourselves.rank(Address(f"10.0.0.{number}", 1)) or 0.0: number for number in range(1, 99)}
+    order = [ranked[rank] for rank in sorted(ranked)]
+    low, middle, high = order[0], order[4], order[7]
+    peers = {number: door.comes(number) for number in (middle, low)}
+    now = SETTLED_SECONDS
+    assert door.would_give_way(high, now - 1.0) is None
+    assert door.would_give_way(high, now) is peers[low]
+    assert door.would_give_way(order[1], now) is peers[low]
+    peer = peers[low]
+    assert peer is not None
+    door.leaves(peer, now)
+    assert door.would_give_way(high, now) is None
+    assert door.comes(high) is not None
+    assert door.would_give_way(low, 2 * now) is None

@@ -1,11 +1,16 @@
 """Who makes room for others: who is of no use, after some time, the oldest first."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
 from bittern.base.geometry import BLOCK
 from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
-from bittern.engine.swarm.turnover import SETTLED_SECONDS, is_sated, useless
+from bittern.engine.swarm.peer import Peer
+from bittern.engine.swarm.turnover import SETTLED_SECONDS, is_sated, least_useful, outranked, useless
 from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
 from bittern.wire import donthave
@@ -119,3 +124,50 @@ def test_who_wants_more_after_all_says_so() -> None:
         play.torrent.prioritize([4], play.world.now)
         play.waits(0.1)
         assert handshakes(play.heard("ann"))[0].upload_only is False
+
+
+def flowing(number: int, down: int, up: int = 0) -> Peer:
+    peer = make_peer(number)
+    for meter, rate in ((peer.down, down), (peer.up, up)):
+        meter.add(0, 0.0)
+        for second in range(1, 100):
+            meter.add(rate, float(second))
+    return peer
+
+
+def test_the_slowest_give_way_first_and_who_has_just_come_stays() -> None:
+    peers = [flowing(number, down=100 * number, up=5000 - number) for number in range(1, 76)]
+    peers[0].joined_at = 99.0
+    assert [peer.number for peer in least_useful(peers, 100.0, seeding=False)] == [2, 3, 4]
+    assert [peer.number for peer in least_useful(peers, 100.0, seeding=True)] == [75, 74, 73]
+    assert len(least_useful(peers[1:4], 100.0, seeding=False)) == 1
+    assert least_useful([], 100.0, seeding=False) == []
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=8, unique=True), st.integers(0, 200))
+def test_a_newcomer_takes_the_place_of_the_lowest_idle_rank_below_its_own(ranks: list[int], new: int) -> None:
+    peers = [make_peer(number + 1) for number in range(len(ranks))]
+    table = {peer.address: rank / 200 for peer, rank in zip(peers, ranks, strict=True)}
+    newcomer = Address("10.9.9.9", 9)
+    table[newcomer] = new / 200
+    loser = outranked(peers, newcomer, table.get, SETTLED_SECONDS)
+    lowest = min(ranks)
+    assert (loser.number - 1 if loser is not None else None) == (ranks.index(lowest) if lowest < new else None)
+    assert outranked(peers, newcomer, table.get, SETTLED_SECONDS - 1) is None
+    assert outranked(peers, newcomer, lambda _: None, SETTLED_SECONDS) is None
+
+
+def test_who_gives_or_takes_is_never_pushed_out() -> None:
+    busy = flowing(1, down=1000)
+    assert outranked([busy], Address("10.9.9.9", 9), lambda address: address.port / 10, 100.0) is None
+
+
+def test_now_and_then_the_worst_makes_room_for_one_that_waits() -> None:
+    """Peers that all want something stay for minutes; then the worst is replaced, one at a time."""
+    with Playbook(pieces=2, settings=FULL) as play:
+        play.joins("ann", have="10").joins("bob", have="10").joins("carl", have="10").waits(SETTLED_SECONDS)
+        play.joins("dan", have="11", dialed=True).waits(20.0)
+        assert len(play.torrent.peers) == 3
+        play.joins("eve", have="11", dialed=True).waits(30.0)
+        [dropped] = [event for event in play.events if isinstance(event, PeerDropped)]
+        assert "of more use" in dropped.reason

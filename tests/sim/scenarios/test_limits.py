@@ -88,3 +88,14 @@ def test_peers_share_an_upload_limit_evenly(seed: int) -> None:
     came = [sum(downloaded(leech)) for leech in leechers]
     assert sum(came) == pytest.approx(21e6, rel=0.05)
     assert min(came) > 0.9 * max(came), came
+
+
+def test_a_swarm_in_which_each_has_few_places_completes(seed: int) -> None:
+    """Who is in, who is dialed and who gives way changes; all finish."""
+    config = EngineSettings(max_peers=4, max_connections=5, dials_per_second=5.0, max_half_open=2)
+    swarm = Swarm(Random, seed, seeds=1, leechers=24, size=2 * MIB, settings=config)
+    report = swarm.run(900.0)
+    report.check()
+    for process in swarm.processes:
+        for torrent in process.core.torrents.values():
+            assert len(torrent.peers) <= 4

@@ -15,7 +15,7 @@ from .dialing import Dialing
 from .peer import Peer
 from .peerbook import Peerbook, Source
 from .places import is_this_machine, network_of
-from .turnover import useless
+from .turnover import TURNOVER_SECONDS, least_useful, outranked, useless
 from .welcome import crosses
 
 
@@ -38,6 +38,8 @@ class Members:
         self._shared = shared
         self._dialing = Dialing(torrent, book, shared.settings, shared.places)
         self._last_number = 0
+        self._turnover_due = 0.0
+        self._ranked_for: tuple[Address, ...] = ()
 
     # --- dials
 
@@ -88,6 +90,14 @@ class Members:
         twin = self._twin(handshake)
         return twin if twin is not None and crosses(twin, self._shared.peer_id, incoming=incoming, now=now) else None
 
+    def gives_way(self, wire: PeerWire, handshake: Handshake, now: float) -> Peer | None:
+        """The peer that makes room for a new one that ranks higher, where no other room is left (BEP 40)."""
+        shared, address = self._shared, wire.link.address
+        full = shared.places.full or len(self.peers) >= shared.settings.max_peers
+        if not full or self._twin(handshake) is not None or self._book.banned(address.host, now):
+            return None
+        return outranked(self.peers.values(), address, shared.ourselves.rank, now)
+
     def admit(
         self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, refusal: str | None = None
     ) -> Peer | None:
@@ -129,6 +139,15 @@ class Members:
         self._shared.events.append(PeerJoined(self._torrent, address, handshake.peer_id))
         return peer
 
+    def told_our_address(self, peer: Peer) -> None:
+        """A peer says how it sees us: candidates are ranked by that (BEP 40)."""
+        ourselves = self._shared.ourselves
+        if peer.says.your_ip is not None:
+            ourselves.told(peer.says.your_ip, peer.address.host)
+        if ourselves.known != self._ranked_for:
+            self._ranked_for = ourselves.known
+            self._book.rank(ourselves.rank)
+
     def listens_on(self, peer: Peer, port: int, now: float) -> None:
         """A peer that connected to us says where it can be dialed: the first word counts."""
         if peer.incoming and not peer.listens_at:
@@ -145,12 +164,18 @@ class Members:
             self._book.ended(address, now, useful=peer.was_useful, sated=sated)
         self._tell_dropped(peer.address, reason, offence=offence)
 
-    def to_part_with(self, now: float) -> list[Peer]:
-        """Some peers of no use, when there are no places left and somebody waits for one."""
+    def to_part_with(self, now: float, *, seeding: bool) -> list[Peer]:
+        """Some peers, when there are no places left and somebody waits for one: of no use, or at times the worst."""
         most, waiting_since = self._shared.settings.max_peers, self._book.next_due()
-        if len(self.peers) < most or waiting_since is None or waiting_since > now:
+        full = len(self.peers) >= most or self._shared.places.full
+        if not full or waiting_since is None or waiting_since > now:
             return []
-        return useless(self.peers.values(), now)[: 1 + most // 20]
+        if idle := useless(self.peers.values(), now)[: 1 + most // 20]:
+            return idle
+        if now < self._turnover_due:
+            return []
+        self._turnover_due = now + TURNOVER_SECONDS
+        return least_useful(self.peers.values(), now, seeding=seeding)
 
     def _twin(self, handshake: Handshake) -> Peer | None:
         return next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)

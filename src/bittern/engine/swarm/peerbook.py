@@ -1,5 +1,6 @@
 """Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, unique
 from ipaddress import ip_address
@@ -69,6 +70,7 @@ class Peerbook:
         self._candidates: dict[Address, Candidate] = {}
         self._bans = bans if bans is not None else Bans()
         self._own: dict[Address, None] = {}
+        self._rank: Callable[[Address], float | None] | None = None
         self._next_due: float | None = None  # of the idle candidates, when `_due_known`
         self._due_known = False
 
@@ -84,11 +86,20 @@ class Peerbook:
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one():
             return False
-        # The user's own word is tried first; the others in an order of chance (BEP 40 comes with priorities).
+        # The user's own word is tried first; the others by their rank, or in an order of chance while there is none.
         order = -1.0 if source is Source.MANUAL else self._rng.random()
+        rank = self._rank(address) if self._rank is not None and source is not Source.MANUAL else None
+        order = 1.0 - rank if rank is not None else order
         self._candidates[address] = Candidate(address, source, order, retry_at=now)
         self._due_known = False
         return True
+
+    def rank(self, rank: Callable[[Address], float | None]) -> None:
+        """Try candidates in the order of `rank`, the highest first (BEP 40); those without a rank as chance has it."""
+        for candidate in self._candidates.values():
+            if candidate.source is not Source.MANUAL and (value := rank(candidate.address)) is not None:
+                candidate.order = 1.0 - value
+        self._rank = rank
 
     def next(self, now: float) -> Candidate | None:
         """The candidate to dial now, marked as being dialed; None when there is none."""

@@ -1,11 +1,19 @@
 """Whom to part with when there is no room for others."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from bittern.base.address import Address
 
 from .peer import Peer
 
 SETTLED_SECONDS = 60.0
 """A peer has so long to show that it is of use."""
+
+TURNOVER_SECONDS = 300.0
+"""So often the least useful peers make room, when there is none and others wait."""
+
+TURNOVER_SHARE = 0.04
+"""So many of all peers, at least one."""
 
 
 def is_sated(peer: Peer, *, complete: bool) -> bool:
@@ -20,9 +28,40 @@ def is_sated(peer: Peer, *, complete: bool) -> bool:
 
 def useless(peers: Iterable[Peer], now: float) -> list[Peer]:
     """Peers of which we want nothing and that want nothing of us, those first that have been here longest."""
-    idle = [
-        peer
-        for peer in peers
-        if not (peer.am_interested or peer.peer_interested) and now - peer.joined_at >= SETTLED_SECONDS
-    ]
+    idle = [peer for peer in _settled(peers, now) if not (peer.am_interested or peer.peer_interested)]
     return sorted(idle, key=lambda peer: (peer.joined_at, peer.number))
+
+
+def least_useful(peers: Iterable[Peer], now: float, *, seeding: bool) -> list[Peer]:
+    """The share of peers that are to be replaced by others that may be better, the slowest first.
+
+    Those count by what they give while we download, by what they take while we seed; what goes the other way decides
+    between equals.
+    """
+    crowd = list(peers)
+
+    def use(peer: Peer) -> tuple[float, float, int]:
+        down, up = peer.down.rate(now), peer.up.rate(now)
+        return (up, down, -peer.number) if seeding else (down, up, -peer.number)
+
+    return sorted(_settled(crowd, now), key=use)[: max(1, int(len(crowd) * TURNOVER_SHARE))]
+
+
+def outranked(
+    peers: Iterable[Peer], newcomer: Address, rank: Callable[[Address], float | None], now: float
+) -> Peer | None:
+    """The peer that gives way to a newcomer when there is no room (BEP 40); None when the newcomer is to go.
+
+    Nobody with whom data flows, and nobody who has just come: a crowd of newcomers must not push out who is of use.
+    """
+    wanted = rank(newcomer)
+    if wanted is None:
+        return None
+    idle = [peer for peer in _settled(peers, now) if not (peer.down.rate(now) or peer.up.rate(now))]
+    ranks = [(value, peer.number, peer) for peer in idle if (value := rank(peer.address)) is not None]
+    lowest = min(ranks, default=None)
+    return lowest[2] if lowest is not None and lowest[0] < wanted else None
+
+
+def _settled(peers: Iterable[Peer], now: float) -> list[Peer]:
+    return [peer for peer in peers if now - peer.joined_at >= SETTLED_SECONDS]
