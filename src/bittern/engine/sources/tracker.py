@@ -180,12 +180,13 @@ class TrackerSource:
             return 0.0
         if self._busy is not None or self._phase is Phase.STOPPED:
             return None
-        due = None
-        for state in self.trackers:
-            at = self._due_of(state)
-            due = at if due is None else min(due, at)
-            if not state.failures:
-                break
+        due = inf
+        for tier in self._tiers:
+            for state in tier:
+                at = self._due_of(state)
+                due = at if at < due else due
+                if not state.failures:
+                    return due if due != inf else None
         return due if due != inf else None
 
     def _due_of(self, state: TrackerState) -> float:
