@@ -522,14 +522,13 @@ class Torrent:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
-        # Compared by hand: this is asked each turn, and a call costs more than a comparison.
-        due = self._tick_due if self._tick_due < self._starved_until else self._starved_until
+        due = min(self._tick_due, self._starved_until)
         tracker = self.trackers.next_due()
         if tracker is not None and tracker < due:
             due = tracker
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
             dial = self._members.next_due()
-            due = dial if dial < due else due
+            due = dial if dial < due else due  # noqa: FURB136 - each turn: no call
         return due if due != inf else None
 
     def advance(self, now: float) -> None:

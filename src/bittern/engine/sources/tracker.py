@@ -184,7 +184,7 @@ class TrackerSource:
         for tier in self._tiers:
             for state in tier:
                 at = self._due_of(state)
-                due = at if at < due else due
+                due = at if at < due else due  # noqa: FURB136 - each turn: no call
                 if not state.failures:
                     return due if due != inf else None
         return due if due != inf else None
