@@ -126,3 +126,13 @@ async def test_the_board_tells_what_changed(tmp_path: Path) -> None:
         gone = session.changes(after.revision)
         assert (dict(gone.torrents), gone.gone) == ({}, (one.info_hash,))
         assert session.changes(gone.revision).torrents == {}
+
+
+async def test_the_board_forgets_a_sleeper_that_is_removed(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "a", sleep_seconds=0.0)) as session:
+        there = await session.add(torrent(fill(tmp_path / "1.bin", PIECE)), tmp_path)
+        await eventually(lambda: session._entries[there.info_hash].life is None)
+        revision = session.changes().revision
+        await session.remove(there)
+        changes = session.changes(revision)
+        assert (dict(changes.torrents), changes.gone) == ({}, (there.info_hash,))

@@ -385,7 +385,7 @@ class Session:
             self._last_number = max(self._last_number, entry.number)
             self._entries[entry.info_hash] = entry
             parts.waking.settle(entry)
-            self._board.touch(entry.info_hash)
+            parts.steward.look_again(entry)
 
     def _changed(self, entry: Entry) -> None:
         if self._parts is not None:

@@ -62,6 +62,7 @@ class Steward:
         self._seen: dict[InfoHashV1, Status] = {}
         self._quiet_since: dict[InfoHashV1, float] = {}
         self._moved_at: dict[InfoHashV1, float] = {}
+        self._queue: dict[InfoHashV1, Entry] = {}  # those that wait, asleep
         self._round_due = 0.0
         self._wants_places = False
 
@@ -78,9 +79,14 @@ class Steward:
 
     def look_again(self, entry: Entry) -> None:
         """A command changed `entry`: the queue is decided anew at the end of this turn."""
-        self._board.touch(entry.info_hash)
+        if entry.state is not State.REMOVED:
+            self._board.touch(entry.info_hash)
         if entry.life is None:
             self._forget(entry)
+        if entry.life is None and entry.state is State.QUEUED:
+            self._queue[entry.info_hash] = entry
+        else:
+            self._queue.pop(entry.info_hash, None)
         if not self._wants_places:
             self._wants_places = True
             asyncio.get_running_loop().call_soon(self.decide)
@@ -122,7 +128,9 @@ class Steward:
         """Let those run that the queue has places for."""
         self._wants_places = False
         now = time.monotonic()
-        torrents = [e for e in self._entries.values() if e.mode is not Mode.PAUSED and e.now_doing in _RANKED]
+        # Who sleeps and seeds takes no place and needs none: thousands of them are not looked at.
+        concerned = {**self._waking.awake, **self._queue}.values()
+        torrents = [e for e in concerned if e.mode is not Mode.PAUSED and e.now_doing in _RANKED]
         waiting = any(entry.now_doing is State.QUEUED for entry in torrents)
         if self.places.unlimited and not waiting:
             return
