@@ -108,9 +108,9 @@ async def run(args: argparse.Namespace, settings: bittern.Settings) -> None:
 
 
 def main() -> None:
-    """The command line, with state that is gone afterwards."""
+    """The command line, with state that is gone afterwards, on the torrent's disk: another may be slow to sync."""
     args = options()
-    with tempfile.TemporaryDirectory(prefix="bittern-state-") as state_dir:
+    with tempfile.TemporaryDirectory(prefix="bittern-state-", dir=Path(args.source).parent) as state_dir:
         asyncio.run(run(args, settings_for(args, state_dir)))
 
 
