@@ -88,6 +88,26 @@ async def test_files_are_wanted_and_not_wanted_while_the_torrent_runs(tmp_path: 
                 got.set_file_priorities(wrong)
 
 
+async def test_pieces_with_deadlines_come_first(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 40 * PIECE)
+    meta = torrent(source)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], paused=True)
+        await got.checked()
+        stream = got.events(events.PieceStored)
+        for seconds, piece in enumerate((31, 7, 22)):
+            await got.set_deadline(piece, 1.0 + seconds)
+        await got.set_deadline(7, None)
+        for wrong in (-1, 40):
+            with pytest.raises(SessionError, match="no piece"):
+                await got.set_deadline(wrong, 1.0)
+        await got.resume()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        stored = [event.piece for event in stream.take() if isinstance(event, events.PieceStored)]
+        assert {31, 22} <= {*stored[:8]}, "all that was asked for first may be stored in any order"
+
+
 async def test_a_recheck_finds_what_changed_under_us(tmp_path: Path) -> None:
     source = fill(tmp_path / "src" / "a.bin", 20 * PIECE)
     meta = torrent(source)

@@ -254,6 +254,19 @@ class Torrent:
                 self._drop(peer, "the address is banned", now)
         self._touch_all()
 
+    def set_deadline(self, piece: int, due: float | None) -> None:
+        """`piece` is needed at `due` (None: at no time any more): earlier ones come first, before all else.
+
+        Raises:
+            LocalProtocolError: the metadata is unknown, or there is no such piece.
+        """
+        download = self.download
+        if download is None or not 0 <= piece < download.have.size:
+            raise LocalProtocolError(f"there is no piece {piece}, or the metadata is not known yet")
+        if piece not in download.have:
+            download.urgent.set(piece, due)
+        self._touch_all()
+
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new."""
         self._touch_all()
@@ -772,5 +785,6 @@ class Torrent:
                 self._drop(peer, "others wait that may be of more use", now, sated=True)
             self._serving.rechoke(self.peers, now, seeding=self.download.complete)
             self._touch_all()
-        if self._metadata.wanted or self._hashes.wanted:
+        hurried = self.download is not None and self.download.urgent.due
+        if self._metadata.wanted or self._hashes.wanted or hurried:
             self._touch_all()

@@ -151,6 +151,16 @@ class Life:
             if self.state in (State.DOWNLOADING, State.SEEDING):
                 self._enter_swarm_state()
 
+    def set_deadline(self, piece: int, seconds: float | None) -> None:
+        """See `Torrent.set_deadline`."""
+        if self.info is None or not 0 <= piece < self.info.geometry.piece_count:
+            raise SessionError(f"there is no piece {piece}, or what the torrent is made of is not known yet")
+        if self.swarm is None or self.swarm.download is None:
+            raise SessionError("its files are being checked: wait for `checked()`")
+        runtime = self._surroundings.runtime
+        self.swarm.set_deadline(piece, None if seconds is None else runtime.now() + seconds)
+        runtime.turn.soon()
+
     def _want(self, info: Info, swarm: Swarm) -> None:
         """Let the engine know what files are wanted how much."""
         assert self.content is not None

@@ -166,6 +166,18 @@ class Torrent:
         """
         self._hand.prioritize(self._entry, priorities)
 
+    async def set_deadline(self, piece: int, seconds: float | None) -> None:
+        """Need a piece within so many seconds: those with deadlines come before all others, earliest first.
+
+        A block that would come too late from the peer that owes it is asked of a faster one as well. With None the
+        piece is needed at no time any more. Deadlines are forgotten with a restart and a `recheck`.
+
+        Raises:
+            SessionError: there is no such piece, or it is not known yet what is there.
+            BitternError: the torrent slept and does not wake up.
+        """
+        (await self._hand.awaken(self._entry)).set_deadline(piece, seconds)
+
     async def recheck(self) -> None:
         """Hash everything that is there; returns when that is done. What is not there is fetched again.
 

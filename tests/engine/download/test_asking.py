@@ -109,3 +109,21 @@ def test_who_is_no_longer_asked_is_told_so_or_not() -> None:
     newcomer = make_peer(9)
     stop_asking(newcomer, cancel=True)
     assert take_sent(newcomer) == b""
+
+
+def test_a_block_that_would_come_too_late_is_asked_of_a_faster_peer_as_well() -> None:
+    download, [ann, bob] = make(pieces=8, blocks=4, peers=2)
+    assert ann.pipeline is not None
+    assert bob.pipeline is not None
+    top_up(ann, [ann, bob], download, 0.0)
+    assert (0, 0) in asked(ann)
+    ann.pipeline.rate, bob.pipeline.rate = BLOCK / 4, 100 * BLOCK
+    download.urgent.set(1, 100.0)
+    top_up(bob, [ann, bob], download, 0.0)
+    assert not {piece for piece, _ in asked(bob)} & {0, 1}, "Ann brings it in 68 seconds: in time"
+    bob.pipeline.give_up(forgive=True)
+    download.urgent.set(1, 10.0)
+    top_up(bob, [ann, bob], download, 0.0)
+    assert sorted(asked(bob)[:4]) == [(1, block) for block in range(4)]
+    assert sorted(bob.pipeline.shared) == [(1, block) for block in range(4)]
+    download.check_invariants()

@@ -261,3 +261,30 @@ def test_the_more_wanted_piece_comes_first() -> None:
     pipeline = download.pipeline(1)
     order = [download.ask(pipeline, Bitfield.full(4), 4, 0.0)[0].piece for _ in range(4)]
     assert order == [2, 1, 3, 0]
+
+
+def test_what_has_a_deadline_comes_before_all_else_the_earliest_first() -> None:
+    download = download_of(6)
+    pipeline = download.pipeline(1)
+    pipeline.proven = True
+    download.ask(pipeline, Bitfield.full(6), 2, 0.0)
+    for piece, due in ((5, 9.0), (3, 4.0), (2, 20.0)):
+        download.urgent.set(piece, due)
+    order = [download.ask(pipeline, Bitfield(6, [0, 1, 3, 4, 5]), 4, 0.0)[0].piece for _ in range(3)]
+    assert order == [3, 5, 0]
+    while pipeline.runs:
+        bring(download, pipeline)
+    store(download)
+    assert list(download.urgent.due) == [2]
+
+
+def test_what_has_a_deadline_gets_memory_from_what_has_none() -> None:
+    download = download_of(4, slabs=2)
+    ann, bob = download.pipeline(1), download.pipeline(2)
+    for piece in (0, 1):
+        download.ask(ann, Bitfield(4, [piece]), 4, 0.0)
+        bring(download, ann, 1)
+        ann.give_up(forgive=False)
+    download.urgent.set(3, 1.0)
+    assert [run.piece for run in download.ask(bob, Bitfield.full(4), 4, 0.0)] == [3]
+    download.check_invariants()

@@ -117,9 +117,17 @@ class Swarm(RuleBasedStateMachine):
 
     def forget_extents_gone_since(self, before: dict[tuple[int, int, int], Extent]) -> None:
         """Those that were evicted: they must come again."""
-        for piece, first, count in before.keys() - self.extents().keys():
+        after = self.extents()
+        for (piece, first, count), extent in before.items():
+            if after.get((piece, first, count)) is extent:
+                continue
             for block in range(first, first + count):
                 self.here.pop((piece, block), None)
+
+    @rule(piece=st.integers(0, 4), due=st.one_of(st.none(), st.floats(0.0, 9.0)))
+    def hurry(self, piece: int, due: float | None) -> None:
+        if piece not in self.download.have:
+            self.download.urgent.set(piece, due)
 
     @rule(priorities=st.lists(st.sampled_from([0, 0, 4, 4, 7]), min_size=5, max_size=5))
     def prioritize(self, priorities: list[int]) -> None:

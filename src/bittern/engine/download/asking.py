@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from math import inf
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import Run
 
 from .download import Download
+from .urgent import ready_in
 
 
 def update_interest(peer: Peer, download: Download) -> None:
@@ -34,7 +36,8 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, now: float) ->
     most = limit.available(now) / BLOCK
     if most <= 0:
         return limit.ready_at(now)
-    runs = download.ask(pipeline, peer.pieces, pipeline.room if most == inf else max(1, int(most)), now)
+    runs = _hurry(peer, peers, download, now) if download.urgent.due else []
+    runs += download.ask(pipeline, peer.pieces, pipeline.room if most == inf else max(1, int(most)), now)
     if not runs and not pipeline.outstanding:
         runs = _race(peer, peers, download, now)
         if not runs:
@@ -81,6 +84,30 @@ def reprioritize(peers: Iterable[Peer], download: Download, priorities: Sequence
     download.prioritize(priorities)
     for peer in peers:
         update_interest(peer, download)
+
+
+def _hurry(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:
+    """Blocks that come too late for a deadline from who owes them, and that this peer may bring sooner."""
+    pipeline = peer.pipeline
+    if pipeline is None or peer.pieces is None or pipeline.snubbed or pipeline.paroled:
+        return []
+    runs: list[Run] = []
+    mine = ready_in(pipeline, now)
+    for piece in download.urgent.in_order():
+        if piece not in peer.pieces or piece not in download.assembly:
+            continue
+        only = Bitfield(peer.pieces.size, [piece])
+        for rival in peers:
+            if rival is peer or rival.pipeline is None or len(runs) >= pipeline.room:
+                continue
+            theirs = ready_in(rival.pipeline, now)
+            if theirs <= mine or now + theirs <= download.urgent.due[piece]:
+                continue
+            # As in the endgame: neither may write in place.
+            rival.wire.divert()
+            peer.wire.divert()
+            runs += download.ask_too(pipeline, rival.pipeline, only, pipeline.room - len(runs), now)
+    return runs
 
 
 def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:

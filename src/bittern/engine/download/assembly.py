@@ -161,6 +161,11 @@ class Assembly:
             if opened.free or (opened.unopened and not exhausted):
                 yield piece
 
+    def is_askable(self, piece: int, peer: int) -> bool:
+        """Whether anything of a piece may be asked of `peer`, if there is memory."""
+        opened = self._askable.get(piece)
+        return opened is not None and opened.owner in (None, peer)
+
     def with_unopened(self) -> Iterator[int]:
         """Open pieces of which something needs a slab first, oldest first."""
         return (piece for piece, opened in self._askable.items() if opened.unopened)

@@ -15,6 +15,7 @@ from .assembly import Assembly, Extent
 from .evidence import Evidence
 from .picker import Picker
 from .requests import Pipeline
+from .urgent import Urgent
 
 if TYPE_CHECKING:
     from random import Random
@@ -71,6 +72,8 @@ class Download:
         """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
+        self.urgent = Urgent()
+        """Pieces that are needed at a time."""
         self.evidence = Evidence()
         """Who sent what of pieces that failed."""
         self._last_done: Extent | None = None  # whose buffer the disk gave back in this turn
@@ -188,6 +191,8 @@ class Download:
         if good:
             self.have.add(piece)
             self.lacking_bytes -= length
+            if self.urgent.due:
+                self.urgent.set(piece, None)
         else:
             self.corrupt += length
         if piece in self.wanted:
@@ -229,7 +234,9 @@ class Download:
 
     def _allot(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         alone = pipeline.paroled or (not pipeline.proven and pipeline.alone)  # costs no call for most
-        run = None if pipeline.paroled else self._allot_suggested(pipeline, pieces, want, now)
+        run = self._allot_urgent(pipeline, pieces, want, now) if self.urgent.due else None
+        if run is None and not pipeline.paroled:
+            run = self._allot_suggested(pipeline, pieces, want, now)
         if run is not None:
             return run
         run = self._allot_open(pipeline, pieces, want, alone=alone)
@@ -249,6 +256,21 @@ class Download:
         self.picker.begun(picked)
         self.assembly.open(picked, pipeline.number if alone else None, now)
         return self.assembly.allot(picked, want)
+
+    def _allot_urgent(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
+        """What is needed first of all that has a deadline."""
+        assembly = self.assembly
+        for piece in self.urgent.in_order():
+            if piece not in pieces:
+                continue
+            run = assembly.allot(piece, want) if assembly.is_askable(piece, pipeline.number) else None
+            if run is None and piece in self.picker and (not assembly.slabs.exhausted or assembly.evict()):
+                self.picker.begun(piece)
+                assembly.open(piece, pipeline.number if pipeline.paroled else None, now)
+                run = assembly.allot(piece, want)
+            if run is not None:
+                return run
+        return None
 
     def _allot_suggested(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         """What the peer would have us ask for (BEP 6), before what is open: that can be had of others, this may not.
