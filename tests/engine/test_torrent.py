@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, StorageError
 from bittern.base.geometry import BLOCK
 from bittern.codec.bencode import encode
@@ -202,3 +203,15 @@ def test_the_last_word_of_a_peer_that_lies_and_leaves_hurts_nobody() -> None:
             play.gives("ann", request.piece, request.begin)
         assert play.have == "11"
         assert not [message for message in play.heard("ann") if isinstance(message, Piece)]
+
+
+def test_who_was_there_before_the_metadata_is_told_what_we_have_unless_it_is_a_seed() -> None:
+    with Playbook(pieces=3, magnet=True) as play:
+        play.joins("ann", have="000").joins("bob", have="all")
+        info = play.content.info
+        play.process.disk.add(play.torrent.number, bytearray(play.content.data))
+        play.torrent.begin(info, Bitfield(3, [0, 2]), None, play.world.now)
+        play.process.host.touch()
+        play.waits(0.1)
+        assert [message for message in play.heard("ann") if isinstance(message, Have)] == [Have(0), Have(2)]
+        assert not [message for message in play.heard("bob") if isinstance(message, Have)]

@@ -12,6 +12,7 @@ from bittern.wire.blocks import block_heads
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake
 from bittern.wire.messages import (
+    AllowedFast,
     BitfieldMessage,
     Cancel,
     Choke,
@@ -237,6 +238,8 @@ def test_nothing_is_said_on_a_closed_wire() -> None:
         (lambda wire: wire.send_interest(interested=False), NotInterested()),
         (lambda wire: wire.send_have(3), Have(3)),
         (lambda wire: wire.send_bitfield(b"\x80"), BitfieldMessage(b"\x80")),
+        (lambda wire: wire.send_allowed_fast(5), AllowedFast(5)),
+        (lambda wire: wire.send_haves([7]), Have(7)),
         (PeerWire.send_have_all, HaveAll()),
         (PeerWire.send_have_none, HaveNone()),
         (lambda wire: wire.send_cancel(1, 2, 3), Cancel(1, 2, 3)),
