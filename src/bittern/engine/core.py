@@ -276,7 +276,8 @@ class Core:
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
         dirty, self._shared.dirty = self._shared.dirty, {}
-        dirty.update(self._shared.places.take_woken())
+        if self._shared.places.woken:
+            dirty.update(self._shared.places.take_woken())
         try:
             while dirty:
                 number = next(iter(dirty))

@@ -33,6 +33,7 @@ class Places:
     Attributes:
         taken: places in use.
         half_open: those among them whose connection does not stand yet.
+        woken: what `take_woken` has.
         pace: the limit of dials per second; each torrent has a branch of it, so that all have their turns.
     """
 
@@ -43,7 +44,7 @@ class Places:
         self._most = settings.max_connections
         self._most_half_open = settings.max_half_open
         self._waiting: dict[int, None] = {}
-        self._woken: dict[int, None] = {}
+        self.woken: dict[int, None] = {}
 
     @property
     def full(self) -> bool:
@@ -83,19 +84,14 @@ class Places:
         """A torrent would dial if there was a place."""
         self._waiting[torrent] = None
 
-    @property
-    def woken(self) -> bool:
-        """Whether `take_woken` has something."""
-        return bool(self._woken)
-
     def take_woken(self) -> dict[int, None]:
         """The torrents that waited, since there is a place for one of them: whose turn it is, `pace` says."""
-        woken, self._woken = self._woken, {}
+        woken, self.woken = self.woken, {}
         return woken
 
     def _wake(self) -> None:
         if self._waiting:
-            self._woken.update(self._waiting)
+            self.woken.update(self._waiting)
             self._waiting.clear()
 
 
