@@ -1,9 +1,12 @@
+import asyncio
 import os
 import time
 from pathlib import Path
 from threading import Event, Thread, Timer
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
@@ -12,6 +15,7 @@ from bittern.codec.resume import Resume
 from bittern.io.disk.handles import Handles
 from bittern.session.checking import Pace, Plan, hash_suspects, plan, read_resume, refuse_foreign
 from bittern.session.content import Content
+from bittern.session.store import FILE, Record, Store
 from tests.session.rig import PIECE, album, fill, torrent
 
 
@@ -198,3 +202,75 @@ def test_an_empty_file_and_a_hole_are_nobodys(case: Case) -> None:
         file.truncate(70_001)
     (case.root / "two" / "b.bin").unlink()
     protect(case)
+
+
+def _damage(path: Path, kind: str, at: float) -> None:
+    """What a crash, a disk or a user may do to a file."""
+    if not path.exists():
+        return
+    size = path.stat().st_size
+    if kind == "truncate":
+        os.truncate(path, int(size * at))
+    elif kind == "flip" and size:
+        with path.open("r+b") as file:
+            file.seek(min(int(size * at), size - 1))
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 0x55]))
+    elif kind == "remove":
+        path.unlink()
+    elif kind == "touch":
+        os.utime(path, ns=(7, int(at * 10**9)))
+
+
+_DAMAGES = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["truncate", "flip", "remove", "touch"]), st.floats(0, 1)), max_size=4
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    to_content=_DAMAGES,
+    to_state=st.lists(st.tuples(st.sampled_from(["truncate", "flip", "remove"]), st.floats(0, 1)), max_size=3),
+    stored_pieces=st.sets(st.integers(0, 5)),
+)
+def test_whatever_happens_to_files_and_state_no_piece_is_believed_that_does_not_hash(
+    tmp_path_factory: pytest.TempPathFactory,
+    to_content: list[tuple[int, str, float]],
+    to_state: list[tuple[str, float]],
+    stored_pieces: set[int],
+) -> None:
+    folder = tmp_path_factory.mktemp("law")
+    case = Case(folder)
+    paths = [Path(path) for path in case.content.storage.paths]
+    for path in paths:
+        os.utime(path, ns=(1, 1))  # so that what changes a file later shows, however coarse the clock is
+    saved = case.saved(*set(range(case.count)) - stored_pieces)
+    record = Record(case.info.wire_hash, str(folder), case.info.raw, (), saved.encode())
+
+    async def keep() -> None:
+        store = Store(folder / "state")
+        await store.open()
+        await store.put(record)
+        await store.close()
+
+    async def read() -> Record | None:
+        store = Store(folder / "state")
+        await store.open()
+        try:
+            return await store.load(record.info_hash, record.save_path)
+        finally:
+            await store.close()
+
+    asyncio.run(keep())
+    for number, kind, at in to_content:
+        _damage(paths[number], kind, at)
+    for kind, at in to_state:
+        _damage(folder / "state" / FILE, kind, at)
+    found = asyncio.run(read())
+    planned = case.plan(read_resume(found.resume, case.info) if found is not None else None)
+    have = {*planned.have, *case.hash(planned)}
+    right = set(hash_suspects(case.content, range(case.count), Pace(), lambda _: None))
+    assert have <= right
+    if not to_content:
+        assert have == (stored_pieces if found is not None and found.resume == record.resume else right)

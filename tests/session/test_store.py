@@ -1,7 +1,9 @@
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -105,3 +107,20 @@ async def test_piece_layers_are_kept_and_forgotten_with_the_torrent(tmp_path: Pa
     await store.delete(HASH, "/down")
     assert await store.layers(HASH) == {}
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "free", "kind"),
+    [
+        ("SQLITE_FULL", 1 << 30, StorageError.Kind.DISK_FULL),
+        ("SQLITE_IOERR_SHMSIZE", 0, StorageError.Kind.DISK_FULL),
+        ("SQLITE_IOERR_WRITE", 1 << 30, StorageError.Kind.IO),
+    ],
+)
+def test_a_state_disk_without_room_is_called_full_however_sqlite_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, free: int, kind: StorageError.Kind
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name
+    assert Store(tmp_path)._failure(error).kind is kind
