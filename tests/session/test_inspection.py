@@ -156,3 +156,23 @@ async def test_a_recheck_that_is_cancelled_changes_nothing(tmp_path: Path) -> No
         await there.cancel_check()
         await asyncio.wait_for(checking, SECONDS)
         assert (there.status.state, there.status.complete) == (State.SEEDING, True)
+
+
+async def test_room_is_set_aside_before_a_download_and_programs_may_run_after_it(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "tool", 20 * PIECE)
+    source.chmod(0o755)
+    meta = torrent(source)
+    assert meta.info.files[0].executable
+    async with Session(settings(tmp_path / "a")) as seed:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        async with Session(settings(tmp_path / "b", preallocate=True)) as leech:
+            got = await leech.add(meta, tmp_path / "dst", paused=True)
+            await asyncio.wait_for(got.checked(), SECONDS)
+            copy = tmp_path / "dst" / "tool"
+            assert copy.stat().st_size == 20 * PIECE
+            assert copy.stat().st_mode & 0o111 == 0
+        async with Session(settings(tmp_path / "b")) as leech:
+            got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+            await asyncio.wait_for(got.completed(), SECONDS)
+    assert copy.read_bytes() == source.read_bytes()
+    assert copy.stat().st_mode & 0o100

@@ -111,6 +111,9 @@ class Inspection:
         ):
             await in_thread(content.storage.create_empty, content.wanted_files)
         await self._journal.start(info, trackers, have, stamps, resume)
+        if self._surroundings.settings.preallocate and content.bytes_in(have) < content.total_bytes:
+            await in_thread(content.storage.allocate, content.wanted_files)
+            await in_thread(content.look)
         self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
         return have
 

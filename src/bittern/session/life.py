@@ -487,8 +487,17 @@ class Life:
             self.publisher.publish(events.StateChanged(state))
         self.publisher.wake()
 
+    def _finish_files(self, content: Content) -> None:
+        """Give complete files what only complete ones have. Blocks."""
+        try:
+            content.storage.mark_executable(content.wanted_files)
+        except StorageError as error:
+            _log.warning("%s: a complete file could not be marked executable: %s", self.info_hash, error)
+
     def _on_completed(self) -> None:
         self.journal.completed()
+        if self.content is not None and any(file.executable for file in self.content.info.files):
+            self._surroundings.threads.submit(self._finish_files, self.content)
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)
         self.publisher.publish(events.Completed())

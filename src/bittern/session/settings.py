@@ -100,6 +100,8 @@ class Settings:
 
     # --- behaviour
 
+    preallocate: bool = False
+    """Have the system set aside all the room that a torrent needs first; else files grow as pieces come."""
     sequential: bool = False
     """Ask for pieces in order instead of the rarest first."""
     seed_ratio: float | None = None

@@ -6,6 +6,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -285,4 +286,50 @@ def test_any_layout_reads_back_what_was_written(
     for begin, end in reversed(list(pairwise(cuts))):
         storage.write(begin, memoryview(content)[begin:end])
     assert read(storage, 0, len(content)) == content
+    storage.close()
+
+
+def test_room_is_set_aside_for_what_is_wanted(tmp_path: Path) -> None:
+    info, data = several([5_000_000, 10, 0, 3_000_000], 1 << 20)
+    storage = storage_of(info, tmp_path)
+    storage.write(0, memoryview(data)[: 1 << 20])
+    storage.allocate({0, 1, 2})
+    root = tmp_path / "name" / "d"
+    assert {path.name: path.stat().st_size for path in root.iterdir()} == {"f0": 5_000_000, "f1": 10}
+    assert (root / "f0").stat().st_blocks * 512 >= 5_000_000
+    assert read(storage, 0, 1 << 20) == data[: 1 << 20]
+    storage.close()
+
+
+def test_room_that_is_not_there_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info, _ = several([5_000_000], 1 << 20)
+    storage = storage_of(info, tmp_path / "new" / "folder")
+    monkeypatch.setattr(module, "_free", lambda _: 4_999_999)
+    with pytest.raises(StorageError, match="5000000 bytes are needed, 4999999 are free") as caught:
+        storage.allocate({0})
+    assert caught.value.kind is Kind.DISK_FULL
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_absurd_size_is_refused_at_once_when_room_is_to_be_set_aside(tmp_path: Path) -> None:
+    info, _ = several([100], 1 << 20)
+    huge = replace(info, files=(replace(info.files[0], length=1 << 62),))
+    with pytest.raises(StorageError) as caught:
+        FileStorage(huge, tmp_path, handles.Handles()).allocate({0})
+    assert caught.value.kind is Kind.DISK_FULL
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_files_that_the_torrent_marks_become_executable(tmp_path: Path) -> None:
+    info, data = several([100, 100], 100)
+    marked = replace(info, files=(replace(info.files[0], executable=True), info.files[1]))
+    storage = FileStorage(marked, tmp_path, handles.Handles())
+    storage.write(0, memoryview(data))
+    one, other = (Path(path) for path in storage.paths)
+    one.chmod(0o640)
+    other.chmod(0o640)
+    storage.mark_executable({0, 1})
+    assert [path.stat().st_mode & 0o777 for path in (one, other)] == [0o750, 0o640]
     storage.close()

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def get(
     seed_ratio: float | None = None,
     seed_time: float | None = None,
     sequential: bool = False,
+    preallocate: bool = False,
     overwrite: bool = False,
     recheck: bool = False,
     timeout: float | None = None,
@@ -56,6 +58,8 @@ def get(
         When complete, go on for so many minutes.
     sequential
         Download from the beginning to the end.
+    preallocate
+        Set aside all the room on the disk before the first piece comes.
     overwrite
         Overwrite files that have nothing in common with the torrent's.
     recheck
@@ -68,6 +72,7 @@ def get(
         Print one JSON event a line.
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
+    settings = replace(settings, preallocate=preallocate)
     selected = parse_numbers(select_file) if select_file is not None else None
     report = report_for(json=json, quiet=quiet)
     job = _Job(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -179,6 +180,60 @@ class FileStorage:
                 except OSError as error:
                     raise storage_error(error, self.paths[number]) from error
 
+    def allocate(self, wanted: Collection[int]) -> None:
+        """Have the system set aside all the room that files need, before anything is fetched. Blocks.
+
+        Args:
+            wanted: numbers of the files.
+
+        Raises:
+            StorageError: there is not enough room, which is found out first, or a file can not be made.
+        """
+        short: dict[int, int] = {}
+        for number in sorted(wanted):
+            file, path = self._info.files[number], self.paths[number]
+            if file.length and not file.pad:
+                missing = file.length - _allocated(path)
+                if missing > 0:
+                    short[number] = missing
+        if not short:
+            return
+        free = _free(self.trusted[0] if self.trusted else os.path.dirname(self.paths[0]))  # noqa: PTH120 - plain text
+        if sum(short.values()) > free:
+            detail = f"{sum(short.values())} bytes are needed, {free} are free"
+            raise StorageError(StorageError.Kind.DISK_FULL, str(self.root), detail)
+        for number in short:
+            try:
+                handle = self._handles.acquire(self.paths[number], write=True, trusted=self.trusted)
+                try:
+                    _allocate(handle.fd, self._info.files[number].length)
+                finally:
+                    self._handles.release(handle)
+            except OSError as error:
+                raise storage_error(error, self.paths[number]) from error
+
+    def mark_executable(self, wanted: Collection[int]) -> None:
+        """Let those who may read a file run it, where the torrent says that it is a program (BEP 47). Blocks.
+
+        Args:
+            wanted: numbers of the files that are complete.
+
+        Raises:
+            StorageError: the system refuses.
+        """
+        for number, file in enumerate(self._info.files):
+            if not file.executable or number not in wanted or number in self.parked or not hasattr(os, "fchmod"):
+                continue
+            try:
+                handle = self._handles.acquire(self.paths[number], write=False, trusted=self.trusted)
+                try:
+                    mode = os.fstat(handle.fd).st_mode & 0o7777
+                    os.fchmod(handle.fd, mode | (mode & 0o444) >> 2)
+                finally:
+                    self._handles.release(handle)
+            except OSError as error:
+                raise storage_error(error, self.paths[number]) from error
+
     def write(self, offset: int, data: memoryview) -> None:
         """Write `data` at `offset` of the torrent; what falls into pads is dropped.
 
@@ -318,3 +373,27 @@ class FileStorage:
                     return self._read_file(number, begin, into, flags)
             raise storage_error(error, path) from error
         return True
+
+
+def _allocated(path: str) -> int:
+    """Bytes that a file has on the disk; 0 when there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0
+    return min(getattr(status, "st_blocks", 0) * 512, status.st_size)
+
+
+def _allocate(descriptor: int, length: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, length)
+    else:
+        os.truncate(descriptor, length)  # macOS, Windows: at least the size is right
+
+
+def _free(folder: str) -> int:
+    """Bytes free where `folder` is, or will be."""
+    path = Path(folder)
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return shutil.disk_usage(path).free
