@@ -14,6 +14,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import TorrentState
 from bittern.testing.playbook import Playbook
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
+from bittern.wire.hashes import Hashes, HashRange, HashReject, HashRequest
 from bittern.wire.messages import Cancel, Extended, Have, Message, NotInterested, Piece, Reject, Request, Unchoke
 from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData
 
@@ -215,3 +216,38 @@ def test_who_was_there_before_the_metadata_is_told_what_we_have_unless_it_is_a_s
         play.waits(0.1)
         assert [message for message in play.heard("ann") if isinstance(message, Have)] == [Have(0), Have(2)]
         assert not [message for message in play.heard("bob") if isinstance(message, Have)]
+
+
+ROW = HashRange(b"\xab" * 32, 0, 0, 2, 1)
+
+
+@pytest.mark.parametrize("magnet", [False, True])
+def test_who_asks_for_hashes_that_we_do_not_have_is_refused(*, magnet: bool) -> None:
+    """BEP 52: each request is answered; a torrent of version 1, or one whose metadata is unknown, has no hashes."""
+    with Playbook(magnet=magnet) as play:
+        play.joins("ann").heard("ann")
+        play.says("ann", HashRequest(ROW)).expect("ann", HashReject(ROW))
+
+
+@pytest.mark.parametrize("magnet", [False, True])
+@pytest.mark.parametrize(
+    ("body", "offence"),
+    [
+        (Hashes(ROW, bytes(96)).encode(), Offence.UNASKED_HASHES),
+        (HashReject(ROW).encode(), Offence.UNASKED_HASHES),
+        (Hashes(ROW, bytes(64)).encode(), Offence.BAD_MESSAGE_LENGTH),
+        (b"\0\0\0\x02\x15\0", Offence.BAD_MESSAGE_LENGTH),
+        (b"\0\0\0\x02\x16\0", Offence.BAD_MESSAGE_LENGTH),
+        (b"\0\0\0\x31\x15" + bytes(48), Offence.BAD_HASH_REQUEST),
+        (b"\0\0\0\x31\x17" + b"\xff" * 48, Offence.BAD_HASH_REQUEST),
+        (b"\0\1\0\0\x16", Offence.OVERSIZED_MESSAGE),
+    ],
+    ids=lambda value: value.hex()[:12] if isinstance(value, bytes) else value.name,
+)
+def test_false_words_about_hashes_end_the_connection_and_nothing_else(
+    body: bytes, offence: Offence, *, magnet: bool
+) -> None:
+    with Playbook(magnet=magnet) as play:
+        play.joins("ann").joins("bob")
+        play.says_raw("ann", body).expect_drop("ann", offence)
+        assert play.actors["bob"].lost_by is None
