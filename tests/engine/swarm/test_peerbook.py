@@ -53,6 +53,26 @@ def test_the_users_own_word_is_tried_first() -> None:
     assert dialed(peerbook, 0.0) == ANN
 
 
+def test_ports_of_services_are_tried_last_unless_the_user_named_them() -> None:
+    ranks = {"10.0.0.9": 1.0}
+    for rank in (None, lambda address: ranks.get(address.host, 0.0)):
+        service, chosen = Address("10.0.0.9", 25), Address("10.0.0.8", 80)
+        peerbook = book(service, ANN, BOB, CAT)
+        if rank is not None:
+            peerbook.rank(rank)
+        peerbook.add(chosen, Source.MANUAL, 0.0)
+        order = [dialed(peerbook, 0.0) for _ in range(5)]
+        assert (order[0], order[4]) == (chosen, service)
+
+
+def test_the_highest_rank_is_tried_first_also_of_those_that_come_later() -> None:
+    peerbook = book(BOB)
+    peerbook.rank(lambda address: int(address.host[-1]) / 10)
+    for address in (CAT, ANN):
+        peerbook.add(address, Source.TRACKER, 0.0)
+    assert [dialed(peerbook, 0.0) for _ in range(3)] == [CAT, BOB, ANN]
+
+
 def test_who_failed_is_tried_after_who_did_not() -> None:
     peerbook = book(ANN, source=Source.MANUAL)
     dialed(peerbook, 0.0)

@@ -90,6 +90,7 @@ class Peerbook:
         order = -1.0 if source is Source.MANUAL else self._rng.random()
         rank = self._rank(address) if self._rank is not None and source is not Source.MANUAL else None
         order = 1.0 - rank if rank is not None else order
+        order += _reluctance(address) if source is not Source.MANUAL else 0.0
         self._candidates[address] = Candidate(address, source, order, retry_at=now)
         self._due_known = False
         return True
@@ -98,7 +99,7 @@ class Peerbook:
         """Try candidates in the order of `rank`, the highest first (BEP 40); those without a rank as chance has it."""
         for candidate in self._candidates.values():
             if candidate.source is not Source.MANUAL and (value := rank(candidate.address)) is not None:
-                candidate.order = 1.0 - value
+                candidate.order = 1.0 - value + _reluctance(candidate.address)
         self._rank = rank
 
     def next(self, now: float) -> Candidate | None:
@@ -189,3 +190,8 @@ class Peerbook:
             return False
         del self._candidates[worst.address]
         return True
+
+
+def _reluctance(address: Address) -> float:
+    """Ports of a system's services are tried last: no peer listens there, but somebody may want us to attack one."""
+    return 2.0 if address.port < 1024 else 0.0
