@@ -167,5 +167,15 @@ async def test_two_sessions_do_not_keep_torrents_in_one_folder(tmp_path: Path) -
         assert session.torrents == ()
         async with Session(settings(tmp_path / "a")) as other:
             assert other.torrents == ()
+            # the same torrent in another place comes and goes: what is kept stays
+            meta = torrent(fill(tmp_path / "b" / "a.bin", PIECE))
+            there = await asleep(session, meta, tmp_path / "b")
+            fill(tmp_path / "c" / "a.bin", PIECE)
+            elsewhere = await other.add(meta, tmp_path / "c")
+            await elsewhere.completed()
+            await other.remove(elsewhere)
+            assert there.info == meta.info
+    async with Session(sleepy(tmp_path / "a")) as session:
+        assert [each.name for each in session.torrents] == ["a.bin"]
     async with Session(sleepy(tmp_path / "a")):
         pass

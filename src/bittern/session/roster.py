@@ -106,16 +106,25 @@ class Roster:
                 entry.unsaved = True
             raise
 
-    async def delete(self, entry: Entry) -> None:
+    async def delete(self, entry: Entry, *, kept: bool = True) -> None:
         """Forget a torrent.
+
+        Args:
+            entry: the torrent.
+            kept: whether it is one of those that are kept; else what is kept of the same torrent by another session
+                stays.
 
         Raises:
             StorageError: it can not be written.
         """
 
         def delete(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM members WHERE info_hash = ?", (entry.info_hash,))
-            connection.execute("DELETE FROM sources WHERE info_hash = ?", (entry.info_hash,))
+            if kept:
+                connection.execute("DELETE FROM members WHERE info_hash = ?", (entry.info_hash,))
+            connection.execute(
+                "DELETE FROM sources WHERE info_hash = ? AND info_hash NOT IN (SELECT info_hash FROM members)",
+                (entry.info_hash,),
+            )
 
         await self._store.transact(delete)
 

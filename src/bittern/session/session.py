@@ -417,7 +417,7 @@ class Session:
         content = entry.life.content if entry.life is not None else None
         move = await load_move(parts.surroundings.store, entry.info_hash, entry.place) if found is not None else None
         await parts.waking.remove(entry)
-        await parts.roster.delete(entry)
+        await parts.roster.delete(entry, kept=self.settings.keep_torrents)
         if found is not None and content is None:
             handles, place = parts.surroundings.runtime.handles, Path(entry.content) if entry.content else None
             content = Content(found.info, Path(entry.save_path), handles, entry.select, place)
