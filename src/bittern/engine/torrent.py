@@ -415,7 +415,10 @@ class Torrent:
             peer.pipeline.suggested.append(piece)
 
     def on_allowed_fast(self, peer: Peer, piece: int, now: float) -> None:
-        """BEP 6: an offer that we need not take."""
+        """BEP 6: it gives this also while it chokes us."""
+        if peer.pipeline is not None:
+            peer.pipeline.allow(piece)
+            self.touch(peer)
 
     def on_port(self, peer: Peer, port: int, now: float) -> None:
         """BEP 5: it runs a DHT node; we do not."""

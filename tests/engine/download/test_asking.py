@@ -127,3 +127,19 @@ def test_a_block_that_would_come_too_late_is_asked_of_a_faster_peer_as_well() ->
     assert sorted(asked(bob)[:4]) == [(1, block) for block in range(4)]
     assert sorted(bob.pipeline.shared) == [(1, block) for block in range(4)]
     download.check_invariants()
+
+
+def test_a_peer_that_chokes_us_is_asked_for_what_it_allows_until_it_rejects_that() -> None:
+    """BEP 6 allowed fast."""
+    download, [peer] = make(pieces=4, blocks=2)
+    assert peer.pipeline is not None
+    peer.peer_choking = True
+    for piece in (2, 3, 9):
+        peer.pipeline.allow(piece)
+    top_up(peer, [peer], download, 0.0)
+    assert asked(peer) == [(2, 0), (2, 1), (3, 0), (3, 1)]
+    for piece, block in ((2, 0), (2, 1), (3, 0), (3, 1)):
+        assert peer.pipeline.rejected(piece, block)
+    top_up(peer, [peer], download, 0.0)
+    assert asked(peer) == []
+    download.check_invariants()

@@ -5,6 +5,7 @@ import pytest
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.download import Download
+from bittern.engine.download.picker import RANDOM_FIRST
 from bittern.engine.download.requests import Pipeline
 from bittern.engine.effects import ForgetPiece, StoreExtent
 from bittern.engine.settings import EngineSettings
@@ -288,3 +289,17 @@ def test_what_has_a_deadline_gets_memory_from_what_has_none() -> None:
     download.urgent.set(3, 1.0)
     assert [run.piece for run in download.ask(bob, Bitfield.full(4), 4, 0.0)] == [3]
     download.check_invariants()
+
+
+@pytest.mark.parametrize(("rate", "snubbed", "piece"), [(PIECE, False, 1), (PIECE / 100, False, 2), (PIECE, True, 2)])
+def test_who_may_never_finish_a_piece_begins_the_commonest(rate: float, snubbed: bool, piece: int) -> None:  # noqa: FBT001 - a parameter
+    info, _ = info_of(4 * PIECE, PIECE)
+    download = Download(1, info, Bitfield(4), Bitfield.full(4), EngineSettings(), Random(1))
+    has = Bitfield(4, [1, 2, 3])
+    for counted in (has, Bitfield(4, [2, 3]), Bitfield(4, [2])):
+        download.picker.peer_joined(counted)
+    for _ in range(RANDOM_FIRST):
+        download.picker.begun(0)
+    pipeline = download.pipeline(1)
+    pipeline.rate, pipeline.snubbed = rate, snubbed
+    assert download.ask(pipeline, has, 1, 0.0)[0].piece == piece

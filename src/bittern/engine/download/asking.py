@@ -28,17 +28,22 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, now: float) ->
         When to try again because of the limit; infinity when the limit is not in the way.
     """
     pipeline = peer.pipeline
-    if peer.peer_choking or peer.refusing or not peer.am_interested or pipeline is None or peer.pieces is None:
+    if peer.refusing or not peer.am_interested or pipeline is None or peer.pieces is None:
         return inf
+    pieces = peer.pieces
+    if peer.peer_choking:
+        if not pipeline.allowed:
+            return inf
+        pieces = Bitfield(pieces.size, (piece for piece in pipeline.allowed if piece in pieces))  # BEP 6
     if download.congested or not (pipeline.room or pipeline.snubbed):
         return inf
     limit = peer.lanes.down
     most = limit.available(now) / BLOCK
     if most <= 0:
         return limit.ready_at(now)
-    runs = _hurry(peer, peers, download, now) if download.urgent.due else []
-    runs += download.ask(pipeline, peer.pieces, pipeline.room if most == inf else max(1, int(most)), now)
-    if not runs and not pipeline.outstanding:
+    runs = _hurry(peer, peers, download, now) if download.urgent.due and not peer.peer_choking else []
+    runs += download.ask(pipeline, pieces, pipeline.room if most == inf else max(1, int(most)), now)
+    if not runs and not pipeline.outstanding and not peer.peer_choking:
         runs = _race(peer, peers, download, now)
         if not runs:
             update_interest(peer, download)

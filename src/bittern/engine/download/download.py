@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GROUP_BYTES = 4 << 20
 _GROUPS_LEAST = 64
+_SLOW_SECONDS = 60.0  # a peer that takes longer for a piece begins the commonest
 
 
 class Download:
@@ -72,6 +73,7 @@ class Download:
         """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
+        self._slow_rate = info.piece_size / _SLOW_SECONDS
         self.urgent = Urgent()
         """Pieces that are needed at a time."""
         self.evidence = Evidence()
@@ -242,7 +244,9 @@ class Download:
         run = self._allot_open(pipeline, pieces, want, alone=alone)
         if run is not None:
             return run
-        picked = self.picker.pick(pieces, pipeline.last_piece)
+        # Who may never finish a piece is not to spoil a rare one.
+        slow = pipeline.snubbed or 0 < pipeline.rate < self._slow_rate
+        picked = self.picker.pick(pieces, pipeline.last_piece, common=slow)
         if self.assembly.slabs.exhausted:
             unopened = any(piece in pieces for piece in self.assembly.with_unopened())
             if (picked is None and not unopened) or not self.assembly.evict():

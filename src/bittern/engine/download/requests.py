@@ -24,6 +24,7 @@ _PATIENCE_LEAST = 10.0
 _NEVER = -1.0
 _FORGIVEN = 4096
 _SUGGESTED = 16
+_ALLOWED = 64
 _STRAYS = 32
 _STRAY_SHARE = 8  # more than one block in so many out of turn: no order
 
@@ -39,8 +40,8 @@ class Pipeline:
 
     __slots__ = (
         "_arriving", "_asked_at", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly",
-        "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "arrived", "delay", "followed",
-        "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven", "rate", "runs",
+        "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived", "delay",
+        "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven", "rate", "runs",
         "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
@@ -61,6 +62,8 @@ class Pipeline:
         self._in_place = False  # whether the arriving block is written where it belongs
         self._mine = False  # whether it is marked as asked on our account
         self._forgiven: dict[tuple[int, int], int] = {}  # copies that may still come of requests taken back
+        self.allowed: dict[int, None] = {}
+        """Pieces that it gives also while it chokes us (BEP 6 allowed fast)."""
         self.suggested: deque[int] = deque(maxlen=_SUGGESTED)
         """Pieces that the peer would have us ask for (BEP 6), oldest first."""
         self.followed = -1
@@ -264,8 +267,14 @@ class Pipeline:
         self._forgive(piece, block)
         return True
 
+    def allow(self, piece: int) -> None:
+        """It gives `piece` also while it chokes us (BEP 6)."""
+        if len(self.allowed) < _ALLOWED:
+            self.allowed[piece] = None
+
     def rejected(self, piece: int, block: int) -> bool:
         """The peer will not send a block (BEP 6); False when it was never asked."""
+        self.allowed.pop(piece, None)  # or it would be asked again at once, and for ever
         if self._take(piece, block) is None:
             return self._pardon(piece, block)
         self.outstanding -= 1
