@@ -41,8 +41,8 @@ class Pipeline:
     __slots__ = (
         "_arriving", "_asked_at", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly",
         "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived", "delay",
-        "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven", "rate", "runs",
-        "shared", "snubbed", "suggested", "wasted",
+        "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven",
+        "rate", "runs", "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
