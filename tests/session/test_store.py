@@ -124,3 +124,12 @@ def test_a_state_disk_without_room_is_called_full_however_sqlite_puts_it(
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorname = name
     assert Store(tmp_path)._failure(error).kind is kind
+
+
+async def test_what_one_downloads_is_nobody_elses_business(tmp_path: Path) -> None:
+    async with opened(tmp_path / "state") as store:
+        await store.put(RECORD)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert set(modes.values()) == {0o600}
+    assert FILE in modes

@@ -236,7 +236,8 @@ class Store:
 
     def _open(self) -> None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / FILE).touch(mode=0o600)  # SQLite gives its other files the same permissions
         except OSError as error:
             raise storage_error(error, str(self.folder)) from error
         try:
