@@ -95,13 +95,13 @@ class Swarm:
         """All of them."""
         return [*self.seeds, *self.leechers]
 
-    def process(self, name: str) -> SimProcess:
-        """A new host like the others, and a client on it that is in no torrent yet."""
+    def process(self, name: str, settings: EngineSettings | None = None) -> SimProcess:
+        """A new host like the others, and a client on it that is in no torrent yet; `settings` where it has its own."""
         host = self.network.host(name, self.lines.up, self.lines.down)
         host.latency = self.lines.latency
         if self._prepare is not None:
             self._prepare(host)
-        settings = replace(self._settings, listen_port=0 if host.natted else PORT)
+        settings = replace(settings or self._settings, listen_port=0 if host.natted else PORT)
         process = SimProcess(host, self.web, settings)
         process.strict = self._strict
         return process
