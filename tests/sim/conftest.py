@@ -1,6 +1,7 @@
 """The seeds of the scenarios: `make sim SEED=... SEEDS=...` sets them, and a failure says the one it had."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -19,3 +20,20 @@ def seed(request: pytest.FixtureRequest) -> int:
     value: int = request.param
     print(f"replay: make sim SEED={value}")  # noqa: T201 - pytest shows it where the test fails
     return value
+
+
+_FIGURES: list[str] = []
+
+
+@pytest.fixture
+def figure() -> Callable[[str], None]:
+    """Tell a measured figure, for the table at the end of the run."""
+    return _FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the scenarios measured."""
+    if _FIGURES:
+        terminalreporter.section("figures of the simulated swarms")
+        for line in _FIGURES:
+            terminalreporter.line(line)

@@ -1,6 +1,6 @@
 """Peers that die, come and go, or lie, and disks that are slow or full: everybody who stays gets everything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
@@ -69,13 +69,16 @@ def test_a_swarm_that_is_cut_again_and_again_completes(seed: int, number: int) -
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_one_liar_among_nine_peers_costs_three_pieces_and_is_banned(seed: int, number: int) -> None:
+def test_one_liar_among_nine_peers_costs_three_pieces_and_is_banned(
+    seed: int, number: int, figure: Callable[[str], None]
+) -> None:
     swarm = Swarm(Random, 1000 * seed + number, seeds=9, leechers=1, size=8 * MIB, piece_size=262144, strict=True)
     liar = swarm.seeds[number % 9]
     liar.disk.faults.rot = LIE
     leecher = swarm.leechers[0]
     report = swarm.run(300.0)
     report.check()
+    figure(f"one liar of nine, seed {swarm.world.seed}: {failed_pieces(leecher)} pieces wasted, liar banned")
     assert failed_pieces(leecher) <= 3, str(report)
     assert banned(leecher) == {liar.host.address.host}
 
