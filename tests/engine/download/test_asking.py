@@ -129,17 +129,28 @@ def test_a_block_that_would_come_too_late_is_asked_of_a_faster_peer_as_well() ->
     download.check_invariants()
 
 
-def test_a_peer_that_chokes_us_is_asked_for_what_it_allows_until_it_rejects_that() -> None:
-    """BEP 6 allowed fast."""
+def test_a_peer_that_chokes_us_is_asked_for_one_piece_that_it_allows_until_it_rejects_that() -> None:
+    """BEP 6 allowed fast: something to trade."""
     download, [peer] = make(pieces=4, blocks=2)
     assert peer.pipeline is not None
     peer.peer_choking = True
     for piece in (2, 3, 9):
         peer.pipeline.allow(piece)
     top_up(peer, [peer], download, 0.0)
-    assert asked(peer) == [(2, 0), (2, 1), (3, 0), (3, 1)]
-    for piece, block in ((2, 0), (2, 1), (3, 0), (3, 1)):
-        assert peer.pipeline.rejected(piece, block)
-    top_up(peer, [peer], download, 0.0)
+    for piece in (2, 3):
+        assert asked(peer) == [(piece, 0), (piece, 1)]
+        for block in (0, 1):
+            assert peer.pipeline.rejected(piece, block)
+        top_up(peer, [peer], download, 0.0)
     assert asked(peer) == []
     download.check_invariants()
+
+
+def test_who_has_a_piece_asks_no_peer_that_chokes_it() -> None:
+    download, [peer] = make(pieces=4, blocks=2)
+    assert peer.pipeline is not None
+    peer.peer_choking = True
+    peer.pipeline.allow(2)
+    download.have.add(0)
+    top_up(peer, [peer], download, 0.0)
+    assert asked(peer) == []

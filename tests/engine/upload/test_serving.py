@@ -248,9 +248,9 @@ def test_who_lacks_the_extension_or_has_enough_is_allowed_nothing(fast: bool, pi
 
 def test_a_peer_that_is_no_beginner_any_more_is_refused_what_it_was_allowed() -> None:
     serving = Serving(EngineSettings(upload_slots=0), InfoHashV1(bytes(20)), Random(1))
-    serving.ready(Geometry(40 * BLOCK, BLOCK), Bitfield.full(40))
+    serving.ready(Geometry(640 * BLOCK, BLOCK), Bitfield.full(640))
     peer = make_peer()
-    peer.pieces = Bitfield(40)
+    peer.pieces = Bitfield(640)
     peer.peer_interested = True
     serving.interested(peer, [peer])
     first, *_, last = [message.piece for message in said(peer) if isinstance(message, AllowedFast)]

@@ -107,12 +107,12 @@ def test_automatic_slots_fill_the_line_of_a_seed(seed: int) -> None:
 
 def test_who_waits_for_a_slot_gets_the_pieces_that_it_is_allowed(seed: int) -> None:
     settings = EngineSettings(listen_port=PORT, upload_slots=1)
-    with Playbook(pieces=30, have="all", settings=settings, seed=seed) as play:
+    with Playbook(pieces=640, have="all", settings=settings, seed=seed) as play:
         play.joins("ann").is_interested("ann").expect("ann", Unchoke())
         play.joins("bob").is_interested("bob")
         allowed = [message.piece for message in play.heard("bob") if isinstance(message, AllowedFast)]
         assert len(set(allowed)) == ALLOWED_PIECES
-        other = next(piece for piece in range(30) if piece not in allowed)
+        other = next(piece for piece in range(640) if piece not in allowed)
         asked = [Request(piece, 0, BLOCK) for piece in (*allowed, other)]
         play.says("bob", *asked)
         heard = play.heard("bob")

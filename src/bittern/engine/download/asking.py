@@ -32,15 +32,19 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, now: float) ->
         return inf
     pieces = peer.pieces
     if peer.peer_choking:
-        if not pipeline.allowed:
+        if not pipeline.allowed or download.have.count:
             return inf
-        pieces = Bitfield(pieces.size, (piece for piece in pipeline.allowed if piece in pieces))  # BEP 6
+        pieces = _first_allowed(pipeline.allowed, pieces, download)
     if download.congested or not (pipeline.room or pipeline.snubbed):
         return inf
     limit = peer.lanes.down
     most = limit.available(now) / BLOCK
     if most <= 0:
         return limit.ready_at(now)
+    if peer.peer_choking:
+        most = min(most, download.geometry.blocks_per_piece - download.assembly.asked)
+        if most < 1:
+            return inf
     runs = _hurry(peer, peers, download, now) if download.urgent.due and not peer.peer_choking else []
     runs += download.ask(pipeline, pieces, pipeline.room if most == inf else max(1, int(most)), now)
     if not runs and not pipeline.outstanding and not peer.peer_choking:
@@ -89,6 +93,17 @@ def reprioritize(peers: Iterable[Peer], download: Download, priorities: Sequence
     download.prioritize(priorities)
     for peer in peers:
         update_interest(peer, download)
+
+
+def _first_allowed(allowed: Iterable[int], pieces: Bitfield, download: Download) -> Bitfield:
+    """What to ask of a peer that chokes us (BEP 6): one piece to trade with, and no more.
+
+    All of a network are allowed the same pieces: a crowd that asked for each of them would have the seed send
+    those again and again, instead of what nobody has yet.
+    """
+    begun = download.assembly
+    chosen = [piece for piece in allowed if piece in pieces and (piece in begun or not begun.asked)]
+    return Bitfield(pieces.size, chosen)
 
 
 def _hurry(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:

@@ -11,6 +11,8 @@ ALLOWED_PIECES = 10
 """Pieces that one peer may ask for while choked; one that has more than that is no beginner and may not."""
 ALLOWED_BYTES = 8 << 20
 """Fewer pieces, but at least one, where so many would be more than this."""
+ALLOWED_SHARE = 64
+"""Or where they would be more than one in so many: a crowd of one network asks for the same pieces."""
 
 
 def allowed_fast_set(host: str, info_hash: InfoHashV1, pieces: int, count: int) -> tuple[int, ...]:
@@ -43,6 +45,8 @@ def is_beginner(pieces: Bitfield | None) -> bool:
 
 def allowance(host: str, info_hash: InfoHashV1, geometry: Geometry) -> dict[int, int]:
     """What the peer at `host` may ask for while choked: for each piece its blocks, each of them once."""
-    count = min(ALLOWED_PIECES, max(1, ALLOWED_BYTES // geometry.piece_size))
+    count = min(
+        ALLOWED_PIECES, max(1, ALLOWED_BYTES // geometry.piece_size), max(1, geometry.piece_count // ALLOWED_SHARE)
+    )
     chosen = allowed_fast_set(host, info_hash, geometry.piece_count, count)
     return {piece: geometry.block_count(piece) for piece in chosen}
