@@ -134,3 +134,40 @@ def test_many_threads_on_few_handles_read_and_write_the_right_files(tmp_path: Pa
     assert len(handles._open) <= 3 + 6
     handles.close()
     assert open_files() == before, "a descriptor leaked"
+
+
+def open_new(handles: Handles, path: Path, root: Path) -> None:
+    handles.release(handles.acquire(str(path), write=True, trusted=[str(root)]))
+
+
+def test_a_folder_is_known_again_until_another_is_in_its_place(tmp_path: Path) -> None:
+    handles, folder = Handles(), tmp_path / "a" / "b"
+    open_new(handles, folder / "one", tmp_path)
+    open_new(handles, folder / "two", tmp_path)
+    folder.rename(tmp_path / "moved")
+    open_new(handles, folder / "three", tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["three"]
+    assert sorted(path.name for path in (tmp_path / "moved").iterdir()) == ["one", "two"]
+    handles.close()
+
+
+def test_a_link_that_takes_the_place_of_a_known_folder_is_not_followed(tmp_path: Path) -> None:
+    handles, folder, outside = Handles(), tmp_path / "in" / "a", tmp_path / "outside"
+    outside.mkdir()
+    open_new(handles, folder / "one", tmp_path / "in")
+    folder.rename(tmp_path / "in" / "away")
+    folder.symlink_to(outside)
+    with pytest.raises(OSError, match=r"symbolic links|directory"):
+        open_new(handles, folder / "two", tmp_path / "in")
+    assert list(outside.iterdir()) == []
+    handles.close()
+
+
+def test_open_folders_are_few_and_closed_in_the_end(tmp_path: Path) -> None:
+    before = open_files()
+    handles = Handles(limit=1)
+    for number in range(50):
+        open_new(handles, tmp_path / str(number) / "x", tmp_path)
+    assert open_files() - before <= 1 + 8
+    handles.close()
+    assert open_files() == before

@@ -3,12 +3,15 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bittern.io import capabilities
 
-from .opening import open_safely
+from .opening import open_folder, open_in, open_safely, trusted_above
+
+_FOLDERS = 8  # kept open
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +26,16 @@ class Handle:
     """For platforms where reading at a position takes two steps."""
 
 
+@dataclass(slots=True, eq=False)
+class _Folder(Handle):
+    """An open folder; `identity` tells it from another that took its place."""
+
+    identity: tuple[int, int] = (0, 0)
+
+
+_AnyHandle = TypeVar("_AnyHandle", bound=Handle)
+
+
 class Handles:
     """Files kept open for reuse.
 
@@ -34,6 +47,7 @@ class Handles:
         self._limit = limit
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Handle] = OrderedDict()
+        self._folders: OrderedDict[str, _Folder] = OrderedDict()  # to open files in: walking there costs more
 
     def acquire(self, path: str, *, write: bool, trusted: Sequence[str] = ()) -> Handle:
         """The open file at `path`; created, with its folders, when it is opened for writing and missing.
@@ -52,7 +66,7 @@ class Handles:
                 handle.users += 1
                 self._open.move_to_end(path)
                 return handle
-        fd = open_safely(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, trusted)
+        fd = self._open_file(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, trusted)
         with self._lock:
             known = self._open.get(path)
             if known is not None and (known.writable or not write):
@@ -60,7 +74,7 @@ class Handles:
                 known.users += 1
                 return known
             if known is not None:
-                self._retire(path, known)
+                self._retire(self._open, path)
             handle = Handle(fd, writable=write, users=1)
             self._open[path] = handle
             self._trim()
@@ -78,16 +92,49 @@ class Handles:
         with self._lock:
             handle = self._open.get(path)
             if handle is not None:
-                self._retire(path, handle)
+                self._retire(self._open, path)
 
     def close(self, prefix: str = "") -> None:
         """Close the files whose path begins with `prefix`."""
         with self._lock:
             for path in [path for path in self._open if path.startswith(prefix)]:
-                self._retire(path, self._open[path])
+                self._retire(self._open, path)
+            for path in list(self._folders):
+                self._retire(self._folders, path)
 
-    def _retire(self, path: str, handle: Handle) -> None:
-        del self._open[path]
+    def _open_file(self, path: str, flags: int, trusted: Sequence[str]) -> int:
+        below = trusted_above(path, trusted)
+        if below is None:
+            return open_safely(path, flags, trusted)
+        place, _, name = path.rpartition("/")
+        with self._lock:
+            folder = self._folders.get(place)
+            if folder is not None:
+                folder.users += 1
+        if folder is not None:
+            try:
+                if _identity(os.stat(place)) == folder.identity:  # noqa: PTH116 - plain strings on a warm path
+                    return open_in(folder.fd, name, flags)
+            except FileNotFoundError:  # perhaps the folder itself is gone
+                pass
+            finally:
+                self.release(folder)
+        fd = open_folder(below, place, make=bool(flags & os.O_CREAT))
+        folder = _Folder(fd, writable=False, users=1, identity=_identity(os.fstat(fd)))
+        with self._lock:
+            if place in self._folders:
+                self._retire(self._folders, place)
+            self._folders[place] = folder
+            if len(self._folders) > _FOLDERS:
+                self._retire(self._folders, next(iter(self._folders)))
+        try:
+            return open_in(folder.fd, name, flags)
+        finally:
+            self.release(folder)
+
+    @staticmethod
+    def _retire(table: MutableMapping[str, _AnyHandle], path: str) -> None:
+        handle = table.pop(path)
         handle.stale = True
         if not handle.users:
             os.close(handle.fd)
@@ -97,7 +144,11 @@ class Handles:
             oldest = next((path for path, handle in self._open.items() if not handle.users), None)
             if oldest is None:
                 return
-            self._retire(oldest, self._open[oldest])
+            self._retire(self._open, oldest)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def pwrite(handle: Handle, data: memoryview, offset: int) -> int:

@@ -33,12 +33,54 @@ def open_safely(path: str, flags: int, trusted: Sequence[str] = ()) -> int:
     Raises:
         OSError: as os.open; ELOOP or ENOTDIR for a link, EISDIR for what is no regular file.
     """
-    below = next((folder for folder in trusted if path.startswith(folder.rstrip("/") + "/")), None)
-    descriptor = _open_plain(path, flags) if below is None or not _CAN_WALK else _walk(below, path, flags)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EISDIR, "Not a regular file", path)
-    return descriptor
+    below = trusted_above(path, trusted)
+    if below is None:
+        return _regular(_open_plain(path, flags), path)
+    folder, _, name = path.rpartition("/")
+    at = open_folder(below, folder, make=bool(flags & os.O_CREAT))
+    try:
+        return open_in(at, name, flags)
+    finally:
+        os.close(at)
+
+
+def trusted_above(path: str, trusted: Sequence[str]) -> str | None:
+    """Which of `trusted` holds `path`; None where there is none, or components can not be walked (Windows)."""
+    if not _CAN_WALK:
+        return None
+    return next((folder for folder in trusted if path.startswith(folder.rstrip("/") + "/")), None)
+
+
+def open_in(at: int, name: str, flags: int) -> int:
+    """Open the regular file `name` in the open folder `at`.
+
+    Raises:
+        OSError: as `open_safely`.
+    """
+    return _regular(os.open(name, flags | _EXTRA, 0o666, dir_fd=at), name)
+
+
+def open_folder(below: str, path: str, *, make: bool) -> int:
+    """Open the folder `path`, which is `below` or under it, following no link under that.
+
+    Raises:
+        OSError: as `open_safely`.
+    """
+    try:
+        at = os.open(below, _FOLDER)
+    except FileNotFoundError:
+        if not make:
+            raise
+        os.makedirs(below, exist_ok=True)
+        at = os.open(below, _FOLDER)
+    for folder in path[len(below.rstrip("/")) + 1 :].split("/"):
+        if folder:
+            try:
+                inner = _enter(at, folder, make=make)
+            finally:
+                os.close(at)
+            at = inner
+    return at
 
 
 def reader(trusted: Sequence[str]) -> Callable[[str], FileIO]:
@@ -56,20 +98,11 @@ def _open_plain(path: str, flags: int) -> int:
         return os.open(path, flags | _EXTRA, 0o666)
 
 
-def _walk(below: str, path: str, flags: int) -> int:
-    make = bool(flags & os.O_CREAT)
-    if make:
-        os.makedirs(below, exist_ok=True)
-    at = os.open(below, _FOLDER)
-    try:
-        *folders, name = path[len(below.rstrip("/")) + 1 :].split("/")
-        for folder in folders:
-            inner = _enter(at, folder, make=make)
-            os.close(at)
-            at = inner
-        return os.open(name, flags | _EXTRA, 0o666, dir_fd=at)
-    finally:
-        os.close(at)
+def _regular(descriptor: int, path: str) -> int:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EISDIR, "Not a regular file", path)
+    return descriptor
 
 
 def _enter(at: int, folder: str, *, make: bool) -> int:
