@@ -9,6 +9,7 @@ PIECE = 65536
 BLOCK = 16384
 NAME = "wanted.bin"
 MIB = 1 << 20
+_DRAW = 64 * MIB  # randbytes gives less than 256 MiB at a time
 
 
 def bencode(value: int | bytes | str | list[object] | dict[str, object]) -> bytes:
@@ -63,7 +64,8 @@ def metainfo(data: bytes, *urls: str) -> bytes:
 
 def make(folder: Path, size: int, seed: int = 1) -> Torrent:
     """Write `size` bytes of repeatable noise (whole pieces) and their torrent."""
-    data = Random(seed).randbytes(size)
+    rng = Random(seed)
+    data = b"".join(rng.randbytes(min(_DRAW, size - at)) for at in range(0, size, _DRAW))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NAME).write_bytes(data)
     path = folder / "wanted.torrent"
