@@ -315,7 +315,7 @@ class Torrent:
     ) -> None:
         """A handshake for this torrent is complete, both ways; `name` is the info hash that the connection goes by."""
         members = self._members
-        crossed = members.crossed(handshake, now, incoming=incoming)
+        crossed = members.crossed(wire, handshake, now, incoming=incoming)
         if crossed is not None:
             self._drop(crossed, Offence.DUPLICATE_PEER.value, now)
         weaker = members.gives_way(wire, handshake, now)

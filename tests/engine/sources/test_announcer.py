@@ -64,6 +64,26 @@ def test_an_answer_gives_peers_and_is_told() -> None:
     assert rig.trackers.next_due() == 901.0
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://tracker.example/announce", ["10.0.0.1:7"]),
+        ("http://10.0.0.9:80/announce", ["10.0.0.1:7"]),
+        ("http://127.0.0.1:6969/announce", ["127.0.0.1:22", "10.0.0.1:7"]),
+        ("http://[::1]/announce", ["127.0.0.1:22", "10.0.0.1:7"]),
+        ("http://localhost/announce", ["127.0.0.1:22", "10.0.0.1:7"]),
+    ],
+)
+def test_only_a_tracker_on_this_machine_may_name_its_services(url: str, expected: list[str]) -> None:
+    rig = Rig(url)
+    rig.announcer.other_hash = InfoHashV1(b"\x02" * 20)
+    body = b"d8:intervali900e5:peers12:\x7f\x00\x00\x01\x00\x16\x0a\x00\x00\x01\x00\x07e"
+    for wish in rig.announce():  # of both hashes of a hybrid
+        reply = rig.announcer.answered(wish, body, 1.0)
+        assert reply is not None
+        assert [str(peer) for peer in reply.peers] == expected
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"d14:failure reason2:noe", b"i5e"])
 def test_an_answer_without_sense_is_a_failure(body: bytes) -> None:
     rig = Rig()

@@ -18,6 +18,7 @@ from bittern.engine.swarm.welcome import CROSSING_SECONDS
 from bittern.engine.world import Shared
 from bittern.sim.world import World
 from bittern.wire.decoder import Scratch
+from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost, LossKind
@@ -31,19 +32,26 @@ REFUSED = LinkLost(LossKind.REFUSED)
 class Door:
     """Members with a peerbook and surroundings."""
 
-    def __init__(self, most: int = 80) -> None:
+    def __init__(self, most: int = 80, per_network: int = 3) -> None:
         chance = World(Random, 0).chance("door")
-        settings = EngineSettings(max_peers=most)
+        settings = EngineSettings(max_peers=most, max_per_network=per_network, listen_port=51413)
         self.shared = Shared(settings, OURS, chance, lambda *_: False, silent)
         self.book = Peerbook(chance.rng_for("peerbook"))
         self.members = Members(1, self.book, self.shared)
         self.line = Line()
 
     def comes(
-        self, number: int, peer_id: PeerId | None = None, *, now: float = 0.0, incoming: bool = True, port: int = 1
+        self,
+        number: int,
+        peer_id: PeerId | None = None,
+        *,
+        now: float = 0.0,
+        incoming: bool = True,
+        port: int = 1,
+        host: str | None = None,
     ) -> Peer | None:
         """A connection with a whole handshake."""
-        self.line = Line(f"10.0.0.{number}", port)
+        self.line = Line(host or f"10.0.0.{number}", port)
         wire = PeerWire(self.line, Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
         hello = Handshake(bytes(8), HASH, peer_id or PeerId(b"-XX0000-%012d" % number))
         return self.members.admit(wire, hello, now, incoming=incoming)
@@ -99,14 +107,59 @@ def test_our_own_address_is_not_dialed_again() -> None:
     assert not door.book.add(own, Source.TRACKER, 1.0)
 
 
+def test_an_address_that_others_call_ours_is_neither_taken_nor_kept() -> None:
+    door = Door()
+    ours, neighbour = Address("123.213.32.10", 51413), Address("123.213.32.10", 51414)
+    for address in (ours, neighbour):
+        assert door.book.add(address, Source.TRACKER, 0.0)
+    peer = door.comes(1)
+    assert peer is not None
+    peer.says = ExtendedHandshake(your_ip=ours.host)
+    door.members.told_our_address(peer)
+    assert not door.book.add(ours, Source.TRACKER, 0.0)
+    assert door.dialed() == [neighbour]
+
+
+@pytest.mark.parametrize("incoming", [True, False])
+@pytest.mark.parametrize(
+    ("hosts", "elsewhere"),
+    [
+        (["93.184.216.34"] * 4, "93.184.216.35"),  # one IPv4 address
+        ([f"2001:db8:7:1::{number}" for number in range(1, 5)], "2001:db8:7:2::1"),  # one IPv6 /64
+        ([f"2001:db8:7:1:{number}::1" for number in range(1, 5)], "2001:db8:7::1"),
+    ],
+)
+def test_one_network_has_no_more_peers_than_it_may(hosts: list[str], elsewhere: str, *, incoming: bool) -> None:
+    door = Door()
+    peers = [door.comes(number, host=host, incoming=incoming, port=number) for number, host in enumerate(hosts, 1)]
+    assert [peer is not None for peer in peers] == [True, True, True, False]
+    assert door.line.closed
+    assert door.dropped == ["its network has as many peers with us as one may have"]
+    assert door.comes(8, host=elsewhere, incoming=incoming) is not None
+    first = peers[0]
+    assert first is not None
+    door.leaves(first, 1.0)
+    assert door.comes(9, host=hosts[3], incoming=incoming) is not None
+
+
+def test_this_machine_is_no_network_that_could_be_full_but_one_address_of_it_elsewhere_is() -> None:
+    door = Door(per_network=1)
+    assert all(door.comes(number, host="127.0.0.1", port=number) for number in (1, 2, 3))
+    assert door.comes(4, host="::1")
+    assert [door.comes(number, host="198.51.100.7", port=number) is not None for number in (5, 6)] == [True, False]
+
+
 @pytest.mark.parametrize(("theirs", "gives_way"), [(LESSER, False), (GREATER, True)])
 def test_of_two_connections_that_crossed_that_of_the_greater_id_stays(theirs: PeerId, gives_way: bool) -> None:  # noqa: FBT001 - a parameter
     door = Door()
     peer = door.comes(1, theirs, incoming=False)
+    wire = PeerWire(Line("10.0.0.1", 9), Scratch(), None, 0.0)  # type: ignore[arg-type]  # nobody greets
     hello = Handshake(bytes(8), HASH, theirs)
-    assert door.members.crossed(hello, 1.0, incoming=True) is (peer if gives_way else None)
-    assert door.members.crossed(hello, CROSSING_SECONDS, incoming=True) is None
-    assert door.members.crossed(hello, 1.0, incoming=False) is None
+    assert door.members.crossed(wire, hello, 1.0, incoming=True) is (peer if gives_way else None)
+    assert door.members.crossed(wire, hello, CROSSING_SECONDS, incoming=True) is None
+    assert door.members.crossed(wire, hello, 1.0, incoming=False) is None
+    stranger = Handshake(bytes(8), HASH, OURS)
+    assert door.members.crossed(wire, stranger, 1.0, incoming=True) is None
 
 
 def test_all_addresses_of_a_peer_are_left_alone_while_it_stays_and_come_back_when_it_leaves() -> None:

@@ -28,9 +28,10 @@ def dialed(peerbook: Peerbook, now: float) -> Address | None:
     ("host", "port"),
     [("0.0.0.0", 1), ("224.0.0.1", 1), ("255.255.255.255", 1), ("::", 1), ("ff02::1", 1), ("10.0.0.1", 0)],
 )
-def test_what_is_no_peers_address_is_not_taken(host: str, port: int) -> None:
+@pytest.mark.parametrize("source", list(Source))
+def test_what_is_no_peers_address_is_not_taken(host: str, port: int, source: Source) -> None:
     peerbook = book()
-    assert not peerbook.add(Address(host, port), Source.TRACKER, 0.0)
+    assert not peerbook.add(Address(host, port), source, 0.0)
     assert (len(peerbook), peerbook.next_due()) == (0, None)
 
 
@@ -191,6 +192,16 @@ def test_memory_is_bounded_and_failures_make_room(monkeypatch: pytest.MonkeyPatc
     assert peerbook.add(CAT, Source.TRACKER, 0.0)
     assert len(peerbook) == 2
     assert first not in {dialed(peerbook, 1e6), dialed(peerbook, 1e6)}
+
+
+def test_a_torrent_knows_three_thousand_addresses_and_those_of_the_user() -> None:
+    peerbook = Peerbook(Random(3))
+    known = [Address(f"10.{number >> 8}.{number & 255}.1", 7) for number in range(3100)]
+    assert sum(peerbook.add(address, Source.TRACKER, 0.0) for address in known) == len(peerbook) == 3000
+    for address in (ANN, BOB):
+        assert peerbook.add(address, Source.MANUAL, 0.0)
+    assert len(peerbook) == 3000
+    assert {dialed(peerbook, 0.0), dialed(peerbook, 0.0)} == {ANN, BOB}
 
 
 @given(st.lists(st.tuples(st.sampled_from("adceshb"), st.integers(0, 3)), max_size=40))

@@ -25,7 +25,9 @@ def test_interest_of_either_side_and_youth_are_reasons_to_stay() -> None:
     old, older, giver, taker, young = peers = [make_peer(number) for number in range(5)]
     old.joined_at, young.joined_at = 5.0, 50.0
     giver.am_interested = taker.peer_interested = True
-    assert useless(peers, 5.0 + SETTLED_SECONDS) == [older, old]
+    now = 5.0 + SETTLED_SECONDS
+    assert useless(peers, lambda _: None, now) == [older, old]
+    assert useless(peers, {old.address: 0.1, older.address: 0.9}.get, now) == [old, older], "BEP 40 decides first"
 
 
 def test_peers_of_no_use_make_room_for_one_that_waits() -> None:
@@ -126,6 +128,10 @@ def test_who_wants_more_after_all_says_so() -> None:
         assert handshakes(play.heard("ann"))[0].upload_only is False
 
 
+def unranked(_: Address) -> None:
+    """As long as nobody told us our address."""
+
+
 def flowing(number: int, down: int, up: int = 0) -> Peer:
     peer = make_peer(number)
     for meter, rate in ((peer.down, down), (peer.up, up)):
@@ -138,10 +144,17 @@ def flowing(number: int, down: int, up: int = 0) -> Peer:
 def test_the_slowest_give_way_first_and_who_has_just_come_stays() -> None:
     peers = [flowing(number, down=100 * number, up=5000 - number) for number in range(1, 76)]
     peers[0].joined_at = 99.0
-    assert [peer.number for peer in least_useful(peers, 100.0, seeding=False)] == [2, 3, 4]
-    assert [peer.number for peer in least_useful(peers, 100.0, seeding=True)] == [75, 74, 73]
-    assert len(least_useful(peers[1:4], 100.0, seeding=False)) == 1
-    assert least_useful([], 100.0, seeding=False) == []
+    assert [peer.number for peer in least_useful(peers, unranked, 100.0, seeding=False)] == [2, 3, 4]
+    assert [peer.number for peer in least_useful(peers, unranked, 100.0, seeding=True)] == [75, 74, 73]
+    assert len(least_useful(peers[1:4], unranked, 100.0, seeding=False)) == 1
+    assert least_useful([], unranked, 100.0, seeding=False) == []
+
+
+def test_of_equals_the_lowest_rank_gives_way() -> None:
+    peers = [make_peer(number) for number in range(1, 4)]
+    ranks = dict(zip([peer.address for peer in peers], (0.5, 0.1, 0.9), strict=True))
+    assert [peer.number for peer in least_useful(peers, ranks.get, 100.0, seeding=False)] == [2]
+    assert [peer.number for peer in least_useful(peers, unranked, 100.0, seeding=True)] == [3]
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=8, unique=True), st.integers(0, 200))

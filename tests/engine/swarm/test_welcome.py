@@ -1,8 +1,10 @@
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.priority import priority
 from bittern.engine.swarm.welcome import CROSSING_SECONDS, LT_DONTHAVE, UT_METADATA, crosses, introduce, our_handshake
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Reserved
@@ -61,16 +63,40 @@ def test_of_two_crossing_connections_both_sides_keep_the_same(twin_incoming: boo
     here.peer_id, here.incoming = theirs, twin_incoming
     there.peer_id, there.incoming = ours, not twin_incoming
     # Here the twin is one connection, there the other is the twin: exactly one of the two is replaced by both.
-    we_replace = crosses(here, ours, incoming=not twin_incoming, now=1.0)
-    they_replace_the_same = crosses(there, theirs, incoming=twin_incoming, now=1.0)
+    we_replace = crosses(here, here.address, ours, unranked, incoming=not twin_incoming, now=1.0)
+    they_replace_the_same = crosses(there, there.address, theirs, unranked, incoming=twin_incoming, now=1.0)
     assert we_replace == they_replace_the_same
     there.incoming = twin_incoming  # and if the other connection was first there
-    assert crosses(there, theirs, incoming=not twin_incoming, now=1.0) != we_replace
+    assert crosses(there, there.address, theirs, unranked, incoming=not twin_incoming, now=1.0) != we_replace
 
 
 def test_only_what_crosses_is_replaced() -> None:
     twin = make_peer()
-    ours = PeerId(b"~" * 20)
-    assert not crosses(twin, ours, incoming=True, now=0.0)  # both incoming
-    assert crosses(twin, ours, incoming=False, now=CROSSING_SECONDS - 0.1)
-    assert not crosses(twin, ours, incoming=False, now=CROSSING_SECONDS)
+    ours, at = PeerId(b"~" * 20), twin.address
+    assert not crosses(twin, at, ours, unranked, incoming=True, now=0.0)  # both incoming
+    assert crosses(twin, at, ours, unranked, incoming=False, now=CROSSING_SECONDS - 0.1)
+    assert not crosses(twin, at, ours, unranked, incoming=False, now=CROSSING_SECONDS)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("ids", [(b"a" * 20, b"b" * 20), (b"b" * 20, b"a" * 20)])
+def test_where_two_crossing_connections_go_by_different_hosts_both_sides_keep_the_higher_priority(
+    first: int, ids: tuple[bytes, bytes]
+) -> None:
+    """BEP 40, with the addresses of its examples: whoever looks, whichever was there first, whatever the ids are."""
+    ann = [Address("123.213.32.10", 1), Address("2001:db8::10", 1)]
+    bob = [Address("98.76.54.32", 1), Address("2001:db8:9::32", 1)]
+    keeps = 0 if priority(ann[0], bob[0]) > priority(ann[1], bob[1]) else 1
+    ours, theirs = map(PeerId, ids)
+    for us, them, our_id, their_id, incoming in ((ann, bob, ours, theirs, True), (bob, ann, theirs, ours, False)):
+
+        def rank(address: Address, us: list[Address] = us) -> float:
+            return priority(us[address.is_ipv6], address)
+
+        twin = make_peer()
+        twin.address, twin.peer_id, twin.incoming = them[first], their_id, not incoming
+        assert crosses(twin, them[1 - first], our_id, rank, incoming=incoming, now=1.0) == (keeps != first)
+
+
+def unranked(_: Address) -> None:
+    """As long as nobody told us our address."""

@@ -1,11 +1,13 @@
 """Turns what is due at the trackers into fetches, and their answers into addresses."""
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
 from bittern.engine.effects import HttpGet
 from bittern.engine.events import TrackerAnswered, TrackerFailed
+from bittern.engine.swarm.reach import believed
 from bittern.engine.world import Shared
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event
 from bittern.wire.tracker_http import announce_url, parse_announce_reply
@@ -107,11 +109,10 @@ class Announcer:
             if not beside:
                 self._fail(wish.tracker, error, now)
             return None
-        if beside:
-            return reply
-        self.trackers.answered(reply, now)
-        self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
-        return reply
+        if not beside:
+            self.trackers.answered(reply, now)
+            self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
+        return replace(reply, peers=believed(reply.peers, urlsplit(wish.tracker).hostname))
 
     def failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
         """A tracker did not answer, or refused."""

@@ -85,10 +85,13 @@ class Members:
 
     # --- coming
 
-    def crossed(self, handshake: Handshake, now: float, *, incoming: bool) -> Peer | None:
-        """The peer whose connection gives way to a new one that leads to the same client."""
-        twin = self._twin(handshake)
-        return twin if twin is not None and crosses(twin, self._shared.peer_id, incoming=incoming, now=now) else None
+    def crossed(self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool) -> Peer | None:
+        """The peer whose connection gives way to a new one, `wire`, that leads to the same client."""
+        twin, shared, address = self._twin(handshake), self._shared, wire.link.address
+        if twin is None:
+            return None
+        replaced = crosses(twin, address, shared.peer_id, shared.ourselves.rank, incoming=incoming, now=now)
+        return twin if replaced else None
 
     def gives_way(self, wire: PeerWire, handshake: Handshake, now: float) -> Peer | None:
         """The peer that makes room for a new one that ranks higher, where no other room is left (BEP 40)."""
@@ -147,6 +150,7 @@ class Members:
         if ourselves.known != self._ranked_for:
             self._ranked_for = ourselves.known
             self._book.rank(ourselves.rank)
+            self._book.ours(ourselves.known)
 
     def listens_on(self, peer: Peer, port: int, now: float) -> None:
         """A peer that connected to us says where it can be dialed: the first word counts."""
@@ -170,12 +174,13 @@ class Members:
         full = len(self.peers) >= most or self._shared.places.full
         if not full or waiting_since is None or waiting_since > now:
             return []
-        if idle := useless(self.peers.values(), now)[: 1 + most // 20]:
+        rank = self._shared.ourselves.rank
+        if idle := useless(self.peers.values(), rank, now)[: 1 + most // 20]:
             return idle
         if now < self._turnover_due:
             return []
         self._turnover_due = now + TURNOVER_SECONDS
-        return least_useful(self.peers.values(), now, seeding=seeding)
+        return least_useful(self.peers.values(), rank, now, seeding=seeding)
 
     def _twin(self, handshake: Handshake) -> Peer | None:
         return next((peer for peer in self.peers.values() if peer.peer_id == handshake.peer_id), None)

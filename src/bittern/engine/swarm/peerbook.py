@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, unique
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from bittern.base.address import Address
 
 from .bans import Bans
+from .reach import is_unicast
 
 if TYPE_CHECKING:
     from random import Random
@@ -70,6 +70,7 @@ class Peerbook:
         self._candidates: dict[Address, Candidate] = {}
         self._bans = bans if bans is not None else Bans()
         self._own: dict[Address, None] = {}
+        self._ours: tuple[Address, ...] = ()
         self._rank: Callable[[Address], float | None] | None = None
         self._next_due: float | None = None  # of the idle candidates, when `_due_known`
         self._due_known = False
@@ -79,12 +80,11 @@ class Peerbook:
 
     def add(self, address: Address, source: Source, now: float) -> bool:
         """Remember `address`; False when it is known, banned, ourselves or no unicast address."""
-        if address in self._candidates or address in self._own or self._bans.banned(address.host, now):
+        if address in self._candidates or address in self._own or address in self._ours:
             return False
-        ip = ip_address(address.host)
-        if not address.port or ip.is_multicast or ip.is_unspecified or address.host == "255.255.255.255":
+        if self._bans.banned(address.host, now) or not is_unicast(address):
             return False
-        if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one():
+        if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):
             return False
         # The user's own word is tried first; the others by their rank, or in an order of chance while there is none.
         order = -1.0 if source is Source.MANUAL else self._rng.random()
@@ -155,6 +155,14 @@ class Peerbook:
         self._own[address] = None
         self._due_known = False
 
+    def ours(self, addresses: tuple[Address, ...]) -> None:
+        """These are our own, as others see us; they replace those that were told before."""
+        self._ours = addresses
+        for address in addresses:
+            if address in self._candidates and self._candidates[address].state is _State.IDLE:
+                del self._candidates[address]
+        self._due_known = False
+
     def ban(self, host: str) -> None:
         """Never deal with `host` again, in no torrent: an IP address, whatever the port."""
         self._bans.ban(host)
@@ -180,10 +188,11 @@ class Peerbook:
                     best = candidate
         return best
 
-    def _forget_one(self) -> bool:
+    def _forget_one(self, *, any_idle: bool) -> bool:
+        """Make room by the one that failed most; for the user's own word also by one that did not."""
         worst = max(
-            (c for c in self._candidates.values() if c.state is _State.IDLE and c.failures),
-            key=lambda c: c.failures,
+            (c for c in self._candidates.values() if c.state is _State.IDLE and (c.failures or any_idle)),
+            key=lambda c: (c.source is not Source.MANUAL, c.failures, c.order),
             default=None,
         )
         if worst is None:

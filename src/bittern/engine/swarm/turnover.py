@@ -15,6 +15,9 @@ TURNOVER_SECONDS = 300.0
 TURNOVER_SHARE = 0.04
 """So many of all peers, at least one."""
 
+Rank = Callable[[Address], float | None]
+"""The canonical priority of a connection with an address, where it is known (BEP 40)."""
+
 
 def is_sated(peer: Peer, *, complete: bool) -> bool:
     """Whether neither side will want anything of the other: both are seeds, or as good as that (BEP 21).
@@ -26,30 +29,29 @@ def is_sated(peer: Peer, *, complete: bool) -> bool:
     return complete and (peer.is_seed or bool(peer.says.upload_only))
 
 
-def useless(peers: Iterable[Peer], now: float) -> list[Peer]:
-    """Peers of which we want nothing and that want nothing of us, those first that have been here longest."""
+def useless(peers: Iterable[Peer], rank: Rank, now: float) -> list[Peer]:
+    """Peers of which we want nothing and that want nothing of us: the lowest rank first, then who came first."""
     idle = [peer for peer in _settled(peers, now) if not (peer.am_interested or peer.peer_interested)]
-    return sorted(idle, key=lambda peer: (peer.joined_at, peer.number))
+    return sorted(idle, key=lambda peer: (rank(peer.address) or 0.0, peer.joined_at, peer.number))
 
 
-def least_useful(peers: Iterable[Peer], now: float, *, seeding: bool) -> list[Peer]:
+def least_useful(peers: Iterable[Peer], rank: Rank, now: float, *, seeding: bool) -> list[Peer]:
     """The share of peers that are to be replaced by others that may be better, the slowest first.
 
     Those count by what they give while we download, by what they take while we seed; what goes the other way decides
-    between equals.
+    between equals, then their rank, then who came last.
     """
     crowd = list(peers)
 
-    def use(peer: Peer) -> tuple[float, float, int]:
+    def use(peer: Peer) -> tuple[float, float, float, int]:
         down, up = peer.down.rate(now), peer.up.rate(now)
-        return (up, down, -peer.number) if seeding else (down, up, -peer.number)
+        place = rank(peer.address) or 0.0
+        return (up, down, place, -peer.number) if seeding else (down, up, place, -peer.number)
 
     return sorted(_settled(crowd, now), key=use)[: max(1, int(len(crowd) * TURNOVER_SHARE))]
 
 
-def outranked(
-    peers: Iterable[Peer], newcomer: Address, rank: Callable[[Address], float | None], now: float
-) -> Peer | None:
+def outranked(peers: Iterable[Peer], newcomer: Address, rank: Rank, now: float) -> Peer | None:
     """The peer that gives way to a newcomer when there is no room (BEP 40); None when the newcomer is to go.
 
     Nobody with whom data flows, and nobody who has just come: a crowd of newcomers must not push out who is of use.

@@ -1,5 +1,8 @@
 """What is said first: our handshake, what we speak, which pieces we have (BEP 3, 6, 9, 10)."""
 
+from collections.abc import Callable
+
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
@@ -27,14 +30,29 @@ def our_handshake(info_hash: InfoHashV1, peer_id: PeerId, extra: Reserved = _NO_
     return Handshake((OUR_BITS | extra).to_bytes(8), info_hash, peer_id)
 
 
-def crosses(twin: Peer, our_id: PeerId, *, incoming: bool, now: float) -> bool:
+def crosses(
+    twin: Peer, address: Address, our_id: PeerId, rank: Callable[[Address], float | None], *, incoming: bool, now: float
+) -> bool:
     """Whether a new connection replaces `twin`, which leads to the same peer.
 
-    When both sides dial each other at once, each must keep the same one of the two connections: that of the side with
-    the greater id.
+    When both sides dial each other at once, each must keep the same one of the two connections: that of the higher
+    canonical priority where they go by different hosts (BEP 40), else that of the side with the greater id.
+
+    Args:
+        twin: the connection that is there.
+        address: where the new one leads to.
+        our_id: our peer id.
+        rank: the priority of a connection with an address, where it is known.
+        incoming: whether the other side made the new one.
+        now: the time.
     """
-    ours_wins = our_id > twin.peer_id
-    return twin.incoming != incoming and now - twin.joined_at < CROSSING_SECONDS and incoming != ours_wins
+    if twin.incoming == incoming or now - twin.joined_at >= CROSSING_SECONDS:
+        return False
+    if address.host != twin.address.host:  # else only ports could tell them apart, and each side sees others
+        here, there = rank(address), rank(twin.address)
+        if here is not None and there is not None and here != there:
+            return here > there
+    return incoming != (our_id > twin.peer_id)
 
 
 def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *, upload_only: bool) -> None:

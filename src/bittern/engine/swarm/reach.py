@@ -1,0 +1,46 @@
+"""Which addresses may be dialed at all, and who may name them: nobody is to make us attack somebody."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from bittern.base.address import Address
+
+from .places import is_this_machine
+
+_NOBODY = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",  # RFC 1122: this host on this network
+        "224.0.0.0/4",  # RFC 5771: multicast
+        "240.0.0.0/4",  # RFC 1112: reserved, and the broadcast address at its end
+    )
+)
+
+
+def is_unicast(address: Address) -> bool:
+    """Whether one host can be reached there: no port 0, no wildcard, no multicast, no broadcast."""
+    ip = ip_address(address.host)
+    if isinstance(ip, IPv4Address):
+        return address.port > 0 and not any(ip in network for network in _NOBODY)
+    return address.port > 0 and not (ip.is_multicast or ip.is_unspecified)
+
+
+def believed(addresses: Iterable[Address], teller: str | None) -> tuple[Address, ...]:
+    """Those of `addresses` that a remote may name: services of this machine only if it is on this machine itself.
+
+    Args:
+        addresses: what it named.
+        teller: its host, numeric or `localhost`; None where unknown.
+    """
+    if teller is not None and _here(teller):
+        return tuple(addresses)
+    return tuple(address for address in addresses if not is_this_machine(address.host))
+
+
+def _here(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return is_this_machine(host)
+    except ValueError:  # a name: whoever owns it may let it mean anything
+        return False

@@ -1,0 +1,47 @@
+"""Row by row: which addresses are dialed, and who may name those of this machine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.base.address import Address
+from bittern.engine.swarm.reach import believed, is_unicast
+
+FAR = Address("93.184.216.34", 6881)
+HERE = [Address("127.0.0.1", 22), Address("127.8.9.10", 80), Address("::1", 443)]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("93.184.216.34", 1, True),
+        ("2001:db8::1", 65535, True),
+        ("127.0.0.1", 6000, True),
+        ("93.184.216.34", 0, False),
+        ("0.0.0.0", 80, False),
+        ("0.1.2.3", 80, False),
+        ("::", 80, False),
+        ("224.0.0.251", 80, False),
+        ("239.192.152.143", 80, False),
+        ("ff15::efc0:988f", 80, False),
+        ("240.0.0.1", 80, False),
+        ("255.255.255.255", 80, False),
+    ],
+)
+def test_only_single_hosts_and_real_ports_are_dialed(host: str, port: int, expected: bool) -> None:  # noqa: FBT001 - a parameter
+    assert is_unicast(Address(host, port)) is expected
+
+
+@pytest.mark.parametrize("teller", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"])
+def test_who_is_on_this_machine_may_name_its_services(teller: str) -> None:
+    assert believed([FAR, *HERE], teller) == (FAR, *HERE)
+
+
+@pytest.mark.parametrize("teller", ["93.184.216.34", "10.0.0.1", "tracker.example", "localhost.example", "", None])
+def test_nobody_else_may(teller: str | None) -> None:
+    assert believed([FAR, *HERE], teller) == (FAR,)
+
+
+@given(st.text())
+def test_any_host_is_judged_without_failing(teller: str) -> None:
+    assert FAR in believed([FAR, *HERE], teller)
