@@ -14,7 +14,7 @@ from . import events
 from .checking import Pace, hash_suspects, missing, plan, read_resume, refuse_foreign
 from .content import Content, Stamps
 from .journal import Journal
-from .options import AddOptions
+from .options import AddOptions, check_priorities
 from .placement import Placement
 from .surroundings import Surroundings
 
@@ -49,7 +49,7 @@ class Inspection:
             layers: its piece layers, as far as they are known (BEP 52).
 
         Raises:
-            SessionError: a selected file does not exist.
+            SessionError: a selected file does not exist, or one that has a priority.
         """
         options, in_thread = self._options, self._surroundings.in_thread
         handles = self._surroundings.runtime.handles
@@ -58,6 +58,7 @@ class Inspection:
             placement = Placement.of(info, options)
             content.place(placement.folder / placement.root, placement.paths(info))
         if options.priorities:
+            check_priorities(info, options.priorities)
             wanted = piece_priorities(info, options.file_priorities(info))
             pieces = Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority))
             content.choose(pieces, options.wanted_files(info))

@@ -5,12 +5,12 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
@@ -134,6 +134,7 @@ class Session:
         content: str | os.PathLike[str] | None = None,
         peers: Sequence[str] = (),
         select: Sequence[int] | None = None,
+        priorities: Mapping[int, int] = MappingProxyType({}),
         trackers: Sequence[Sequence[str]] = (),
         paused: bool = False,
         trust: bool = False,
@@ -149,6 +150,8 @@ class Session:
             content: instead, the file or the root folder itself.
             peers: `HOST:PORT` of peers to connect to.
             select: the files to fetch, as numbers from 0 into `Torrent.files`; None for all.
+            priorities: how much single files are wanted, by such numbers, whatever `select` says; see
+                `Torrent.set_file_priorities`.
             trackers: tiers of URLs to ask beside those of the torrent.
             paused: whether it stays out of its swarm until `Torrent.resume`.
             trust: believe that files of the right size are right, instead of hashing them.
@@ -171,6 +174,7 @@ class Session:
             content=_absolute(content) if content is not None else None,
             addresses=tuple([address for peer in peers for address in await find_peer(peer)]),
             select=select,
+            priorities=dict(priorities),
             trackers=tuple(map(tuple, trackers)),
             paused=paused,
             trust=trust,
@@ -484,6 +488,7 @@ def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> En
         name=name or "",
         tiers=(*options.trackers, *own),
         select=tuple(options.select) if options.select is not None else None,
+        file_priorities=dict(options.priorities) or None,
         link=found.to_uri() if isinstance(found, Magnet) else None,
         mode=Mode.PAUSED if options.paused else Mode.AUTO,
         state=State.CHECKING,

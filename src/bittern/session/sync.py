@@ -11,9 +11,9 @@ import asyncio
 import concurrent.futures
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from bittern.base.errors import SessionError
@@ -133,6 +133,7 @@ class Session:
         content: str | os.PathLike[str] | None = None,
         peers: Sequence[str] = (),
         select: Sequence[int] | None = None,
+        priorities: Mapping[int, int] = MappingProxyType({}),
         trackers: Sequence[Sequence[str]] = (),
         paused: bool = False,
         trust: bool = False,
@@ -145,6 +146,7 @@ class Session:
             content=content,
             peers=peers,
             select=select,
+            priorities=priorities,
             trackers=trackers,
             paused=paused,
             trust=trust,

@@ -134,12 +134,29 @@ def test_selected_files_are_fetched(tmp_path: Path) -> None:
     assert copy.read_bytes() == (swarm.source / "one.bin").read_bytes()
 
 
+def test_files_are_fetched_as_much_as_they_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    swarm = Swarm(tmp_path, content=album(tmp_path / "src" / "album"))
+    with swarm.seeded() as seed:
+        assert main(swarm.get("--priority", "1=0", "--priority", "2-3=7", "--json", *LOCAL, *seed)) == 0
+    last = events_of(capsys.readouterr().out)[-1]
+    assert last["total_bytes"] == 71_707, "the pieces from the one on that the first file shares"
+    assert not (swarm.target / "album" / "one.bin").exists()
+    for name in ("b.bin", "c.bin"):
+        copy = swarm.target / "album" / "two" / name
+        assert copy.read_bytes() == (swarm.source / "two" / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         (("--select-file", "0"), "--select-file 0: files are numbered from 1"),
         (("--select-file", "x-2"), "--select-file x-2: write numbers"),
         (("--select-file", "3-1"), "--select-file 3-1"),
+        (("--select-file", "2"), "--select-file: there is no file 2: the torrent has 1"),
+        (("--priority", "1=8"), "--priority 1=8: write files and 0 to 7, as in 1-3=7"),
+        (("--priority", "1"), "--priority 1: write files and 0 to 7"),
+        (("--priority", "0=4"), "--priority 0=4: files are numbered from 1"),
+        (("--priority", "1=4", "--priority", "2=0"), "--priority: there is no file 2: the torrent has 1"),
         (("--proxy", "socks5://127.0.0.1:1"), "--proxy: not supported yet"),
         (("--encryption", "require"), "--encryption require: not supported yet"),
         (("--interface", "tun0"), "--interface: not supported yet"),
@@ -167,11 +184,19 @@ def test_flags_of_what_does_not_exist_yet_do_no_harm(swarm: Swarm) -> None:
         assert main(swarm.get(*off, *LOCAL, *seed)) == 0
 
 
-def test_a_bad_peer_and_a_bad_file_number_are_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_a_link_turns_out_not_to_have_is_a_usage_error(
+    swarm: Swarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = swarm.metainfo.to_magnet().to_uri()
+    with swarm.seeded() as seed:
+        assert main(["get", link, "-q", "-d", str(swarm.target), "--priority", "2=7", *LOCAL, *seed]) == 2
+    err = capsys.readouterr().err
+    assert err == "bittern: --priority: there is no file 2: the torrent has 1\n"
+
+
+def test_a_bad_peer_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(swarm.get(*LOCAL, "--peer", "nonsense")) == 1
     assert "nonsense: a peer is written HOST:PORT" in capsys.readouterr().err
-    assert main(swarm.get(*LOCAL, "--select-file", "2")) == 1
-    assert "there is no file 2: the torrent has 1" in capsys.readouterr().err
 
 
 def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,13 +8,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bittern.base.errors import SessionError
 from bittern.cli.arguments import Json
 from bittern.cli.exit_codes import ExitCode
-from bittern.cli.failures import NoPeersError, UsageError
+from bittern.cli.failures import NoPeersError
 from bittern.cli.loop import interrupts, run
 from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
+from bittern.cli.selection import FileChoice
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
@@ -31,6 +33,7 @@ def get(
     *,
     directory: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path(),
     select_file: str | None = None,
+    priority: tuple[str, ...] = (),
     seed_ratio: float | None = None,
     seed_time: float | None = None,
     sequential: bool = False,
@@ -52,6 +55,8 @@ def get(
         Folder to download to; this one unless given.
     select_file
         Numbers of the files to download, as `bittern files` shows them: 1-3,5.
+    priority
+        How much files are wanted, 0 (not at all) to 7 (first), 4 unless given: 1-3=7; may be repeated.
     seed_ratio
         When complete, go on until this many times the size was uploaded.
     seed_time
@@ -73,12 +78,12 @@ def get(
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
     settings = replace(settings, preallocate=preallocate)
-    selected = parse_numbers(select_file) if select_file is not None else None
+    choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
     job = _Job(
         source,
         directory,
-        selected,
+        choice,
         network,
         overwrite=overwrite,
         recheck=recheck,
@@ -90,24 +95,6 @@ def get(
         return run(job.run(settings))
 
 
-def parse_numbers(text: str) -> list[int]:
-    """`1-3,5` as numbers from 0, ascending.
-
-    Raises:
-        UsageError: it is not written so.
-    """
-    numbers: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isascii() and first.isdigit()) or (dash and not (last.isascii() and last.isdigit())):
-            raise UsageError(f"--select-file {printable(text, 80)}: write numbers of files, as in 1-3,5")
-        low, high = int(first), int(last or first)
-        if not 1 <= low <= high <= 1_000_000:
-            raise UsageError(f"--select-file {printable(text, 80)}: files are numbered from 1, the lower number first")
-        numbers.update(range(low - 1, high))
-    return sorted(numbers)
-
-
 class _Job:
     """One download."""
 
@@ -115,7 +102,7 @@ class _Job:
         self,
         source: str,
         folder: Path,
-        selected: list[int] | None,
+        choice: FileChoice,
         network: Network,
         *,
         overwrite: bool,
@@ -126,7 +113,7 @@ class _Job:
     ) -> None:
         self._source = source
         self._folder = folder
-        self._selected = selected
+        self._choice = choice
         self._network = network
         self._overwrite = overwrite
         self._recheck = recheck
@@ -144,19 +131,25 @@ class _Job:
                         self._source,
                         self._folder,
                         peers=self._network.peer,
-                        select=self._selected,
+                        select=self._choice.select,
+                        priorities=self._choice.priorities,
                         overwrite=self._overwrite,
                         recheck=self._recheck,
                     )
                     torrent = await unless_stopped(adding, stop)
                 except StoppedError:
                     return ExitCode.UNFINISHED
+                if torrent.info is not None:
+                    self._choice.check(len(torrent.files))
                 watch = Watch(torrent, self._report, stop)
                 try:
                     await self._complete(torrent, watch, settings)
                 except StoppedError:
                     self._say_unfinished(torrent)
                     return ExitCode.UNFINISHED
+                except SessionError:
+                    self._choice.check(len(torrent.files))  # what a link is made of is known by now
+                    raise
                 self._say_complete(torrent)
                 if settings.seed_ratio is not None or settings.seed_minutes is not None:
                     await self._seed(torrent, watch)

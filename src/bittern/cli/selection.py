@@ -1,0 +1,60 @@
+"""Which files of a torrent a command is about, and how much each is wanted: numbers as `bittern files` shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from bittern.engine.download.priorities import HIGHEST, SKIP
+
+from .failures import UsageError
+from .output import printable
+
+_MOST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileChoice:
+    """Files by numbers from 0.
+
+    Attributes:
+        select: the files to fetch, ascending; None for all.
+        priorities: 0 (not at all) to 7 (first) of single files, whatever `select` says.
+    """
+
+    select: list[int] | None
+    priorities: Mapping[int, int]
+
+    @classmethod
+    def parse(cls, select: str | None, priorities: Sequence[str]) -> Self:
+        """From `--select-file 1-3,5` and any number of `--priority 1-3,5=7`; the last word on a file counts.
+
+        Raises:
+            UsageError: one is not written so.
+        """
+        selected = _numbers("--select-file", select, select) if select is not None else None
+        chosen: dict[int, int] = {}
+        for text in priorities:
+            numbers, _, level = text.partition("=")
+            if len(level) != 1 or not level.isascii() or not level.isdigit() or not SKIP <= int(level) <= HIGHEST:
+                raise UsageError(f"--priority {printable(text, 80)}: write files and 0 to 7, as in 1-3=7")
+            chosen |= dict.fromkeys(_numbers("--priority", text, numbers), int(level))
+        return cls(selected, chosen)
+
+    def check(self, count: int) -> None:
+        """Raise UsageError when it names a file that a torrent of `count` files has not."""
+        for flag, numbers in (("--select-file", self.select or ()), ("--priority", self.priorities)):
+            if numbers and max(numbers) >= count:
+                raise UsageError(f"{flag}: there is no file {max(numbers) + 1}: the torrent has {count}")
+
+
+def _numbers(flag: str, text: str, files: str) -> list[int]:
+    numbers: set[int] = set()
+    for part in files.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isascii() and first.isdigit()) or (dash and not (last.isascii() and last.isdigit())):
+            raise UsageError(f"{flag} {printable(text, 80)}: write numbers of files, as in 1-3,5")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= _MOST:
+            raise UsageError(f"{flag} {printable(text, 80)}: files are numbered from 1, the lower number first")
+        numbers.update(range(low - 1, high))
+    return sorted(numbers)

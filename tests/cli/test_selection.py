@@ -1,0 +1,30 @@
+import pytest
+
+from bittern.cli.failures import UsageError
+from bittern.cli.selection import FileChoice
+
+
+def test_numbers_count_from_one_and_the_last_word_on_a_file_counts() -> None:
+    choice = FileChoice.parse("5, 1-2", ["1-3=7", "2,4=0"])
+    assert choice.select == [0, 1, 4]
+    assert choice.priorities == {0: 7, 1: 0, 2: 7, 3: 0}
+    nothing = FileChoice.parse(None, [])
+    assert (nothing.select, nothing.priorities) == (None, {})
+    nothing.check(0)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1=", "1=8", "1=-1", "1=77", "1=x", "1=³", "=4", "x=4", "0=4", "3-1=4", "1==4"]
+)
+def test_a_priority_that_is_none_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(UsageError, match="--priority ") as error:
+        FileChoice.parse(None, [text])
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_do_not_exist_are_refused_by_name_of_the_flag() -> None:
+    FileChoice.parse("1-3", ["2=7"]).check(3)
+    with pytest.raises(UsageError, match="--select-file: there is no file 3: the torrent has 2"):
+        FileChoice.parse("1-3", []).check(2)
+    with pytest.raises(UsageError, match="--priority: there is no file 9: the torrent has 2"):
+        FileChoice.parse(None, ["1=4", "9=7", "2=1"]).check(2)
