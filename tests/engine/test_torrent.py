@@ -1,5 +1,6 @@
 """One swarm through its troubles: pauses, disks that fail or are slow, metadata that comes late."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, StorageError
 from bittern.base.geometry import BLOCK
 from bittern.codec.bencode import encode
-from bittern.engine.download import holdings
+from bittern.codec.info import MAX_PIECES
 from bittern.engine.events import Completed, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import TorrentState
@@ -181,12 +182,21 @@ def test_what_a_peer_claimed_before_the_metadata_is_judged_when_it_comes() -> No
         play.expect_drop("eve", Offence.OUT_OF_BOUNDS)
 
 
-def test_claims_before_the_metadata_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holdings, "MOST_EARLY_HAVES", 10)
+def test_claims_before_the_metadata_are_bounded() -> None:
+    """However many pieces a peer tells of, it takes no more memory than the longest bitfield."""
     with Playbook(pieces=3, magnet=True) as play:
-        play.joins("eve").says("eve", *[Have(piece) for piece in range(10)])
+        play.joins("eve").says("eve", Have(MAX_PIECES - 1))
+        [eve] = play.torrent.peers.values()
+        tracemalloc.start()
+        try:
+            play.says("eve", *[Have(piece) for piece in range(0, MAX_PIECES, 64)])
+            assert tracemalloc.get_traced_memory()[0] < 100_000
+        finally:
+            tracemalloc.stop()
+        assert eve.early.haves is not None
+        assert eve.early.haves.count == MAX_PIECES // 64 + 1
         assert play.actors["eve"].lost_by is None
-        play.says("eve", Have(10)).expect_drop("eve", Offence.OUT_OF_BOUNDS)
+        play.says("eve", Have(MAX_PIECES)).expect_drop("eve", Offence.OUT_OF_BOUNDS)
 
 
 def test_the_last_word_of_a_peer_that_lies_and_leaves_hurts_nobody() -> None:

@@ -95,6 +95,8 @@ class Witness:
     def on_requests(self, _peer: object, runs: list[tuple[int, int, int, int]], now: float) -> None:
         self.calls.extend(("request", *run[:3]) for run in runs)
 
+    most_bitfield = 1
+
     def expected(self) -> Iterable[Run]:
         return self.runs
 

@@ -325,11 +325,24 @@ def test_the_longest_allowed_message_passes_and_one_byte_more_does_not(kind: int
         ear.hear((body + 1).to_bytes(4) + bytes([kind]), repeat(5))
 
 
+def test_a_bitfield_that_is_too_long_for_its_torrent_is_refused_before_it_comes() -> None:
+    sink = Recorder()
+    landing = Wanted(sink)
+    landing.most_bitfield = 4
+    decoder = Decoder(Scratch(), sink, "peer", landing)
+    deliver(decoder, BitfieldMessage(bytes(4)).encode()[:8], 8)
+    deliver(decoder, bytes(1), 1)
+    assert sink.calls == [("bitfield", bytes(4))]
+    with pytest.raises(RemoteProtocolError) as caught:
+        deliver(decoder, BitfieldMessage(bytes(5)).encode()[:5], 5)
+    assert caught.value.offence is Offence.BAD_BITFIELD
+
+
 def test_a_header_that_promises_much_reserves_nothing() -> None:
     decoder = Decoder(Scratch(), Recorder(), "peer", NothingLands())
     tracemalloc.start()
     try:
-        for byte in (1 << 20).to_bytes(4) + bytes([messages.EXTENDED]):
+        for byte in messages.MAX_EXTENDED_BODY.to_bytes(4) + bytes([messages.EXTENDED]):
             deliver(decoder, bytes([byte]), 1)
         assert tracemalloc.get_traced_memory()[1] < 10_000
     finally:
@@ -348,10 +361,10 @@ def test_a_long_message_that_comes_byte_by_byte_is_parsed_once(monkeypatch: pyte
         return parse(self, data, now)
 
     monkeypatch.setattr(Decoder, "_parse", counted)
-    message = Extended(3, bytes(100_000)).encode()
+    message = Extended(3, bytes(60_000)).encode()
     for byte in message:
         deliver(ear.decoder, bytes((byte,)), 1)
-    assert ear.sink.calls == [("extended", 3, bytes(100_000))]
+    assert ear.sink.calls == [("extended", 3, bytes(60_000))]
     assert parses <= 3
 
 

@@ -10,7 +10,7 @@ from bittern.wire.messages import Extended
 HANDSHAKES = st.builds(
     ExtendedHandshake,
     extensions=st.dictionaries(st.text("abc_", min_size=1, max_size=20), st.integers(0, 255), max_size=5),
-    client=st.none() | st.text(max_size=64).filter(lambda text: "\ufffd" not in text),
+    client=st.none() | st.text(max_size=64).filter(str.isprintable),
     port=st.none() | st.integers(1, 65535),
     request_queue=st.none() | st.integers(1, 2**31 - 1),
     your_ip=st.none() | st.ip_addresses().map(str),
@@ -107,13 +107,36 @@ def test_names_are_bounded() -> None:
     assert handshake.client == "v" * 64
 
 
+@given(st.binary(max_size=300))
+def test_whatever_a_client_calls_itself_is_64_printable_characters_at_most(name: bytes) -> None:
+    client = ExtendedHandshake.parse(encode({"v": name})).client
+    assert client is not None
+    assert len(client) <= 64
+    assert client.isprintable()
+    text = name.decode(errors="replace")[:64]
+    assert all(shown in (said, "\ufffd") for shown, said in zip(client, text, strict=True))
+
+
+def test_a_client_that_would_steer_a_terminal_or_turn_text_around_is_made_harmless() -> None:
+    said = {"v": "evil\x1b[2J\r\n\u202e\u2066\x9b1m\x7f 1.0"}
+    assert ExtendedHandshake.parse(encode(said)).client == "evil\ufffd[2J" + "\ufffd" * 5 + "1m\ufffd 1.0"
+
+
+def test_however_many_handshakes_come_the_extensions_are_bounded() -> None:
+    said = ExtendedHandshake({"ut_metadata": 3})
+    for number in range(50):
+        said = said.updated(ExtendedHandshake({f"x{number}.{at}": 1 for at in range(90)}))
+    assert len(said.extensions) == 100
+    assert said.updated(ExtendedHandshake({"ut_metadata": 5})).extensions["ut_metadata"] == 5
+
+
 def test_unsorted_keys_and_bytes_after_the_dictionary_pass() -> None:
     assert ExtendedHandshake.parse(b"d1:pi7e1:md2:abi1eeejunk") == ExtendedHandshake({"ab": 1}, port=7)
 
 
 def test_a_deep_bomb_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="nested"):
-        ExtendedHandshake.parse(b"d1:m" + b"l" * 100_000)
+        ExtendedHandshake.parse(b"d1:m" + b"l" * 60_000)
 
 
 def test_a_later_handshake_changes_only_what_it_names() -> None:

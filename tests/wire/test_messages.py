@@ -157,7 +157,7 @@ def test_fixed_shapes_refuse_a_byte_more_or_less(number: int) -> None:
     ("number", "most"),
     [
         (messages.PIECE, 9 + BLOCK),
-        (messages.EXTENDED, 1 << 20),
+        (messages.EXTENDED, 1 << 16),
         (HASHES, MAX_HASHES_BODY),
         (99, 1 << 16),
         (255, 1 << 16),

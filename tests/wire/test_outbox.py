@@ -15,6 +15,7 @@ class Expected:
     data: bytearray = field(default_factory=bytearray)
     dues: list[int] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
 
 def add_run(box: Outbox, expected: Expected, count: int, last: int) -> None:
@@ -25,6 +26,7 @@ def add_run(box: Outbox, expected: Expected, count: int, last: int) -> None:
     for at, body in enumerate(bodies):
         expected.data += heads[at * 13 : at * 13 + 13] + body
     expected.dues.append(len(expected.data))
+    expected.sizes.append(13 * count + sum(lengths))
     box.add_run(heads, bodies, sum(lengths), lambda: expected.released.append(number))
 
 
@@ -63,12 +65,14 @@ def test_any_partial_sends_give_the_bytes_in_order_and_each_buffer_back_once(
             gone += send(box, step[1], step[2])
         assert box.queued == len(expected.data) - len(gone)
         assert box.taken == len(gone)
+        assert box.blocks == sum(expected.sizes[len(expected.released) :])
         assert expected.released == [n for n, due in enumerate(expected.dues) if due <= len(gone)]
     while box.queued:
         gone += send(box, 300_000, last_size)
     assert gone == expected.data
     assert list(box.buffers(1 << 20)) == []
     assert expected.released == list(range(len(expected.dues)))
+    assert box.blocks == 0
 
 
 def test_a_send_of_exactly_one_part_keeps_the_next_whole() -> None:

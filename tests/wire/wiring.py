@@ -95,6 +95,8 @@ class Wanted:
     After `patience` blocks out of turn no order is expected any more.
     """
 
+    most_bitfield = 1 << 18
+
     def __init__(self, sink: Recorder, runs: Iterable[tuple[int, int, int, int]] = (), patience: int = 1 << 30) -> None:
         self._sink = sink
         self._patience = patience

@@ -70,7 +70,13 @@ class Scratch:
 
 
 class Landing(Protocol):
-    """Who knows which blocks were asked of a peer, and where they belong."""
+    """Who knows which blocks were asked of a peer, and where they belong.
+
+    Attributes:
+        most_bitfield: bytes of the bitfield of the torrent; of the greatest that there may be while it is not known.
+    """
+
+    most_bitfield: int
 
     def expected(self) -> Iterable[Run]:
         """The runs that should come next, in order, all of whose blocks may be written in place."""
@@ -142,6 +148,8 @@ class PeerSink(Protocol):
 
 class NothingLands:
     """The landing of a link that asked for no blocks."""
+
+    most_bitfield = MAX_BITFIELD_BODY - 1
 
     def expected(self) -> tuple[Run, ...]:
         """Nothing."""
@@ -406,6 +414,8 @@ class Decoder:
             if length > _LIMITS[kind]:
                 raise RemoteProtocolError(Offence.OVERSIZED_MESSAGE, f"message {kind} of {length} bytes")
             if end - at < 4 + length:
+                if kind == BITFIELD and length > 1 + self._landing.most_bitfield:
+                    raise RemoteProtocolError(Offence.BAD_BITFIELD, f"{length - 1} bytes")  # before it is kept
                 self._need = 4 + length
                 return at
             if kind == REQUEST_ID and length == REQUEST - 4:

@@ -29,7 +29,7 @@ class ExtendedHandshake:
     Attributes:
         extensions: the number, 1..255, under which the peer wants to be sent each extension it names;
             0 switches the extension off. At most 100, names of at most 64 characters.
-        client: name and version, at most 64 characters, unchecked remote text.
+        client: name and version, at most 64 characters; what is not printable came as something else.
         port: the TCP port where it listens, 1..65535.
         request_queue: requests that it queues before dropping some, at least 1 (`reqq`).
         your_ip: our address as the peer sees it.
@@ -50,13 +50,16 @@ class ExtendedHandshake:
     upload_only: bool | None = None
 
     def updated(self, later: Self) -> Self:
-        """What holds after a `later` handshake of the same peer: what that one does not name stays."""
+        """What holds after a `later` handshake of the same peer: what that one does not name stays.
+
+        Of more than 100 extensions, those named first count, whatever the number of handshakes.
+        """
         named = {
             field.name: value
             for field in fields(later)
             if (value := getattr(later, field.name)) is not None and field.name != "extensions"
         }
-        extensions = {**self.extensions, **later.extensions}
+        extensions = dict(list({**self.extensions, **later.extensions}.items())[:_MAX_EXTENSIONS])
         return replace(self, extensions=extensions, **named)
 
     def encode(self) -> bytes:
@@ -124,7 +127,11 @@ def _extensions(value: object) -> dict[str, int]:
 
 
 def _text(value: object) -> str | None:
-    return value.decode(errors="replace")[:_MAX_NAME] if isinstance(value, bytes) else None
+    if not isinstance(value, bytes):
+        return None
+    # 4 bytes a character at most: what is beyond is not even decoded.
+    text = value[: 4 * _MAX_NAME].decode(errors="replace")[:_MAX_NAME]
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _number(value: object, most: int) -> int | None:

@@ -54,8 +54,9 @@ MAX_REQUEST: Final = 131072
 """Bytes that one request may ask for: BEP 3 speaks of 2**14, its early clients asked for up to 2**17."""
 MAX_BITFIELD_BODY: Final = 1 + 2_097_152 // 8
 """Longest `bitfield` body while the number of pieces is not known: torrents have at most 2**21 pieces."""
-MAX_EXTENDED_BODY: Final = 1 << 20
-"""Longest `extended` body, as in libtorrent."""
+MAX_EXTENDED_BODY: Final = 1 << 16
+"""Longest `extended` body: four times the longest that we ask for, a piece of metadata (BEP 9). Each peer may have one
+of them under way, and all of them together have to fit into memory."""
 MAX_UNKNOWN_BODY: Final = 1 << 16
 """Longest body of a message that is skipped."""
 

@@ -16,14 +16,16 @@ class Outbox:
     (`release`) when its last byte has gone.
     """
 
-    __slots__ = ("_gather", "_parts", "_releases", "queued", "taken")
+    __slots__ = ("_gather", "_parts", "_releases", "blocks", "queued", "taken")
 
     def __init__(self) -> None:
         self._parts: deque[Buffer] = deque()
         self._gather: bytearray | None = None  # the last part, while it may still grow
-        self._releases: deque[tuple[int, Callable[[], None]]] = deque()
+        self._releases: deque[tuple[int, int, Callable[[], None]]] = deque()  # end, bytes, whom to tell
         self.queued = 0
         """Bytes not sent yet."""
+        self.blocks = 0
+        """Bytes of runs of blocks, headers included, that have not gone to their end."""
         self.taken = 0
         """Bytes ever sent."""
 
@@ -42,8 +44,10 @@ class Outbox:
         parts[1::2] = bodies
         self._parts.extend(parts)
         self._gather = None
-        self.queued += len(heads) + length
-        self._releases.append((self.taken + self.queued, release))
+        size = len(heads) + length
+        self.queued += size
+        self.blocks += size
+        self._releases.append((self.taken + self.queued, size, release))
 
     def buffers(self, limit: int) -> Sequence[Buffer]:
         """The first parts, about `limit` bytes of them."""
@@ -75,13 +79,15 @@ class Outbox:
                 parts.popleft()
                 count -= size
         while self._releases and self._releases[0][0] <= self.taken:
-            self._releases.popleft()[1]()
+            _, size, release = self._releases.popleft()
+            self.blocks -= size
+            release()
         return busy
 
     def clear(self) -> None:
         """Forget everything: the link is gone."""
         self._parts.clear()
         self._gather = None
-        self.queued = 0
+        self.queued = self.blocks = 0
         while self._releases:
-            self._releases.popleft()[1]()
+            self._releases.popleft()[2]()

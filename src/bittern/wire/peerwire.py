@@ -114,7 +114,7 @@ class PeerWire:
             return ()
         if self._decoder is not None:
             return self._decoder.buffers()
-        return (self._scratch.slab,)
+        return (self._scratch.tail,)  # what comes behind a handshake may have to be kept until somebody is there for it
 
     def received(self, count: int, now: float) -> None:
         """Bytes came; see Stream."""
@@ -123,7 +123,7 @@ class PeerWire:
             if self._decoder is not None:
                 self._decoder.received(count, now)
             elif self.state is WireState.HANDSHAKE:
-                self._greet(self._scratch.slab[:count], now)
+                self._greet(self._scratch.tail[:count], now)
         except RemoteProtocolError as error:
             self._end(error, now)
             return
@@ -161,6 +161,11 @@ class PeerWire:
     def unsent(self) -> int:
         """Bytes queued and not yet sent."""
         return self._outbox.queued
+
+    @property
+    def unsent_words(self) -> int:
+        """Bytes of messages other than blocks that are queued: what a peer that does not read makes us keep."""
+        return max(0, self._outbox.queued - self._outbox.blocks)
 
     @property
     def sent_bytes(self) -> int:

@@ -5,9 +5,11 @@ from hashlib import sha1
 import pytest
 
 from bittern.base.errors import RemoteProtocolError
+from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1
 from bittern.engine.download.exchange import MOST_UNSENT, MetadataExchange, Outcome
 from bittern.engine.swarm.peer import Peer
+from bittern.wire.blocks import block_heads
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.messages import Extended
 from bittern.wire.ut_metadata import (
@@ -88,6 +90,17 @@ def test_who_does_not_read_gets_short_answers() -> None:
     assert answers[-1] == MetadataReject(0)
     exchange.on_message(peer, MetadataRequest(0).encode())
     assert said(peer) == [block(0)]
+
+
+def test_blocks_that_wait_on_a_slow_line_are_no_reason_to_refuse_metadata() -> None:
+    exchange, peer = MetadataExchange(HASH), peer_that_speaks()
+    exchange.known(RAW)
+    bodies = [memoryview(bytes(BLOCK))] * 128
+    peer.wire.send_blocks(block_heads(0, 0, len(bodies), BLOCK), bodies, len(bodies) * BLOCK, lambda: None)
+    assert peer.wire.unsent > 4 * MOST_UNSENT
+    exchange.on_message(peer, MetadataRequest(0).encode())
+    answer = messages_of(take_sent(peer))[-1]
+    assert answer == Extended(3, block(0).encode())
 
 
 def test_liars_are_named_and_rejects_and_leavers_make_room() -> None:

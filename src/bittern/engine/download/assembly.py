@@ -110,6 +110,8 @@ class Assembly:
         self._extent_size = min(EXTENT, -(-geometry.piece_size // BLOCK) * BLOCK)
         self._extent_blocks = self._extent_size // BLOCK
         self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size))
+        self.piece_count = geometry.piece_count
+        """Pieces of the torrent."""
         self._open: dict[int, OpenPiece] = {}
         self._askable: dict[int, OpenPiece] = {}  # those with blocks that nobody is asked for
         self._complete: list[Extent] = []

@@ -16,8 +16,9 @@ from bittern.wire.ut_metadata import (
 
 from .metadata import MetadataFetch
 
-MOST_UNSENT = 1 << 20
-"""Bytes that may wait for a peer to read; a request beyond them is rejected (BEP 9 foresees this against floods)."""
+MOST_UNSENT = 256 << 10
+"""Bytes, those of blocks left out, that may wait for a peer to read; a request beyond them is rejected (BEP 9 foresees
+this against floods)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,6 @@ class MetadataExchange:
             return
         raw = self._raw or b""
         block = raw[piece * METADATA_PIECE : (piece + 1) * METADATA_PIECE]
-        serve = block and peer.wire.unsent < MOST_UNSENT
+        serve = block and peer.wire.unsent_words < MOST_UNSENT
         answer = MetadataData(piece, len(raw), block) if serve else MetadataReject(piece)
         peer.wire.send_extended(ext_id, answer.encode())

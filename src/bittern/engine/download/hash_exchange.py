@@ -14,8 +14,8 @@ from bittern.wire.hashes import HashRange
 from .blame import Blame, Wrong
 from .hashes import HashFetch
 
-MOST_UNSENT = 1 << 20
-"""Bytes that may wait for a peer to read; a request beyond them is refused."""
+MOST_UNSENT = 256 << 10
+"""Bytes, those of blocks left out, that may wait for a peer to read; a request beyond them is refused."""
 MOST_READS = 4
 """Pieces that are read for the leaves that one peer asked for, at a time."""
 
@@ -65,7 +65,7 @@ class HashExchange:
     def on_request(self, peer: Peer, span: HashRange, have: Bitfield | None) -> int | None:
         """Answer with hashes or a reject; or give a piece, whose leaves are to be hashed for `leaves_read`."""
         layers = self._layers
-        if layers is None or have is None or peer.wire.unsent >= MOST_UNSENT:
+        if layers is None or have is None or peer.wire.unsent_words >= MOST_UNSENT:
             peer.wire.send_hash_reject(span)
             return None
         if span.base == layers.level:

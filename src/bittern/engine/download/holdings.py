@@ -4,28 +4,28 @@ What a peer says before the metadata is known is remembered as it came, and take
 to hold it to.
 """
 
-from bittern.base.bitfield import Bitfield
+from bittern.base.bitfield import Bitfield, members
 from bittern.base.errors import Offence, RemoteProtocolError
-from bittern.engine.swarm.peer import Peer
+from bittern.codec.info import MAX_PIECES
+from bittern.engine.swarm.peer import Early, Peer
 
 from .asking import update_interest
 from .download import Download
-
-MOST_EARLY_HAVES = 100_000
-"""Pieces that a peer may tell of one by one before we know how many there are."""
 
 
 def heard_have(peer: Peer, download: Download | None, piece: int) -> None:
     """A peer has one piece more (BEP 3).
 
     Raises:
-        RemoteProtocolError: there is no such piece, or more were told than anybody could have.
+        RemoteProtocolError: there is no such piece, in no torrent if nothing is known of this one.
     """
     peer.heard_pieces = True
     if download is None or peer.pieces is None:
-        if len(peer.early.haves) >= MOST_EARLY_HAVES:
+        if piece >= MAX_PIECES:
             raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece}")
-        peer.early.haves[piece] = None
+        if peer.early.haves is None:
+            peer.early.haves = Bitfield(MAX_PIECES)  # a bit for each, however many it tells of
+        peer.early.haves.add(piece)
         return
     if piece >= peer.pieces.size:
         raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"have {piece} of {peer.pieces.size}")
@@ -44,7 +44,8 @@ def heard_lost(peer: Peer, download: Download | None, piece: int) -> None:
         RemoteProtocolError: there is no such piece.
     """
     if download is None or peer.pieces is None:
-        peer.early.haves.pop(piece, None)
+        if peer.early.haves is not None and piece < MAX_PIECES:
+            peer.early.haves.discard(piece)
         return
     if piece >= peer.pieces.size:
         raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"lost {piece} of {peer.pieces.size}")
@@ -99,18 +100,19 @@ def heard_none(peer: Peer) -> None:
 
 
 def take_early(peer: Peer, download: Download) -> None:
-    """The metadata is known: hold what the peer said before against it.
+    """The metadata is known: hold what the peer said before against it, and remember it no longer.
 
     Raises:
         RemoteProtocolError: it can not be.
     """
-    size, early = download.have.size, peer.early
+    size, early, peer.early = download.have.size, peer.early, Early()
     if early.have_all:
         _take(peer, download, Bitfield.full(size))
     elif early.bitfield is not None:
         _take(peer, download, Bitfield.from_bytes(early.bitfield, size))
-    for piece in early.haves:
-        heard_have(peer, download, piece)
+    if early.haves is not None:
+        for piece in members(early.haves.as_int(), early.haves.size):
+            heard_have(peer, download, piece)
 
 
 def gone(peer: Peer, download: Download) -> None:

@@ -41,8 +41,8 @@ class Pipeline:
     __slots__ = (
         "_arriving", "_asked_at", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly",
         "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived", "delay",
-        "followed", "heard_at", "helped", "last_piece", "loose", "number", "outstanding", "paroled", "proven",
-        "rate", "runs", "shared", "snubbed", "suggested", "wasted",
+        "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding", "paroled",
+        "proven", "rate", "runs", "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int) -> None:
@@ -54,6 +54,8 @@ class Pipeline:
         """Whether it had a part in a piece that was good."""
         self.helped: dict[int, None] = {}
         """Until then: the pieces that it was asked for together with others, or may have been."""
+        self.most_bitfield = (assembly.piece_count + 7) // 8
+        """Bytes of the torrent's bitfield."""
         self._assembly = assembly
         self._most = most
         self._depth = min(_DEPTH_FIRST, most)

@@ -16,11 +16,17 @@ from .lanes import Lanes
 
 @dataclass(slots=True, eq=False)
 class Early:
-    """What a peer told of its pieces before we knew how many there are (magnet)."""
+    """What a peer told of its pieces before we knew how many there are (magnet).
+
+    Attributes:
+        have_all: it has everything.
+        bitfield: its first word, as it came.
+        haves: what it told one by one, and did not take back.
+    """
 
     have_all: bool = False
     bitfield: bytes | None = None
-    haves: dict[int, None] = field(default_factory=dict)
+    haves: Bitfield | None = None
 
 
 @dataclass(slots=True, eq=False)
