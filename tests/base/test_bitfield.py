@@ -31,6 +31,15 @@ def test_a_bitfield_is_a_set_in_the_form_of_the_wire(case: tuple[int, set[int]])
     assert field.as_int() == int.from_bytes(bytes(field))
 
 
+@given(st.integers(0, 2000), st.data())
+def test_the_first_common_member_is_that_of_the_sets(size: int, data: st.DataObject) -> None:
+    some = st.sets(st.integers(0, size - 1), max_size=20) if size else st.just(set[int]())
+    one, other, start = data.draw(some), data.draw(some), data.draw(st.integers(0, size + 1))
+    other |= {piece for piece in one if piece % 3 == 0}
+    expected = min((piece for piece in one & other if piece >= start), default=None)
+    assert Bitfield(size, one).first_common(Bitfield(size, other), start) == expected
+
+
 @given(sets(), st.lists(st.tuples(st.sampled_from(["add", "discard", "fill", "clear"]), st.integers(-2, 72))))
 def test_any_history_leaves_it_equal_to_a_set(case: tuple[int, set[int]], steps: list[tuple[str, int]]) -> None:
     size, members = case

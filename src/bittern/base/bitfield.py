@@ -161,6 +161,25 @@ class Bitfield:
         """The members of both sets of the same size, in order; fast where they are few."""
         return members(self.as_int() & other.as_int(), self._size)
 
+    def first_common(self, other: "Bitfield", start: int = 0) -> int | None:
+        """The lowest member from `start` on of both sets of the same size, or None.
+
+        It looks in windows that double: a few steps however far it is, and little work where it is near.
+        """
+        ours, theirs = self._bits, other._bits  # noqa: SLF001 - another instance of this class
+        end = len(ours)
+        at, width, odd = start >> 3, 8, start & 7
+        while at < end:
+            stop = min(at + width, end)
+            found = int.from_bytes(ours[at:stop]) & int.from_bytes(theirs[at:stop])
+            if odd:
+                found &= (1 << (stop - at) * 8 - odd) - 1
+                odd = 0
+            if found:
+                return stop * 8 - found.bit_length()
+            at, width = stop, width * 2
+        return None
+
     def without(self, other: "Bitfield") -> list[int]:
         """The members that `other`, of the same size, has not, in order; fast where they are few."""
         return members(self.as_int() & ~other.as_int(), self._size)

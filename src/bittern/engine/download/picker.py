@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bittern.base.bitfield import Bitfield, members
 
 from .availability import Availability
+from .in_order import InOrder
 from .priorities import NORMAL
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class _Batch:
 
     Attributes:
         pieces: those not yet found stale.
-        level: peers that had each of them; who has more by now is no longer among the best. -1 where it is all one.
+        level: peers that had each of them; who has more by now is no longer among the best. -1 before there are any.
     """
 
     __slots__ = ("level", "pieces")
@@ -59,7 +60,7 @@ class Picker:
         self._priorities: Sequence[int] = ()
         self._ranks: list[int] = []  # sets of pieces of one priority each, highest first; none where all are equal
         self._rng = rng
-        self._sequential = sequential
+        self._in_order = InOrder(missing) if sequential else None
         self._picked = 0
         self._of_all = _Batch()  # the best of what is free: for seeds
         self._of_counted = _Batch()  # the best of what counted peers have
@@ -94,6 +95,8 @@ class Picker:
         ]
         if len(self._ranks) < 2:
             self._ranks = []
+        if self._in_order is not None:
+            self._in_order = InOrder(free, self._priorities)
         self._forget()
 
     def peer_gained(self, piece: int) -> None:
@@ -121,11 +124,15 @@ class Picker:
         """`piece` was opened: it is no longer the picker's."""
         self._free.discard(piece)
         self._picked += 1
+        if self._in_order is not None:
+            self._in_order.begun(piece)
 
     def returned(self, piece: int) -> None:
         """`piece` must be asked for again from the start."""
         self._free.add(piece)
         self._forget()
+        if self._in_order is not None:
+            self._in_order.returned(piece)
 
     def pick(self, has: Bitfield, after: int = _NOWHERE, *, common: bool = False) -> int | None:
         """The piece to begin with a peer that has the pieces `has`; None when it has none of ours.
@@ -137,9 +144,11 @@ class Picker:
         """
         if not self._free.count:
             return None
-        if common and not self._sequential:
+        if self._in_order is not None:
+            return self._in_order.pick(has)
+        if common:
             return self._draw_one(self._availability.commonest(self._wanted_most(self._of(has))))
-        if self._picked < RANDOM_FIRST and self._availability.planes and not self._sequential:
+        if self._picked < RANDOM_FIRST and self._availability.planes:
             return self._draw_one(self._wanted_most(self._of(has)))
         complete = has.complete
         batch = self._of_all if complete else self._of_counted
@@ -166,17 +175,14 @@ class Picker:
         return pieces
 
     def _best(self, pieces: int) -> int:
-        pieces = self._wanted_most(pieces)
-        return pieces if self._sequential else self._availability.rarest(pieces)
+        return self._availability.rarest(self._wanted_most(pieces))
 
     def _draw_one(self, pieces: int) -> int | None:
         drawn = self._draw(pieces)
         return drawn[-1] if drawn else None
 
     def _draw(self, pieces: int) -> list[int]:
-        """Some of a set: a neighbourhood at random, shuffled; when sequential the lowest, lowest last."""
-        if self._sequential:
-            return members(pieces, self._size, 0, _BATCH)[::-1]
+        """Some of a set: a neighbourhood at random, shuffled."""
         drawn = members(pieces, self._size, self._rng.randrange(self._size), _BATCH)
         self._rng.shuffle(drawn)
         return drawn
@@ -191,10 +197,10 @@ class Picker:
         if pieces:
             return
         pool = free.as_int()
-        if batch is self._of_counted and not self._sequential:
+        if batch is self._of_counted:
             pool &= availability.counted()
         batch.pieces = self._draw(self._best(pool))
-        batch.level = _NOWHERE if self._sequential or not batch.pieces else availability.of(batch.pieces[0])
+        batch.level = _NOWHERE if not batch.pieces else availability.of(batch.pieces[0])
 
     def _is_fresh(self, piece: int, batch: _Batch) -> bool:
         """Whether a piece of a batch is still among the best."""
@@ -202,7 +208,7 @@ class Picker:
 
     def _is_among(self, piece: int, batch: _Batch) -> bool:
         """Whether a piece is as good as those of a batch, though perhaps it was not drawn."""
-        if self._sequential or not batch.pieces or not self._is_fresh(piece, batch):
+        if not batch.pieces or not self._is_fresh(piece, batch):
             return False
         return not self._ranks or self._priorities[piece] == self._priorities[batch.pieces[-1]]
 
@@ -213,7 +219,9 @@ class Picker:
     def check_invariants(self) -> None:
         """Raise AssertionError where a batch claims what is not so (tests and sim)."""
         self._free.check_invariants()
-        counted = self._free.as_int() if self._sequential else self._free.as_int() & self._availability.counted()
+        if self._in_order is not None:
+            self._in_order.check_invariants(self._free)
+        counted = self._free.as_int() & self._availability.counted()
         for batch, pool in ((self._of_all, self._free.as_int()), (self._of_counted, counted)):
             best = {*members(self._best(pool), self._size)}
             assert all(piece in best for piece in batch.pieces if self._is_fresh(piece, batch))
