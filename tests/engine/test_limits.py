@@ -55,3 +55,15 @@ def test_who_is_in_the_local_network_is_exempt_if_asked(host: str, exempt: bool)
         torrent.limit_peers([peer], 0.0, 0.0)
         assert (peer.lanes.down.available(0.0) == inf) == (exempt and asked)
         assert (peer.lanes.up.available(0.0) == inf) == (exempt and asked)
+
+
+def test_who_waits_for_a_limit_is_remembered_until_the_first_may_try_again() -> None:
+    torrent = TorrentLimits(Limits(EngineSettings()))
+    ann, bob = joined(torrent), joined(torrent, 2)
+    torrent.starve(ann, inf)
+    assert torrent.take_starved() == {}
+    torrent.starve(ann, 3.0)
+    torrent.starve(bob, 2.0)
+    assert torrent.starved_until == 2.0
+    assert torrent.take_starved() == {1: ann, 2: bob}
+    assert torrent.starved_until == inf

@@ -41,12 +41,15 @@ class TorrentLimits:
 
     Attributes:
         whole: all peers of the torrent together.
+        starved_until: when some peers that wait for a limit may try again; infinity when none wait.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.whole = Lanes(limits.whole)
         self._limits = limits
         self._peer_down = self._peer_up = inf
+        self.starved_until = inf
+        self._starved: dict[int, Peer] = {}
 
     def join(self, group: str | None) -> None:
         """Share the limits of a group from now on; None for those of all torrents alone."""
@@ -71,3 +74,15 @@ class TorrentLimits:
         for peer in peers:
             if peer.lanes.above is self.whole:
                 peer.lanes.set_limits(down, up)
+
+    def starve(self, peer: Peer, due: float) -> None:
+        """A limit keeps `peer` waiting until `due`; infinity: none does."""
+        if due != inf:
+            self._starved[peer.number] = peer
+            self.starved_until = min(self.starved_until, due)
+
+    def take_starved(self) -> dict[int, Peer]:
+        """Who waits for a limit, by number, and waits no more; some may have left."""
+        self.starved_until = inf
+        starved, self._starved = self._starved, {}
+        return starved

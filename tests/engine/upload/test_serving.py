@@ -259,3 +259,13 @@ def test_a_peer_that_is_no_beginner_any_more_is_refused_what_it_was_allowed() ->
         peer.pieces.add(piece)
     serving.admit(peer, [(last, 0, BLOCK, 1)])
     assert (said(peer), peer.uploads.queued) == ([Reject(last, 0, BLOCK)], 1)
+
+
+def test_what_can_not_be_read_is_refused_block_by_block_and_taken_back() -> None:
+    serving, peer = make(), unchoked(make())
+    peer.am_choking = False
+    assert serving.unreadable([(peer, 3, 0, 2 * BLOCK)], [peer]) == [peer]
+    assert said(peer) == [Reject(3, 0, BLOCK), Reject(3, BLOCK, BLOCK)]
+    assert 3 not in serving.visible
+    serving.recover([peer])
+    assert 3 in serving.visible

@@ -83,6 +83,24 @@ class Serving:
                 if number:
                     peer.wire.send_extended(number, donthave.encode(piece))
 
+    def unreadable(self, waiting: Iterable[tuple[Peer, int, int, int]], peers: Iterable[Peer]) -> list[Peer]:
+        """What we promised can not be read: refuse it, and take the pieces back.
+
+        Args:
+            waiting: who waits for what: (peer, piece, begin, length).
+            peers: all who are to be told.
+
+        Returns:
+            Those who waited.
+        """
+        readers = []
+        for peer, piece, begin, length in waiting:
+            for at in range(begin, begin + length, BLOCK):
+                self.decline(peer, (piece, at, min(BLOCK, begin + length - at)))
+            readers.append(peer)
+            self.lose(piece, peers)
+        return readers
+
     def recover(self, peers: Iterable[Peer]) -> None:
         """The storage may be well again: what could not be read is offered anew."""
         lost, self._lost = self._lost, {}

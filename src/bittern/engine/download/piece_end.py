@@ -1,0 +1,81 @@
+"""The end of a piece: stored and told to all, or bad and blamed on who sent it; or the disk refuses."""
+
+from bittern.base.errors import Offence, RemoteProtocolError, StorageError
+from bittern.engine.events import PieceFailed, PieceStored, StorageFailed
+from bittern.engine.swarm.company import Company
+from bittern.engine.world import Shared
+
+from .asking import stop_asking
+from .download import Download
+from .suspects import judge, weigh
+
+
+class PieceEnd:
+    """What follows from the disk's answers about the pieces of one torrent.
+
+    Args:
+        torrent: its number.
+        company: its peers.
+        shared: surroundings of the torrent.
+
+    Attributes:
+        congested: nothing is read from peers, for the disk is behind.
+    """
+
+    def __init__(self, torrent: int, company: Company, shared: Shared) -> None:
+        self.congested = False
+        self._torrent = torrent
+        self._company = company
+        self._shared = shared
+
+    def checked(self, download: Download, piece: int, now: float, *, good: bool) -> bool:
+        """A piece was hashed; whether it is stored now."""
+        company, peers = self._company, self._company.peers
+        former_owner = download.assembly.former_owner(piece)
+        senders = download.piece_checked(piece, good=good)
+        if senders is None:
+            return False  # the storage failed in between and everything was begun anew
+        culprits = judge(senders, former_owner, peers, good=good)
+        if not good or download.evidence.copies:
+            culprits += company.ban_hosts(weigh(download.evidence, piece, senders, peers, good=good))
+        for peer in culprits:
+            company.ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
+            download.assembly.expunge(peer.number)
+        if not good:
+            self._shared.events.append(PieceFailed(self._torrent, piece))
+            company.touch_all()
+            return False
+        self._shared.events.append(PieceStored(self._torrent, piece))
+        for peer in peers.values():
+            # Also to who has the piece: only so do two peers learn that both have everything.
+            peer.wire.send_have(piece)
+        return True
+
+    def set_congestion(self, download: Download, now: float) -> None:
+        """Stop reading from peers while the disk is behind, so that memory does not grow."""
+        if download.congested == self.congested:
+            return
+        self.congested = download.congested
+        for peer in self._company.peers.values():
+            if peer.pipeline is None:
+                continue
+            if self.congested and peer.pipeline.outstanding:
+                peer.wire.pause()
+            elif not self.congested:
+                peer.wire.resume()
+                peer.pipeline.heard_at = max(peer.pipeline.heard_at, now)  # it was not the peer that was silent
+
+    def storage_failed(self, download: Download, error: StorageError, *, known: bool) -> None:
+        """Nothing more can be written: ask nobody, keep serving what is there.
+
+        Args:
+            download: what is to be begun anew.
+            error: what the disk says.
+            known: whether this is no news.
+        """
+        if known and not len(download.assembly):
+            return  # everything was begun anew
+        for peer in self._company.peers.values():
+            stop_asking(peer, cancel=True)
+        self._shared.effects.extend(download.start_over())
+        self._shared.events.append(StorageFailed(self._torrent, error))
