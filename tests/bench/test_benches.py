@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import idle_peers, kills, machine, many_leechers, many_torrents, swarm, transfer, workload
+from bench import direct_io, idle_peers, kills, machine, many_leechers, many_torrents, swarm, transfer, workload
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
@@ -137,3 +137,14 @@ def test_usage_counts_children_that_have_ended() -> None:
     before = machine.usage(os.getpid()).cpu_seconds
     subprocess.run([sys.executable, "-c", burn], check=True)
     assert machine.usage(os.getpid()).cpu_seconds >= before + 0.15  # the clock ticks in 10 ms
+
+
+def test_both_ways_to_write_are_timed_and_leave_nothing(tmp_path: Path) -> None:
+    for direct in (False, True):
+        try:
+            run = direct_io.measure(tmp_path, SIZE, direct=direct)
+        except OSError as error:
+            require(f"this file system: {error.strerror}")
+            raise
+        assert min(run.write_seconds, run.read_seconds) > 0
+        assert list(tmp_path.iterdir()) == []
