@@ -1,5 +1,6 @@
 """The benches run, at a size that measures nothing: libtorrent stands in for every client."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -144,7 +145,8 @@ def test_both_ways_to_write_are_timed_and_leave_nothing(tmp_path: Path) -> None:
         try:
             run = direct_io.measure(tmp_path, SIZE, direct=direct)
         except OSError as error:
-            require(f"this file system: {error.strerror}")
+            if error.errno == errno.EINVAL:
+                require("this file system knows no O_DIRECT")
             raise
         assert min(run.write_seconds, run.read_seconds) > 0
         assert list(tmp_path.iterdir()) == []

@@ -275,11 +275,17 @@ class Core:
 
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
-        dirty, self._shared.dirty = self._shared.dirty, {}
-        if self._shared.places.woken:
-            dirty.update(self._shared.places.take_woken())
+        shared, memory = self._shared, self._shared.memory
+        dirty, shared.dirty = shared.dirty, {}
+        if memory.waiting and memory.wake():
+            shared.dirty.update(dirty)  # who waited for memory goes first
+            dirty, shared.dirty = shared.dirty, {}
+        if shared.places.woken:
+            dirty.update(shared.places.take_woken())
         try:
-            while dirty:
+            while dirty or (memory.waiting and memory.wake()):
+                if not dirty:
+                    dirty, shared.dirty = shared.dirty, {}
                 number = next(iter(dirty))
                 del dirty[number]
                 if number in self.torrents:
@@ -287,13 +293,13 @@ class Core:
                     torrent.settle(now)
                     self._deadlines.set(number, torrent.next_deadline())
         finally:
-            self._shared.dirty.update(dirty)  # none are left, but where one torrent broke: then it holds up no other
+            shared.dirty.update(dirty)  # none are left, but where one torrent broke: then it holds up no other
 
     @property
     def unsettled(self) -> bool:
         """Whether something came up since the last `settle`."""
         shared = self._shared
-        return bool(shared.dirty or shared.effects or shared.events or shared.places.woken)
+        return bool(shared.dirty or shared.effects or shared.events or shared.places.woken or shared.memory.stirred)
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
@@ -332,6 +338,8 @@ class Core:
 
     def _forget(self, torrent: Torrent) -> None:
         self.torrents.pop(torrent.number, None)
+        if torrent.download is not None:
+            torrent.download.assembly.slabs.close()
         self._by_hash.pop(torrent.wire_hash, None)
         self._deadlines.set(torrent.number, None)
 

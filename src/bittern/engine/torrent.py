@@ -150,7 +150,8 @@ class Torrent:
         self.info = info
         self.called(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
-        self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers)
+        self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers, shared.memory)
+        self.download.assembly.slabs.share(self.download.assembly, self._company.touch_all)
         self._serving.ready(info.geometry, have)
         self._suggesting.ready(have.size)
         self.uploads = Uploads(self.number, info.geometry, shared.read_now, shared.next_ticket)

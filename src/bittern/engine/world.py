@@ -7,6 +7,7 @@ from bittern.base.ids import PeerId
 from bittern.base.tracing import Tracer
 from bittern.wire.decoder import Scratch
 
+from .download.slabs import Memory
 from .effects import Effect
 from .events import Event
 from .limits import Limits
@@ -30,6 +31,7 @@ class Shared:
         scratch: receive buffers of the loop.
         limits: of all torrents and of groups.
         places: connections of all torrents.
+        memory: for blocks on their way to the disk, of all torrents.
         bans: hosts that no torrent deals with.
         ourselves: our address as others see it.
         effects: what is to be done, until the driver takes it.
@@ -45,6 +47,7 @@ class Shared:
     scratch: Scratch = field(default_factory=Scratch)
     limits: Limits = field(init=False)
     places: Places = field(init=False)
+    memory: Memory = field(init=False)
     bans: Bans = field(default_factory=Bans)
     ourselves: Ourselves = field(init=False)
     effects: list[Effect] = field(default_factory=list)
@@ -55,6 +58,7 @@ class Shared:
     def __post_init__(self) -> None:
         self.limits = Limits(self.settings)
         self.places = Places(self.settings)
+        self.memory = Memory(self.settings.total_buffer_bytes)
         self.ourselves = Ourselves(self.settings.listen_port)
 
     def next_ticket(self) -> int:

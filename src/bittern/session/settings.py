@@ -78,6 +78,8 @@ class Settings:
     """Whether peers in the local network, and on this machine, are held to no limit of bytes."""
     buffer_bytes: int = 64 << 20
     """Memory for blocks on their way to the disk, one torrent."""
+    total_buffer_bytes: int = 128 << 20
+    """That of all torrents together; n of them that want more than there is have 1 / (n + 1) of it each."""
 
     check_bytes_per_second: float = inf
     """Of what is read to check files."""
@@ -203,5 +205,6 @@ class Settings:
             slot_count=SlotCount(self.slot_count),
             seed_choker=SeedChoker(self.seed_choker),
             buffer_bytes=self.buffer_bytes,
+            total_buffer_bytes=self.total_buffer_bytes,
             sequential=self.sequential,
         )

@@ -158,7 +158,7 @@ class Service(RuleBasedStateMachine):
     @invariant()
     def memory_is_accounted_for(self) -> None:
         assert 0 <= self.uploads._slabs.used <= 5
-        free = self.uploads._slabs._free
+        free = self.uploads._slabs._idle
         assert len({id(slab) for slab in free}) == len(free), "a slab was given back twice"
         for peer in self.peers:
             assert peer.uploads.reading >= 0

@@ -122,6 +122,47 @@ def test_a_slow_disk_holds_no_more_memory_than_it_may(seed: int, number: int) ->
     assert report[slow.name].wasted == 0
 
 
+@pytest.mark.parametrize(("number", "budget"), [(0, 2 * MIB), (1, 2 * MIB), (2, MIB // 2)])
+def test_many_torrents_on_a_slow_disk_share_one_memory_fairly(
+    seed: int, number: int, budget: int, figure: Callable[[str], None]
+) -> None:
+    """With 2 MiB each of 20 has room for a slab and a half; with half a MiB only eight have one at a time."""
+    settings = EngineSettings(total_buffer_bytes=budget, max_connections=2000)
+    lines = Lines(up=16.0 * MIB, down=16.0 * MIB)
+    swarm = Swarm(
+        Random,
+        1000 * seed + number,
+        leechers=1,
+        size=MIB,
+        torrents=20,
+        lines=lines,
+        settings=settings,
+        strict=True,
+    )
+    slow = swarm.leechers[0]
+    slow.disk.rate, slow.disk.cached = 2e6, False
+    most, spread = 0, 0
+
+    def look() -> None:
+        nonlocal most, spread
+        downloads = [torrent.download for torrent in slow.core.torrents.values() if torrent.download is not None]
+        most = max(most, sum(download.assembly.slabs.held for download in downloads))
+        stored = [download.have.count for download in downloads]
+        if len(stored) == 20 and sum(stored) > 0:
+            spread = max(spread, max(stored) - min(stored))
+        swarm.world.after(0.05, look)
+
+    swarm.world.after(0.05, look)
+    report = swarm.run(120.0)
+    report.check()
+    figure(f"20 torrents, {budget >> 10} KiB, disk of 2 MB/s: {report[slow.name].completed} s, spread {spread} of 16")
+    assert budget / 2 < most <= budget
+    # As fast as the disk, nothing twice, and nobody far ahead of the others.
+    assert 10.0 < (report[slow.name].completed or 0.0) < 14.0, str(report)
+    assert report[slow.name].wasted == 0
+    assert spread <= 5
+
+
 @pytest.mark.parametrize("number", range(6))
 def test_a_disk_that_fills_up_stops_its_torrent_which_goes_on_when_there_is_space(seed: int, number: int) -> None:
     swarm = small(1000 * seed + number, 3)

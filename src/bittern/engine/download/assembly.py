@@ -13,7 +13,7 @@ from typing import Protocol
 from bittern.base.geometry import BLOCK, Geometry
 from bittern.wire.blocks import Head, Run
 
-from .slabs import Slab, SlabPool
+from .slabs import Memory, Slab, SlabPool
 
 EXTENT = 1 << 20
 """Bytes that are written and hashed together, at most."""
@@ -103,13 +103,19 @@ class OpenPiece:
 
 
 class Assembly:
-    """The open pieces of one torrent."""
+    """The open pieces of one torrent.
 
-    def __init__(self, geometry: Geometry, buffer_bytes: int) -> None:
+    Args:
+        geometry: of the torrent.
+        buffer_bytes: memory that it may use.
+        memory: that it shares with others, or None.
+    """
+
+    def __init__(self, geometry: Geometry, buffer_bytes: int, memory: Memory | None = None) -> None:
         self._geometry = geometry
         self._extent_size = min(EXTENT, -(-geometry.piece_size // BLOCK) * BLOCK)
         self._extent_blocks = self._extent_size // BLOCK
-        self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size))
+        self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size), memory)
         self.piece_count = geometry.piece_count
         """Pieces of the torrent."""
         self._open: dict[int, OpenPiece] = {}
@@ -212,6 +218,10 @@ class Assembly:
         self._note(opened)
         self.slabs.give(extent.slab)
         return True
+
+    def make_room(self) -> bool:
+        """Whether an extent can be opened, if need be in place of one that nobody is asked for."""
+        return not self.slabs.exhausted or (self.evict() and not self.slabs.exhausted)
 
     def shelve(self, piece: int) -> bool:
         """Ask for nothing more of an open piece, of which nothing is asked now; False when it is not open any more.

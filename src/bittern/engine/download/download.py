@@ -15,6 +15,7 @@ from .assembly import Assembly, Extent
 from .evidence import Evidence
 from .picker import Picker
 from .requests import Pipeline
+from .slabs import Memory
 from .urgent import Urgent
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Download:
         settings: of the engine.
         rng: for the picker.
         layers: hashes of version 2, where there are no SHA-1 hashes; pieces are begun when theirs is known.
+        memory: for blocks, shared with other torrents; None for its own.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Download:
         settings: EngineSettings,
         rng: "Random",
         layers: Layers | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._torrent = torrent
         self._info = info
@@ -64,7 +67,7 @@ class Download:
         for piece in self._unknown:
             known.discard(piece)  # kept back until there is a hash to check it by
         self.picker = Picker(have.size, known, rng, group=group, sequential=settings.sequential)
-        self.assembly = Assembly(self.geometry, settings.buffer_bytes)
+        self.assembly = Assembly(self.geometry, settings.buffer_bytes, memory)
         self.missing = len(missing)
         """Wanted pieces that are not stored."""
         self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
@@ -95,8 +98,12 @@ class Download:
 
     @property
     def endgame(self) -> bool:
-        """Whether everything that is missing was asked of somebody."""
-        return not len(self.picker) and next(self.assembly.with_free(), None) is None
+        """Whether everything that is missing was asked of somebody, or more than that does not fit into our share."""
+        assembly = self.assembly
+        if len(self.picker) or next(assembly.with_free(), None) is not None:
+            return False
+        # What only waits until other torrents leave room is not to be asked of two meanwhile.
+        return assembly.slabs.full or next(assembly.with_unopened(), None) is None
 
     def interesting(self, pieces: Bitfield) -> bool:
         """Whether a peer with `pieces` has something that we want and have not stored."""
@@ -249,7 +256,10 @@ class Download:
         picked = self.picker.pick(pieces, pipeline.last_piece, common=slow)
         if self.assembly.slabs.exhausted:
             unopened = any(piece in pieces for piece in self.assembly.with_unopened())
-            if (picked is None and not unopened) or not self.assembly.evict():
+            if picked is None and not unopened:
+                return None
+            if not self.assembly.make_room():
+                self.assembly.slabs.wait()
                 return None
             run = self._allot_open(pipeline, pieces, want, alone=alone)
             if run is not None:
@@ -268,7 +278,7 @@ class Download:
             if piece not in pieces:
                 continue
             run = assembly.allot(piece, want) if assembly.is_askable(piece, pipeline.number) else None
-            if run is None and piece in self.picker and (not assembly.slabs.exhausted or assembly.evict()):
+            if run is None and piece in self.picker and assembly.make_room():
                 self.picker.begun(piece)
                 assembly.open(piece, pipeline.number if pipeline.paroled else None, now)
                 run = assembly.allot(piece, want)

@@ -22,6 +22,7 @@ def watch(company: Company, download: Download | None, patience: float, now: flo
     """
     if download is not None and download.assembly.slabs.exhausted:
         patience = min(patience, HURRIED_SECONDS)  # its blocks hold memory that others could fill
+        download.assembly.slabs.reclaim()
     for peer in list(company.peers.values()):
         peer.wire.keep_up(now)
         pipeline = peer.pipeline
