@@ -156,10 +156,12 @@ class Messages:
 
     def on_reject(self, peer: Peer, piece: int, begin: int, length: int, now: float) -> None:
         """BEP 6: somebody else is to be asked."""
+        owed = peer.pipeline.outstanding if peer.pipeline is not None else 0
         if peer.pipeline is None or begin % BLOCK or not peer.pipeline.rejected(piece, begin // BLOCK):
             raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"reject {piece}:{begin}+{length}")
         peer.lanes.down.give_back(length)
-        peer.refusing = not peer.peer_choking
+        if peer.pipeline.outstanding < owed:  # else we had taken it back ourselves
+            peer.refusing = not peer.peer_choking
         self._company.touch_all()
 
     def on_suggest(self, peer: Peer, piece: int, now: float) -> None:

@@ -9,6 +9,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import Run
 
 from .download import Download
+from .relief import relieve
 from .urgent import ready_in
 
 
@@ -48,7 +49,7 @@ def top_up(peer: Peer, peers: Iterable[Peer], download: Download, now: float) ->
     runs = _hurry(peer, peers, download, now) if download.urgent.due and not peer.peer_choking else []
     runs += download.ask(pipeline, pieces, pipeline.room if most == inf else max(1, int(most)), now)
     if not runs and not pipeline.outstanding and not peer.peer_choking:
-        runs = _race(peer, peers, download, now)
+        runs = _race(peer, peers, download, now) if download.endgame else relieve(peer, peers, download, now)
         if not runs:
             update_interest(peer, download)
     for run in runs:
@@ -133,7 +134,7 @@ def _hurry(peer: Peer, peers: Iterable[Peer], download: Download, now: float) ->
 def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:
     """Endgame: nothing is free and this peer is idle, so let it race the slowest of the others (BEP 3)."""
     pipeline = peer.pipeline
-    if pipeline is None or peer.pieces is None or pipeline.snubbed or pipeline.paroled or not download.endgame:
+    if pipeline is None or peer.pieces is None or pipeline.snubbed or pipeline.paroled:
         return []
     rivals = [other for other in peers if other is not peer and other.pipeline and other.pipeline.waiting]
     for rival in sorted(rivals, key=lambda other: (other.down.rate(now), other.number)):

@@ -166,6 +166,19 @@ class Download:
                 runs.append(run)
         return runs
 
+    def take_over(
+        self, pipeline: Pipeline, other: Pipeline, blocks: Sequence[tuple[int, int]], now: float
+    ) -> list[Run]:
+        """Blocks (piece, block) that `other` alone owes are asked of another peer instead.
+
+        The wire of `other` was told to `divert` before, and is to send cancels.
+        """
+        runs = [Run(piece, block, [self.assembly.place(piece, block)]) for piece, block in blocks]
+        for run in runs:
+            other.withdraw(run.piece, run.first)
+            pipeline.asked(run, now)
+        return runs
+
     def take_jobs(self) -> list[StoreExtent]:
         """What came whole since the last call, for the disk."""
         self._last_done = None  # its buffer may be given to others from now on

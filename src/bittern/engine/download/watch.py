@@ -36,6 +36,8 @@ def watch(company: Company, download: Download | None, patience: float, now: flo
             patience_alone = PAROLE_SECONDS if pipeline.paroled else TRIAL_SECONDS
             download.assembly.disown(pipeline.number, now - patience_alone)
         if not pipeline.waiting:
+            if peer.am_interested and not peer.peer_choking:
+                company.touch(peer)  # what others owe may have become worth taking from them
             continue
         pipeline.steer(peer.down.rate(now))
         if now - pipeline.heard_at >= pipeline.patience(patience) and not congested:
