@@ -1,5 +1,6 @@
 """The files of one torrent, as a session sees them: which bytes count, how they look, what is in their place."""
 
+import logging
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from bittern.codec.resume import FileStamp
 from bittern.io.disk.files import FileStorage, storage_error
 from bittern.io.disk.handles import Handles
 from bittern.io.disk.spans import open_regular
+
+_log = logging.getLogger("bittern.session")
 
 Stamps = list[FileStamp | None]
 
@@ -146,6 +149,13 @@ class Content:
                     os.fsync(file.fileno())
             except OSError as error:
                 raise storage_error(error, path) from error
+
+    def finish(self) -> None:
+        """Give complete files what only complete ones have (BEP 47). Blocks."""
+        try:
+            self.storage.mark_executable(self.wanted_files)
+        except StorageError as error:
+            _log.warning("%s: a complete file could not be marked executable: %s", self.info.wire_hash, error)
 
     def _stamp(self, number: int) -> FileStamp | None:
         file, path = self.info.files[number], self.storage.paths[number]

@@ -8,7 +8,7 @@ from bittern.base.errors import BitternError
 from bittern.base.ids import InfoHashV1
 from bittern.engine import events as told
 
-from . import events
+from . import events, telling
 from .goals import Goal
 from .limits import Limits
 from .options import AddOptions
@@ -175,10 +175,5 @@ class Entry:
 
     def on_event(self, event: told.Event) -> None:
         """Something happened to a torrent that sleeps: its trackers are all that can speak."""
-        if self.publisher is None:
-            return
-        match event:
-            case told.TrackerAnswered(url=url, peers=peers, warning=warning):
-                self.publisher.publish(events.TrackerAnswered(url, peers, warning))
-            case told.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
-                self.publisher.publish(events.TrackerFailed(url, reason, seconds))
+        if self.publisher is not None and (public := telling.public(event)) is not None:
+            self.publisher.publish(public)

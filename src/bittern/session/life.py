@@ -1,12 +1,10 @@
 """The life of one torrent: metadata, check, swarm, saves, the end. The session drives it, `Torrent` shows it."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from math import inf
 from pathlib import Path
 
 from bittern.base.bitfield import Bitfield
@@ -15,27 +13,23 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
-from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 from bittern.engine.torrent import TorrentState
 
-from . import events
+from . import events, telling
 from .content import Content
+from .errand import Errand
+from .identity import Identity
 from .inspection import Inspection
 from .journal import Journal
 from .lock import TorrentLock
+from .membership import Membership, drain
 from .moving import Mover
 from .options import AddOptions, check_priorities
 from .placement import Placement
 from .status import TROUBLED, State
 from .surroundings import Listener, Surroundings
-
-_log = logging.getLogger("bittern.session")
-
-DRAIN_SECONDS = 30.0
-_DRAIN_STEP_SECONDS = 0.01
-
-Work = Callable[[], Awaitable[None]]
+from .trouble import Trouble
 
 
 class Life:
@@ -57,35 +51,45 @@ class Life:
         surroundings: Surroundings,
         publisher: events.Publisher,
     ) -> None:
-        self.source = source
         self.options = options
-        self.info: Info | None = source.info if isinstance(source, Metainfo) else None
-        self.layers: Mapping[bytes, bytes] = source.piece_layers if isinstance(source, Metainfo) else {}
         self.content: Content | None = None
-        self.swarm: Swarm | None = None
         self.state = State.CHECKING
-        self.error: BitternError | None = None
         self.done_bytes = 0
         self.publisher = publisher
+        self._identity = Identity(source, options)
         self.journal = Journal(surroundings, self.info_hash, options.place)
         self.mover = Mover(options, lock, self.journal, self.publisher, surroundings)
         self.inspection = Inspection(options, self.journal, self.publisher, surroundings)
+        self._membership = Membership(self._identity, options, self, surroundings)
         self._surroundings = surroundings
-        self._task: asyncio.Task[None] | None = None
-        self._retry_due = 0.0
+        self._errand = Errand(str(self.info_hash), self._fail)
+        self._trouble = Trouble(surroundings.settings.retry_seconds)
         self._saving = asyncio.Lock()
 
     @property
     def info_hash(self) -> InfoHashV1:
         """What the wire carries."""
-        return self.source.info.wire_hash if isinstance(self.source, Metainfo) else self.source.wire_hash
+        return self._identity.info_hash
+
+    @property
+    def info(self) -> Info | None:
+        """What it is made of; None while that is unknown."""
+        return self._identity.info
 
     @property
     def name(self) -> str:
         """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
-        if self.info is not None:
-            return self.info.name
-        return (self.source.name if isinstance(self.source, Magnet) else None) or str(self.info_hash)
+        return self._identity.name
+
+    @property
+    def swarm(self) -> Swarm | None:
+        """Its swarm, while it has one."""
+        return self._membership.swarm
+
+    @property
+    def error(self) -> BitternError | None:
+        """Why it failed, or what it misses."""
+        return self._trouble.error
 
     @property
     def complete(self) -> bool:
@@ -97,15 +101,12 @@ class Life:
     @property
     def path(self) -> Path | None:
         """The file, or the root folder; None while the name is unknown."""
-        options = self.options
-        if options.content is not None or self.info is None:
-            return options.content
-        return options.save_path / (options.root or self.info.name)
+        return self.options.path(self.info.name) if self.info is not None else self.options.content
 
     @property
     def restful(self) -> bool:
         """Whether nothing goes on that would need the torrent in memory."""
-        if self.swarm is None or self.content is None or (self._task is not None and not self._task.done()):
+        if self.swarm is None or self.content is None or self._errand.busy:
             return False
         if self.state is State.SEEDING:
             return self.swarm.idle
@@ -117,7 +118,7 @@ class Life:
 
     def start(self) -> None:
         """Begin: from what is known to the swarm."""
-        self._run(self._open)
+        self._errand.run(self._open)
 
     def pause(self) -> None:
         """Leave the swarm until `resume`."""
@@ -134,11 +135,11 @@ class Life:
         """Join the swarm, after `pause`, `stand_by` or a failure; files of a failed torrent are looked at again."""
         self.options.paused = False
         if self.state in TROUBLED:
-            self.error = None
+            self._trouble.clear()
             self._enter(State.CHECKING)
-            self._run(partial(self._again, trusting=True))
+            self._errand.run(partial(self._again, trusting=True))
         elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED, State.QUEUED):
-            self._speak(self.swarm)
+            self._speak()
 
     def prioritize(self, priorities: Mapping[int, int]) -> None:
         """Want files so much from now on, also after `recheck`; see `Torrent.set_file_priorities`."""
@@ -157,26 +158,21 @@ class Life:
             raise SessionError(f"there is no piece {piece}, or what the torrent is made of is not known yet")
         if self.swarm is None or self.swarm.download is None:
             raise SessionError("its files are being checked: wait for `checked()`")
-        runtime = self._surroundings.runtime
-        self.swarm.set_deadline(piece, None if seconds is None else runtime.now() + seconds)
-        runtime.turn.soon()
+        self._membership.set_deadline(self.swarm, piece, seconds)
 
     def _want(self, info: Info, swarm: Swarm) -> None:
         """Let the engine know what files are wanted how much."""
         assert self.content is not None
-        swarm.prioritize(self.options.file_priorities(info), self._surroundings.runtime.now())
+        self._membership.prioritize(info, swarm)
         if swarm.download is not None:
             self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
             if self.state is not State.CHECKING and self.mover.progress is None:
-                self._run(self._settle)
+                self._errand.run(self._settle)
             self.done_bytes = self.content.bytes_in(swarm.download.have)
-        self._surroundings.runtime.turn.soon()
 
     def apply_limits(self) -> None:
         """Hold the swarm to the limits in the options from now on."""
-        if self.swarm is not None:
-            self.options.limits.apply(self.swarm)
-            self._surroundings.runtime.turn.soon()
+        self._membership.apply_limits()
 
     async def _settle(self) -> None:
         """Let the files that are wanted now have what the part file has of them."""
@@ -189,9 +185,9 @@ class Life:
             return
         if self.mover.progress is not None:
             raise SessionError("its files are being moved: wait for that, or cancel it")
-        self.error = None
+        self._trouble.clear()
         self._enter(State.CHECKING)
-        await asyncio.shield(self._run(partial(self._again, trusting=False)))
+        await asyncio.shield(self._errand.run(partial(self._again, trusting=False)))
 
     async def relocate(self, choose: Callable[[Info, Placement], Placement]) -> None:
         """Move or rename the files; see `Torrent.move_to`."""
@@ -200,7 +196,7 @@ class Life:
         if self.mover.progress is not None:
             raise SessionError("its files are being moved already")
         refused: list[BitternError] = []
-        await asyncio.shield(self._run(partial(self._relocate, choose, refused)))
+        await asyncio.shield(self._errand.run(partial(self._relocate, choose, refused)))
         if refused:
             raise refused[0]
 
@@ -212,21 +208,21 @@ class Life:
             to = choose(self.info, Placement.of(self.info, self.options))
             if waits and swarm is not None:
                 self._leave(State.MOVING)
-                await self._drain(swarm)
+                await drain(swarm)
             await self._save(last=True)
             await self.mover.run(self.content, to, self._saving)
         except BitternError as error:
             refused.append(error)
         await self._settle()  # files may have become wanted meanwhile
         if waits and swarm is not None and self.state is State.MOVING and not self.options.paused:
-            self._speak(swarm)
+            self._speak()
 
     async def end(self) -> None:
         """Leave the swarm and save: the session closes."""
-        await self._stop_task()
+        await self._errand.end()
         if self.swarm is not None:
-            self._hush(self.swarm)
-            await self._drain(self.swarm)
+            self._membership.hush()
+            await drain(self.swarm)
             await self._save(last=True)
         self.mover.release()
         self.publisher.end()
@@ -241,23 +237,17 @@ class Life:
             StorageError: the system can not say that the bytes are on the disk.
         """
         await self._save(last=True)
-        swarm, content = self.swarm, self.content
-        if not self.restful or swarm is None or content is None:
+        content = self.content
+        if not self.restful or content is None:
             return False
-        self.swarm = None
-        if self.state is State.SEEDING:
-            self._surroundings.lives[swarm.number] = listener
-            self._surroundings.runtime.lull(swarm)
-        else:
-            self._surroundings.lives.pop(swarm.number, None)
-            self._surroundings.runtime.remove(swarm)
+        self._membership.sleep(listener if self.state is State.SEEDING else None)
         content.storage.close()
         self.mover.release()
         return True
 
     async def remove(self) -> None:
         """Leave the swarm and forget what was saved."""
-        await self._stop_task()
+        await self._errand.end()
         await self._part()
         self._enter(State.REMOVED)
         try:
@@ -270,45 +260,34 @@ class Life:
 
     def on_event(self, event: told.Event) -> None:
         """Something happened in the swarm."""
-        publish = self.publisher.publish
         match event:
             case told.PieceStored(piece=piece):
                 if self.content is not None:
                     self.done_bytes += self.content.bytes_of(piece)
                 self.journal.stored(piece)
-                publish(events.PieceStored(piece))
-            case told.PieceFailed(piece=piece):
-                publish(events.PieceFailed(piece))
-            case told.PeerJoined(address=address, peer_id=peer_id):
-                publish(events.PeerJoined(address, peer_id))
-            case told.PeerDropped(address=address, reason=reason, offence=offence):
-                publish(events.PeerDropped(address, reason, offence))
-            case told.TrackerAnswered(url=url, peers=peers, warning=warning):
-                publish(events.TrackerAnswered(url, peers, warning))
-            case told.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
-                publish(events.TrackerFailed(url, reason, seconds))
             case told.MetadataReceived(raw=raw):
-                self._run(partial(self._take_metadata, raw))
+                self._errand.run(partial(self._take_metadata, raw))
             case told.LayersReceived(rows=rows):
-                self.layers = rows
+                self._identity.layers = rows
                 self.journal.learned(rows)
             case told.Completed():
                 self._on_completed()
             case told.StorageFailed(error=error):
                 self._on_storage_failed(error)
+            case _:
+                pass
+        if (public := telling.public(event)) is not None:
+            self.publisher.publish(public)
 
     def tick(self, now: float) -> bool:
         """Do what time demands; whether `save` is due."""
-        if self.state is State.MISSING_FILES and self._retry_due <= now and not self.options.paused:
-            self._retry_due = inf
-            self._run(partial(self._again, trusting=True))  # they may be back
-        if self.swarm is None:
-            return False
-        retry = self.state is State.FAILED and not self.options.paused and _may_retry(self.error)
-        if retry and self._retry_due <= now:
-            self.error = None
-            self._speak(self.swarm)
-        return self.journal.due(self.swarm, now)
+        if self.state in TROUBLED and not self.options.paused and self._trouble.may_be_over(now):
+            if self.state is State.MISSING_FILES:
+                self._errand.run(partial(self._again, trusting=True))  # they may be back
+            elif self.swarm is not None:
+                self._trouble.clear()
+                self._speak()
+        return self.swarm is not None and self.journal.due(self.swarm, now)
 
     async def save(self) -> None:
         """Write progress down; what goes wrong is published."""
@@ -318,25 +297,18 @@ class Life:
     # --- the way to the swarm
 
     async def _open(self) -> None:
-        record = await self.journal.open()
-        if self.info is None and record is not None and record.info is not None:
-            self.info = self._checked(record.info)
-        if self.info is not None and self.info.info_hash_v2 is not None and not self.layers:
-            self.layers = await self.journal.layers(self.info)
+        known, saved = await self._identity.recall(self.journal)
         if self.info is None:
             self._seek_metadata()
-            return
-        saved, believe = record.resume if record is not None else None, not self.options.recheck
-        await self._join(await self._inspect(saved, known=record is not None, believe=believe))
+        else:
+            await self._join(await self._inspect(saved, known=known, believe=not self.options.recheck))
 
     async def _again(self, *, trusting: bool) -> None:
+        await self._part()
         if self.info is None:
-            await self._part()
             self._seek_metadata()
             return
-        await self._part()
-        record = await self.journal.open()
-        saved = record.resume if record is not None else None
+        _, saved = await self._identity.recall(self.journal)
         try:
             have = await self._inspect(saved, known=True, believe=trusting)
         except CheckCancelledError:
@@ -346,37 +318,26 @@ class Life:
         await self._join(have)
 
     def _seek_metadata(self) -> None:
-        self._enter_core()
+        self._membership.enter()
         if self.options.paused:
             self._leave(State.PAUSED)
         else:
             self._enter(State.METADATA)
 
     async def _take_metadata(self, raw: bytes) -> None:
-        self.info = info = self._checked(raw)
+        info = self._identity.learn(raw)
         self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
         self.publisher.wake()
         await self._join(await self._inspect(None, known=False))
-
-    def _checked(self, raw: bytes) -> Info:
-        """The info dictionary that peers, or the store, gave for our info hash."""
-        info = Info.parse(raw)
-        wanted = self.source
-        if isinstance(wanted, Magnet):
-            v1, v2 = wanted.info_hash_v1, wanted.info_hash_v2
-            if (v1 and v1 != info.info_hash_v1) or (v2 and v2 != info.info_hash_v2):
-                raise SessionError("the magnet link's two info hashes belong to different torrents")
-            if self.options.select is None and wanted.select_only:
-                self.options.select = _among_files(info, wanted.select_only)
-        return info
 
     async def _inspect(self, saved: bytes | None, *, known: bool, believe: bool = True) -> Bitfield:
         """Find out which pieces are stored."""
         assert self.info is not None
         self._enter(State.CHECKING)
-        await self.mover.finish(self.info, partial(self.inspection.open, self.info, self.layers))
-        self.content = content = await self.inspection.open(self.info, self.layers)
-        have = await self.inspection.run(content, self._tiers(), saved, known=known, believe=believe)
+        layers = self._identity.layers
+        await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers))
+        self.content = content = await self.inspection.open(self.info, layers)
+        have = await self.inspection.run(content, self._membership.tiers, saved, known=known, believe=believe)
         self.done_bytes = content.bytes_in(have)
         return have
 
@@ -384,81 +345,33 @@ class Life:
         """Exchange pieces from now on."""
         assert self.info is not None
         assert self.content is not None
-        runtime = self._surroundings.runtime
-        swarm = self._enter_core()
-        runtime.disk.attach(swarm.number, self.content.storage)
-        runtime.core.also_called(swarm, self.info.info_hash_v1, self.info.info_hash_v2)
-        if self.options.super_seed:
-            swarm.super_seed()
-        swarm.begin(self.info, have, self.content.wanted, runtime.now(), self.layers)
+        swarm = self._membership.begin(self.content, have)
         if self.options.priorities:
             self._want(self.info, swarm)
-        runtime.core.admit_callers(swarm, runtime.now())
-        runtime.turn.soon()
+        self._membership.admit(swarm)
         if self.options.paused:
             self._leave(State.PAUSED)
         else:
             self._enter_swarm_state()
 
-    def _enter_core(self) -> Swarm:
-        if self.swarm is None:
-            runtime = self._surroundings.runtime
-            now = runtime.now()
-            self.swarm = runtime.core.add(self.info_hash, self._tiers(), now)
-            if isinstance(self.source, Magnet):
-                runtime.core.also_called(self.swarm, self.source.info_hash_v1, self.source.info_hash_v2)
-            self._surroundings.lives[self.swarm.number] = self
-            self.options.limits.apply(self.swarm)
-            self.swarm.add_candidates(self.options.addresses, Source.MANUAL, now)
-            self.swarm.add_candidates(self.options.heard, Source.TRACKER, now)
-            runtime.turn.soon()
-        return self.swarm
-
-    def _tiers(self) -> tuple[tuple[str, ...], ...]:
-        if not self._surroundings.settings.use_trackers:
-            return ()
-        source = self.source
-        named = source.trackers if isinstance(source, Metainfo) else tuple((url,) for url in source.trackers)
-        return (*self.options.trackers, *named)
-
     # --- the way out
 
-    def _hush(self, swarm: Swarm) -> None:
-        """End its connections and say goodbye to its trackers."""
-        swarm.pause(self._surroundings.runtime.now())
-        self._surroundings.runtime.turn.soon()
-
-    def _speak(self, swarm: Swarm) -> None:
+    def _speak(self) -> None:
         """Join it again."""
-        swarm.resume(self._surroundings.runtime.now())
-        self._surroundings.runtime.turn.soon()
+        self._membership.speak()
         self._enter_swarm_state()
 
     def _leave(self, state: State) -> None:
-        assert self.swarm is not None
-        self._hush(self.swarm)
+        self._membership.hush()
         self._enter(state)
 
     async def _part(self) -> None:
         """Leave the core: no byte is written after this."""
-        swarm, self.swarm = self.swarm, None
-        if swarm is None:
-            return
-        self._hush(swarm)
-        await self._drain(swarm)
-        self.journal.left(swarm)
-        self._surroundings.lives.pop(swarm.number, None)
-        self._surroundings.runtime.remove(swarm)
-        if self.content is not None:
-            self.content.storage.close()
-
-    async def _drain(self, swarm: Swarm) -> None:
-        """Wait until the disk has done what it was given."""
-        give_up_at = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        while swarm.download is not None and swarm.download.at_disk:
-            if asyncio.get_running_loop().time() > give_up_at:
-                return
-            await asyncio.sleep(_DRAIN_STEP_SECONDS)
+        swarm = await self._membership.leave()
+        if swarm is not None:
+            self.journal.left(swarm)
+            if self.content is not None:
+                self.content.storage.close()
 
     async def _save(self, *, last: bool) -> None:
         async with self._saving:
@@ -487,17 +400,10 @@ class Life:
             self.publisher.publish(events.StateChanged(state))
         self.publisher.wake()
 
-    def _finish_files(self, content: Content) -> None:
-        """Give complete files what only complete ones have. Blocks."""
-        try:
-            content.storage.mark_executable(content.wanted_files)
-        except StorageError as error:
-            _log.warning("%s: a complete file could not be marked executable: %s", self.info_hash, error)
-
     def _on_completed(self) -> None:
         self.journal.completed()
         if self.content is not None and any(file.executable for file in self.content.info.files):
-            self._surroundings.threads.submit(self._finish_files, self.content)
+            self._surroundings.threads.submit(self.content.finish)
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)
         self.publisher.publish(events.Completed())
@@ -507,61 +413,13 @@ class Life:
         if self.state is State.FAILED or self.swarm is None:
             return
         if self.swarm.state is not TorrentState.FAILED:
-            self._hush(self.swarm)  # what was promised can not be read: promise nothing
-        self._retry_due = time.monotonic() + self._surroundings.settings.retry_seconds
+            self._membership.hush()  # what was promised can not be read: promise nothing
         self._fail(error, pause=False)
 
     def _fail(self, error: BitternError, *, pause: bool = True) -> None:
-        self.error = error
         if pause and self.swarm is not None:
-            self._hush(self.swarm)
+            self._membership.hush()
         elif self.swarm is None:  # it was to wake up: nobody is to wait for it
             self._surroundings.runtime.core.remove_sleeping(self.info_hash, self._surroundings.runtime.now())
-        gone = isinstance(error, StorageError) and error.kind is StorageError.Kind.GONE
-        if gone:
-            self._retry_due = time.monotonic() + self._surroundings.settings.retry_seconds
-        self._enter(State.MISSING_FILES if gone else State.FAILED)
+        self._enter(self._trouble.met(error, time.monotonic()))
         self.publisher.publish(events.Failed(error))
-
-    # --- tasks
-
-    def _run(self, work: Work) -> "asyncio.Task[None]":
-        """Make `work` what this torrent does; what it did before ends first."""
-        before = self._task
-        self._task = asyncio.get_running_loop().create_task(self._guard(work, before), name=f"torrent {self.info_hash}")
-        self._task.add_done_callback(self._on_task_done)
-        return self._task
-
-    async def _guard(self, work: Work, before: "asyncio.Task[None] | None") -> None:
-        if before is not None:
-            await _cancelled(before)
-        try:
-            await work()
-        except BitternError as error:
-            self._fail(error)
-
-    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            _log.error("torrent %s: internal error", self.info_hash, exc_info=error)
-            self._fail(SessionError(f"internal error, {type(error).__name__}: {error}"))
-
-    async def _stop_task(self) -> None:
-        if self._task is not None:
-            await _cancelled(self._task)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    """End `task` and wait until it has ended."""
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def _may_retry(error: BitternError | None) -> bool:
-    return isinstance(error, StorageError) and error.kind is StorageError.Kind.DISK_FULL
-
-
-def _among_files(info: Info, numbers: Sequence[int]) -> list[int]:
-    """Numbers among all files (BEP 53) as numbers among those without pads; unknown ones are dropped."""
-    shown = [number for number, file in enumerate(info.files) if not file.pad]
-    return [shown.index(number) for number in numbers if number in shown]

@@ -55,6 +55,10 @@ class AddOptions:
         """What tells the same torrent in two places apart."""
         return str(self.content or self.save_path)
 
+    def path(self, name: str) -> Path:
+        """The file, or the root folder, of a torrent that has a name of its own."""
+        return self.content if self.content is not None else self.save_path / (self.root or name)
+
     def file_priorities(self, info: Info) -> list[int]:
         """How much each file of the torrent is wanted, pads included, as the engine takes it."""
         wanted, number = list[int](), 0

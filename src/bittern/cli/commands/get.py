@@ -95,53 +95,41 @@ def get(
         return run(job.run(settings))
 
 
+@dataclass(slots=True, kw_only=True)
 class _Job:
-    """One download."""
+    """One download; the arguments are those of the command."""
 
-    def __init__(
-        self,
-        source: str,
-        folder: Path,
-        choice: FileChoice,
-        network: Network,
-        *,
-        overwrite: bool,
-        recheck: bool,
-        timeout: float | None,
-        report: Report,
-        farewell: str,
-    ) -> None:
-        self._source = source
-        self._folder = folder
-        self._choice = choice
-        self._network = network
-        self._overwrite = overwrite
-        self._recheck = recheck
-        self._timeout = timeout
-        self._report = report
-        self._farewell = farewell
-        self._began = time.monotonic()
-        self._downloaded_before = 0
+    source: str
+    folder: Path
+    selected: list[int] | None
+    network: Network
+    overwrite: bool
+    recheck: bool
+    timeout: float | None
+    report: Report
+    farewell: str
+    _began: float = field(default_factory=time.monotonic)
+    _downloaded_before: int = 0
 
     async def run(self, settings: Settings) -> ExitCode:
-        with interrupts(self._farewell) as stop:
+        with interrupts(self.farewell) as stop:
             async with Session(settings) as session:
                 try:
                     adding = session.add(
-                        self._source,
-                        self._folder,
-                        peers=self._network.peer,
+                        self.source,
+                        self.folder,
+                        peers=self.network.peer,
                         select=self._choice.select,
                         priorities=self._choice.priorities,
-                        overwrite=self._overwrite,
-                        recheck=self._recheck,
+                        overwrite=self.overwrite,
+                        recheck=self.recheck,
                     )
                     torrent = await unless_stopped(adding, stop)
                 except StoppedError:
                     return ExitCode.UNFINISHED
                 if torrent.info is not None:
                     self._choice.check(len(torrent.files))
-                watch = Watch(torrent, self._report, stop)
+                watch = Watch(torrent, self.report, stop)
                 try:
                     await self._complete(torrent, watch, settings)
                 except StoppedError:
@@ -165,7 +153,7 @@ class _Job:
             if nowhere is not None and torrent.status.state not in TROUBLED:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
-        await watch.until(torrent.completed(), self._timeout)
+        await watch.until(torrent.completed(), self.timeout)
 
     async def _seed(self, torrent: Torrent, watch: Watch) -> None:
         try:
@@ -179,7 +167,7 @@ class _Job:
         seconds = time.monotonic() - self._began
         fetched = status.downloaded - self._downloaded_before  # in this run
         rate = f", {format_rate(fetched / max(seconds, 1e-3))}" if fetched > 0 else ""
-        self._report.result(
+        self.report.result(
             "complete",
             {**progress_fields(status), "name": torrent.name, "path": path},
             f"Complete: {printable(path, 4096)} ({size}, verified{rate})",
@@ -189,4 +177,4 @@ class _Job:
         status = torrent.status
         done, total = format_size(status.done_bytes), format_size(status.total_bytes)
         so_far = f"{done} of {total}" if status.total_bytes else "the metadata has not come"
-        self._report.result("stopped", progress_fields(status), f"Unfinished: {so_far}; run it again to go on")
+        self.report.result("stopped", progress_fields(status), f"Unfinished: {so_far}; run it again to go on")

@@ -1,0 +1,112 @@
+"""How torrents come into a session, and go."""
+
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from bittern.base.errors import AlreadyAddedError, StorageError
+from bittern.base.ids import InfoHashV1
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Metainfo
+from bittern.io.disk.files import storage_error
+
+from .content import Content
+from .deleting import delete_content
+from .entry import Entry, Mode
+from .events import SaveFailed
+from .lock import TorrentLock
+from .options import AddOptions
+from .parts import Parts
+from .placement import load_move
+from .status import State
+
+
+class Door:
+    """The only place where torrents are added to, or taken out of, a session's entries.
+
+    Args:
+        entries: the session's.
+    """
+
+    def __init__(self, entries: MutableMapping[InfoHashV1, Entry]) -> None:
+        self._entries = entries
+        self._last_number = 0
+
+    def restore(self, parts: Parts, entries: list[Entry]) -> None:
+        """Take in torrents of an earlier run."""
+        for entry in entries:
+            self._last_number = max(self._last_number, entry.number)
+            self._entries[entry.info_hash] = entry
+            parts.waking.settle(entry)
+            parts.steward.look_again(entry)
+
+    def admit(self, parts: Parts, found: Metainfo | Magnet, options: AddOptions) -> Entry:
+        """Take in a new torrent, which begins; `keep` is to follow.
+
+        Raises:
+            AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
+            StorageError: its lock can not be made.
+        """
+        info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
+        if info_hash in self._entries:
+            raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
+        folder = parts.surroundings.store.folder / "locks"
+        try:
+            lock = TorrentLock(folder, info_hash, options.place)
+        except OSError as error:
+            raise storage_error(error, str(folder)) from error
+        self._last_number += 1
+        entry = _new_entry(self._last_number, found, options)
+        entry.position = len(self._entries)
+        self._entries[info_hash] = entry
+        parts.waking.begin(entry, found, options, lock)
+        return entry
+
+    async def keep(self, parts: Parts, entry: Entry, found: Metainfo | Magnet) -> None:
+        """Write a new torrent down; what goes wrong is told, and tried again."""
+        try:
+            if isinstance(found, Metainfo):
+                await parts.roster.keep_source(entry.info_hash, found.to_bytes())
+            if parts.surroundings.settings.keep_torrents:
+                await parts.roster.save([entry])
+        except StorageError as error:
+            if entry.publisher is not None:
+                entry.publisher.publish(SaveFailed(str(error)))
+
+    async def dismiss(self, parts: Parts, entry: Entry, *, delete_data: bool) -> None:
+        """Take a torrent out and forget its progress.
+
+        Raises:
+            StorageError: the state can not be written, or a file can not be deleted.
+        """
+        del self._entries[entry.info_hash]
+        surroundings = parts.surroundings
+        found = await parts.roster.source(entry) if delete_data and entry.life is None else None
+        content = entry.life.content if entry.life is not None else None
+        move = await load_move(surroundings.store, entry.info_hash, entry.place) if found is not None else None
+        await parts.waking.remove(entry)
+        await parts.roster.delete(entry, kept=surroundings.settings.keep_torrents)
+        if found is not None and content is None:
+            handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
+            content = Content(found.info, Path(entry.save_path), handles, entry.select, place)
+            if move is not None:
+                content.place(move.at.folder / move.at.root, move.at.paths(found.info))
+        if delete_data and content is not None:
+            await surroundings.in_thread(delete_content, content)
+
+
+def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> Entry:
+    own = found.trackers if isinstance(found, Metainfo) else tuple((url,) for url in found.trackers)
+    name = found.info.name if isinstance(found, Metainfo) else found.name
+    return Entry(
+        number=number,
+        info_hash=found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash,
+        save_path=str(options.save_path),
+        content=str(options.content) if options.content is not None else None,
+        name=name or "",
+        tiers=(*options.trackers, *own),
+        select=tuple(options.select) if options.select is not None else None,
+        file_priorities=dict(options.priorities) or None,
+        link=found.to_uri() if isinstance(found, Magnet) else None,
+        mode=Mode.PAUSED if options.paused else Mode.AUTO,
+        state=State.CHECKING,
+    )

@@ -1,0 +1,90 @@
+"""What is known of one torrent: the source that it was added with, and what peers and the store told since."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bittern.base.errors import SessionError
+from bittern.base.ids import InfoHashV1
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Info, Metainfo
+
+from .journal import Journal
+from .options import AddOptions
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who a torrent is.
+
+    Attributes:
+        source: what it was added with.
+        options: how to treat it; a link may say which files are wanted.
+        info: what it is made of; None while that is unknown.
+        layers: its piece layers by root, as far as they are known (BEP 52).
+    """
+
+    source: Metainfo | Magnet
+    options: AddOptions
+    info: Info | None = field(init=False)
+    layers: Mapping[bytes, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        source = self.source
+        self.info = source.info if isinstance(source, Metainfo) else None
+        self.layers = source.piece_layers if isinstance(source, Metainfo) else {}
+
+    @property
+    def info_hash(self) -> InfoHashV1:
+        """What the wire carries."""
+        return self.source.info.wire_hash if isinstance(self.source, Metainfo) else self.source.wire_hash
+
+    @property
+    def name(self) -> str:
+        """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
+        if self.info is not None:
+            return self.info.name
+        return (self.source.name if isinstance(self.source, Magnet) else None) or str(self.info_hash)
+
+    @property
+    def tiers(self) -> tuple[tuple[str, ...], ...]:
+        """All its trackers: those of the user first."""
+        source = self.source
+        named = source.trackers if isinstance(source, Metainfo) else tuple((url,) for url in source.trackers)
+        return (*self.options.trackers, *named)
+
+    def learn(self, raw: bytes) -> Info:
+        """Take over the info dictionary that peers, or the store, gave for our info hash.
+
+        Raises:
+            BencodeError, MetainfoError: it makes no sense.
+            SessionError: it does not fit both info hashes of the link.
+        """
+        info = Info.parse(raw)
+        wanted = self.source
+        if isinstance(wanted, Magnet):
+            v1, v2 = wanted.info_hash_v1, wanted.info_hash_v2
+            if (v1 and v1 != info.info_hash_v1) or (v2 and v2 != info.info_hash_v2):
+                raise SessionError("the magnet link's two info hashes belong to different torrents")
+            if self.options.select is None and wanted.select_only:
+                self.options.select = _among_files(info, wanted.select_only)
+        self.info = info
+        return info
+
+    async def recall(self, journal: Journal) -> tuple[bool, bytes | None]:
+        """Read what an earlier run wrote down: whether it knew the torrent, and the progress that it saved.
+
+        Raises:
+            BencodeError, MetainfoError, SessionError: as `learn`.
+        """
+        record = await journal.open()
+        if self.info is None and record is not None and record.info is not None:
+            self.learn(record.info)
+        if self.info is not None and self.info.info_hash_v2 is not None and not self.layers:
+            self.layers = await journal.layers(self.info)
+        return record is not None, record.resume if record is not None else None
+
+
+def _among_files(info: Info, numbers: Sequence[int]) -> list[int]:
+    """Numbers among all files (BEP 53) as numbers among those without pads; unknown ones are dropped."""
+    shown = [number for number, file in enumerate(info.files) if not file.pad]
+    return [shown.index(number) for number in numbers if number in shown]

@@ -1,0 +1,179 @@
+"""What an open session consists of: how it is put together, and how it ends."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from bittern.base.errors import AlreadyAddedError, SessionError
+from bittern.base.ids import InfoHashV1, PeerId
+from bittern.engine.events import Event
+from bittern.io import capabilities
+from bittern.io.disk.files import storage_error
+from bittern.io.runtime import Runtime
+from bittern.version import __version__
+
+from .board import Board
+from .entry import Entry
+from .hand import Hand
+from .listening import draw_port, listening_sockets
+from .lock import TorrentLock
+from .roster import Roster
+from .settings import Settings
+from .steward import Steward
+from .store import Store
+from .surroundings import Surroundings
+from .waking import Waking
+
+_GOODBYE_STEP_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Foundation:
+    """What has to be there, and is let go last: the state folder, and sockets.
+
+    Attributes:
+        store: an open one.
+        roster: the torrents that are kept in it.
+        lock: on the folder, where torrents are kept.
+        sockets: that are listened on; the runtime owns them once there is one.
+    """
+
+    store: Store
+    roster: Roster
+    lock: TorrentLock | None
+    sockets: list[socket.socket]
+
+    @classmethod
+    async def lay(cls, settings: Settings) -> Self:
+        """Open the state folder, and the sockets.
+
+        Raises:
+            StorageError: the state can not be used.
+            NetworkError: the port is taken.
+            SessionError: another session keeps its torrents there.
+        """
+        store = Store(settings.state_folder())
+        await store.open()
+        foundation = cls(store, Roster(store), None, [])
+        try:
+            foundation.lock = _profile_lock(store) if settings.keep_torrents else None
+            await foundation.roster.open()
+            port = settings.port if settings.port is not None else await _kept_port(store)
+            foundation.sockets = listening_sockets(settings.listen, port, fallback=settings.port is None)
+        except BaseException:
+            await foundation.raze()
+            raise
+        return foundation
+
+    async def raze(self) -> None:
+        """Let go of the folder; sockets are closed by who has them."""
+        try:
+            await self.store.close()
+        finally:
+            if self.lock is not None:
+                self.lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an open session consists of."""
+
+    foundation: Foundation
+    surroundings: Surroundings
+    waking: Waking
+    steward: Steward
+    hand: Hand
+
+    @property
+    def roster(self) -> Roster:
+        """The torrents that are kept."""
+        return self.foundation.roster
+
+    @property
+    def runtime(self) -> Runtime:
+        """The engine and its world."""
+        return self.surroundings.runtime
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        foundation: Foundation,
+        entries: Mapping[InfoHashV1, Entry],
+        board: Board[InfoHashV1],
+        *,
+        on_events: Callable[[list[Event]], None],
+        changed: Callable[[Entry], None],
+        remove: Callable[[Entry], Awaitable[None]],
+    ) -> Self:
+        """Put a session together.
+
+        Args:
+            settings: how it behaves.
+            foundation: that it stands on.
+            entries: its torrents; a live view.
+            board: is told what changes.
+            on_events: is told what the engine tells.
+            changed: is told of torrents whose state changed by a command.
+            remove: takes a torrent out.
+        """
+        runtime = Runtime(
+            settings.for_engine(capabilities.sockets()),
+            _new_peer_id(),
+            foundation.sockets,
+            on_events,
+            source=settings.source,
+            seed=settings.seed,
+        )
+        surroundings = Surroundings(settings, runtime, foundation.store)
+        waking = Waking(surroundings, foundation.roster, changed)
+        steward = Steward(settings, entries, waking, foundation.roster, board, remove)
+        hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)
+        return cls(foundation, surroundings, waking, steward, hand)
+
+    async def say_goodbye(self, seconds: float) -> None:
+        """Wait until trackers know that we leave, but not longer than they may take."""
+        loop, runtime = asyncio.get_running_loop(), self.runtime
+        give_up_at = loop.time() + seconds
+        runtime.core.dormitory.leave()
+        runtime.turn.soon()
+        await asyncio.sleep(_GOODBYE_STEP_SECONDS)
+        while runtime.core.goodbyes and loop.time() < give_up_at:  # noqa: ASYNC110 - the engine has no events to wait for
+            await asyncio.sleep(_GOODBYE_STEP_SECONDS)
+
+    async def take_down(self) -> None:
+        """End the engine, then let go of the folder."""
+        try:
+            await self.runtime.close()
+            self.surroundings.threads.shutdown()
+        finally:
+            await self.foundation.raze()
+
+
+def _profile_lock(store: Store) -> TorrentLock:
+    """Makes a session the only one that keeps its torrents in a folder."""
+    try:
+        return TorrentLock(store.folder / "locks", b"", "session")
+    except AlreadyAddedError:
+        raise SessionError(f"another session with keep_torrents uses {store.folder}: end it first") from None
+    except OSError as error:
+        raise storage_error(error, str(store.folder)) from error
+
+
+async def _kept_port(store: Store) -> int:
+    """The port that was drawn in the first run."""
+    kept = await store.fact("port")
+    if kept is not None and kept.isascii() and kept.isdigit() and 0 < int(kept) < 65536:
+        return int(kept)
+    port = draw_port()
+    await store.keep_fact("port", str(port))
+    return port
+
+
+def _new_peer_id() -> PeerId:
+    """`-BZ` and the version (BEP 20), then chance."""
+    digits = "".join(__version__.split("+")[0].split("."))[:4].ljust(4, "0")
+    return PeerId(f"-BZ{digits}-".encode() + secrets.token_bytes(12))

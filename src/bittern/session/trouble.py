@@ -1,0 +1,42 @@
+"""What is wrong with one torrent, and when it is tried again."""
+
+from math import inf
+
+from bittern.base.errors import BitternError, StorageError
+
+from .status import State
+
+
+class Trouble:
+    """The error that a torrent has, while it has one.
+
+    Args:
+        retry_seconds: what may have passed is tried again after so long.
+    """
+
+    def __init__(self, retry_seconds: float) -> None:
+        self.error: BitternError | None = None
+        self._retry_seconds = retry_seconds
+        self._retry_due = inf
+
+    def met(self, error: BitternError, now: float) -> State:
+        """The state that `error` means; missing files may come back, and a full disk may get room."""
+        self.error = error
+        passing = isinstance(error, StorageError) and error.kind in (
+            StorageError.Kind.GONE,
+            StorageError.Kind.DISK_FULL,
+        )
+        self._retry_due = now + self._retry_seconds if passing else inf
+        gone = isinstance(error, StorageError) and error.kind is StorageError.Kind.GONE
+        return State.MISSING_FILES if gone else State.FAILED
+
+    def clear(self) -> None:
+        """Nothing is wrong any more, as far as one knows."""
+        self.error, self._retry_due = None, inf
+
+    def may_be_over(self, now: float) -> bool:
+        """Whether it is time to try again; says so once."""
+        due = self._retry_due <= now
+        if due:
+            self._retry_due = inf
+        return due
