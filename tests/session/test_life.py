@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import SessionError, StorageError
-from bittern.codec.magnet import Magnet
+from bittern.base.errors import StorageError
 from bittern.io.disk.files import FileStorage
 from bittern.session import events
 from bittern.session.session import Session
@@ -178,40 +177,6 @@ async def test_bytes_that_the_system_lost_stop_the_torrent(tmp_path: Path, monke
         before = await life.journal.open()
         await life.save()
         assert await life.journal.open() == before, "progress that is in doubt is never saved"
-
-
-async def test_metadata_must_fit_both_hashes_of_a_link(tmp_path: Path) -> None:
-    meta = torrent(album(tmp_path / "src" / "album"))
-    link = Magnet.parse(f"{meta.to_magnet().to_uri()}&xt=urn:btmh:1220{'ab' * 32}")
-    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
-        await (await seed.add(meta, tmp_path / "src")).completed()
-        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
-        with pytest.raises(SessionError, match="different torrents"):
-            await asyncio.wait_for(got.metadata(), SECONDS)
-        assert got.status.state is State.FAILED
-
-
-async def test_a_link_may_select_files(tmp_path: Path) -> None:
-    meta = torrent(album(tmp_path / "src" / "album"))
-    link = Magnet.parse(f"{meta.to_magnet().to_uri()}&so=0,77")
-    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
-        await (await seed.add(meta, tmp_path / "src")).completed()
-        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
-        await asyncio.wait_for(got.completed(), SECONDS)
-        assert got.status.total_bytes == 4 * PIECE
-        # without pads the last of these pieces holds the beginning of other files
-        assert got.status.downloaded == 4 * PIECE
-
-
-async def test_what_nobody_foresaw_fails_the_torrent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_args: object) -> None:
-        raise ZeroDivisionError("oh")
-
-    monkeypatch.setattr("bittern.session.inspection.hash_suspects", broken)
-    async with Session(settings(tmp_path / "a")) as session:
-        there = await session.add(torrent(fill(tmp_path / "a.bin", 1000)), tmp_path)
-        with pytest.raises(SessionError, match="internal error, ZeroDivisionError: oh"):
-            await asyncio.wait_for(there.completed(), SECONDS)
 
 
 async def test_pausing_while_files_are_checked_holds_after_it(tmp_path: Path) -> None:

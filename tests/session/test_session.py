@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import AlreadyAddedError, NetworkError, NoSuchTorrentError, SessionError, StorageError
+from bittern.base.errors import NoSuchTorrentError, SessionError, StorageError
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.session import events
@@ -145,17 +145,6 @@ async def test_only_selected_files_are_fetched(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "dst" / "album").rglob("*.bin")] == [chosen.path[-1]]
 
 
-async def test_one_torrent_has_one_place_in_a_session(tmp_path: Path) -> None:
-    meta = torrent(fill(tmp_path / "a.bin", 1000))
-    async with Session(settings(tmp_path / "state")) as one, Session(settings(tmp_path / "state")) as two:
-        await (await one.add(meta, tmp_path)).completed()
-        with pytest.raises(AlreadyAddedError, match="in the session"):
-            await one.add(meta, tmp_path / "elsewhere")
-        with pytest.raises(AlreadyAddedError, match="another bittern"):
-            await two.add(meta, tmp_path)
-        await (await two.add(meta, tmp_path / "elsewhere", peers=[f"127.0.0.1:{one.port}"])).completed()
-
-
 async def test_removing_forgets_and_leaves_the_files(tmp_path: Path) -> None:
     meta = torrent(album(tmp_path / "album"))
     async with Session(settings(tmp_path / "state")) as session:
@@ -177,16 +166,6 @@ async def test_removing_forgets_and_leaves_the_files(tmp_path: Path) -> None:
         stream = again.events()
         await again.completed()
         assert any(isinstance(event, events.CheckProgress) for event in stream.take())
-
-
-async def test_removing_with_data_deletes_listed_files_only(tmp_path: Path) -> None:
-    meta = torrent(album(tmp_path / "album"))
-    (tmp_path / "album" / "two" / "mine.txt").write_text("mine")
-    async with Session(settings(tmp_path / "state")) as session:
-        there = await session.add(meta, tmp_path)
-        await there.completed()
-        await session.remove(there, delete_data=True)
-    assert [path.name for path in (tmp_path / "album").rglob("*") if path.is_file()] == ["mine.txt"]
 
 
 async def test_trackers_hear_of_our_coming_our_success_and_our_going(tmp_path: Path) -> None:
@@ -234,15 +213,6 @@ async def test_a_torrent_added_paused_waits(tmp_path: Path) -> None:
             await there.resume()
             assert there.status.state is State.SEEDING
             await eventually(lambda: tracker.has_seed(session.port))
-
-
-async def test_the_port_is_drawn_once(tmp_path: Path) -> None:
-    async with Session(settings(tmp_path / "a", port=None)) as session:
-        port = session.port
-        async with Session(settings(tmp_path / "a", port=None)) as other:
-            assert other.port not in (0, port)
-    async with Session(settings(tmp_path / "a", port=None)) as session:
-        assert session.port == port
 
 
 async def test_what_can_not_be_transferred_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -309,13 +279,6 @@ async def test_a_btmh_magnet_fetches_its_layers_once(tmp_path: Path, version: Ve
     assert same(tmp_path / "src" / "album", tmp_path / "more" / "album")
 
 
-async def test_a_port_that_is_taken_opens_nothing(tmp_path: Path) -> None:
-    async with Session(settings(tmp_path / "a")) as session:
-        with pytest.raises(NetworkError, match=str(session.port)):
-            async with Session(settings(tmp_path / "b", port=session.port)):
-                pass
-
-
 async def test_closing_leaves_no_task_and_no_thread(tmp_path: Path) -> None:
     meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
     tasks = asyncio.all_tasks()
@@ -345,30 +308,3 @@ async def test_closing_ends_a_check_at_once(tmp_path: Path) -> None:
         await eventually(lambda: there.status.check is not None)
         assert there.status.state is State.CHECKING
     assert asyncio.get_running_loop().time() - began < 3
-
-
-async def test_a_banned_address_is_parted_with_and_not_let_in_until_it_is_unbanned(tmp_path: Path) -> None:
-    meta = torrent(fill(tmp_path / "in" / "a.bin", 3_000_000))
-    slow = settings(tmp_path / "b", down_bytes_per_second=200_000)
-    async with Session(settings(tmp_path / "a")) as seed, Session(slow) as leech:
-        await (await seed.add(meta, tmp_path / "in")).completed()
-        got = await leech.add(meta, tmp_path / "out", peers=[f"127.0.0.1:{seed.port}"])
-        await eventually(lambda: got.status.peers == 1)
-        seed.ban("127.0.0.1", 60.0)
-        leech.ban("::ffff:127.0.0.1")
-        await eventually(lambda: got.status.peers == 0)
-        [left] = seed.bans.values()
-        assert left is not None
-        assert 50 < left <= 60
-        assert leech.bans == {"127.0.0.1": None}
-        assert seed.unban("127.0.0.1")
-        assert not seed.unban("127.0.0.1")
-        assert leech.unban("127.0.0.1")
-        assert seed.bans == leech.bans == {}
-        leech.set_limits(down=float("inf"))
-        await asyncio.wait_for(got.completed(), 20)
-        for wrong in ("example.org", "1.2.3.4:5"):
-            with pytest.raises(SessionError):
-                leech.ban(wrong)
-        with pytest.raises(SessionError):
-            leech.ban("1.2.3.4", 0.0)

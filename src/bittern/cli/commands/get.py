@@ -2,7 +2,7 @@
 
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -81,10 +81,10 @@ def get(
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
     job = _Job(
-        source,
-        directory,
-        choice,
-        network,
+        source=source,
+        folder=directory,
+        choice=choice,
+        network=network,
         overwrite=overwrite,
         recheck=recheck,
         timeout=timeout,
@@ -101,7 +101,7 @@ class _Job:
 
     source: str
     folder: Path
-    selected: list[int] | None
+    choice: FileChoice
     network: Network
     overwrite: bool
     recheck: bool
@@ -119,8 +119,8 @@ class _Job:
                         self.source,
                         self.folder,
                         peers=self.network.peer,
-                        select=self._choice.select,
-                        priorities=self._choice.priorities,
+                        select=self.choice.select,
+                        priorities=self.choice.priorities,
                         overwrite=self.overwrite,
                         recheck=self.recheck,
                     )
@@ -128,7 +128,7 @@ class _Job:
                 except StoppedError:
                     return ExitCode.UNFINISHED
                 if torrent.info is not None:
-                    self._choice.check(len(torrent.files))
+                    self.choice.check(len(torrent.files))
                 watch = Watch(torrent, self.report, stop)
                 try:
                     await self._complete(torrent, watch, settings)
@@ -136,7 +136,7 @@ class _Job:
                     self._say_unfinished(torrent)
                     return ExitCode.UNFINISHED
                 except SessionError:
-                    self._choice.check(len(torrent.files))  # what a link is made of is known by now
+                    self.choice.check(len(torrent.files))  # what a link is made of is known by now
                     raise
                 self._say_complete(torrent)
                 if settings.seed_ratio is not None or settings.seed_minutes is not None:

@@ -1,0 +1,47 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bittern.base.errors import SessionError
+from bittern.codec.magnet import Magnet
+from bittern.session.identity import Identity
+from bittern.session.options import AddOptions
+from bittern.session.session import Session
+from bittern.session.status import State
+from tests.session.rig import PIECE, album, fill, settings, torrent
+
+SECONDS = 30
+
+
+def test_a_link_becomes_the_torrent_that_it_names(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE), "http://127.0.0.1:1/a")
+    link = Magnet(info_hash_v1=meta.info.info_hash_v1, trackers=("http://127.0.0.1:1/a",))
+    identity = Identity(link, AddOptions(save_path=tmp_path, trackers=(("http://127.0.0.1:2/b",),)))
+    assert (identity.info, identity.name) == (None, str(meta.info.wire_hash))
+    assert identity.tiers == (("http://127.0.0.1:2/b",), ("http://127.0.0.1:1/a",))
+    assert identity.learn(meta.info.raw) == meta.info
+    assert (identity.info, identity.name, identity.info_hash) == (meta.info, "a.bin", meta.info.wire_hash)
+
+
+async def test_metadata_must_fit_both_hashes_of_a_link(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    link = Magnet.parse(f"{meta.to_magnet().to_uri()}&xt=urn:btmh:1220{'ab' * 32}")
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        with pytest.raises(SessionError, match="different torrents"):
+            await asyncio.wait_for(got.metadata(), SECONDS)
+        assert got.status.state is State.FAILED
+
+
+async def test_a_link_may_select_files(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    link = Magnet.parse(f"{meta.to_magnet().to_uri()}&so=0,77")
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert got.status.total_bytes == 4 * PIECE
+        # without pads the last of these pieces holds the beginning of other files
+        assert got.status.downloaded == 4 * PIECE

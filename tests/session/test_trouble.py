@@ -1,0 +1,33 @@
+import pytest
+
+from bittern.base.errors import BitternError, SessionError, StorageError
+from bittern.session.status import State
+from bittern.session.trouble import Trouble
+
+KINDS = StorageError.Kind
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "passes"),
+    [
+        (StorageError(KINDS.GONE, "a"), State.MISSING_FILES, True),
+        (StorageError(KINDS.DISK_FULL, "a"), State.FAILED, True),
+        (StorageError(KINDS.PERMISSION, "a"), State.FAILED, False),
+        (SessionError("no"), State.FAILED, False),
+    ],
+)
+def test_what_may_pass_is_tried_again_once_in_its_time(error: BitternError, state: State, passes: bool) -> None:  # noqa: FBT001 - a table
+    trouble = Trouble(30.0)
+    assert trouble.met(error, now=100.0) is state
+    assert trouble.error is error
+    assert not trouble.may_be_over(129.9)
+    assert trouble.may_be_over(130.0) is passes
+    assert not trouble.may_be_over(200.0)
+
+
+def test_what_is_over_is_not_tried_again() -> None:
+    trouble = Trouble(30.0)
+    trouble.met(StorageError(KINDS.GONE, "a"), now=0.0)
+    trouble.clear()
+    assert trouble.error is None
+    assert not trouble.may_be_over(1e9)
