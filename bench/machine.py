@@ -4,6 +4,9 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +39,20 @@ def warm_memory(size: int) -> None:
                 file.write(chunk)
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch(folder: Path = SHM) -> Iterator[Path]:
+    """A folder of our own below `folder` that is gone when the block ends, and also when this process is killed.
+
+    A shell in a session of its own waits for the end of a pipe that only we hold, and takes the folder away.
+    """
+    path = Path(tempfile.mkdtemp(prefix="bittern-bench-", dir=folder))
+    clean = 'cat; for try in 1 2 3; do rm -rf -- "$1" && break; sleep 1; done'
+    with subprocess.Popen(["sh", "-c", clean, "sh", path], stdin=subprocess.PIPE, start_new_session=True) as guard:
+        yield path
+        assert guard.stdin is not None
+        guard.stdin.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.faults.rigs.kills import Drill
-from tests.faults.rigs.torrent import MIB, NAME, Torrent, make
+from tests.faults.rigs.torrent import MIB, NAME, PIECE, Torrent, make
 from tests.interop.conftest import require
 from tests.interop.rigs.content import Content
 from tests.interop.rigs.libtorrent import Libtorrent
@@ -33,15 +33,16 @@ def drill(large: Torrent, tmp_path: Path) -> Iterator[Drill]:
 
 
 def test_after_a_kill_all_that_is_right_in_the_file_is_claimed_and_nothing_else(drill: Drill) -> None:
-    """So what is fetched again is only what was on its way: in sockets' buffers, and in pieces that are not whole."""
-    kills = drill.download(KILLS)
+    """What is fetched again is only what was on its way: in buffers, and in pieces that are not whole."""
+    kills = list(drill.download(KILLS))
     assert [(kill.false, kill.forgotten) for kill in kills] == [(0, 0)] * KILLS
+    assert all(kill.again <= kill.in_flight + PIECE for kill in kills)  # one for the greetings
     assert 0 < kills[-1].stored < drill.torrent.pieces
 
 
 def test_a_check_that_is_killed_leaves_nothing_false(drill: Drill) -> None:
     """Each time one more piece was spoiled; in the end they alone are fetched."""
     drill.complete()
-    kills = drill.check(KILLS - 2)
+    kills = list(drill.check(KILLS - 2))
     assert [(kill.false, kill.forgotten) for kill in kills] == [(0, 0)] * (KILLS - 2)
     assert kills[-1].stored < drill.torrent.pieces

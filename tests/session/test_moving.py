@@ -3,9 +3,6 @@
 import asyncio
 import errno
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -16,17 +13,11 @@ from bittern.io.disk import moving as disk
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
-from bittern.tools.create import CreateOptions, Version, create
-from bittern.tools.scan import scan
+from tests.session.moves import Moves, files_below
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 
 SECONDS = 30
-KILLS = int(os.environ.get("BITTERN_MOVE_KILLS", "3"))
-"""`make kills` sets more."""
-
-
-def files_below(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+KILLS = 3  # `make kills` does more
 
 
 def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,75 +233,8 @@ async def test_a_session_that_ends_in_a_move_leaves_it_to_the_next(
     assert not (tmp_path / "src" / "album").exists()
 
 
-_CHILD = """
-import asyncio, errno, os, sys
-from pathlib import Path
-from bittern.session.session import Session
-from bittern.session.settings import Settings
-from bittern.codec.metainfo import Metainfo
-
-real = os.rename
-def rename(source, target):
-    if sys.argv[5] == "other" and os.path.dirname(source) != os.path.dirname(target):
-        raise OSError(errno.EXDEV, "another file system", source)
-    real(source, target)
-os.rename = rename
-
-async def main():
-    folder, old, new = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    async with Session(Settings(state_dir=folder / "state", listen=("127.0.0.1",), port=0)) as session:
-        torrent = await session.add(Metainfo.load(folder / "t.torrent"), folder / old, trust=False)
-        await torrent.completed()
-        print("go", flush=True)
-        if torrent.path.parent != folder / new:
-            await torrent.move_to(folder / new)
-        print("moved", torrent.status.check, flush=True)
-
-asyncio.run(main())
-"""
-
-
-def _run(folder: Path, old: str, new: str, kind: str, kill_after: float | None) -> bool:
-    """Move in a process of its own; whether it was killed on its way."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(folder), old, new, "", kind], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    with child.stdout:
-        assert child.stdout.readline() == "go\n"
-        if kill_after is None:
-            assert child.stdout.readline().startswith("moved")
-            assert child.wait(SECONDS) == 0
-            return False
-        try:
-            child.wait(kill_after)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-            child.wait(SECONDS)
-            return True
-        return False
-
-
 def test_a_move_that_is_killed_at_any_moment_loses_no_byte(tmp_path: Path) -> None:
     """Real processes, real SIGKILLs, at random moments of moves to and fro; each next start goes on."""
-    root = album(tmp_path / "home0" / "album")
-    for number in range(12):
-        fill(root / "many" / f"{number}.bin", 2_000_000, number)
-    made = create(scan(root), CreateOptions(version=Version.V1, piece_size=PIECE))
-    (tmp_path / "t.torrent").write_bytes(made.data)
-    before = files_below(tmp_path / "home0")
-    rng = Random(4)
-    killed = 0
-    for at in range(10 * KILLS):
-        kind = rng.choice(["other", "other", "same"])
-        killed += _run(tmp_path, f"home{at}", f"home{at + 1}", kind, rng.uniform(0, 0.08))
-        here = [files_below(tmp_path / f"home{side}") for side in (at, at + 1) if (tmp_path / f"home{side}").exists()]
-        there = {path: data for side in here for path, data in side.items() if not path.endswith(".bittern-move")}
-        assert there == before  # whole files, wherever they are
-        start = at if files_below(tmp_path / f"home{at}") else at + 1  # it may have been over when the kill came
-        _run(tmp_path, f"home{start}", f"home{at + 1}", kind, None)
-        assert files_below(tmp_path / f"home{at + 1}") == before
-        assert not list((tmp_path / f"home{at}").iterdir())
-        if killed >= KILLS:
-            return
-    pytest.fail(f"only {killed} moves could be killed")
+    hits = list(Moves(tmp_path, Random(4)).kill(KILLS))
+    assert len(hits) == KILLS
+    assert any(hit.old_bytes for hit in hits)

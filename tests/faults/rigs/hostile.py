@@ -126,8 +126,10 @@ class Proxy(Server):
         self._gate.set()
         super().__exit__(kind, error, trace)
 
-    def open(self) -> None:
-        """Let bytes through from now on."""
+    def open(self, mark: int | None = None) -> None:
+        """Let bytes through from now on; `mark` as above."""
+        if mark is not None:
+            self._mark = mark
         self._gate.set()
 
     def serve(self, sock: socket.socket) -> None:
@@ -154,9 +156,16 @@ class Proxy(Server):
                 self.reached.set()
             return True
 
-    @staticmethod
-    def _upwards(sock: socket.socket, seed: socket.socket) -> None:
-        with suppress(OSError):
+    def _upwards(self, sock: socket.socket, seed: socket.socket) -> None:
+        try:
             while data := sock.recv(1 << 16):
+                self.overhear(sock, data)
                 seed.sendall(data)
-            seed.shutdown(socket.SHUT_RDWR)
+        except OSError:  # reset: it was killed with bytes unread
+            pass
+        finally:
+            with suppress(OSError):
+                seed.shutdown(socket.SHUT_WR)  # the seed then ends what it sends, which ends `serve`
+
+    def overhear(self, sock: socket.socket, data: bytes) -> None:
+        """What came from the other side, on its way to the seed; for those who want to know."""

@@ -1,7 +1,12 @@
 """kill -9 at random moments of one download, and of checks: what the next run claims, against what is in the file."""
 
 import os
+import shutil
 import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,12 +14,15 @@ from time import monotonic, sleep
 
 from tests.faults.rigs import program, wire
 from tests.faults.rigs.hostile import Proxy
-from tests.faults.rigs.torrent import NAME, PIECE, Torrent
+from tests.faults.rigs.torrent import BLOCK, NAME, PIECE, Torrent
 from tests.interop.rigs.place import LOOPBACK
+from tests.interop.rigs.process import Running
 
 DONE_SECONDS = 60
-JOIN_SECONDS = 10
-EAGER = 1.5  # times an even share of what is missing, at most, is fetched before a kill
+JOIN_SECONDS = 30
+CHECK_SECONDS = 0.4
+_CHECK = Path(__file__).parents[1] / "drivers" / "check.py"
+_BLOCK_ON_THE_WIRE = 13 + BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,10 @@ class Kill:
         stored: pieces that are right in the file.
         false: pieces that it claims and that are wrong.
         forgotten: pieces that are right in the file, and not claimed.
-        carried: bytes that the seed sent to the run that was killed.
-        lost: those of them that were on their way: not in a piece that is right in the file.
+        carried: bytes of blocks that the seed sent to the run that was killed.
+        again: those of them that must come again: not of a piece that the next run claims.
+        in_flight: bytes that were asked for, of pieces that were not yet told to peers: `again` can not be more,
+            unless something is lost that was believed safe.
     """
 
     during: str
@@ -35,7 +45,53 @@ class Kill:
     false: int
     forgotten: int
     carried: int = 0
-    lost: int = 0
+    again: int = 0
+    in_flight: int = 0
+
+
+class Meter(Proxy):
+    """A proxy, shut at first, that reads what the leecher says.
+
+    Attributes:
+        told: pieces that it said it has.
+        asked: length of each block that it asked for, by piece and begin.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port, shut=True)
+        self.told: set[int] = set()
+        self.asked: dict[tuple[int, int], int] = {}
+        self._unread: dict[socket.socket, bytearray] = {}
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes asked for in pieces that it did not tell of."""
+        return sum(length for (piece, _), length in self.asked.items() if piece not in self.told)
+
+    @property
+    def payload(self) -> int:
+        """Bytes of blocks that were carried; greetings are counted with them."""
+        return self.carried - self.carried // _BLOCK_ON_THE_WIRE * (_BLOCK_ON_THE_WIRE - BLOCK)
+
+    def overhear(self, sock: socket.socket, data: bytes) -> None:
+        """Read the next bytes of one connection."""
+        greeting = sock not in self._unread
+        unread = self._unread.setdefault(sock, bytearray())
+        unread += data
+        if greeting:
+            assert len(unread) >= wire.HANDSHAKE_LENGTH
+            del unread[: wire.HANDSHAKE_LENGTH]
+        while len(unread) >= 4 and len(unread) >= (end := 4 + int.from_bytes(unread[:4])):
+            self._heard(bytes(unread[4:end]))
+            del unread[:end]
+
+    def _heard(self, message: bytes) -> None:
+        numbers = [int.from_bytes(message[at : at + 4]) for at in range(1, len(message), 4)]
+        if message[:1] == bytes((wire.HAVE,)):
+            self.told.add(numbers[0])
+        elif message[:1] == bytes((wire.REQUEST,)):
+            piece, begin, length = numbers
+            self.asked[piece, begin] = length
 
 
 class Drill:
@@ -57,43 +113,43 @@ class Drill:
         self._home = folder / "home"
         self._rng = rng
         self._options = options
-        self._check_seconds = 0.0  # that the last check took
 
     @property
     def file(self) -> Path:
         """What is downloaded."""
         return self.into / NAME
 
-    def download(self, kills: int) -> list[Kill]:
-        """Kill the download so many times, each when a random part of the rest has come; then let it complete."""
-        results: list[Kill] = []
-        stored = self.right()
-        for left in range(kills, 0, -1):
-            rest = (self.torrent.pieces - len(stored)) * PIECE
-            mark = max(1, int(self._rng.uniform(0, EAGER) * rest / (left + 1)))
-            with Proxy(self._seed, mark=mark) as proxy, self._get(proxy) as job:
-                assert proxy.reached.wait(DONE_SECONDS), job.lines
-                _kill(job)
-            before, stored = stored, self.right()
-            lost = proxy.carried - (len(stored) - len(before)) * PIECE
-            assert before <= stored
-            results.append(self._judged("download", carried=proxy.carried, lost=lost))
-        self.complete()
-        return results
+    def download(self, kills: int) -> Iterator[Kill]:
+        """Kill the download when random parts of it have come, spread evenly over it all; then let it complete."""
+        size = len(self.torrent.data)
+        marks = sorted(self._rng.uniform(0, size) for _ in range(kills))
+        claimed: set[int] = set()
+        last: Meter | None = None
+        for number in range(kills + 1):
+            port = LOOPBACK.free_port()
+            with Meter(self._seed) as meter, self._get(meter, port) as job:
+                before, claimed = claimed, self._claims(port)
+                if last is not None:
+                    again = last.payload - len(claimed - before) * PIECE
+                    yield self._judged("download", claimed, last.payload, again, last.in_flight)
+                if number < kills:
+                    meter.open(max(1, int(marks[number]) - len(claimed) * PIECE))
+                    assert meter.reached.wait(DONE_SECONDS), job.lines
+                    _kill(job)
+                else:
+                    meter.open()
+                    assert job.ends(DONE_SECONDS) == 0, job.lines
+            last = meter
+        assert self.file.read_bytes() == self.torrent.data
 
-    def check(self, kills: int) -> list[Kill]:
+    def check(self, kills: int) -> Iterator[Kill]:
         """Spoil a piece, so that all must be checked, and kill the check at a random moment; so many times."""
-        results: list[Kill] = []
-        for _ in range(kills):
+        for number in range(kills):
             self._spoil()
-            with Proxy(self._seed, shut=True) as proxy, self._get(proxy) as job:
-                job.saw("checking")
-                sleep(self._rng.uniform(0, self._check_seconds))
-                _kill(job)
-            results.append(self._judged("check"))
+            self._kill_check(number)
+            yield self._judged("check", self._claimed_after_check())
         spoiled = self.torrent.pieces - len(self.right())
         assert self.complete() < (spoiled + 1) * PIECE  # one for the messages around the blocks
-        return results
 
     def complete(self) -> int:
         """Let it download the rest; the bytes that the seed sent. Raises AssertionError when the file is not right."""
@@ -106,36 +162,46 @@ class Drill:
         """The pieces that are right in the file."""
         if not self.file.exists():
             return set()
-        data = memoryview(self.file.read_bytes())
-        whole = memoryview(self.torrent.data)
+        data, whole = self.file.read_bytes(), self.torrent.data
         spans = [slice(piece * PIECE, (piece + 1) * PIECE) for piece in range(self.torrent.pieces)]
         return {piece for piece, span in enumerate(spans) if data[span] == whole[span]}
 
-    def _judged(self, during: str, *, carried: int = 0, lost: int = 0) -> Kill:
-        """Start it again, with nobody to download from, and compare what it tells peers with the file."""
+    def _judged(self, during: str, claimed: set[int], *traffic: int) -> Kill:
+        stored = self.right()
+        return Kill(during, len(stored), len(claimed - stored), len(stored - claimed), *traffic)
+
+    def _kill_check(self, number: int) -> None:
+        rate = len(self.torrent.data) / CHECK_SECONDS
+        state = program.home(self._home)["XDG_STATE_HOME"] + "/bittern"
+        words = [str(self.torrent.path), str(self.into), state, str(rate)]
+        log = self._home / f"check-{number}.txt"
+        with Running([*tied_to_us(), sys.executable, str(_CHECK), *words], log, talks=True) as job:
+            assert job.read_line(JOIN_SECONDS) == "checking"
+            sleep(self._rng.uniform(0, CHECK_SECONDS))
+            os.kill(job.pid, signal.SIGKILL)
+            job.wait(5)
+
+    def _claimed_after_check(self) -> set[int]:
+        """Start it with nobody to download from; the pieces that it tells peers of."""
         port = LOOPBACK.free_port()
         with Proxy(self._seed, shut=True) as proxy, self._get(proxy, port) as job:
-            end = job.saw("checked")["time"]
-            self._check_seconds = end - job.events("checking", "checked")[0]["time"]
             claimed = self._claims(port)
             _kill(job)
-        stored = self.right()
-        return Kill(during, len(stored), len(claimed - stored), len(stored - claimed), carried, lost)
+        return claimed
 
     def _claims(self, port: int) -> set[int]:
         """The pieces that it tells a peer it has."""
         end = monotonic() + JOIN_SECONDS
         while True:
             try:
-                peer = wire.dial(port, self.torrent.info_hash)
-                peer.hello(reserved=wire.FAST)
-                peer.greeted()
-                kind, payload = peer.next()
+                with closing(wire.dial(port, self.torrent.info_hash)) as peer:
+                    peer.hello(reserved=wire.FAST)
+                    peer.greeted()
+                    kind, payload = peer.next()
             except (OSError, wire.HangUpError):  # not listening, or not yet in the swarm
                 assert monotonic() < end
-                sleep(0.02)
+                sleep(0.01)
                 continue
-            peer.close()
             if kind == wire.HAVE_ALL:
                 return set(range(self.torrent.pieces))
             assert kind in (wire.HAVE_NONE, wire.BITFIELD)
@@ -150,7 +216,15 @@ class Drill:
 
     def _get(self, proxy: Proxy, port: int = 0) -> program.Program:
         peers = (proxy.address,)
-        return program.get(self.torrent.path, self.into, self._home, peers=peers, more=self._options, port=port)
+        tie = tied_to_us()
+        return program.get(
+            self.torrent.path, self.into, self._home, peers=peers, more=self._options, port=port, before=tie
+        )
+
+
+def tied_to_us() -> tuple[str, ...]:
+    """What goes before a command so that it is killed when this process is; nothing where that is not to be had."""
+    return ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 def _kill(job: program.Program) -> None:

@@ -64,7 +64,7 @@ class Program:
 
     def saw(self, *names: str, seconds: float = 20) -> dict[str, Any]:
         """The first event of these names, waited for."""
-        assert wait_until(lambda: bool(self.events(*names)) or self.running.exit_code is not None, seconds)
+        assert wait_until(lambda: bool(self.events(*names)) or self.running.exit_code is not None, seconds, 0.01)
         assert self.events(*names), self.lines
         return self.events(*names)[0]
 

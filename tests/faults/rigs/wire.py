@@ -11,6 +11,7 @@ PROTOCOL = b"\x13BitTorrent protocol"
 FAST = bytes(7) + b"\x04"
 EXTENSIONS = bytes(5) + b"\x10" + bytes(2)
 PLAIN = bytes(8)
+HANDSHAKE_LENGTH = 68
 
 
 class HangUpError(Exception):
@@ -83,10 +84,10 @@ class Wire:
 
     def greeted(self) -> bytes:
         """The other side's handshake."""
-        while len(self._unparsed) < 68:
+        while len(self._unparsed) < HANDSHAKE_LENGTH:
             self._more()
-        hello = bytes(self._unparsed[:68])
-        del self._unparsed[:68]
+        hello = bytes(self._unparsed[:HANDSHAKE_LENGTH])
+        del self._unparsed[:HANDSHAKE_LENGTH]
         return hello
 
     def next(self) -> tuple[int, bytes]:
