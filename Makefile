@@ -12,7 +12,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: move-kills help demo test lint check bench kills fuzz sim clean
+.PHONY: help demo test lint check bench kills fuzz sim clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,11 +42,8 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.picker
 	$(BIN)/python -m bench.calls_per_block
 
-kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks; table into bench/results
+kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks, 20 of moves; table into bench/results
 	$(BIN)/python -m bench.kills
-
-move-kills: $(DEV_STAMP)  ## 20 random kill -9 of moves, on one file system and between two
-	BITTERN_MOVE_KILLS=20 $(BIN)/pytest -q -s tests/session/test_moving.py -k killed
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)

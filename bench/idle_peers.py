@@ -8,7 +8,6 @@ of them cost less than 2 % of a core.
 
 import argparse
 import socket
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,10 +83,8 @@ def main() -> None:
     args = parser.parse_args()
     machine.enter_loopback_only("bench.idle_peers")
     drivers = [LIBTORRENT, BITTERN] if args.clients == "all" else [LIBTORRENT]
-    with tempfile.TemporaryDirectory(prefix="bittern-bench-", dir=machine.SHM) as folder:
-        scratch = Path(folder)
-        with workload.single_file(scratch, 64 * workload.MIB) as work:
-            rows = [measure(driver, work, scratch, args.peers, args.seconds) for driver in drivers]
+    with machine.scratch() as scratch, workload.single_file(scratch, 64 * workload.MIB) as work:
+        rows = [measure(driver, work, scratch, args.peers, args.seconds) for driver in drivers]
     columns = ["seed", "peers", "still open", "% of a core", "peak RSS MiB", "KiB a peer"]
     cells = [
         [

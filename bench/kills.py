@@ -111,7 +111,9 @@ def main() -> None:
     heading = f"{args.size} MiB, {PIECE >> 10} KiB pieces, {args.rate}iB/s, seed {args.seed}"
     took = f"16 files, 24 MiB; all whole after each kill; {time.monotonic() - begun:.0f} s for everything on this page"
     tables = {heading: table(kills, size), took: table_of_moves(moves)}
-    report.save("kills", "kill -9 of bittern", tables, [asdict(kill) for kill in [*kills, *moves]])
+    report.save(
+        "kills", "kill -9 of bittern", tables, [asdict(kill) for kill in kills] + [asdict(kill) for kill in moves]
+    )
     if missed := shortfalls(kills, size):
         raise SystemExit("\n".join(missed))
 

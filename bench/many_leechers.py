@@ -9,7 +9,6 @@ work. They know only the seed. bittern's aim: no stall of its event loop above 1
 import argparse
 import os
 import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -80,10 +79,8 @@ def main() -> None:
     args = parser.parse_args()
     machine.enter_loopback_only("bench.many_leechers")
     drivers = [LIBTORRENT, LIBTORRENT_FAST] + ([PROBED] if args.clients == "all" else [])
-    with tempfile.TemporaryDirectory(prefix="bittern-bench-", dir=machine.SHM) as folder:
-        scratch = Path(folder)
-        with workload.single_file(scratch, args.size * workload.MIB) as work:
-            rows = [measure(driver, work, scratch, args.leechers) for driver in drivers]
+    with machine.scratch() as scratch, workload.single_file(scratch, args.size * workload.MIB) as work:
+        rows = [measure(driver, work, scratch, args.leechers) for driver in drivers]
     columns = ["seed", "complete", "wall s", "MB/s in all", "seed CPU s", "seed peak RSS MiB"]
     cells = [
         [

@@ -8,7 +8,6 @@ Each client adds them once and ends; measured is its next start. bittern's aims 
 
 import argparse
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from hashlib import sha1
@@ -98,8 +97,7 @@ def main() -> None:
     args = parser.parse_args()
     machine.enter_loopback_only("bench.many_torrents")
     clients = list(DRIVERS) if args.clients == "all" else [args.clients]
-    with tempfile.TemporaryDirectory(prefix="bittern-bench-", dir=machine.SHM) as folder:
-        scratch = Path(folder)
+    with machine.scratch() as scratch:
         make_torrents(scratch / "torrents", args.torrents)
         costs = [measure(client, scratch / "torrents", scratch, args.seconds) for client in clients]
     columns = ["client", "torrents", "start s", "RSS MiB", "peak RSS MiB", "% of a core"]

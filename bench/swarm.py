@@ -14,7 +14,6 @@ import argparse
 import os
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -170,7 +169,7 @@ def main() -> None:
     link = Link(int(args.up * 1e6), int(args.down * 1e6))
     casts = [cast for cast in CASTS if args.only in {None, cast.name}]
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bittern-bench-", dir=machine.SHM)))
+        scratch = stack.enter_context(machine.scratch())
         network = stack.enter_context(star(scratch, [link] * (args.leechers + 1)))
         tracker = stack.enter_context(serve(network.switch.listen()))
         work = stack.enter_context(workload.single_file(scratch, args.size * workload.MIB, PIECE_SIZE, tracker.url))

@@ -11,7 +11,6 @@ marked `*` when that did not help. Ratios are to the fastest libtorrent pair of 
 import argparse
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -154,8 +153,7 @@ def main() -> None:
     }
     every: list[Run] = []
     tables = {}
-    with tempfile.TemporaryDirectory(prefix="bittern-bench-", dir=machine.SHM) as folder:
-        scratch = Path(folder)
+    with machine.scratch() as scratch:
         for name, (heading, make, size) in makers.items():
             if args.only not in {None, name}:
                 continue

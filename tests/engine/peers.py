@@ -9,6 +9,18 @@ from bittern.wire.peerwire import PeerWire
 from tests.wire.wiring import Recorder
 
 HASH = InfoHashV1(bytes(20))
+OURS = PeerId(b"-BZ0000-ourselvesxxx")
+THEIRS = PeerId(b"-XX0000-abcdefghijkl")
+
+
+class NoDisk:
+    """A disk that is never asked."""
+
+    def submit(self, job: object) -> None:
+        raise AssertionError(job)
+
+    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
+        raise AssertionError(torrent)
 
 
 class Line:

@@ -39,21 +39,8 @@ from bittern.wire.messages import (
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost, LossKind
 from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData, MetadataReject, MetadataRequest
-from tests.engine.peers import Line
+from tests.engine.peers import OURS, THEIRS, Line, NoDisk
 from tests.wire.test_peerwire import HASH, OTHER
-
-OURS = PeerId(b"-BZ0000-ourselvesxxx")
-THEIRS = PeerId(b"-XX0000-abcdefghijkl")
-
-
-class NoDisk:
-    """A disk that is never asked."""
-
-    def submit(self, job: object) -> None:
-        raise AssertionError(job)
-
-    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
-        raise AssertionError(torrent)
 
 
 class Bench:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError
-from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
 from bittern.engine.core import Core
 from bittern.engine.dormitory import LEAST_PACE, MOST_UNDER_WAY, ROUND_SECONDS, Dormitory
@@ -22,22 +22,10 @@ from bittern.sim.world import World
 from bittern.wire.handshake import Handshake, Reserved
 from bittern.wire.messages import Interested
 from bittern.wire.peerwire import HANDSHAKE_SECONDS, PeerWire
-from tests.engine.peers import Line
+from tests.engine.peers import OURS, THEIRS, Line, NoDisk
 
 URL = "http://tracker/announce"
 TIERS = ((URL,),)
-OURS = PeerId(b"-BZ0000-ourselvesxxx")
-THEIRS = PeerId(b"-XX0000-abcdefghijkl")
-
-
-class NoDisk:
-    """A disk that is never asked."""
-
-    def submit(self, job: object) -> None:
-        raise AssertionError(job)
-
-    def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
-        raise AssertionError(torrent)
 
 
 class Bench:

@@ -1,27 +1,19 @@
 """A session that moves a torrent's files: something to be killed in the middle of that, in a process of its own.
 
-python mover.py FOLDER OLD NEW same|other
+python -m tests.session.mover FOLDER OLD NEW same|other
 
 FOLDER holds `t.torrent`, the state, and the torrent's content below OLD or NEW. It says `go`, and `moved` when it is
 all in NEW; `other` lets them be on different file systems.
 """
 
 import asyncio
-import errno
 import os
 import sys
 from pathlib import Path
 
 from bittern.session.session import Session
 from bittern.session.settings import Settings
-
-_rename = os.rename
-
-
-def _elsewhere(source: str, target: str) -> None:
-    if os.path.dirname(source) != os.path.dirname(target):  # noqa: PTH120 - as the module that calls it has them
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-    _rename(source, target)
+from tests.io.disk.elsewhere import refuse_to_cross
 
 
 def say(line: str) -> None:
@@ -36,12 +28,12 @@ async def main(folder: Path, old: str, new: str) -> None:
         torrent = await session.add(folder / "t.torrent", folder / old)
         await torrent.completed()
         say("go")
-        if torrent.path.parent != folder / new:
+        if torrent.path != folder / new / torrent.name:
             await torrent.move_to(folder / new)
         say("moved")
 
 
 if __name__ == "__main__":
     if sys.argv[4] == "other":
-        os.rename = _elsewhere  # type: ignore[assignment]  # takes what the module gives
+        os.rename = refuse_to_cross  # type: ignore[assignment]  # takes what the module gives
     asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:4]))

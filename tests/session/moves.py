@@ -17,7 +17,7 @@ from tests.interop.rigs.process import Running
 from tests.session.rig import PIECE, album, fill
 
 SECONDS = 30
-_MOVER = Path(__file__).with_name("mover.py")
+_MOVER = ("-m", "tests.session.mover")
 _DRAFT = ".bittern-move"
 
 
@@ -103,6 +103,6 @@ class Moves:
     def _run(self, kind: str, start: str = "") -> Iterator[Running]:
         old, new = self._homes()
         words = [str(self._folder), start or old.name, new.name, kind]
-        with Running([*tied_to_us(), sys.executable, str(_MOVER), *words], self._folder / "log.txt", talks=True) as job:
+        with Running([*tied_to_us(), sys.executable, *_MOVER, *words], self._folder / "log.txt", talks=True) as job:
             assert job.read_line(SECONDS) == "go"
             yield job

@@ -35,6 +35,14 @@ def torrent(path: Path, *trackers: str, version: Version = Version.V1, piece_siz
     return create(scan(path), CreateOptions(version=version, piece_size=piece_size, trackers=tiers)).metainfo
 
 
+def write_torrent(content: Path, target: Path, *trackers: str) -> Metainfo:
+    """A .torrent file for `content`."""
+    tiers = tuple((url,) for url in trackers)
+    made = create(scan(content), CreateOptions(version=Version.V1, piece_size=PIECE, trackers=tiers))
+    target.write_bytes(made.data)
+    return made.metainfo
+
+
 def album(root: Path) -> Path:
     """A folder of files that share pieces, with an empty one."""
     fill(root / "one.bin", 100_000, 1)

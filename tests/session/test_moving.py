@@ -13,23 +13,12 @@ from bittern.io.disk import moving as disk
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
+from tests.io.disk.elsewhere import part_folders
 from tests.session.moves import Moves, files_below
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 
 SECONDS = 30
 KILLS = 3  # `make kills` does more
-
-
-def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let folders be on different file systems."""
-    real = os.rename
-
-    def rename(source: str, target: str) -> None:
-        if os.path.dirname(source) != os.path.dirname(target):  # noqa: PTH120 - as the module has them
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-        real(source, target)
-
-    monkeypatch.setattr(os, "rename", rename)
 
 
 @pytest.mark.parametrize("other", [False, True], ids=["same file system", "other file system"])
@@ -41,7 +30,7 @@ async def test_a_seed_moves_and_goes_on_seeding(
     meta = torrent(album(tmp_path / "src" / "album"))
     before = files_below(tmp_path / "src")
     if other:
-        _elsewhere(monkeypatch)
+        part_folders(monkeypatch)
     async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
         there = await seed.add(meta, tmp_path / "src")
         await there.completed()
@@ -160,7 +149,7 @@ async def test_what_is_in_the_way_is_told_and_nothing_has_moved(tmp_path: Path) 
 async def test_what_fails_midway_or_is_cancelled_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meta = torrent(album(tmp_path / "src" / "album"))
     before = files_below(tmp_path / "src")
-    _elsewhere(monkeypatch)
+    part_folders(monkeypatch)
     real = disk._copy
     async with Session(settings(tmp_path / "a")) as seed:
         there = await seed.add(meta, tmp_path / "src")
@@ -198,7 +187,7 @@ async def test_a_session_that_ends_in_a_move_leaves_it_to_the_next(
 ) -> None:
     meta = torrent(album(tmp_path / "src" / "album"))
     before = files_below(tmp_path / "src")
-    _elsewhere(monkeypatch)
+    part_folders(monkeypatch)
     real, entered = disk._copy, asyncio.Event()
     loop = asyncio.get_running_loop()
     async with Session(settings(tmp_path / "a")) as seed:

@@ -16,26 +16,10 @@ from typing import Any
 import pytest
 
 from bittern.cli.main import main
-from bittern.codec.metainfo import Metainfo
-from bittern.tools.create import CreateOptions, Version, create
-from bittern.tools.scan import scan
-from tests.session.rig import PIECE, album, fill, seeding
+from tests.session.rig import PIECE, album, fill, seeding, write_torrent
 
 LOCAL = ("--listen", "127.0.0.1", "--port", "0")
 QUICK = ("--listen", "127.0.0.1")
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def write_torrent(content: Path, target: Path, *trackers: str) -> Metainfo:
-    """A .torrent file for `content`."""
-    tiers = tuple((url,) for url in trackers)
-    made = create(scan(content), CreateOptions(version=Version.V1, piece_size=PIECE, trackers=tiers))
-    target.write_bytes(made.data)
-    return made.metainfo
 
 
 class Swarm:

@@ -9,24 +9,9 @@ from pathlib import Path
 import pytest
 
 from bittern.cli.main import main
-from bittern.codec.metainfo import Metainfo
-from bittern.tools.create import CreateOptions, Version, create
-from bittern.tools.scan import scan
-from tests.session.rig import PIECE, album, fill, tracking
+from tests.session.rig import PIECE, album, fill, tracking, write_torrent
 
 LOCAL = ("--listen", "127.0.0.1", "--port", "0")
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def write_torrent(content: Path, target: Path, *trackers: str) -> Metainfo:
-    tiers = tuple((url,) for url in trackers)
-    made = create(scan(content), CreateOptions(version=Version.V1, piece_size=PIECE, trackers=tiers))
-    target.write_bytes(made.data)
-    return made.metainfo
 
 
 @pytest.mark.parametrize("named", ["content", "holder", "renamed"])

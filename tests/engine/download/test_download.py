@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -90,14 +91,19 @@ def test_a_peer_is_interesting_for_what_is_wanted_and_missing(has: list[int], in
     assert download.interesting(Bitfield(4, has)) is interesting
 
 
+def begin_and_leave(download: Download, pipeline: Pipeline, pieces: Sequence[int]) -> None:
+    """One block of each piece comes, and then the peer goes."""
+    for piece in pieces:
+        download.ask(pipeline, Bitfield(download.have.size, [piece]), 4, 0.0)
+        bring(download, pipeline, 1)
+        pipeline.give_up(forgive=False)
+
+
 def test_pieces_begun_with_peers_that_are_gone_do_not_block_all_others() -> None:
     """Ann begins as many pieces as memory holds and leaves; Bob has none of them."""
     download = download_of(6, slabs=2)
     ann, bob = download.pipeline(1), download.pipeline(2)
-    for piece in (0, 1):
-        download.ask(ann, Bitfield(6, [piece]), 4, 0.0)
-        bring(download, ann, 1)
-        ann.give_up(forgive=False)
+    begin_and_leave(download, ann, (0, 1))
     assert download.assembly.slabs.exhausted
     fetch_all(download, bob, Bitfield(6, [2, 3, 4, 5]))
     assert list(download.have) == [2, 3, 4, 5]
@@ -282,10 +288,7 @@ def test_what_has_a_deadline_comes_before_all_else_the_earliest_first() -> None:
 def test_what_has_a_deadline_gets_memory_from_what_has_none() -> None:
     download = download_of(4, slabs=2)
     ann, bob = download.pipeline(1), download.pipeline(2)
-    for piece in (0, 1):
-        download.ask(ann, Bitfield(4, [piece]), 4, 0.0)
-        bring(download, ann, 1)
-        ann.give_up(forgive=False)
+    begin_and_leave(download, ann, (0, 1))
     download.urgent.set(3, 1.0)
     assert [run.piece for run in download.ask(bob, Bitfield.full(4), 4, 0.0)] == [3]
     download.check_invariants()

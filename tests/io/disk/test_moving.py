@@ -1,6 +1,5 @@
 """Files move whole: by rename, or by a copy that is on the disk before the source goes."""
 
-import errno
 import os
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -13,23 +12,12 @@ import pytest
 from bittern.base.errors import StorageError
 from bittern.io.disk import moving
 from bittern.io.disk.moving import MoveStoppedError, carry, draft_of
+from tests.io.disk.elsewhere import part_folders
 from tests.io.disk.torrents import several, storage_of
 
 
 class _KilledError(BaseException):
     """What a process that was killed does not get to see."""
-
-
-def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let folders be on different file systems."""
-    real = os.rename
-
-    def rename(source: str, target: str) -> None:
-        if os.path.dirname(source) != os.path.dirname(target):  # noqa: PTH120 - as the module has them
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-        real(source, target)
-
-    monkeypatch.setattr(os, "rename", rename)
 
 
 def _move(source: Path, target: Path, stop: Event | None = None) -> list[str]:
@@ -56,7 +44,7 @@ def test_on_one_file_system_a_move_is_a_rename(tmp_path: Path) -> None:
 def test_elsewhere_a_move_copies_bytes_holes_times_and_permissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _elsewhere(monkeypatch)
+    part_folders(monkeypatch)
     source, target = tmp_path / "a", tmp_path / "new" / "b"
     with source.open("wb") as file:
         file.truncate(64 << 20)
@@ -82,12 +70,12 @@ def test_what_is_at_the_target_is_never_overwritten(tmp_path: Path, monkeypatch:
     for _ in range(2):
         with pytest.raises(FileExistsError):
             _move(source, target)
-        _elsewhere(monkeypatch)
+        part_folders(monkeypatch)
     assert (source.read_bytes(), target.read_bytes()) == (b"data", b"theirs")
 
 
 def test_a_stopped_copy_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _elsewhere(monkeypatch)
+    part_folders(monkeypatch)
     source, stop = tmp_path / "a", Event()
     source.write_bytes(bytes(range(256)) * 12_000)
     with pytest.raises(MoveStoppedError):
@@ -126,7 +114,7 @@ def test_after_death_at_any_step_the_same_move_ends_well(tmp_path: Path, other: 
         parts = storage.parts.path.replace("/old/", "/new/")
         with pytest.MonkeyPatch.context() as patch:
             if other:
-                _elsewhere(patch)
+                part_folders(patch)
             calls = _calls(patch, step)
             with suppress(_KilledError):
                 storage.move(targets, parts, str(folder / "new"), Event(), lambda _: None)
@@ -134,7 +122,7 @@ def test_after_death_at_any_step_the_same_move_ends_well(tmp_path: Path, other: 
         again = storage_of(info, folder / "old")  # what the next process knows
         with pytest.MonkeyPatch.context() as patch:
             if other:
-                _elsewhere(patch)
+                part_folders(patch)
             again.move(targets, parts, str(folder / "new"), Event(), lambda _: None)
         assert not [path for path in (folder / "old").rglob("*") if path.is_file()]
         assert sorted(path.name for path in (folder / "new").rglob("*") if path.is_file()) == sorted(
