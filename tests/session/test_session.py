@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import NoSuchTorrentError, SessionError, StorageError
+from bittern.base.errors import MetainfoError, NoSuchTorrentError, SessionError, StorageError
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.session import events
@@ -13,6 +13,7 @@ from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
 from bittern.tools.create import Version
+from tests.codec.torn import torn
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent, tracking
 
 SECONDS = 30
@@ -260,6 +261,29 @@ async def test_a_torrent_of_version_2_alone_goes_from_one_session_to_another(tmp
         again = await leech.add(meta, tmp_path / "dst")
         await asyncio.wait_for(again.checked(), SECONDS)
         assert again.status.done_bytes == 170_011 - PIECE  # all but the piece that does not hash
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+async def test_a_hybrid_that_contradicts_itself_fails_with_words_and_is_not_fetched_over_and_over(
+    tmp_path: Path, wrong: int
+) -> None:
+    """BEP 52: data that has one of the two hashes and not the other is the torrent's fault, not the peers'."""
+    meta = torn(torrent(album(tmp_path / "src" / "album"), version=Version.HYBRID), 1, wrong=wrong)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src", trust=True)).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        stream = got.events()
+        await eventually(lambda: got.status.state is State.FAILED)
+        assert isinstance(got.status.error, MetainfoError)
+        assert "piece 1 has one of its two hashes" in str(got.status.error)
+        assert got.status.downloaded <= meta.info.total_length
+    told = [event async for event in stream]
+    assert not any(isinstance(event, events.PieceFailed) for event in told)
+    assert not any(isinstance(event, events.PeerDropped) and event.offence for event in told)
+    async with Session(settings(tmp_path / "c")) as session:
+        there = await session.add(meta, tmp_path / "src")
+        await eventually(lambda: there.status.state is State.FAILED)
+        assert isinstance(there.status.error, MetainfoError)
 
 
 @pytest.mark.parametrize("version", [Version.V2, Version.HYBRID])

@@ -10,6 +10,7 @@ from bittern.codec.metainfo import Metainfo
 from bittern.tools.create import CreateOptions, Version, create
 from bittern.tools.scan import Symlinks, scan
 from bittern.tools.verify import FileState, VerifyReport, locate, verify
+from tests.codec.torn import torn
 
 PIECE = 16 * 1024
 SIZES = {"a": 3 * PIECE + 5, "b": 100, "c/empty": 0, "c/d": 2 * PIECE, "e": PIECE - 1}
@@ -139,6 +140,17 @@ def test_a_magnets_hybrid_without_layers_is_checked_by_its_v1_part(content: Path
     assert _verify(bare, content).good
     _damage(content / "a", 0)
     assert _verify(bare, content).bad_pieces == (0,)
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_a_hybrid_with_two_hashes_that_no_data_has_is_called_wrong_itself(content: Path, wrong: int) -> None:
+    hybrid = create(scan(content), CreateOptions(piece_size=PIECE)).metainfo
+    long = next(file for file in hybrid.info.files if file.length > PIECE)
+    piece = long.offset // PIECE
+    with pytest.raises(MetainfoError, match=f"piece {piece} has one of its two hashes"):
+        _verify(torn(hybrid, piece, wrong=wrong), content)
+    _damage(content.joinpath(*long.path), 0)
+    assert _verify(torn(hybrid, piece, wrong=wrong), content).bad_pieces == (piece,)
 
 
 def test_v2_without_layers_can_not_be_checked(content: Path) -> None:

@@ -1,9 +1,12 @@
 """What the engine wants done: imperative values, executed by the driver through the ports; and their results."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from bittern.base.address import Address
 from bittern.base.errors import StorageError
+from bittern.codec.hybrid import BOTH_BYTES, HybridHasher, contradicts
+from bittern.codec.merkle import PieceHasher
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ class StoreExtent:
         data: the bytes; they belong to the disk until answered.
         piece_offset: byte offset of the piece in the torrent.
         piece_length: bytes of the piece.
-        expected: SHA-1 of the piece, 20 bytes, or where `leaves` is given the root of its hash tree, 32 bytes.
+        expected: SHA-1 of the piece, or the root of its hash tree, or both of a hybrid (codec.hybrid).
         slab: what the engine wants back with the answer.
-        leaves: 16 KiB leaves of the tree under `expected`, a power of two (BEP 52); 0 for SHA-1.
+        leaves: 16 KiB leaves under the root, a power of two (BEP 52); 0 for SHA-1 alone.
+        data_length: of a hybrid, the bytes that are in the tree: the rest is a pad.
     """
 
     torrent: int
@@ -64,6 +68,13 @@ class StoreExtent:
     expected: bytes
     slab: object
     leaves: int = 0
+    data_length: int = 0
+
+    def hasher(self) -> PieceHasher:
+        """Hashes the piece to what `expected` is of, where there is a tree."""
+        if len(self.expected) == BOTH_BYTES:
+            return HybridHasher(self.leaves, self.data_length)
+        return PieceHasher(self.leaves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +127,29 @@ class PieceChecked:
         torrent: number of the torrent in this core.
         piece: piece number.
         good: its hash is right and all its bytes are in the files.
-        leaves: of a bad piece of version 2, the hashes of its blocks as they came.
+        leaves: of a bad piece with a hash tree, the hashes of its blocks as they came.
+        contradictory: one of a hybrid's two hashes is right and the other is not: it is the torrent that is wrong.
     """
 
     torrent: int
     piece: int
     good: bool
     leaves: bytes = b""
+    contradictory: bool = False
+
+    @classmethod
+    def of(cls, job: StoreExtent, expected: bytes, hasher: PieceHasher) -> Self:
+        """What the hash tree of a piece says, and of a hybrid its SHA-1.
+
+        Args:
+            job: with the piece's last extent.
+            expected: as it was when the piece began.
+            hasher: has seen all of it.
+        """
+        digest = hasher.digest()
+        good = digest == expected
+        torn = not good and contradicts(digest, expected)
+        return cls(job.torrent, job.piece, good, b"" if good else hasher.leaves, torn)
 
 
 @dataclass(frozen=True, slots=True)

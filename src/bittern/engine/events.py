@@ -95,6 +95,14 @@ class StorageFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradicted:
+    """A piece of a hybrid torrent has one of its two hashes and not the other; the torrent is paused (BEP 52)."""
+
+    torrent: int
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
 class SleeperCalled:
     """Somebody wants something of a torrent that sleeps: a connection came for it, or a tracker named `addresses`."""
 
@@ -114,5 +122,6 @@ Event = (
     | TrackerAnswered
     | TrackerFailed
     | StorageFailed
+    | Contradicted
     | SleeperCalled
 )

@@ -344,6 +344,9 @@ class Torrent:
             self._shared.dirty[self.number] = None
             if short:  # else nobody waits for the memory
                 self._company.touch_all()
+        elif isinstance(completion, PieceChecked) and completion.contradictory:
+            self._ends.contradicted(download, completion.piece)
+            self.pause(now)
         elif isinstance(completion, PieceChecked):
             stored = self._ends.checked(download, completion.piece, now, good=completion.good)
             if stored and download.complete:

@@ -12,6 +12,8 @@ from threading import Event
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import ResumeError, StorageError
+from bittern.codec.hybrid import contradiction
+from bittern.codec.merkle import HASH_BYTES
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
 from bittern.io.disk.hashing import HashJob, hash_pieces
@@ -163,12 +165,17 @@ def hash_suspects(content: Content, suspects: Sequence[int], pace: Pace, progres
         suspects: piece numbers.
         pace: pauses it, slows it, ends it early; what was not hashed is not good.
         progress: called a few times a second.
+
+    Raises:
+        MetainfoError: a piece has one of a hybrid's two hashes and not the other.
     """
     good: list[int] = []
     done, told_at = 0, 0.0
     for result in hash_pieces(
         _jobs(content, suspects), open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads
     ):
+        if result.contradictory:
+            raise contradiction(result.piece)
         if result.good:
             good.append(result.piece)
         done += result.length
@@ -227,4 +234,4 @@ def _jobs(content: Content, pieces: Sequence[int]) -> Iterator[HashJob]:
         spans = list(storage.places(geometry.offset(piece), geometry.piece_length(piece)))
         expected, leaves = content.expected(piece)
         if expected is not None:
-            yield HashJob(piece, spans, sha1=not leaves, leaves=leaves, expected=expected)
+            yield HashJob(piece, spans, sha1=len(expected) != HASH_BYTES, leaves=leaves, expected=expected)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import SessionError, StorageError
+from bittern.codec.hybrid import expectation
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import File, Info
 from bittern.codec.resume import FileStamp
@@ -51,7 +52,7 @@ class Content:
         layers: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
         self.info = info
-        self._layers = Layers(info, layers) if info.info_hash_v1 is None else None
+        self._layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.storage = FileStorage(info, folder, handles, _given_paths(info, content) if content else None)
         self.path = content or folder / info.name
         """The file, or the root folder."""
@@ -125,10 +126,8 @@ class Content:
         return self._with_parts()
 
     def expected(self, piece: int) -> tuple[bytes | None, int]:
-        """What a piece must hash to, None while that is not known, and the leaves of its tree; 0 for SHA-1."""
-        if self._layers is None:
-            return self.info.piece_hash(piece), 0
-        return self._layers.hash_of(piece), self._layers.width_of(piece)
+        """What a piece must hash to, see codec.hybrid."""
+        return expectation(self.info, self._layers, piece)
 
     def holds_data(self, number: int) -> bool:
         """Whether anything was ever written to the file: one that is all hole is nobody's loss."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import BitternError, CheckCancelledError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
+from bittern.codec.hybrid import contradiction
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
@@ -274,6 +275,8 @@ class Life:
                 self._on_completed()
             case told.StorageFailed(error=error):
                 self._on_storage_failed(error)
+            case told.Contradicted(piece=piece):
+                self._fail(contradiction(piece))
             case _:
                 pass
         if (public := telling.public(event)) is not None:

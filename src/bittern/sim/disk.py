@@ -14,7 +14,7 @@ from typing import TypeAlias
 from zlib import crc32
 
 from bittern.base.errors import StorageError
-from bittern.codec.merkle import PieceHasher, leaf_hashes
+from bittern.codec.merkle import leaf_hashes
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -204,8 +204,8 @@ class SimDisk:
         overlaps = [begin for begin, length in extents.items() if begin < end and job.begin < begin + length]
         assert not overlaps, f"{self.name}: extent {job.begin} of piece {job.piece} overlaps those at {overlaps}"
         if len(job.data) == job.piece_length:
-            good, leaves = self._has_hash(job, job.data)
-            if good:
+            checked = self._check(job, job.data)
+            if checked.good:
                 self._write(job)
         else:
             self._write(job)
@@ -213,17 +213,19 @@ class SimDisk:
             if sum(extents.values()) < job.piece_length:
                 return [ExtentStored(job)]
             piece = slice(job.piece_offset, job.piece_offset + job.piece_length)
-            good, leaves = self._has_hash(job, memoryview(self._contents[job.torrent])[piece])
+            checked = self._check(job, memoryview(self._contents[job.torrent])[piece])
         del self._extents[key]
-        return [ExtentStored(job), PieceChecked(job.torrent, job.piece, good, leaves)]
+        return [ExtentStored(job), checked]
 
-    def _has_hash(self, job: StoreExtent, piece: memoryview) -> tuple[bool, bytes]:
-        """Whether a piece is right; what its blocks hash to when it is not, and of version 2."""
-        digest = PieceHasher(job.leaves) if job.leaves else sha1()
-        digest.update(piece)
-        good = digest.digest() == job.expected
-        self.counts.failed_pieces += not good
-        return good, digest.leaves if isinstance(digest, PieceHasher) and not good else b""
+    def _check(self, job: StoreExtent, piece: memoryview) -> PieceChecked:
+        if job.leaves:
+            tree = job.hasher()
+            tree.update(piece)
+            checked = PieceChecked.of(job, job.expected, tree)
+        else:
+            checked = PieceChecked(job.torrent, job.piece, sha1(piece).digest() == job.expected)
+        self.counts.failed_pieces += not checked.good
+        return checked
 
     def _write(self, job: StoreExtent) -> None:
         content = self._contents[job.torrent]

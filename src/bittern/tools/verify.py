@@ -1,4 +1,4 @@
-"""Check files against their torrent: v2 by merkle tree, file by file; v1 by piece over the files it spans."""
+"""Check files against their torrent: v2 by merkle tree, file by file; v1 by piece over the files; hybrids by both."""
 
 import os
 import stat
@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from bittern.base.errors import MetainfoError
 from bittern.codec.filemap import FileMap
+from bittern.codec.hybrid import contradiction
 from bittern.codec.merkle import HASH_BYTES, tree_width
 from bittern.codec.metainfo import File, Info, Metainfo
 from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
@@ -114,7 +115,8 @@ def verify(
         stop: when set from another thread, ends it early; what was not checked counts as bad.
 
     Raises:
-        MetainfoError: a v2 torrent without its piece layers can not be checked.
+        MetainfoError: a v2 torrent without its piece layers can not be checked; a piece has one of a hybrid's two
+            hashes and not the other.
     """
     info = metainfo.info
     names = [str(path) for path in paths]
@@ -122,6 +124,8 @@ def verify(
     troubles: _Troubles = {}
     good_bytes = done = 0
     for result in hash_pieces(_jobs(metainfo, names), threads=threads, stop=stop):
+        if result.contradictory:
+            raise contradiction(result.piece)
         marks[result.piece] = _mark(result)
         good_bytes += result.length if result.good else 0
         troubles.update((fault.path, (fault.trouble, fault.detail)) for fault in result.faults)
@@ -173,7 +177,7 @@ def _jobs_v1(info: Info, names: Sequence[str]) -> Iterator[HashJob]:
 
 
 def _jobs_v2(metainfo: Metainfo, names: Sequence[str]) -> Iterator[HashJob]:
-    """One job for each piece; pads are no part of a tree, but of the count of bytes."""
+    """One job for each piece; pads are no part of a tree, but of the count of bytes and of the SHA-1 of a hybrid."""
     info = metainfo.info
     size, geometry = info.piece_size, info.geometry
     for number, file in enumerate(info.files):
@@ -187,7 +191,9 @@ def _jobs_v2(metainfo: Metainfo, names: Sequence[str]) -> Iterator[HashJob]:
             pad = min(size, info.total_length - geometry.offset(first + index)) - length
             spans = [Span(names[number], offset, length), *([Span(None, 0, pad)] if pad else ())]
             expected = layer[index * HASH_BYTES : (index + 1) * HASH_BYTES]
-            yield HashJob(first + index, spans, sha1=False, leaves=width, expected=expected)
+            if info.piece_hashes:
+                expected = info.piece_hash(first + index) + expected
+            yield HashJob(first + index, spans, sha1=bool(info.piece_hashes), leaves=width, expected=expected)
 
 
 def _good_pads(info: Info, marks: bytearray) -> int:

@@ -9,7 +9,7 @@ from bittern.engine.download.asking import top_up
 from bittern.engine.download.download import Download
 from bittern.engine.download.piece_end import PieceEnd
 from bittern.engine.effects import ForgetPiece
-from bittern.engine.events import PieceFailed, PieceStored, StorageFailed
+from bittern.engine.events import Contradicted, PieceFailed, PieceStored, StorageFailed
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.messages import Cancel, Have
@@ -122,6 +122,22 @@ def test_while_the_disk_is_behind_nothing_is_read_from_who_owes_us_something() -
     assert bob.wire.receive_buffers()
     assert bob.pipeline is not None
     assert bob.pipeline.heard_at == 9.0
+
+
+def test_a_torrent_that_contradicts_itself_is_nobodys_fault_and_told_once() -> None:
+    case = Case(blocks=1)
+    ann, bob = case.comes(1), case.comes(2)
+    case.asks(ann, bob)
+    case.gives(ann)
+    case.gives(bob)
+    case.stores()
+    case.end.contradicted(case.download, 0)
+    case.end.contradicted(case.download, 1)
+    assert case.hall.events() == [Contradicted(1, 0)]
+    assert case.hall.shared.effects == [ForgetPiece(1, 0), ForgetPiece(1, 1)]
+    assert list(case.hall.company.peers.values()) == [ann, bob]
+    assert not case.hall.book.banned("10.0.0.1", 0.0)
+    assert not case.download.have.count
 
 
 def test_when_the_disk_fails_all_is_cancelled_and_told_once() -> None:

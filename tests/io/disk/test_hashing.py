@@ -95,6 +95,22 @@ def test_the_verdict_is_on_the_hash_that_was_expected(tmp_path: Path) -> None:
     assert [result.good for result in hash_pieces(jobs)] == [True, False, True, False]
 
 
+@pytest.mark.usefixtures("_capability")
+@pytest.mark.parametrize("size", [1000, 2 * CHUNK + 7])
+def test_of_two_hashes_both_must_be_right_and_one_alone_is_the_torrents_fault(tmp_path: Path, size: int) -> None:
+    """A hybrid's SHA-1 is over the pad behind the file, too."""
+    data = _write(tmp_path / "a", size)
+    spans = [Span(str(tmp_path / "a"), 0, size), Span(None, 0, 24)]
+    one, two = sha1(data + bytes(24)).digest(), subtree_root(leaf_hashes(data), width=256)
+    expected = [one + two, one + bytes(32), bytes(20) + two, bytes(52)]
+    results = list(hash_pieces(HashJob(at, spans, leaves=256, expected=both) for at, both in enumerate(expected)))
+    assert [result.good for result in results] == [True, False, False, False]
+    assert [result.contradictory for result in results] == [False, True, True, False]
+    gone = [Span(str(tmp_path / "gone"), 0, size), Span(None, 0, 24)]
+    (lost,) = hash_pieces([HashJob(0, gone, leaves=256, expected=one + two)])
+    assert (lost.good, lost.contradictory) == (False, False)
+
+
 def test_troubles_are_data_and_spoil_only_their_own_piece(tmp_path: Path) -> None:
     _write(tmp_path / "good", 100)
     _write(tmp_path / "short", 60)

@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha1
 from pathlib import Path
 from random import Random
@@ -11,6 +12,8 @@ from random import Random
 import pytest
 
 from bittern.base.errors import StorageError
+from bittern.base.geometry import BLOCK
+from bittern.codec.hybrid import expectation
 from bittern.codec.info import Info
 from bittern.codec.layers import Layers
 from bittern.codec.merkle import leaf_hashes
@@ -32,6 +35,7 @@ from bittern.io.disk.pool import DiskPool
 from bittern.sim.content import Content as ContentV2
 from bittern.sim.content import make_content_v2
 from bittern.sim.world import World
+from tests.codec.torn import torn
 from tests.io.disk.torrents import several, storage_of
 
 
@@ -168,6 +172,56 @@ def test_a_piece_that_failed_may_come_again(loop: Loop, tmp_path: Path) -> None:
             loop.pool.submit(job(info, source, 0, begin, 100))
         loop.pool.hand_over()
         assert loop.take(4)[-1] == PieceChecked(1, 0, good=good)
+
+
+def hybrid_job(content: ContentV2, data: bytes, piece: int, begin: int, length: int, *, known: bool) -> StoreExtent:
+    """As `job`, for a piece with two hashes, or with that of version 1 while its layer is not `known`."""
+    info, layers = content.info, Layers(content.info, content.metainfo.piece_layers if known else {})
+    expected, leaves = expectation(info, layers, piece)
+    assert expected is not None
+    offset, size = info.geometry.offset(piece), info.geometry.piece_length(piece)
+    part = memoryview(bytearray(data[offset + begin : offset + begin + length]))
+    return StoreExtent(1, piece, begin, part, offset, size, expected, None, leaves, layers.data_length(piece))
+
+
+HYBRID = make_content_v2(World(Random, 1), "album", (5 * BLOCK + 9, 3 * BLOCK), 4 * BLOCK, hybrid=True)
+
+
+@pytest.mark.parametrize("step", [BLOCK, 4 * BLOCK])
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_of_a_hybrid_both_hashes_must_be_right(loop: Loop, tmp_path: Path, step: int, wrong: int) -> None:
+    """Pieces whole and in parts, back to front; the pad behind a file is in one of the two hashes only."""
+    content = replace(HYBRID, metainfo=torn(HYBRID.metainfo, 1, wrong=wrong)) if wrong else HYBRID
+    attach(loop, content.info, tmp_path)
+    for piece in range(content.info.geometry.piece_count):
+        size = content.info.geometry.piece_length(piece)
+        for begin in reversed(range(0, size, step)):
+            loop.pool.submit(hybrid_job(content, content.data, piece, begin, min(step, size - begin), known=True))
+    loop.pool.hand_over()
+    done = loop.take(3 + sum(-(-content.info.geometry.piece_length(piece) // step) for piece in range(3)))
+    checks = {one.piece: one for one in done if isinstance(one, PieceChecked)}
+    assert [checks[piece].good for piece in range(3)] == [True, not wrong, True]
+    assert [checks[piece].contradictory for piece in range(3)] == [False, bool(wrong), False]
+
+
+def test_a_bad_piece_of_a_hybrid_has_leaves_that_tell_its_bad_blocks(loop: Loop, tmp_path: Path) -> None:
+    attach(loop, HYBRID.info, tmp_path)
+    data = bytearray(HYBRID.data)
+    data[BLOCK] ^= 1
+    loop.pool.submit(hybrid_job(HYBRID, bytes(data), 0, 0, 4 * BLOCK, known=True))
+    loop.pool.hand_over()
+    assert loop.take(2)[1] == PieceChecked(1, 0, good=False, leaves=leaf_hashes(data[: 4 * BLOCK]))
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_layer_that_becomes_known_within_a_piece_matters_for_the_next(
+    loop: Loop, tmp_path: Path, *, first: bool
+) -> None:
+    attach(loop, HYBRID.info, tmp_path)
+    for begin, known in ((0, first), (2 * BLOCK, not first)):
+        loop.pool.submit(hybrid_job(HYBRID, HYBRID.data, 0, begin, 2 * BLOCK, known=known))
+    loop.pool.hand_over()
+    assert loop.take(3)[-1] == PieceChecked(1, 0, good=True)
 
 
 def test_a_forgotten_piece_starts_anew(loop: Loop, tmp_path: Path) -> None:

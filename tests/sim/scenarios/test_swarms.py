@@ -11,11 +11,13 @@ from random import Random
 import pytest
 
 from bittern.base.errors import Offence
-from bittern.engine.events import PeerDropped
+from bittern.engine.events import Contradicted, PeerDropped
+from bittern.engine.torrent import TorrentState
 from bittern.sim.content import MIB, Content, make_content_v2
 from bittern.sim.host import Cut, Host
 from bittern.sim.swarm import Lines, Swarm
 from bittern.sim.world import World
+from tests.codec.torn import torn
 
 
 def test_one_seed_and_twenty_leechers(seed: int) -> None:
@@ -161,6 +163,27 @@ def test_who_lies_about_hashes_is_banned_and_the_others_complete(seed: int) -> N
         reasons = [event.reason for _, event in process.events if isinstance(event, PeerDropped) and event.offence]
         assert any(reason.startswith(Offence.BAD_HASHES.value) for reason in reasons), process.name
         assert process.core.torrents[1].peerbook.banned(liar.host.address.host, process.host.network.world.now)
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_a_hybrid_that_contradicts_itself_stops_and_nobody_is_blamed(seed: int, wrong: int) -> None:
+    """A seed that never checked serves it; who checks both hashes finds out at the torn piece, and asks no more."""
+    swarm = Swarm(Random, seed, leechers=0, make=partial(files_v2, hybrid=True))
+    made = swarm.contents[0]
+    content = replace(made, metainfo=replace(torn(made.metainfo, 2, wrong=wrong), trackers=()))
+    liar = swarm.process("unaware")
+    liar.seed(content)
+    leech = swarm.process("leech")
+    torrent = leech.leech(content)
+    leech.know(torrent, liar)
+    swarm.world.run(30.0)
+    assert [event for _, event in leech.events if isinstance(event, Contradicted)] == [Contradicted(1, 2)]
+    assert torrent.state is TorrentState.PAUSED
+    assert torrent.download is not None
+    assert 2 not in torrent.download.have
+    assert not any(isinstance(event, PeerDropped) and event.offence for _, event in leech.events)
+    assert not torrent.peerbook.banned(liar.host.address.host, swarm.world.now)
+    assert torrent.downloaded < 2 * len(content.data)
 
 
 @pytest.mark.parametrize("upgrade", [False, True])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
+from bittern.codec.hybrid import expectation
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.engine.effects import ForgetPiece, StoreExtent
@@ -36,7 +37,7 @@ class Download:
         wanted: pieces that are to be fetched at all.
         settings: of the engine.
         rng: for the picker.
-        layers: hashes of version 2, where there are no SHA-1 hashes; pieces are begun when theirs is known.
+        layers: hashes of version 2; where there are no SHA-1 hashes, pieces are begun when theirs is known.
         memory: for blocks, shared with other torrents; None for its own.
     """
 
@@ -53,7 +54,7 @@ class Download:
     ) -> None:
         self._torrent = torrent
         self._info = info
-        self._layers = None if info.piece_hashes else layers
+        self._layers = layers
         self._settings = settings
         self.geometry = info.geometry
         self.have = have
@@ -62,7 +63,7 @@ class Download:
         # Neighbours together, so that writes are few and files are opened once; but of a small torrent everyone
         # is to have something else.
         group = max(1, min(_GROUP_BYTES // info.piece_size, have.size // _GROUPS_LEAST))
-        self._unknown = dict.fromkeys(self._layers.unknown(missing)) if self._layers is not None else {}
+        self._unknown = self._without_hash(missing)
         known = missing.copy()
         for piece in self._unknown:
             known.discard(piece)  # kept back until there is a hash to check it by
@@ -129,8 +130,7 @@ class Download:
         missing = Bitfield(size, (piece for piece in wanted if piece not in self.have))
         self.missing = len(missing)
         self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
-        if self._layers is not None:
-            self._unknown = dict.fromkeys(self._layers.unknown(missing))
+        self._unknown = self._without_hash(missing)
         for piece in [*self.assembly.pieces(), *self._unknown]:
             missing.discard(piece)
         self.picker.prioritize(priorities, missing)
@@ -326,8 +326,8 @@ class Download:
     def _job(self, extent: Extent) -> StoreExtent:
         piece = extent.piece
         self.at_disk += extent.length
-        layers = self._layers
-        expected = self._info.piece_hash(piece) if layers is None else layers.hash_of(piece)
+        info, layers = self._info, self._layers
+        expected, leaves = (info.piece_hash(piece), 0) if layers is None else expectation(info, layers, piece)
         assert expected is not None, "a piece was begun whose hash is not known"
         return StoreExtent(
             torrent=self._torrent,
@@ -338,5 +338,12 @@ class Download:
             piece_length=self.geometry.piece_length(piece),
             expected=expected,
             slab=extent,
-            leaves=0 if layers is None else layers.width_of(piece),
+            leaves=leaves,
+            data_length=layers.data_length(piece) if layers is not None else 0,
         )
+
+    def _without_hash(self, pieces: Bitfield) -> dict[int, None]:
+        """Those of `pieces` that nothing is known to check by."""
+        if self._layers is None or self._info.piece_hashes:
+            return {}
+        return dict.fromkeys(self._layers.unknown(pieces))

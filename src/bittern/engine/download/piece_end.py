@@ -1,7 +1,7 @@
 """The end of a piece: stored and told to all, or bad and blamed on who sent it; or the disk refuses."""
 
 from bittern.base.errors import Offence, RemoteProtocolError, StorageError
-from bittern.engine.events import PieceFailed, PieceStored, StorageFailed
+from bittern.engine.events import Contradicted, PieceFailed, PieceStored, StorageFailed
 from bittern.engine.swarm.company import Company
 from bittern.engine.world import Shared
 
@@ -65,6 +65,12 @@ class PieceEnd:
                 peer.wire.resume()
                 peer.pipeline.heard_at = max(peer.pipeline.heard_at, now)  # it was not the peer that was silent
 
+    def contradicted(self, download: Download, piece: int) -> None:
+        """A piece has one of a hybrid's two hashes: no peer is to blame, and nobody could bring what has both."""
+        if piece in download.assembly:  # else this was told of another piece, and everything was begun anew
+            self._begin_anew(download)
+            self._shared.events.append(Contradicted(self._torrent, piece))
+
     def storage_failed(self, download: Download, error: StorageError, *, known: bool) -> None:
         """Nothing more can be written: ask nobody, keep serving what is there.
 
@@ -75,7 +81,10 @@ class PieceEnd:
         """
         if known and not len(download.assembly):
             return  # everything was begun anew
+        self._begin_anew(download)
+        self._shared.events.append(StorageFailed(self._torrent, error))
+
+    def _begin_anew(self, download: Download) -> None:
         for peer in self._company.peers.values():
             stop_asking(peer, cancel=True)
         self._shared.effects.extend(download.start_over())
-        self._shared.events.append(StorageFailed(self._torrent, error))

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TypeAlias
 
+from bittern.codec.hybrid import contradicts
 from bittern.codec.merkle import leaf_hashes, subtree_root
 
 from .spans import CHUNK, Span, SpanFault, SpanReader, Trouble, open_regular, windows
@@ -37,7 +38,7 @@ class HashJob:
         sha1: whether to hash all bytes with SHA-1 (BEP 3).
         leaves: 0, or the number of 16 KiB leaves (a power of two) to which the merkle tree over the bytes
             that are in a file is padded (BEP 52). Pad spans, if any, come last.
-        expected: the SHA-1 (20 bytes) or merkle root (32 bytes) it should have, if known.
+        expected: the SHA-1 (20 bytes) or merkle root (32 bytes) it should have, or both, if known.
     """
 
     piece: int
@@ -63,6 +64,7 @@ class HashResult:
         root: 32 bytes of merkle root, or None likewise.
         faults: the spans that could not be read.
         good: nothing was missing, and the hash is the expected one if there was one.
+        contradictory: nothing was missing, and of two expected hashes it has one: the torrent is wrong (codec.hybrid).
     """
 
     piece: int
@@ -71,6 +73,7 @@ class HashResult:
     root: bytes | None
     faults: tuple[SpanFault, ...]
     good: bool
+    contradictory: bool = False
 
 
 _Batch: TypeAlias = tuple[int, list[HashJob]]
@@ -243,5 +246,9 @@ def _result(job: HashJob, length: int, sha1: bytes, leaves: bytes, faults: tuple
     if faults:
         return HashResult(job.piece, length, None, None, faults, False)
     root = subtree_root(leaves, width=job.leaves) if job.leaves else None
-    good = job.expected is None or job.expected == (root if len(job.expected) == 32 else sha1)
-    return HashResult(job.piece, length, sha1 if job.sha1 else None, root, (), good)
+    good = job.expected in (None, sha1, root)
+    torn = False
+    if not good and root is not None and job.expected is not None:
+        good = job.expected == sha1 + root
+        torn = not good and contradicts(sha1 + root, job.expected)
+    return HashResult(job.piece, length, sha1 if job.sha1 else None, root, (), good, torn)

@@ -45,6 +45,7 @@ class _Piece:
     """A piece that is written extent by extent, and hashed as far as it came in order."""
 
     digest: Any  # of hashlib, or a PieceHasher
+    expected: bytes  # when its first extent came: what is known of its hashes may grow in between
     hashed: int = 0
     written: int = 0
 
@@ -175,16 +176,16 @@ class DiskPool:
                 storage.write(job.piece_offset, data)
             return ExtentStored(job), PieceChecked(job.torrent, job.piece, good)
         if len(data) == job.piece_length:
-            tree = PieceHasher(job.leaves)
+            tree = job.hasher()
             tree.update(data)
-            good = tree.digest() == job.expected
-            if good:
+            checked = PieceChecked.of(job, job.expected, tree)
+            if checked.good:
                 storage.write(job.piece_offset, data)
-            return ExtentStored(job), PieceChecked(job.torrent, job.piece, good, b"" if good else tree.leaves)
+            return ExtentStored(job), checked
         key = (job.torrent, job.piece)
         piece = pieces.get(key)
         if piece is None:
-            piece = pieces[key] = _Piece(PieceHasher(job.leaves) if job.leaves else sha1())
+            piece = pieces[key] = _Piece(job.hasher() if job.leaves else sha1(), job.expected)
         if job.begin == piece.hashed:
             piece.digest.update(data)
             piece.hashed += len(data)
@@ -194,9 +195,9 @@ class DiskPool:
             return (ExtentStored(job),)
         del pieces[key]
         self._hash_rest(storage, job, piece)
-        good = piece.digest.digest() == job.expected
-        leaves = piece.digest.leaves if job.leaves and not good else b""
-        return ExtentStored(job), PieceChecked(job.torrent, job.piece, good, leaves)
+        if isinstance(piece.digest, PieceHasher):
+            return ExtentStored(job), PieceChecked.of(job, piece.expected, piece.digest)
+        return ExtentStored(job), PieceChecked(job.torrent, job.piece, piece.digest.digest() == piece.expected)
 
     def _hash_rest(self, storage: FileStorage, job: StoreExtent, piece: _Piece) -> None:
         """What came out of order is read back, most likely out of the page cache."""
