@@ -239,8 +239,7 @@ class Torrent:
         """`host` was banned, or is no longer."""
         self.peerbook.bans_changed(host, now)
         if self.peerbook.banned(host, now):
-            for peer in [peer for peer in self.peers.values() if peer.address.host == host]:
-                self._company.drop(peer, "the address is banned", now)
+            self._company.expel(host, now)
         self._company.touch_all()
 
     def set_deadline(self, piece: int, due: float | None) -> None:

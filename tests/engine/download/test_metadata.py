@@ -1,12 +1,16 @@
 """The info dictionary from peers of whom none can be trusted."""
 
 from hashlib import sha1, sha256
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bittern.base.errors import RemoteProtocolError
 from bittern.base.ids import InfoHashV1
-from bittern.engine.download.metadata import PER_PEER, REQUEST_SECONDS, MetadataFetch
+from bittern.engine.download.metadata import PATIENCE_SECONDS, PER_PEER, REQUEST_SECONDS, MetadataFetch
+from bittern.wire.extended import MAX_METADATA
 from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData
 
 RAW = bytes(range(256)) * 400  # seven pieces, the last one short
@@ -227,3 +231,65 @@ def test_a_peer_that_changes_the_size_is_an_offender() -> None:
     asked = fetch.fetch.wants_from(1, SIZE, 0.0)
     with pytest.raises(RemoteProtocolError, match="metadata"):
         fetch.answer(1, lie(asked[0], SIZE + 1))
+
+
+# --- crowds
+
+KINDS = ("false", "one bad piece", "drip", "giant", "giant drip", "another size", "rejects", "silent", "true and slow")
+
+
+class Teller:
+    """A peer of a kind: what size it claims, and how it answers what it is asked."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.size = {"giant": MAX_METADATA, "giant drip": MAX_METADATA, "another size": SIZE + 5}.get(kind, SIZE)
+        self.owed: list[int] = []
+        self._said_at = -100.0
+
+    def words(self, now: float) -> list[MetadataData]:
+        """What it sends of what it was asked for."""
+        slow = self.kind in ("drip", "giant drip", "true and slow")
+        if self.kind in ("silent", "giant") or (slow and now - self._said_at < REQUEST_SECONDS - 1):
+            return []
+        self._said_at = now
+        count = 1 if slow else len(self.owed)
+        numbers, self.owed = self.owed[:count], self.owed[count:]
+        honest = self.kind in ("true", "true and slow")
+        return [
+            piece(number) if honest or (self.kind == "one bad piece" and number) else lie(number, self.size)
+            for number in numbers
+        ]
+
+
+@settings(max_examples=150)
+@given(st.lists(st.sampled_from(KINDS), max_size=10), st.integers(0, 10), st.integers(0, 2**32))
+def test_one_honest_peer_is_enough_however_many_lie_and_memory_grows_only_by_what_came(
+    kinds: list[str], place: int, luck: int
+) -> None:
+    """Each has its time once at most before the honest one has."""
+    rng = Random(luck)
+    tellers = {number: Teller(kind) for number, kind in enumerate([*kinds[:place], "true", *kinds[place:]])}
+    honest = next(number for number, teller in tellers.items() if teller.kind == "true")
+    fetch, came = Fetch(), 0
+    for second in range(int((len(tellers) + 1) * PATIENCE_SECONDS)):
+        for number in rng.sample(sorted(tellers), len(tellers)):
+            teller = tellers.get(number)
+            if teller is None or fetch.raw is not None:
+                continue
+            teller.owed += fetch.fetch.wants_from(number, teller.size, float(second))
+            if teller.kind == "rejects" and teller.owed:
+                teller.owed.clear()
+                fetch.fetch.rejected(number)
+            for data in teller.words(float(second)):
+                if number in tellers and not fetch.raw:
+                    came += len(data.block)
+                    fetch.answer(number, data)
+                    for liar in fetch.liars:
+                        if tellers.pop(liar, None) is not None:
+                            fetch.fetch.lost(liar)
+            assert sum(len(data) for _, data in fetch.fetch._pieces.values()) <= came
+        if fetch.raw is not None:
+            break
+    assert fetch.raw == RAW, f"{second} s"
+    assert honest not in fetch.liars

@@ -37,6 +37,15 @@ def test_who_is_banned_is_gone_and_does_not_come_back() -> None:
     assert hall.book.banned("10.0.0.1", 1.0)
 
 
+def test_a_ban_ends_the_other_connections_of_an_address_too() -> None:
+    hall = Hall()
+    ann, bob = hall.comes("10.0.0.1"), hall.comes("10.0.0.2")
+    twin = hall.comes("10.0.0.1")
+    hall.company.ban(ann, LIE, 1.0)
+    assert hall.company.peers == {bob.number: bob}
+    assert (hall.offenders(), hall.gone) == ([ann.number], [ann.number, twin.number])
+
+
 def test_a_host_is_banned_also_when_nobody_is_there_from_it() -> None:
     hall = Hall()
     ann, bob = hall.comes("10.0.0.1"), hall.comes("10.0.0.2")

@@ -66,6 +66,8 @@ class MetadataExchange:
         if self._fetch is not None and ext_id:
             for piece in self._fetch.wants_from(peer.number, peer.says.metadata_size, now):
                 peer.wire.send_extended(ext_id, MetadataRequest(piece).encode())
+        elif self._fetch is not None:
+            self._fetch.lost(peer.number)  # it does not speak it any more
 
     def on_message(self, peer: Peer, payload: bytes) -> Outcome:
         """Answer a request, or take what came.

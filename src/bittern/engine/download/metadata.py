@@ -11,17 +11,20 @@ from bittern.wire.ut_metadata import MetadataData, metadata_geometry
 REQUEST_SECONDS = 10.0
 """A peer that leaves a request unanswered for so long is not asked again before it answers."""
 PATIENCE_SECONDS = 30.0
-"""One size, or one peer alone, is tried for so long when others say otherwise; the next try twice as long."""
+"""All together are tried for so long when they do not agree about the size; then each alone, when its turn comes again
+for twice as long."""
 PER_PEER = 4
 """Pieces asked of one peer at a time."""
+_TURNS_MOST = 8
 
 
 class MetadataFetch:
     """The info dictionary of one torrent while it is unknown.
 
-    Nobody can be trusted before the whole hashes, and one liar must not hold the others up. Its size is what most
-    peers say. If the whole does not hash, all is thrown away and the next try trusts one peer only, so that a liar
-    is found out. Memory grows as data comes, never on a peer's word.
+    Nobody can be trusted before the whole hashes, and liars must not hold the others up, however many they are. Its
+    size is what most peers say. If the whole does not hash, or they do not agree and it takes too long, all is thrown
+    away and one peer at a time is trusted, each in its turn and for its time: so a liar is found out, and one honest
+    peer is enough. Memory grows as data comes, never on a peer's word.
 
     Args:
         wire_hash: what it must hash to: SHA-1, or the first 20 bytes of SHA-256.
@@ -36,8 +39,8 @@ class MetadataFetch:
         self._shut: dict[int, None] = {}  # peers that refused or fell silent
         self._known: dict[int, None] = {}  # peers that were ever asked
         self._sole: int | None = None
+        self._turns: dict[int, int] = {}  # how often a peer was the sole one
         self._began_at = 0.0
-        self._patience = PATIENCE_SECONDS
         self.failures = 0
 
     def wants_from(self, peer: int, size: int | None, now: float) -> list[int]:
@@ -47,12 +50,8 @@ class MetadataFetch:
         self._shut_the_late(now)
         if size is None or peer in self._shut:
             return []
-        if self._sole not in (None, peer) and self._overdue(now):
-            self._shut_out(self._sole)
-        if self.failures and self._sole is None:
-            self._restart()
-            self._sole = peer
-        if self._sole not in (None, peer):
+        self._choose_peer(peer, now)
+        if self._sole != (peer if self.failures else None):
             return []
         self._choose_size(size, now)
         if self._geometry is None or size != self._geometry.total_length:
@@ -104,6 +103,7 @@ class MetadataFetch:
         """A peer is gone: what was asked of it is free again."""
         self._asked = {piece: who for piece, who in self._asked.items() if who[0] != peer}
         self._says.pop(peer, None)
+        self._turns.pop(peer, None)
         if self._sole == peer:
             self._sole = None
 
@@ -114,26 +114,50 @@ class MetadataFetch:
 
     def _shut_out(self, peer: int | None) -> None:
         if peer is not None:
+            turns = self._turns.get(peer)
             self._shut[peer] = None
             self.lost(peer)
+            if turns is not None:
+                self._turns[peer] = turns  # it may come back, but not be new again
+
+    def _choose_peer(self, peer: int, now: float) -> None:
+        """End a time that is over; where one is to be trusted alone, let it be `peer` if it is its turn."""
+        if not self.failures:
+            agreed = len(set(self._says.values())) <= 1
+            if agreed or not self._overdue(now, PATIENCE_SECONDS):
+                return
+            self.failures += 1
+            self._restart()
+        elif self._sole not in (None, peer):
+            turns = self._turns.get(self._sole or 0, 1)
+            if self._overdue(now, PATIENCE_SECONDS * 2 ** min(turns - 1, _TURNS_MOST)):
+                self._sole = None
+        if self._sole is None:
+            here = [self._turns[other] for other in self._says if other in self._turns]
+            fewest = min(here, default=0)  # who has just come is not before those who wait
+            for other in self._says:
+                self._turns.setdefault(other, fewest)
+            if self._turns[peer] == min(self._turns[other] for other in self._says):
+                self._restart()
+                self._sole = peer
+                self._turns[peer] += 1
+                self._began_at = now
 
     def _choose_size(self, size: int, now: float) -> None:
-        """Go by what most peers say; where they are as many, give each size its time."""
-        if self._geometry is not None:
+        """Go by what the one peer says that is trusted, or else by what most say."""
+        if self._geometry is None:
+            if not self.failures:
+                self._began_at = now
+        else:
             says, current = list(self._says.values()), self._geometry.total_length
-            outvoted = says.count(size) > says.count(current)
-            if size == current or not (outvoted or self._overdue(now)):
+            if self._sole is not None or says.count(size) <= says.count(current):
                 return
-            if not outvoted:
-                self._patience *= 2
-        sole = self._sole
-        self._restart()
-        self._sole = sole
+            self._pieces.clear()
+            self._asked.clear()
         self._geometry = metadata_geometry(size)
-        self._began_at = now
 
-    def _overdue(self, now: float) -> bool:
-        return self._geometry is not None and now - self._began_at >= self._patience
+    def _overdue(self, now: float, patience: float) -> bool:
+        return self._geometry is not None and now - self._began_at >= patience
 
     def _restart(self) -> None:
         self._pieces.clear()

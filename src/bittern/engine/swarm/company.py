@@ -52,10 +52,16 @@ class Company:
         self._shared.dirty[self._torrent] = None
 
     def ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
-        """Have nothing to do with a peer's address any more."""
+        """Have nothing to do with a peer's address any more, over no connection."""
         self._book.ban(peer.address.host)
         peer.wire.close()
         self.forget(peer, str(offence), now, offence=True)
+        self.expel(peer.address.host, now)
+
+    def expel(self, host: str, now: float) -> None:
+        """`host` is banned: end every connection with it, whatever the port."""
+        for peer in [peer for peer in self.peers.values() if peer.address.host == host]:
+            self.drop(peer, "the address is banned", now)
 
     def ban_hosts(self, hosts: Collection[str]) -> list[Peer]:
         """Have nothing to do with `hosts` any more, also with those who have left; the peers from there, to be banned.
