@@ -2,6 +2,9 @@
 
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.engine.download.download import Download
+from bittern.engine.download.requests import Pipeline
+from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.decoder import Scratch
 from bittern.wire.messages import Message, decode_message
@@ -21,6 +24,11 @@ class NoDisk:
 
     def read_now(self, torrent: int, offset: int, into: memoryview) -> bool:
         raise AssertionError(torrent)
+
+
+def deep(download: Download, number: int) -> Pipeline:
+    """A pipeline that asks for sixteen blocks at first, as of a torrent with longer pieces."""
+    return Pipeline(number, download.assembly, EngineSettings().max_requests_outstanding)
 
 
 class Line:

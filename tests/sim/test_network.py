@@ -91,3 +91,11 @@ def test_a_connection_reset_while_it_was_being_made_fails() -> None:
     assert dial.connected_at < 0
     assert dial.failure is not None
     assert dial.failure.kind is LossKind.RESET
+
+
+def test_hosts_are_in_networks_of_their_own_unless_told_otherwise() -> None:
+    network = Network(World(Random, 1))
+    apart = [network.host(name).address.host.rpartition(".")[0] for name in "abc"]
+    network.together = True
+    near = [network.host(name).address.host.rpartition(".")[0] for name in "def"]
+    assert (len(set(apart)), len(set(near))) == (3, 1)

@@ -53,6 +53,7 @@ class Network:
     Attributes:
         hosts: by name, in the order in which they came.
         jitter: up to so many seconds are added to the latency of each chunk.
+        together: hosts that come are put into one /24 (up to 254 of them); else each is in one of its own.
         rng: chance for jitter and for how reads and writes are cut.
     """
 
@@ -60,6 +61,7 @@ class Network:
         self.world = world
         self.hosts: dict[str, Host] = {}
         self.jitter = 0.0
+        self.together = False
         self.rng = world.chance("network").rng_for("cut and jitter")
         self._by_ip: dict[str, Host] = {}
         self._side: dict[str, int] = {}
@@ -71,7 +73,7 @@ class Network:
         """A new host; its other properties may be set before it is used."""
         assert name not in self.hosts, f"there is a host {name} already"
         number = len(self.hosts) + 1
-        ip = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        ip = f"10.0.0.{number}" if self.together else f"10.{number >> 8 & 255}.{number & 255}.1"
         host = Host(self, name, Address(ip, PORT), up, down)
         self.hosts[name] = host
         self._by_ip[ip] = host

@@ -24,12 +24,14 @@ class Lines:
         up, down: bytes per second.
         latency: seconds to the middle of the network.
         jitter: seconds, for the whole network.
+        together: whether all hosts are in one /24 network, and not each in its own.
     """
 
     up: float = 1.0 * MIB
     down: float = 8.0 * MIB
     latency: float = 0.02
     jitter: float = 0.005
+    together: bool = False
 
 
 class Swarm:
@@ -74,7 +76,7 @@ class Swarm:
         self.web = Web()
         self.tracker = SimTracker(self.world, self.web)
         self.lines = lines or Lines()
-        self.network.jitter = self.lines.jitter
+        self.network.jitter, self.network.together = self.lines.jitter, self.lines.together
         self._settings = settings or EngineSettings()
         self._prepare = prepare
         self._strict = strict

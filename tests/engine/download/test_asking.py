@@ -11,7 +11,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.messages import Cancel, Interested, NotInterested, Request
 from tests.engine.content import info_of
-from tests.engine.peers import make_peer, messages_of, take_sent
+from tests.engine.peers import deep, make_peer, messages_of, take_sent
 from tests.wire.wiring import Recorder
 
 
@@ -22,7 +22,7 @@ def make(pieces: int = 2, blocks: int = 4, peers: int = 1) -> tuple[Download, li
     crowd = []
     for number in range(1, peers + 1):
         peer = make_peer(number)
-        peer.pieces, peer.pipeline = Bitfield.full(pieces), download.pipeline(number)
+        peer.pieces, peer.pipeline = Bitfield.full(pieces), deep(download, number)
         peer.wire.land(Recorder(), peer, peer.pipeline, lambda _: None)
         peer.peer_choking, peer.am_interested = False, True
         crowd.append(peer)

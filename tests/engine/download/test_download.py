@@ -11,6 +11,7 @@ from bittern.engine.download.requests import Pipeline
 from bittern.engine.effects import ForgetPiece, StoreExtent
 from bittern.engine.settings import EngineSettings
 from tests.engine.content import info_of
+from tests.engine.peers import deep
 
 PIECE = 4 * BLOCK
 
@@ -51,7 +52,7 @@ def fetch_all(download: Download, pipeline: Pipeline, has: Bitfield) -> None:
 
 def test_counts_follow_from_missing_to_stored() -> None:
     download = download_of(3)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     assert (download.missing, download.left_bytes, download.complete) == (3, 3 * PIECE, False)
     download.ask(pipeline, Bitfield(3, [1]), 16, 0.0)
     bring(download, pipeline)
@@ -67,7 +68,7 @@ def test_counts_follow_from_missing_to_stored() -> None:
 
 def test_a_corrupt_piece_is_asked_for_again() -> None:
     download = download_of(1)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     for good in (False, True):
         assert not download.complete
         download.ask(pipeline, Bitfield.full(1), 16, 0.0)
@@ -79,7 +80,7 @@ def test_a_corrupt_piece_is_asked_for_again() -> None:
 def test_only_wanted_pieces_are_asked_for() -> None:
     info, _ = info_of(3 * PIECE, PIECE)
     download = Download(1, info, Bitfield(3, [0]), Bitfield(3, [0, 2]), EngineSettings(), Random(1))
-    fetch_all(download, download.pipeline(1), Bitfield.full(3))
+    fetch_all(download, deep(download, 1), Bitfield.full(3))
     assert (list(download.have), download.complete) == ([0, 2], True)
     assert not download.interesting(Bitfield.full(3))
 
@@ -102,7 +103,7 @@ def begin_and_leave(download: Download, pipeline: Pipeline, pieces: Sequence[int
 def test_pieces_begun_with_peers_that_are_gone_do_not_block_all_others() -> None:
     """Ann begins as many pieces as memory holds and leaves; Bob has none of them."""
     download = download_of(6, slabs=2)
-    ann, bob = download.pipeline(1), download.pipeline(2)
+    ann, bob = deep(download, 1), deep(download, 2)
     begin_and_leave(download, ann, (0, 1))
     assert download.assembly.slabs.exhausted
     fetch_all(download, bob, Bitfield(6, [2, 3, 4, 5]))
@@ -116,7 +117,7 @@ def test_large_pieces_begun_with_peers_that_are_gone_do_not_block_what_is_half_s
     """Bob's piece needs a second extent while all memory is held by extents of pieces that he lacks."""
     mib = 1 << 20
     download = download_of(3, slabs=2, piece_size=2 * mib)
-    ann, bob = download.pipeline(1), download.pipeline(2)
+    ann, bob = deep(download, 1), deep(download, 2)
     for run in download.ask(bob, Bitfield(3, [2]), 64, 0.0):
         bring(download, bob, run.count)
         bob._depth = 64
@@ -136,7 +137,7 @@ def test_large_pieces_begun_with_peers_that_are_gone_do_not_block_what_is_half_s
 
 def test_what_somebody_is_asked_for_is_never_evicted() -> None:
     download = download_of(4, slabs=2)
-    ann, bob = download.pipeline(1), download.pipeline(2)
+    ann, bob = deep(download, 1), deep(download, 2)
     for piece in (0, 1):
         download.ask(ann, Bitfield(4, [piece]), 2, 0.0)
     assert download.ask(bob, Bitfield(4, [2]), 4, 0.0) == []
@@ -146,7 +147,7 @@ def test_what_somebody_is_asked_for_is_never_evicted() -> None:
 
 def test_the_piece_with_the_least_in_it_is_evicted_and_comes_again_whole() -> None:
     download = download_of(4, slabs=2)
-    ann, bob = download.pipeline(1), download.pipeline(2)
+    ann, bob = deep(download, 1), deep(download, 2)
     for piece, blocks in ((0, 1), (1, 3)):
         download.ask(ann, Bitfield(4, [piece]), 4, 0.0)
         bring(download, ann, blocks)
@@ -164,7 +165,7 @@ def test_the_piece_with_the_least_in_it_is_evicted_and_comes_again_whole() -> No
 
 def test_the_disk_holds_reading_up_when_it_is_behind() -> None:
     download = download_of(3, disk_queue_bytes=2 * PIECE)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     download.ask(pipeline, Bitfield.full(3), 12, 0.0)
     bring(download, pipeline)
     jobs = download.take_jobs()
@@ -177,7 +178,7 @@ def test_the_disk_holds_reading_up_when_it_is_behind() -> None:
 
 def test_it_is_the_endgame_when_everything_missing_was_asked_of_somebody() -> None:
     download = download_of(2)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     for _ in range(2):
         assert not download.endgame
         download.ask(pipeline, Bitfield.full(2), 4, 0.0)
@@ -189,7 +190,7 @@ def test_it_is_the_endgame_when_everything_missing_was_asked_of_somebody() -> No
 def test_after_a_failure_of_the_disk_what_it_wrote_all_the_same_counts() -> None:
     """Two pieces are at the disk; the first fails, the second was written; then it is asked about both once more."""
     download = download_of(3)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     download.ask(pipeline, Bitfield.full(3), 12, 0.0)
     bring(download, pipeline, 10)
     first, second = download.take_jobs()
@@ -218,7 +219,7 @@ def test_an_empty_torrent_is_complete() -> None:
 
 def test_what_is_deselected_counts_no_more_and_what_was_begun_of_it_is_let_go() -> None:
     download = download_of(4)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     download.ask(pipeline, Bitfield(4, [1]), 4, 0.0)
     bring(download, pipeline, 2)
     pipeline.give_up(forgive=True)
@@ -236,7 +237,7 @@ def test_what_is_deselected_counts_no_more_and_what_was_begun_of_it_is_let_go() 
 
 def test_a_deselected_piece_of_which_the_disk_has_a_part_goes_on_there_when_it_is_wanted_again() -> None:
     download = download_of(2, piece_size=2 << 20)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     while download.at_disk < 1 << 20:
         download.ask(pipeline, Bitfield(2, [0]), 16, 0.0)
         bring(download, pipeline)
@@ -253,7 +254,7 @@ def test_a_deselected_piece_of_which_the_disk_has_a_part_goes_on_there_when_it_i
 
 def test_a_deselected_piece_that_is_at_the_disk_already_is_kept_when_it_is_good() -> None:
     download = download_of(2)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     download.ask(pipeline, Bitfield(2, [0]), 4, 0.0)
     bring(download, pipeline)
     download.prioritize([0, 4])
@@ -265,14 +266,14 @@ def test_a_deselected_piece_that_is_at_the_disk_already_is_kept_when_it_is_good(
 def test_the_more_wanted_piece_comes_first() -> None:
     download = download_of(4)
     download.prioritize([1, 4, 7, 4])
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     order = [download.ask(pipeline, Bitfield.full(4), 4, 0.0)[0].piece for _ in range(4)]
     assert order == [2, 1, 3, 0]
 
 
 def test_what_has_a_deadline_comes_before_all_else_the_earliest_first() -> None:
     download = download_of(6)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     pipeline.proven = True
     download.ask(pipeline, Bitfield.full(6), 2, 0.0)
     for piece, due in ((5, 9.0), (3, 4.0), (2, 20.0)):
@@ -287,7 +288,7 @@ def test_what_has_a_deadline_comes_before_all_else_the_earliest_first() -> None:
 
 def test_what_has_a_deadline_gets_memory_from_what_has_none() -> None:
     download = download_of(4, slabs=2)
-    ann, bob = download.pipeline(1), download.pipeline(2)
+    ann, bob = deep(download, 1), deep(download, 2)
     begin_and_leave(download, ann, (0, 1))
     download.urgent.set(3, 1.0)
     assert [run.piece for run in download.ask(bob, Bitfield.full(4), 4, 0.0)] == [3]
@@ -303,6 +304,6 @@ def test_who_may_never_finish_a_piece_begins_the_commonest(rate: float, snubbed:
         download.picker.peer_joined(counted)
     for _ in range(RANDOM_FIRST):
         download.picker.begun(0)
-    pipeline = download.pipeline(1)
+    pipeline = deep(download, 1)
     pipeline.rate, pipeline.snubbed = rate, snubbed
     assert download.ask(pipeline, has, 1, 0.0)[0].piece == piece

@@ -23,6 +23,7 @@ from bittern.wire.blocks import Run
 from bittern.wire.decoder import Decoder, Scratch
 from bittern.wire.messages import Choke, Have, KeepAlive, Piece, Reject
 from tests.engine.content import info_of
+from tests.engine.peers import deep
 from tests.wire.wiring import Call, Recorder, deliver, pattern
 
 POISON = b"\xdd"
@@ -79,7 +80,7 @@ class Swarm(RuleBasedStateMachine):
 
     def join(self, at: int) -> Remote:
         self.numbers += 1
-        pipeline = self.download.pipeline(self.numbers)
+        pipeline = deep(self.download, self.numbers)
         sink = Recorder()
         count = self.geometry.piece_count
         pieces = Bitfield.full(count) if at else Bitfield(count, range(0, count, 2))
@@ -404,7 +405,7 @@ class Alone:
         info, _ = info_of(2 * 65536 - 100, 65536)
         self.download = Download(1, info, Bitfield(2), Bitfield.full(2), EngineSettings(), Random(1))
         self.download.picker = Picker(2, Bitfield.full(2), Random(1), sequential=True)
-        self.pipeline = self.download.pipeline(1)
+        self.pipeline = deep(self.download, 1)
         self.everything = Bitfield.full(2)
 
     def ask(self, most: int, now: float = 0.0) -> list[Run]:
@@ -479,7 +480,7 @@ def test_a_late_block_of_the_wrong_length_is_an_offence() -> None:
 
 def test_a_late_block_is_welcome_once_and_only_if_nobody_else_is_asked_for_it() -> None:
     alone = Alone()
-    other = alone.download.pipeline(2)
+    other = deep(alone.download, 2)
     alone.ask(2)
     alone.pipeline.give_up(forgive=True)
     assert alone.download.ask(other, alone.everything, 1, 0.0)[0].blocks == range(1)
@@ -493,7 +494,7 @@ def test_a_late_block_is_welcome_once_and_only_if_nobody_else_is_asked_for_it() 
 
 def test_who_comes_first_wins_and_the_other_is_told_to_stop() -> None:
     alone = Alone()
-    other = alone.download.pipeline(2)
+    other = deep(alone.download, 2)
     alone.ask(8)
     runs = alone.download.ask_too(other, alone.pipeline, alone.everything, 99, 0.0)
     assert [(run.piece, run.first) for run in runs] == [(p, b) for p in (1, 0) for b in (3, 2, 1, 0)]
@@ -513,7 +514,7 @@ class Wired(Alone):
     def __init__(self) -> None:
         super().__init__()
         scratch = Scratch()
-        self.other = self.download.pipeline(2)
+        self.other = deep(self.download, 2)
         self.ann = Decoder(scratch, Recorder(), None, self.pipeline)
         self.bob = Decoder(scratch, Recorder(), None, self.other)
 
@@ -716,6 +717,13 @@ def test_requests_go_in_batches() -> None:
     assert (alone.pipeline.outstanding, alone.pipeline.room) == (8, 0)
     alone.pipeline.landed_run(run, 2, 0.0)
     assert alone.pipeline.room == 3
+
+
+@pytest.mark.parametrize(("piece", "room"), [(1, 4), (4, 4), (5, 5), (64, 16)])
+def test_at_first_about_one_piece_is_asked_of_a_peer(piece: int, room: int) -> None:
+    info, _ = info_of(64 * piece * BLOCK, piece * BLOCK)
+    download = Download(1, info, Bitfield(64), Bitfield.full(64), EngineSettings(), Random(1))
+    assert download.pipeline(1).room == room
 
 
 @pytest.mark.parametrize(("most", "room"), [(1, 1), (5, 5), (0, 1), (10**9, 16)])

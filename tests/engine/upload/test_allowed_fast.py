@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK, Geometry
 from bittern.base.ids import InfoHashV1
-from bittern.engine.upload.allowed_fast import ALLOWED_BYTES, ALLOWED_PIECES, allowance, allowed_fast_set, is_beginner
+from bittern.engine.upload.allowed_fast import (
+    ALLOWED_BYTES,
+    ALLOWED_PIECES,
+    allowance,
+    allowed_fast_set,
+    is_beginner,
+    offers_per_round,
+)
 
 HASH = InfoHashV1(b"\xaa" * 20)
 
@@ -45,3 +52,8 @@ def test_who_has_more_pieces_than_it_could_be_allowed_is_no_beginner() -> None:
     assert is_beginner(None)
     assert is_beginner(Bitfield(40, range(ALLOWED_PIECES)))
     assert not is_beginner(Bitfield(40, range(ALLOWED_PIECES + 1)))
+
+
+@pytest.mark.parametrize(("slots", "offers"), [(0, 0), (1, 1), (4, 1), (5, 2), (8, 2)])
+def test_offers_follow_the_slots(slots: int, offers: int) -> None:
+    assert offers_per_round(slots) == offers

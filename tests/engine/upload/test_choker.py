@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.engine.upload.choker import (
+    DEBTOR_WEIGHT,
     NEW_PEER_SECONDS,
     NEW_PEER_WEIGHT,
     OPTIMISTIC_SHARE,
     SEED_RANKINGS,
+    TRIAL_PIECES,
     Contender,
     Ranking,
     SeedChoker,
@@ -36,6 +38,7 @@ CROWD = st.lists(
         turn=st.sampled_from((0.0, 0.3, 1.0, 2.0)),
         waited=st.integers(0, 4),
         progress=st.sampled_from((0.0, 0.1, 0.5, 0.9, 1.0)),
+        debt=st.sampled_from((-3.0, 0.0, 1.0, 9.0)),
     ),
     max_size=12,
 ).map(lambda rows: [_numbered(number, row) for number, row in enumerate(rows, start=1)])
@@ -101,6 +104,29 @@ def test_a_newcomer_has_a_better_chance() -> None:
     drawn = Counter(optimistic(crowd, frozenset(), rng) for _ in range(3000))
     assert drawn[1] + drawn[3] < drawn[2]
     assert abs(drawn[2] / drawn[1] - NEW_PEER_WEIGHT) < 0.6
+
+
+def test_who_has_little_has_a_better_chance_and_who_only_takes_a_worse_one() -> None:
+    crowd = [
+        Contender(number=1, age=1000.0, progress=0.5),
+        Contender(number=2, age=1000.0, progress=0.1),
+        Contender(number=3, age=0.0, progress=0.1, debt=float(TRIAL_PIECES)),
+    ]
+    rng = Random(1)
+    drawn = Counter(optimistic(crowd, (), rng) for _ in range(20_000))
+    assert abs(drawn[2] / drawn[1] - NEW_PEER_WEIGHT) < 0.3
+    assert abs(drawn[3] / drawn[1] - DEBTOR_WEIGHT) < 0.03
+
+
+def test_of_those_who_give_nothing_now_who_owes_least_comes_first_then_who_waits_longest() -> None:
+    crowd = [
+        Contender(number=1, debt=5.0, waited=9),
+        Contender(number=2, debt=0.5, waited=1),
+        Contender(number=3, debt=-7.0, waited=2),
+        Contender(number=4, debt=9.0, gives=1.0),
+    ]
+    order = [one.number for one in sorted(crowd, key=tit_for_tat)]
+    assert order == [4, 3, 2, 1]
 
 
 def test_every_choice_of_a_seed_has_a_ranking() -> None:

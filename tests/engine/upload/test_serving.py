@@ -237,22 +237,35 @@ def test_a_beginner_that_waits_may_ask_for_some_pieces_and_for_each_block_once()
 
 @pytest.mark.parametrize(("fast", "pieces"), [(False, 0), (True, ALLOWED_PIECES + 1)])
 def test_who_lacks_the_extension_or_has_enough_is_allowed_nothing(fast: bool, pieces: int) -> None:  # noqa: FBT001 - a parameter
-    serving = Serving(EngineSettings(upload_slots=0), InfoHashV1(bytes(20)), Random(1))
+    serving = Serving(EngineSettings(upload_slots=1), InfoHashV1(bytes(20)), Random(1))
     serving.ready(Geometry(40 * BLOCK, BLOCK), Bitfield.full(40))
     peer = make_peer(fast=fast)
     peer.pieces = Bitfield(40, range(pieces))
     peer.peer_interested = True
-    serving.interested(peer, [peer])
+    serving.interested(peer, [unchoked(serving), peer])
     assert said(peer) == []
 
 
+def test_one_beginner_to_four_slots_is_newly_allowed_something_in_a_round() -> None:
+    """The others are, one after the other, in the rounds that follow."""
+    serving, peers = make(slots=4), {number: make_peer(number) for number in range(1, 10)}
+    for peer in peers.values():
+        peer.peer_interested = True
+        serving.interested(peer, peers.values())
+    allowed = []
+    for round_number in range(3):
+        allowed.append([number for number, peer in peers.items() if AllowedFast in map(type, said(peer))])
+        rechoke(serving, peers, 10.0 * round_number)
+    assert allowed == [[5], [6], [7]]
+
+
 def test_a_peer_that_is_no_beginner_any_more_is_refused_what_it_was_allowed() -> None:
-    serving = Serving(EngineSettings(upload_slots=0), InfoHashV1(bytes(20)), Random(1))
+    serving = Serving(EngineSettings(upload_slots=1), InfoHashV1(bytes(20)), Random(1))
     serving.ready(Geometry(640 * BLOCK, BLOCK), Bitfield.full(640))
     peer = make_peer()
     peer.pieces = Bitfield(640)
     peer.peer_interested = True
-    serving.interested(peer, [peer])
+    serving.interested(peer, [unchoked(serving), peer])
     first, *_, last = [message.piece for message in said(peer) if isinstance(message, AllowedFast)]
     serving.admit(peer, [(first, 0, BLOCK, 1)])
     for piece in range(ALLOWED_PIECES + 1):

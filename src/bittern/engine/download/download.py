@@ -112,7 +112,7 @@ class Download:
 
     def pipeline(self, peer: int) -> Pipeline:
         """A pipeline for a peer that is new."""
-        return Pipeline(peer, self.assembly, self._settings.max_requests_outstanding)
+        return Pipeline(peer, self.assembly, self._settings.max_requests_outstanding, self.geometry.blocks_per_piece)
 
     def prioritize(self, priorities: Sequence[int]) -> None:
         """From now on each piece is wanted so much: 0 not at all, 1 to 7, the highest first.

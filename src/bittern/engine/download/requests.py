@@ -17,6 +17,7 @@ from bittern.wire.blocks import HEAD, Head, Run, head_of
 from .assembly import Assembly
 
 _DEPTH_FIRST = 16
+_DEPTH_SMALL = 4
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
 _TRIAL_PIECES = 2
@@ -36,16 +37,18 @@ class Pipeline:
         number: the peer's number in the torrent.
         assembly: where blocks land.
         most: blocks to ask ahead at most.
+        unit: blocks of a piece: at first no more is asked of a peer than one, so that who serves a crowd over a slow
+            line is not asked for a part of everything at once. Not less than four, and not more than sixteen.
     """
 
     __slots__ = (
-        "_arriving", "_asked_at", "_assembly", "_depth", "_forgiven", "_in_place", "_mine", "_most", "_orderly",
-        "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived", "delay",
-        "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding", "paroled",
-        "proven", "rate", "runs", "shared", "snubbed", "suggested", "wasted",
+        "_arriving", "_asked_at", "_assembly", "_depth", "_first", "_forgiven", "_in_place", "_mine", "_most",
+        "_orderly", "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived",
+        "delay", "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding",
+        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "wasted",
     )  # fmt: skip
 
-    def __init__(self, number: int, assembly: Assembly, most: int) -> None:
+    def __init__(self, number: int, assembly: Assembly, most: int, unit: int = _DEPTH_FIRST) -> None:
         self.number = number
         """The peer's number in the torrent."""
         self.paroled = False
@@ -58,7 +61,8 @@ class Pipeline:
         """Bytes of the torrent's bitfield."""
         self._assembly = assembly
         self._most = most
-        self._depth = min(_DEPTH_FIRST, most)
+        self._first = max(_DEPTH_SMALL, min(unit, _DEPTH_FIRST))
+        self._depth = min(self._first, most)
         self._steady = False
         self._arriving: tuple[int, int] | None = None
         self._in_place = False  # whether the arriving block is written where it belongs
@@ -300,7 +304,7 @@ class Pipeline:
         self.outstanding = self._probe_due = 0
         self._asked_at = _NEVER
         self._assembly.disown(self.number)
-        self._depth = min(self._depth, _DEPTH_FIRST)
+        self._depth = min(self._depth, self._first)
 
     def _heard(self, count: int, now: float) -> None:
         """`count` blocks came."""

@@ -14,6 +14,9 @@ ALLOWED_BYTES = 8 << 20
 ALLOWED_SHARE = 64
 """Or where they would be more than one in so many: a crowd of one network asks for the same pieces."""
 
+OFFER_SHARE = 4
+"""One beginner to so many slots is newly allowed something in a round."""
+
 
 def allowed_fast_set(host: str, info_hash: InfoHashV1, pieces: int, count: int) -> tuple[int, ...]:
     """The canonical set for the peer at `host`: the same whoever computes it, so that reconnecting gains nothing.
@@ -36,6 +39,15 @@ def allowed_fast_set(host: str, info_hash: InfoHashV1, pieces: int, count: int) 
             if len(chosen) < count:
                 chosen[int.from_bytes(digest[at : at + 4]) % pieces] = None
     return tuple(chosen)
+
+
+def offers_per_round(slots: int) -> int:
+    """Beginners that are newly allowed something in one round, where `slots` are served.
+
+    Were all of a crowd, each would get a piece of its own at the same slow pace: nobody had a whole one to pass on
+    until the line had carried one for each.
+    """
+    return -(-slots // OFFER_SHARE)
 
 
 def is_beginner(pieces: Bitfield | None) -> bool:

@@ -18,6 +18,11 @@ OPTIMISTIC_SHARE = 5
 NEW_PEER_SECONDS = 60.0
 NEW_PEER_WEIGHT = 3  # Cohen, 2003: a newcomer has nothing to trade yet
 
+TRIAL_PIECES = 2
+"""Who took so many pieces more than it gave, had its chance to give something for them..."""
+DEBTOR_WEIGHT = 0.1
+"""... and is seldom given another one."""
+
 
 @unique
 class SeedChoker(Enum):
@@ -46,6 +51,7 @@ class Contender:
         turn: how much of its turn is used up: 0 when it is not served, 1 and more when the turn is over.
         waited: rounds that it wanted to be served and was not, since it was last served.
         progress: the part of the torrent that it has, 0 to 1.
+        debt: pieces that it took from us ever and gave nothing for; less than 0 where it gave more than it took.
     """
 
     number: int
@@ -58,14 +64,15 @@ class Contender:
     turn: float = 0.0
     waited: int = 0
     progress: float = 0.0
+    debt: float = 0.0
 
 
 Ranking: TypeAlias = Callable[[Contender], tuple[float, ...]]
 
 
 def tit_for_tat(one: Contender) -> tuple[float, ...]:
-    """For leechers: who gives most is served."""
-    return (-one.gives,)
+    """For leechers: who gives most is served; of those who give nothing now, who owes least, then who waits longest."""
+    return (-one.gives, max(0, int(one.debt)), -one.waited)
 
 
 def fastest(one: Contender) -> tuple[float, ...]:
@@ -110,12 +117,23 @@ def rechoke(contenders: Sequence[Contender], slots: int, lucky: Collection[int],
 
 
 def optimistic(contenders: Sequence[Contender], unchoked: Collection[int], rng: "Random") -> int | None:
-    """A peer to serve by chance: interested and not served; newcomers weigh more. None when there is none."""
+    """A peer to serve by chance: interested and not served. None when there is none.
+
+    Newcomers weigh more, and so does who has less than half of what the others have: nobody wants anything of it.
+    Who was tried, and gave nothing for what it took, weighs less than all others.
+    """
     waiting = [one for one in contenders if one.interested and one.number not in unchoked]
     if not waiting:
         return None
-    weights = [NEW_PEER_WEIGHT if one.age < NEW_PEER_SECONDS else 1 for one in waiting]
+    little = sum(one.progress for one in contenders) / len(contenders) / 2
+    weights = [_weight(one, little) for one in waiting]
     return rng.choices([one.number for one in waiting], weights)[0]
+
+
+def _weight(one: Contender, little: float) -> float:
+    if one.debt >= TRIAL_PIECES:
+        return DEBTOR_WEIGHT
+    return NEW_PEER_WEIGHT if one.age < NEW_PEER_SECONDS or one.progress < little else 1
 
 
 def by_chance(

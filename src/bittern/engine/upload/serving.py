@@ -12,7 +12,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.wire import donthave
 
 from .admission import CHOKED_MOST, PLAIN_SHARE, is_honest
-from .allowed_fast import allowance, is_beginner
+from .allowed_fast import allowance, is_beginner, offers_per_round
 from .choker import (
     OPTIMISTIC_SECONDS,
     SEED_RANKINGS,
@@ -44,6 +44,7 @@ class Serving:
         self._slots = slots_for(settings.slot_count, settings.upload_slots, settings.max_peers)
         self._seed_ranking = SEED_RANKINGS[settings.seed_choker]
         self._most_queued = settings.max_requests_queued
+        self._offers = offers_per_round(self._slots.count)
         self._rng = rng
         self._geometry = Geometry(0, BLOCK)
         self._have = Bitfield(0)
@@ -216,11 +217,12 @@ class Serving:
         ranking = self._seed_ranking if seeding else tit_for_tat
         lucky = [] if ranking is round_robin else self._lucky(peers, contenders, ranking, now)
         keep = rechoke(contenders, self._slots.count, lucky, ranking)
+        self._offers = offers_per_round(self._slots.count)
         for peer in peers.values():
             if peer.am_choking and peer.number in keep:
                 self._unchoke(peer)
-            elif not peer.am_choking and peer.number not in keep and peer.peer_interested:
-                self._choke(peer)
+            elif peer.peer_interested and peer.number not in keep:
+                (self._allow if peer.am_choking else self._choke)(peer)
 
     def _lucky(self, peers: Mapping[int, Peer], contenders: list[Contender], ranking: Ranking, now: float) -> list[int]:
         """The optimistic unchokes: each kept for its time, then drawn anew."""
@@ -237,6 +239,9 @@ class Serving:
         queue = peer.uploads
         if not peer.fast or self._super is not None or queue.allowed is not None or not is_beginner(peer.pieces):
             return
+        if not self._offers:
+            return
+        self._offers -= 1
         whole = allowance(peer.address.host, self._info_hash, self._geometry)
         lacks = (
             piece for piece in whole if piece in self.visible and (peer.pieces is None or piece not in peer.pieces)
@@ -276,4 +281,5 @@ def _contender(peer: Peer, now: float, piece_size: int, *, seeding: bool) -> Con
         turn=uploads.turn.used(uploads.sent, piece_size),
         waited=uploads.turn.waited,
         progress=pieces.count / pieces.size if pieces is not None and pieces.size else 0.0,
+        debt=(uploads.sent - peer.pipeline.arrived) / piece_size if peer.pipeline is not None and not seeding else 0.0,
     )
