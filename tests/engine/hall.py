@@ -18,7 +18,7 @@ from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import Handshake
 from bittern.wire.messages import Message
 from bittern.wire.peerwire import PeerWire
-from tests.engine.peers import HASH, Line, messages_of, take_sent
+from tests.engine.peers import HASH, Line, deep, messages_of, take_sent
 from tests.wire.wiring import Recorder
 
 BITS = bytes([0, 0, 0, 0, 0, 0, 0, 4])
@@ -45,7 +45,7 @@ class Hall:
         assert peer is not None
         wire.land_nowhere(Recorder(), peer, self.company.touch)
         if download is not None:
-            peer.pieces, peer.pipeline = Bitfield.full(download.have.size), download.pipeline(peer.number)
+            peer.pieces, peer.pipeline = Bitfield.full(download.have.size), deep(download, peer.number)
             wire.land(Recorder(), peer, peer.pipeline, self.company.touch)
         self.shared.events.clear()
         return peer

@@ -16,7 +16,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.testing.playbook import Playbook
 from bittern.wire.messages import Cancel, Message, Request
 from tests.engine.content import info_of
-from tests.engine.peers import make_peer, messages_of, take_sent
+from tests.engine.peers import deep, make_peer, messages_of, take_sent
 from tests.wire.wiring import Recorder
 
 PIECES, BLOCKS = 6, 4
@@ -30,7 +30,7 @@ def make(*holdings: set[int], pieces: int = PIECES) -> tuple[Download, list[Peer
     crowd = []
     for number, has in enumerate(holdings, 1):
         peer = make_peer(number)
-        peer.pieces, peer.pipeline = Bitfield(pieces, has), download.pipeline(number)
+        peer.pieces, peer.pipeline = Bitfield(pieces, has), deep(download, number)
         peer.pipeline.proven = True
         peer.wire.land(Recorder(), peer, peer.pipeline, lambda _: None)
         peer.peer_choking, peer.am_interested = False, True
