@@ -1,0 +1,121 @@
+"""The examples in docs/ run as they stand, page by page, from top to bottom."""
+
+import ast
+import asyncio
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import isawaitable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+import bittern
+from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.tracker import Tracker
+from tests.session.rig import album, seeding, settings, tracking, write_torrent
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+SECONDS = 60
+LASTING = ("bittern seed", "--seed-ratio", "--seed-time")  # until Ctrl-C
+LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The fenced blocks of one kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@contextmanager
+def swarm(folder: Path) -> Iterator[Tracker]:
+    """`album.torrent` in the current folder, which a seed and a tracker know."""
+    content = album(folder / "elsewhere" / "album")
+    with tracking() as tracker:
+        meta = write_torrent(content, folder / "album.torrent", tracker.url)
+        with seeding(meta, content.parent, folder / "seed-state"):
+            tracker.wait_for(lambda announce: announce.left == 0)
+            yield tracker
+
+
+def ports(tracker: Tracker) -> set[int]:
+    """Of all who announced themselves."""
+    return {announce.port for announce in tracker.announces}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of an example, with its own state; nothing listens beyond this machine."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"BITTERN_LISTEN": "127.0.0.1", "BITTERN_PORT": "0", "PYTHONPATH": str(ROOT / "src")}.items():
+        monkeypatch.setenv(name, value)
+    for name, default in {"listen": ("127.0.0.1",), "port": 0}.items():
+        defaults = bittern.Settings.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, name, default)
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path
+
+
+async def run(code: str, names: dict[str, Any], page: Path) -> None:
+    """One example; it may await at its top."""
+    compiled = compile(code, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    done = FunctionType(compiled, names)()
+    if isawaitable(done):
+        await asyncio.wait_for(done, SECONDS)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+async def test_python_examples_run(page: Path, place: Path) -> None:
+    """They find an open `session`, and a `torrent` that it downloads."""
+    with swarm(place):
+        async with bittern.Session(settings(place / "state")) as session:
+            torrent = await session.add("album.torrent", "downloads")
+            await torrent.completed()
+            names = {"bittern": bittern, "asyncio": asyncio, "Path": Path, "session": session, "torrent": torrent}
+            for code in blocks(page, "python"):
+                await run(code, names, page)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem)
+def test_commands_run(page: Path, place: Path) -> None:
+    """Those that share go on until Ctrl-C."""
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("bittern ")]
+    assert lines
+    with swarm(place) as tracker:
+        for line in lines:
+            known = ports(tracker)
+            words = [sys.executable, "-m", "bittern", *shlex.split(line, comments=True)[1:]]
+            with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+                if any(word in line for word in LASTING):
+                    assert wait_until(lambda: ports(tracker) > known, SECONDS)  # noqa: B023 - called at once
+                    job.send_signal(signal.SIGINT)
+                said, _ = job.communicate(timeout=SECONDS)
+            assert job.returncode == 0, (line, said.decode())
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [page.name for page in PAGES if page.name != "README.md" and f"({page.name})" not in index] == []
+
+
+def test_every_package_is_named_in_the_architecture() -> None:
+    """A stranger finds the room for a change there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    base = ROOT / "src" / "bittern"
+    rooms = [str(path.parent.relative_to(base)) for path in base.rglob("__init__.py")][1:]
+    assert len(rooms) > 10
+    assert [room for room in sorted(rooms) if f"`{room}/`" not in text] == []
