@@ -1,3 +1,4 @@
+import sqlite3
 from dataclasses import fields
 from math import inf
 from pathlib import Path
@@ -12,7 +13,7 @@ from bittern.session import roster as module
 from bittern.session.entry import Entry, Mode
 from bittern.session.goals import AtGoal, Goal
 from bittern.session.limits import Limits
-from bittern.session.roster import Roster, _Reader, _row_of
+from bittern.session.roster import _COLUMNS, Roster, _Reader, _row_of
 from bittern.session.status import State
 from bittern.session.store import Record, Store
 from tests.session.rig import album, torrent
@@ -32,6 +33,7 @@ entries = st.builds(
     tiers=st.lists(st.lists(texts, max_size=2).map(tuple), max_size=2).map(tuple),
     select=st.one_of(st.none(), st.lists(st.integers(0, 9)).map(tuple)),
     file_priorities=st.one_of(st.none(), st.dictionaries(st.integers(0, 9), st.integers(0, 7))),
+    super_seed=st.booleans(),
     limits=st.one_of(st.none(), st.builds(Limits, down=st.sampled_from([None, 5.0, inf]), group=texts)),
     link=st.one_of(st.none(), texts),
     mode=st.sampled_from(Mode),
@@ -103,6 +105,31 @@ async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
     await roster.save([make(1), make(2)])
     await store.transact(lambda connection: connection.execute("UPDATE members SET tiers = '[' WHERE number = 1"))
     assert [entry.number async for chunk in roster.load() for entry in chunk] == [2]
+    await store.close()
+
+
+async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used_by_it(tmp_path: Path) -> None:
+    """As it was before super-seeding was kept."""
+    columns = [name for name in _COLUMNS.split(", ") if name != "super_seed"]
+    old = _row_of(make(7, name="old", goal=Goal(ratio=1.0), limits=Limits(up=5.0, group="films"), position=4))
+    store = Store(tmp_path)
+    await store.open()
+    insert = f"INSERT INTO members ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+    def as_before(connection: sqlite3.Connection) -> None:
+        connection.execute(f"CREATE TABLE members ({', '.join(columns)})")
+        connection.execute(insert, old[:-1])
+
+    await store.transact(as_before)
+    roster = Roster(store)
+    for _ in range(2):
+        await roster.open()
+        [[entry]] = [chunk async for chunk in roster.load()]
+        assert (entry.name, entry.goal, entry.position) == ("old", Goal(ratio=1.0), 4)
+        assert entry.limits == Limits(up=5.0, group="films")
+        assert not entry.super_seed
+    await store.transact(lambda connection: connection.execute(insert, (8, bytes(20), *old[2:-1])))
+    assert [len(chunk) async for chunk in roster.load()] == [2]
     await store.close()
 
 

@@ -18,19 +18,20 @@ class Limits:
 
     Attributes:
         whole: all torrents together.
+        groups: by their names.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
         self.whole = Lanes()
         self.whole.set_limits(settings.down_bytes_per_second, settings.up_bytes_per_second)
         self.exempt_local = settings.exempt_local
-        self._groups: dict[str, Lanes] = {}
+        self.groups: dict[str, Lanes] = {}
 
     def group(self, name: str) -> Lanes:
         """The torrents that share the limits called `name`; a new group has none."""
-        if name not in self._groups:
-            self._groups[name] = Lanes(self.whole)
-        return self._groups[name]
+        if name not in self.groups:
+            self.groups[name] = Lanes(self.whole)
+        return self.groups[name]
 
 
 class TorrentLimits:

@@ -171,9 +171,12 @@ class Torrent:
             self.peerbook.hungry(now)
         self._company.touch_all()
 
-    def super_seed(self) -> None:
-        """Show pieces one by one if all are there when it begins: call it before `begin` (BEP 16)."""
-        self._serving.hides = True
+    def super_seed(self, *, on: bool = True) -> None:
+        """Show pieces one by one from now on, or from `begin` on if all are there then (BEP 16); or no longer."""
+        self._serving.hide(self.peers, on=on)
+        if self.download is not None and self.download.complete:
+            self._describe()
+        self._company.touch_all()
 
     def called(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """These are its info hashes, as far as they are known: of a hybrid both are announced."""

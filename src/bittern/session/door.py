@@ -106,6 +106,7 @@ def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> En
         tiers=(*options.trackers, *own),
         select=tuple(options.select) if options.select is not None else None,
         file_priorities=dict(options.priorities) or None,
+        super_seed=options.super_seed,
         link=found.to_uri() if isinstance(found, Magnet) else None,
         mode=Mode.PAUSED if options.paused else Mode.AUTO,
         state=State.CHECKING,

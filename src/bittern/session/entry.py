@@ -49,6 +49,7 @@ class Entry:
         priority: goes before the position; the higher runs first.
         file_priorities: how much single files are wanted (see AddOptions), or None.
         limits: how fast it may be, or None.
+        super_seed: whether pieces are shown to peers one by one while nobody else has everything (BEP 16).
         goal: its own, in place of the one in the settings.
         goal_met: the goal is behind it: reached, or the user resumed it after that.
         state: what it is doing.
@@ -79,6 +80,7 @@ class Entry:
     priority: int = 0
     file_priorities: dict[int, int] | None = None
     limits: Limits | None = None
+    super_seed: bool = False
     goal: Goal | None = None
     goal_met: bool = False
     state: State = State.QUEUED

@@ -78,11 +78,13 @@ class Hand:
         """See Waking.pause."""
         self._check(entry)
         self._waking.pause(entry)
+        self._steward.keep(entry)
 
     def resume(self, entry: Entry, mode: Mode) -> None:
         """See Waking.resume."""
         self._check(entry)
         self._waking.resume(entry, mode)
+        self._steward.keep(entry)
 
     def wake(self, entry: Entry) -> None:
         """Begin to wake a torrent up, in whatever state it is then."""
@@ -116,6 +118,14 @@ class Hand:
             entry.life.apply_limits()
         self.changed(entry)
 
+    def super_seed(self, entry: Entry, *, on: bool) -> None:
+        """Begin or end super-seeding, now or when a torrent wakes up."""
+        self._check(entry)
+        entry.super_seed = on
+        if entry.life is not None:
+            entry.life.super_seed(on=on)
+        self.changed(entry)
+
     def prioritize(self, entry: Entry, priorities: Mapping[int, int]) -> None:
         """Want files so much from now on; a torrent that sleeps wakes up for it.
 
@@ -147,7 +157,7 @@ class Hand:
 
     def changed(self, entry: Entry) -> None:
         """Something was set that is to be kept, and that the queue may depend on."""
-        entry.unsaved = True
+        self._steward.keep(entry)
         self._steward.look_again(entry)
 
     def _check(self, entry: Entry) -> None:

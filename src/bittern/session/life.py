@@ -175,6 +175,13 @@ class Life:
         """Hold the swarm to the limits in the options from now on."""
         self._membership.apply_limits()
 
+    def super_seed(self, *, on: bool) -> None:
+        """Begin or end super-seeding; see `Torrent.set_super_seeding`."""
+        self.options.super_seed = on
+        if self.swarm is not None:
+            self.swarm.super_seed(on=on)
+            self._surroundings.runtime.turn.soon()
+
     async def _settle(self) -> None:
         """Let the files that are wanted now have what the part file has of them."""
         if self.content is not None:

@@ -21,6 +21,7 @@ from .hand import Hand
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
 from .roster import Roster
+from .rules import Rules
 from .settings import Settings
 from .steward import Steward
 from .store import Store
@@ -86,6 +87,7 @@ class Parts:
     waking: Waking
     steward: Steward
     hand: Hand
+    rules: Rules
 
     @property
     def roster(self) -> Roster:
@@ -132,7 +134,9 @@ class Parts:
         waking = Waking(surroundings, foundation.roster, changed)
         steward = Steward(settings, entries, waking, foundation.roster, board, remove)
         hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)
-        return cls(foundation, surroundings, waking, steward, hand)
+        rules = Rules(settings, foundation.store, runtime, steward)
+        steward.on_round = rules.look
+        return cls(foundation, surroundings, waking, steward, hand, rules)
 
     async def say_goodbye(self, seconds: float) -> None:
         """Wait until trackers know that we leave, but not longer than they may take."""

@@ -42,13 +42,18 @@ CREATE TABLE IF NOT EXISTS members (
     uploaded INTEGER NOT NULL,
     downloaded INTEGER NOT NULL,
     complete INTEGER NOT NULL,
-    seeded_seconds REAL NOT NULL
+    seeded_seconds REAL NOT NULL,
+    super_seed INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS sources (info_hash BLOB PRIMARY KEY, torrent BLOB NOT NULL) WITHOUT ROWID;
 """
+_LATER = {"super_seed": "INTEGER NOT NULL DEFAULT 0"}
+"""Columns that tables of earlier versions lack, and what they are. Those versions can still use the table."""
+
 _COLUMNS = (
     "number, info_hash, save_path, content, name, tiers, selection, file_priorities, limits, link, mode, "
-    "position, priority, goal, goal_met, state, done_bytes, total_bytes, uploaded, downloaded, complete, seeded_seconds"
+    "position, priority, goal, goal_met, state, done_bytes, total_bytes, uploaded, downloaded, complete, "
+    "seeded_seconds, super_seed"
 )
 
 
@@ -68,7 +73,7 @@ class Roster:
         Raises:
             StorageError: the store can not be used.
         """
-        await self._store.transact(lambda connection: connection.executescript(_SCHEMA))
+        await self._store.transact(_prepare)
 
     async def load(self) -> AsyncIterator[list[Entry]]:
         """All torrents in the order they were added, a chunk at a time; a row that makes no sense is left out.
@@ -170,7 +175,7 @@ class _Reader:
 
     def _entry(self, row: Sequence[object]) -> Entry | None:
         number, info_hash, save_path, content, name, tiers, selection, priorities, limits, link, mode = row[:11]
-        position, priority, goal, goal_met, state, done, total, uploaded, downloaded, complete, seeded = row[11:]
+        position, priority, goal, goal_met, state, done, total, uploaded, downloaded, complete, seeded = row[11:22]
         try:
             return Entry(
                 number=_int(number),
@@ -195,6 +200,7 @@ class _Reader:
                 downloaded=_int(downloaded),
                 complete=bool(complete),
                 seeded_seconds=float(str(seeded)),
+                super_seed=bool(row[22]),
                 unsaved=False,
             )
         except (ValueError, TypeError, KeyError):
@@ -207,6 +213,15 @@ class _Reader:
         if text not in self._tiers:
             self._tiers[text] = tuple(tuple(map(str, tier)) for tier in json.loads(text))
         return self._tiers[text]
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables that are missing, and the columns that one of an earlier version lacks."""
+    connection.executescript(_SCHEMA)
+    present = {row[1] for row in connection.execute("PRAGMA table_info(members)")}
+    for name, kind in _LATER.items():
+        if name not in present:
+            connection.execute(f"ALTER TABLE members ADD COLUMN {name} {kind}")
 
 
 def _source(connection: sqlite3.Connection, entry: Entry) -> tuple[bytes | None, bytes | None]:
@@ -248,6 +263,7 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
         entry.downloaded,
         entry.complete,
         entry.seeded_seconds,
+        entry.super_seed,
     )
 
 

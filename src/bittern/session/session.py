@@ -16,14 +16,11 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, SleeperCalled
-from bittern.engine.swarm.lanes import Lanes
 
-from . import bans
 from .board import Board
 from .door import Door
 from .entry import Entry
 from .goals import Goal
-from .limits import check_limit
 from .options import AddOptions
 from .parts import Foundation, Parts
 from .queue import Places
@@ -67,6 +64,7 @@ class Session:
         self._parts = parts
         try:
             if self.settings.keep_torrents:
+                await parts.rules.restore()
                 async for entries in parts.roster.load():
                     self._door.restore(parts, entries)
             parts.steward.decide()
@@ -202,15 +200,15 @@ class Session:
             gone=changes.gone,
         )
 
+    # What is set here holds in the next session too where torrents are kept; see Settings.keep_torrents.
+
     def set_places(self, places: Places) -> None:
         """Let more, or fewer, torrents run at a time from now on."""
-        steward = self._open().steward
-        steward.places = places
-        steward.decide()
+        self._open().rules.set_places(places)
 
     def set_goal(self, goal: Goal) -> None:
         """From now on, torrents without a goal of their own have this one."""
-        self._open().steward.goal = goal
+        self._open().rules.set_goal(goal)
 
     def set_limits(self, *, down: float | None = None, up: float | None = None) -> None:
         """Change the limits of all torrents together; those in `settings` hold until then.
@@ -222,7 +220,12 @@ class Session:
         Raises:
             SessionError: one is negative, or nothing could ever be downloaded.
         """
-        self._set_limits(self._open().runtime.core.limits.whole, down, up)
+        self._open().rules.set_limits(down, up)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Bytes of content per second of all torrents together, down and up; `math.inf` for no limit."""
+        return self._open().rules.limits
 
     def group(self, name: str, *, down: float | None = None, up: float | None = None) -> None:
         """Make a group of torrents that share limits, or change them; `Torrent.join` puts torrents into it.
@@ -235,29 +238,26 @@ class Session:
         Raises:
             SessionError: one is negative, or nothing could ever be downloaded.
         """
-        self._set_limits(self._open().runtime.core.limits.group(name), down, up)
+        self._open().rules.set_group(name, down, up)
 
-    def _set_limits(self, lanes: Lanes, down: float | None, up: float | None) -> None:
-        check_limit("down", down)
-        check_limit("up", up, zero=True)
-        lanes.set_limits(down, up)
-        runtime = self._open().runtime
-        runtime.core.limits_changed()
-        runtime.turn.soon()
+    @property
+    def groups(self) -> dict[str, tuple[float, float]]:
+        """Each group and its limits in bytes per second, down and up; `math.inf` for no limit."""
+        return self._open().rules.groups
 
     def ban(self, host: str, seconds: float | None = None) -> None:
         """Have nothing to do with an address from now on: connections end, none is made or taken.
 
-        Peers that provably sent wrong data are banned by themselves, for as long as the session is open.
+        Peers that provably sent wrong data are banned by themselves, until they are unbanned.
 
         Args:
             host: a numeric IP address.
-            seconds: for how long; None for as long as the session is open.
+            seconds: for how long; None for good.
 
         Raises:
             SessionError: this is no IP address, or no time.
         """
-        bans.ban(self._open().runtime, host, seconds)
+        self._open().rules.ban(host, seconds)
 
     def unban(self, host: str) -> bool:
         """Deal with an address again; False when it was not banned.
@@ -265,12 +265,12 @@ class Session:
         Raises:
             SessionError: this is no IP address.
         """
-        return bans.unban(self._open().runtime, host)
+        return self._open().rules.unban(host)
 
     @property
     def bans(self) -> dict[str, float | None]:
-        """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
-        return bans.all_bans(self._open().runtime)
+        """Banned addresses, and the seconds until each ban ends; None for good."""
+        return self._open().rules.bans
 
     async def close(self) -> None:
         """Tell the trackers, save, and end everything; `async with` calls it."""
@@ -293,6 +293,7 @@ class Session:
                 if entry.seeding_since is not None and entry.life is None and not parts.steward.goal.never:
                     entry.unsaved = True  # it seeded on
             await parts.steward.save()
+            await parts.rules.close()
             await parts.waking.close()
             await goodbye
         finally:

@@ -37,7 +37,14 @@ class Settings:
     """The folder of saved progress; None for `$XDG_STATE_HOME/bittern`."""
     keep_torrents: bool = False
     """Whether torrents that are added are there again in the next session with the same `state_dir`. One such session
-    at a time may use a folder."""
+    at a time may use a folder.
+
+    What is set while it is open is there again too: limits, goal, priority and place in the queue of each torrent,
+    groups and their limits, bans, and what `Session.set_limits`, `set_places` and `set_goal` said. These last hold
+    only where the settings of the next session are silent: a `down_bytes_per_second` or `up_bytes_per_second` that is
+    not `math.inf` goes before the limit of its direction, any of `active_downloads`, `active_seeds` and
+    `active_torrents` before all places, any of `seed_ratio`, `seed_minutes`, `seed_idle_minutes` and `at_goal` before
+    the whole goal."""
 
     # --- network
 

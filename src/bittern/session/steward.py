@@ -65,6 +65,10 @@ class Steward:
         self._queue: dict[InfoHashV1, Entry] = {}  # those that wait, asleep
         self._round_due = 0.0
         self._wants_places = False
+        self._urgent: dict[InfoHashV1, Entry] = {}  # to be saved now
+        self._saving: asyncio.Task[None] | None = None
+        self.on_round: Callable[[], None] = lambda: None
+        """Called with each round."""
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -91,6 +95,19 @@ class Steward:
             self._wants_places = True
             asyncio.get_running_loop().call_soon(self.decide)
 
+    def keep(self, entry: Entry) -> None:
+        """Write down soon what the user said of a torrent: it is to outlive a crash that comes next."""
+        entry.unsaved = True
+        if self._settings.keep_torrents:
+            self._urgent[entry.info_hash] = entry
+            if self._saving is None or self._saving.done():
+                self._saving = asyncio.get_running_loop().create_task(self._save_urgent(), name="bittern save")
+
+    async def _save_urgent(self) -> None:
+        while self._urgent:
+            urgent, self._urgent = self._urgent, {}
+            await self._save([entry for key, entry in urgent.items() if key in self._entries])
+
     async def tick(self, now: float) -> None:
         """Do what time demands."""
         awake = list(self._waking.awake.values())
@@ -104,18 +121,25 @@ class Steward:
             self._round_due = now + ROUND_SECONDS
         await self._meet_goals(list(self._entries.values()) if whole else awake, now)
         if whole:
+            self.on_round()
             await self.save()
 
     async def save(self) -> None:
         """Write down what changed of torrents that are kept; what goes wrong is tried again."""
+        if self._saving is not None:
+            await asyncio.wait([self._saving])
         unsaved = [entry for entry in self._entries.values() if entry.unsaved]
-        if unsaved and self._settings.keep_torrents:
-            try:
-                await self._roster.save(unsaved)
-            except StorageError as error:
-                for entry in unsaved:
-                    if entry.publisher is not None:
-                        entry.publisher.publish(SaveFailed(str(error)))
+        if self._settings.keep_torrents:
+            await self._save(unsaved)
+
+    async def _save(self, entries: list[Entry]) -> None:
+        try:
+            if entries:
+                await self._roster.save(entries)
+        except StorageError as error:
+            for entry in entries:
+                if entry.publisher is not None:
+                    entry.publisher.publish(SaveFailed(str(error)))
 
     def note(self, now: float) -> None:
         """Take over what is known of torrents that are awake, for the last save."""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError, SessionError
@@ -237,6 +238,23 @@ class Torrent:
         limits = self._entry.limits or Limits()
         limits.group = group
         self._hand.limit(self._entry, limits)
+
+    @property
+    def limits(self) -> Limits:
+        """A copy of its limits: None where none was ever set."""
+        return replace(self._entry.limits) if self._entry.limits is not None else Limits()
+
+    @property
+    def super_seeding(self) -> bool:
+        """Whether pieces are shown to peers one by one while nobody else has everything (BEP 16)."""
+        return self._entry.super_seed
+
+    def set_super_seeding(self, *, on: bool) -> None:
+        """Begin or end super-seeding (BEP 16) at any time; it ends by itself when others have everything.
+
+        Peers that are there when it begins know what we have: it is shown piece by piece to those that come.
+        """
+        self._hand.super_seed(self._entry, on=on)
 
     async def move_to(self, folder: str | os.PathLike[str]) -> None:
         """Move its files to another folder; returns when that is done. A complete torrent is seeded meanwhile.

@@ -52,6 +52,7 @@ class Waking:
         entry.error = None
         if entry.limits is not None:
             options.limits = entry.limits
+        options.super_seed = entry.super_seed
         options.priorities |= entry.file_priorities or {}
         publisher = entry.listen(self._surroundings.settings.event_buffer)
         entry.life = life = Life(source, options, lock, self._surroundings, publisher)

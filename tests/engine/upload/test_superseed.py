@@ -4,7 +4,7 @@ from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bittern.base.bitfield import Bitfield
 from bittern.engine.upload.superseed import ALONE_AT_A_TIME, AT_A_TIME, FED_COPIES, PATIENCE_ROUNDS, SuperSeed
@@ -21,6 +21,15 @@ class Showing(RuleBasedStateMachine):
         self.peers: dict[int, Bitfield] = {}
         self.shown: dict[int, set[int]] = {}
         self.last = 0
+
+    @initialize(knowing=st.integers(0, 2))
+    def begin_late(self, knowing: int) -> None:
+        """Some were there before, and know everything."""
+        self.part = SuperSeed(PIECES, Random(3), range(1, knowing + 1))
+        for number in range(1, knowing + 1):
+            self.peers[number], self.shown[number] = Bitfield(PIECES), set(range(PIECES))
+        self.last = knowing
+        self.take(self.part.update(self.peers))
 
     def take(self, more: list[tuple[int, int]]) -> None:
         for number, piece in more:

@@ -64,3 +64,28 @@ def test_when_a_real_seed_appears_everything_is_shown() -> None:
         assert set(shown(play, "ann")) | first == set(range(20))
         play.joins("dora", have="0" * 20)
         assert HaveAll() in play.greeting("dora")
+
+
+def test_it_is_begun_and_ended_while_peers_are_there() -> None:
+    """Who was there knows everything and may ask for it; who comes is shown a few pieces, until it ends."""
+    with Playbook(pieces=20, have="all", settings=EngineSettings(listen_port=PORT)) as play:
+        play.joins("ann", have="0" * 20, extensions={})
+        assert HaveAll() in play.greeting("ann")
+        play.torrent.super_seed()
+        play.joins("bob", have="0" * 20, extensions={}).waits(0.1)
+        assert HaveNone() in play.greeting("bob")
+        first = [message.piece for message in play.greeting("bob") if isinstance(message, Have)]
+        assert len(first) == AT_A_TIME
+        assert shown(play, "ann") == []
+        hidden = next(piece for piece in range(20) if piece not in first)
+        for name, answer in (("ann", Piece), ("bob", Reject)):
+            play.is_interested(name).heard(name)
+            play.says(name, Request(hidden, 0, BLOCK))
+            assert [type(message) for message in play.heard(name)] == [answer]
+        play.torrent.super_seed(on=False)
+        play.waits(0.1)
+        assert sorted(shown(play, "bob") + first) == list(range(20))
+        play.says("bob", Request(hidden, 0, BLOCK))
+        assert [type(message) for message in play.heard("bob")] == [Piece]
+        play.joins("carl", have="0" * 20)
+        assert HaveAll() in play.greeting("carl")

@@ -8,13 +8,17 @@ class Bans:
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
+        self.revision = 0
+        """Grows with each ban that is made or taken back."""
 
     def ban(self, host: str, until: float = inf) -> None:
         """Have nothing to do with `host` before `until`; infinity for good. The later one of two bans holds."""
         self._until[host] = max(until, self._until.get(host, until))
+        self.revision += 1
 
     def unban(self, host: str) -> bool:
         """Deal with `host` again; False when it was not banned."""
+        self.revision += 1
         return self._until.pop(host, None) is not None
 
     def banned(self, host: str, now: float) -> bool:

@@ -52,15 +52,26 @@ class Serving:
         self._super: SuperSeed | None = None
         self.secretive = False
         """Whether pieces are shown one by one now; no property, as each turn of each torrent asks."""
-        self.hides = False
-        """Whether to show pieces one by one if we have all of them when it begins (BEP 16)."""
+        self._hides = False
 
     def ready(self, geometry: Geometry, have: Bitfield) -> None:
         """The metadata is known: `have` are the pieces that are stored, kept up to date by their owner."""
         self._geometry = geometry
         self._have = have
-        if self.hides and have.complete:
-            self._super = SuperSeed(have.size, self._rng)
+        self.hide({}, on=self._hides)
+
+    def hide(self, peers: Mapping[int, Peer], *, on: bool) -> None:
+        """Show pieces one by one (BEP 16), from now on or from `ready` on, if we have all of them then; or no longer.
+
+        Args:
+            peers: those that know already what we have.
+            on: whether to begin, or to end.
+        """
+        self._hides = on
+        if not on:
+            self.reveal(peers)
+        elif self._super is None and self._have.size and self._have.complete:
+            self._super = SuperSeed(self._have.size, self._rng, peers)
             self.secretive = True
 
     @property

@@ -5,7 +5,7 @@ else has one of them: then it was passed on. Who can not pass on what it has, or
 after a while. It ends when others have everything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
@@ -40,9 +40,10 @@ class SuperSeed:
     Args:
         size: pieces of the torrent, all of which we have.
         rng: the order in which they are shown first.
+        knowing: peers that were told of everything before.
     """
 
-    def __init__(self, size: int, rng: "Random") -> None:
+    def __init__(self, size: int, rng: "Random", knowing: Iterable[int] = ()) -> None:
         self._size = size
         self._fresh = list(range(size))  # never shown
         rng.shuffle(self._fresh)
@@ -50,6 +51,9 @@ class SuperSeed:
         self._copies = [0] * size  # among the others
         self._scarce = dict.fromkeys(range(size))  # with fewer than FED_COPIES
         self._views: dict[int, _View] = {}
+        for number in knowing:
+            self._views[number] = view = _View(size)
+            view.shown.fill()
 
     @property
     def fed(self) -> bool:
@@ -129,6 +133,8 @@ class SuperSeed:
 
     def _choose(self, view: _View) -> int | None:
         """The next piece for a peer: one that nobody was shown, else the rarest."""
+        if view.shown.complete:
+            return None
         while self._fresh:
             piece = self._fresh.pop()
             if not self._times[piece] and not self._copies[piece]:
