@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.faults.rigs.program import run
-from tests.faults.rigs.torrent import PIECE, Torrent, bencode, info_of
+from tests.faults.rigs.torrent import MIB, PIECE, Torrent, bencode, info_of
 
 BAD_BENCODE, BAD_TORRENT, BAD_MAGNET = 25, 26, 27
 DATA = Random(1).randbytes(2 * PIECE)
@@ -104,3 +104,48 @@ def test_a_good_torrent_without_any_way_to_peers_says_so(torrent: Torrent, tmp_p
     [line] = done.stderr.splitlines()
     assert "no peer is named" in line
     assert "--peer" in line
+
+
+HUGE = {
+    "version 1, too few hashes": (BAD_TORRENT, torrent_with(length=1 << 62, piece_length=1 << 29)),
+    "version 1, beyond 64 bits": (BAD_BENCODE, torrent_with(length=1 << 64)),
+    "version 2, more pieces than there may be": (
+        BAD_TORRENT,
+        bencode(
+            {
+                "info": {
+                    "file tree": {"a": {"": {"length": 1 << 62, "pieces root": bytes(32)}}},
+                    "meta version": 2,
+                    "name": "a",
+                    "piece length": 1 << 29,
+                }
+            }
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_a_torrent_larger_than_any_disk_is_refused(tmp_path: Path, what: str) -> None:
+    status, data = HUGE[what]
+    path = tmp_path / "huge.torrent"
+    path.write_bytes(data)
+    done = run(["get", str(path), "-d", str(tmp_path), "--preallocate"], tmp_path / "home")
+    assert done.returncode == status
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_eight_tebibytes_take_no_room_before_they_come_and_are_refused_where_it_is_to_be_set_aside(
+    tmp_path: Path,
+) -> None:
+    """16,384 pieces of 512 MiB: a small file, and more than there is room for."""
+    path, into = tmp_path / "huge.torrent", tmp_path / "into"
+    into.mkdir()
+    path.write_bytes(torrent_with(length=8 << 40, piece_length=512 * MIB, pieces=bytes(20 << 14)))
+    words = ["get", str(path), "-d", str(into), "--peer", "127.0.0.1:9", "--timeout", "1"]
+    assert run(words, tmp_path / "home").returncode == 6
+    assert sum(file.stat().st_blocks for file in into.rglob("*")) * 512 < MIB
+    done = run([*words, "--preallocate"], tmp_path / "home")
+    assert done.returncode == 9
+    assert f"no space left ({8 << 40} bytes are needed" in done.stderr
+    assert sum(file.stat().st_blocks for file in into.rglob("*")) * 512 < MIB

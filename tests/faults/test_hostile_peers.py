@@ -6,7 +6,7 @@ import hashlib
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,11 +17,13 @@ from tests.faults.rigs import program, wire
 from tests.faults.rigs.hostile import HostilePeer, Proxy, Script
 from tests.faults.rigs.torrent import BLOCK, MIB, NAME, Torrent
 from tests.faults.rigs.wire import Wire
+from tests.interop.rigs.place import LOOPBACK
 
 Deed = Callable[[Wire, Torrent], None]
 Meet = Callable[..., AbstractContextManager["Meeting"]]
 OTHER_HASH = hashlib.sha1(b"another torrent").digest()
 DONE_WITHIN = 20
+HASH_REQUEST, HASH_REJECT = 21, 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,4 +442,84 @@ def test_what_a_lone_liar_sent_is_never_taken_for_good(torrent: Torrent, seed: i
         assert again.ends(DONE_WITHIN) == 0
     assert again.saw("checked")["done_bytes"] == 0
     assert honest.carried >= len(torrent.data)
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_a_liar_with_many_ports_is_banned_by_its_address(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    """Six listeners of one address: the first lie that is found ends all its connections, and no new one is let in."""
+    port = LOOPBACK.free_port()
+    blocks = [0] * 6
+
+    def liar(number: int) -> Script:
+        def script(peer: Wire) -> None:
+            piece, begin, length = offering(peer, torrent)
+            while True:
+                blocks[number] += 1
+                peer.answer(piece, begin, bytes(length))
+                piece, begin, length = peer.request()
+
+        return script
+
+    with ExitStack() as stack:
+        liars = [stack.enter_context(HostilePeer(torrent.info_hash, liar(number))) for number in range(len(blocks))]
+        honest = stack.enter_context(Proxy(seed, shut=True))
+        peers = [peer.address for peer in (*liars, honest)]
+        job = stack.enter_context(program.get(torrent.path, into, tmp_path / "get", peers=peers, port=port))
+        job.saw("piece_failed")
+        for number in range(20):
+            with closing(wire.dial(port, torrent.info_hash, source=liars[0].host)) as again:
+                again.hello(peer_id=b"-HO0000-%012d" % number)
+                assert again.is_hung_up_on(5)
+        assert all(peer.done.wait(10) for peer in liars)
+        honest.open()
+        assert job.ends(DONE_WITHIN) == 0
+        assert len(job.events("piece_failed")) <= len(liars)
+    assert (into / NAME).read_bytes() == torrent.data
+    assert {event["address"].split(":")[0] for event in job.events("peer_dropped") if event["offence"]} == {"127.0.0.2"}
+
+
+def test_a_program_that_is_given_its_own_address_notices_and_does_not_try_again(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    port = LOOPBACK.free_port()
+    with Proxy(seed, shut=True) as honest:
+        peers = (f"127.0.0.1:{port}", honest.address)
+        with program.get(torrent.path, into, tmp_path / "get", peers=peers, port=port) as job:
+            job.saw("peer_dropped")
+            honest.open()
+            assert job.ends(DONE_WITHIN) == 0
+    ourselves = [event for event in job.events("peer_dropped") if "is ourselves" in event["reason"]]
+    assert 1 <= len(ourselves) <= 2, "one for each end of it"
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_a_peer_that_offers_version_2_of_a_torrent_of_version_1_is_a_peer_like_others(
+    torrent: Torrent, into: Path, tmp_path: Path
+) -> None:
+    """BEP 52: the bit means nothing here, and neither does a question about trees."""
+    row = b"\xab" * 32 + struct.pack(">IIII", 0, 0, 2, 1)
+    refused: list[bytes] = []
+
+    def script(peer: Wire) -> None:
+        peer.hello(reserved=bytes(7) + b"\x14")
+        peer.greeted()
+        peer.say(wire.HAVE_ALL)
+        peer.say(HASH_REQUEST, row)
+        peer.say(wire.UNCHOKE)
+        while True:
+            kind, payload = peer.next()
+            if kind == HASH_REJECT:
+                refused.append(payload)
+            elif kind == wire.REQUEST:
+                piece, begin, length = struct.unpack(">III", payload)
+                peer.answer(piece, begin, torrent.block(piece, begin, length))
+
+    with (
+        HostilePeer(torrent.info_hash, script) as peer,
+        program.get(torrent.path, into, tmp_path / "get", peers=(peer.address,)) as job,
+    ):
+        assert job.ends(DONE_WITHIN) == 0
+    assert refused == [row]
     assert (into / NAME).read_bytes() == torrent.data

@@ -83,6 +83,20 @@ class Program:
         fields = Path(f"/proc/{self.running.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def descriptors(self) -> int:
+        """Open files now."""
+        return len(list(Path(f"/proc/{self.running.pid}/fd").iterdir()))
+
+    def sockets(self) -> int:
+        """Open sockets of the internet now, those that listen too."""
+        inodes = {line.split()[9] for line in Path(f"/proc/{self.running.pid}/net/tcp").read_text().splitlines()[1:]}
+        links = [str(path.readlink()) for path in Path(f"/proc/{self.running.pid}/fd").iterdir()]
+        return sum(link.startswith("socket:[") and link[8:-1] in inodes for link in links)
+
+    def threads(self) -> int:
+        """Threads now."""
+        return len(list(Path(f"/proc/{self.running.pid}/task").iterdir()))
+
     def memory(self) -> int:
         """Bytes in memory now."""
         return self._status("VmRSS")

@@ -36,6 +36,11 @@ class Wire:
         """Hang up."""
         self._sock.close()
 
+    def reset(self) -> None:
+        """Hang up as a machine does that knows nothing of the connection."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.close()
+
     def end(self) -> None:
         """Say nothing more, as after the last byte of a stream."""
         self._sock.shutdown(socket.SHUT_WR)
