@@ -202,6 +202,47 @@ def test_who_broke_the_protocol_behind_the_handshake_is_dropped_when_it_is_heard
     assert not again.peers
 
 
+def test_a_hybrid_that_has_not_been_awake_is_called_by_either_hash() -> None:
+    bench = Bench()
+    bench.core.add_sleeping(name(1), (), 0.0, also=name(2))
+    lines = [bench.knocks(name(number))[0] for number in (2, 1)]
+    assert bench.calls() == [SleeperCalled(1, name(1))] * 2
+    woken_up = bench.core.add(name(1), (), 0.0)
+    bench.core.admit_callers(woken_up, 0.0)
+    assert len(woken_up.peers) == 1  # both have one peer id
+    assert sum(line.closed for line in lines) == 1
+    assert bench.knocks(name(3))[0].closed
+
+
+def test_what_else_a_sleeper_was_called_is_forgotten_with_it_and_its_callers_are_refused() -> None:
+    bench = Bench()
+    bench.core.add_sleeping(name(1), (), 0.0, also=name(2))
+    line, _ = bench.knocks(name(2))
+    bench.core.remove_sleeping(name(1), 0.0)
+    assert line.closed
+    assert bench.knocks(name(2))[0].closed
+
+
+def test_who_has_a_name_as_its_own_is_called_by_it() -> None:
+    bench = Bench()
+    bench.core.add_sleeping(name(1), (), 0.0, also=name(2))
+    bench.core.add_sleeping(name(2), (), 0.0)
+    bench.core.add_sleeping(name(3), (), 0.0, also=name(2))
+    bench.knocks(name(2))
+    assert [call.info_hash for call in bench.calls()] == [name(2)]
+
+
+def test_a_sleeping_hybrid_is_announced_by_both_hashes() -> None:
+    bench = Bench()
+    bench.core.add_sleeping(name(1), TIERS, 0.0, also=name(2))
+    assert bench.turn(0.0) == ["started", "started"]
+    hashes = [parse_qs(urlsplit(wish.url).query, encoding="latin-1")["info_hash"][0] for wish in bench.open.values()]
+    assert [one.encode("latin-1") for one in hashes] == [bytes(name(1)), bytes(name(2))]
+    bench.answer(1.0)
+    assert bench.dormitory.next_deadline() is not None
+    assert bench.turn(2000.0) == ["", ""]
+
+
 def test_a_torrent_that_does_not_wake_up_closes_on_its_callers() -> None:
     bench = Bench(1)
     line, _ = bench.knocks(name(0))

@@ -50,6 +50,7 @@ entries = st.builds(
     downloaded=counts,
     complete=st.booleans(),
     seeded_seconds=st.floats(0, 1e9),
+    also=st.one_of(st.none(), st.binary(min_size=20, max_size=20).map(InfoHashV1)),
 )
 
 
@@ -110,7 +111,8 @@ async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
 
 async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used_by_it(tmp_path: Path) -> None:
     """As it was before super-seeding was kept."""
-    columns = [name for name in _COLUMNS.split(", ") if name != "super_seed"]
+    columns = _COLUMNS.split(", ")[:-2]
+    assert "super_seed" not in columns
     old = _row_of(make(7, name="old", goal=Goal(ratio=1.0), limits=Limits(up=5.0, group="films"), position=4))
     store = Store(tmp_path)
     await store.open()
@@ -118,7 +120,7 @@ async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used
 
     def as_before(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TABLE members ({', '.join(columns)})")
-        connection.execute(insert, old[:-1])
+        connection.execute(insert, old[:-2])
 
     await store.transact(as_before)
     roster = Roster(store)
@@ -128,7 +130,8 @@ async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used
         assert (entry.name, entry.goal, entry.position) == ("old", Goal(ratio=1.0), 4)
         assert entry.limits == Limits(up=5.0, group="films")
         assert not entry.super_seed
-    await store.transact(lambda connection: connection.execute(insert, (8, bytes(20), *old[2:-1])))
+        assert entry.also is None
+    await store.transact(lambda connection: connection.execute(insert, (8, bytes(20), *old[2:-2])))
     assert [len(chunk) async for chunk in roster.load()] == [2]
     await store.close()
 

@@ -1,6 +1,7 @@
 """Torrents that fall asleep, and what wakes them up again."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
 from bittern.session.torrent import Torrent
+from bittern.tools.create import Version
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent, tracking
 
 SECONDS = 30
@@ -60,6 +62,33 @@ async def test_a_leecher_wakes_it_and_it_sleeps_again(tmp_path: Path) -> None:
         assert len(stream.take()) >= 1
         assert there.status.uploaded == 20 * PIECE
     assert (tmp_path / "dst" / "a.bin").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("by", ["v1", "v2"])
+async def test_a_hybrid_that_sleeps_since_a_restart_answers_to_both_its_hashes(tmp_path: Path, by: str) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", 20 * PIECE), version=Version.HYBRID)
+    link = meta.to_magnet()
+    async with Session(sleepy(tmp_path / "a")) as session:
+        await (await session.add(meta, tmp_path)).completed()
+    link = replace(link, info_hash_v1=None) if by == "v2" else replace(link, info_hash_v2=None)
+    async with Session(sleepy(tmp_path / "a")) as session, Session(settings(tmp_path / "b")) as leech:
+        [there] = session.torrents
+        assert session._entries[there.info_hash].life is None
+        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{session.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+
+
+async def test_the_other_hash_of_a_hybrid_that_came_by_a_magnet_is_kept(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 4 * PIECE), version=Version.HYBRID)
+    link = replace(meta.to_magnet(), info_hash_v1=None)
+    async with Session(settings(tmp_path / "a")) as seed, Session(sleepy(tmp_path / "b")) as session:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await session.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+    async with Session(sleepy(tmp_path / "b")) as session:
+        [there] = session.torrents
+        assert there.info_hash != meta.info.info_hash_v1
+        assert session._entries[there.info_hash].also == meta.info.info_hash_v1
 
 
 async def test_after_a_restart_all_are_there_and_asleep(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class Core:
         """
         if wire_hash in self._by_hash:
             raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
+        self._also_called.pop(wire_hash, None)  # its own name comes first
         sleeper = self.dormitory.take(wire_hash)
         number = sleeper.number if sleeper is not None else self._new_number()
         announcer = sleeper.announcer if sleeper is not None else None
@@ -85,15 +86,30 @@ class Core:
             if name not in self._by_hash and name not in self.dormitory:  # one that is here under its own name
                 self._also_called.setdefault(name, torrent.wire_hash)
 
-    def add_sleeping(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Sleeper:
+    def add_sleeping(
+        self,
+        wire_hash: InfoHashV1,
+        tiers: tuple[tuple[str, ...], ...],
+        now: float,
+        also: InfoHashV1 | None = None,
+    ) -> Sleeper:
         """Let a complete torrent sleep from the start: see Dormitory.
+
+        Args:
+            wire_hash: what handshakes carry.
+            tiers: its trackers.
+            now: the time.
+            also: the other hash of a hybrid: who calls it by that wakes it, too.
 
         Raises:
             LocalProtocolError: it is there already.
         """
         if wire_hash in self._by_hash or wire_hash in self.dormitory:
             raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
-        sleeper = Sleeper(self._new_number(), wire_hash, tiers)
+        self._also_called.pop(wire_hash, None)
+        if also is not None and also not in self._by_hash and also not in self.dormitory:
+            self._also_called.setdefault(also, wire_hash)
+        sleeper = Sleeper(self._new_number(), wire_hash, tiers, also)
         self.dormitory.put(sleeper, now)
         return sleeper
 
@@ -108,7 +124,7 @@ class Core:
         announcer = torrent.announcer
         announcer.carry(Tally(torrent.uploaded, torrent.downloaded, 0))
         self._forget(torrent)
-        self.dormitory.put(Sleeper(torrent.number, torrent.wire_hash, (), announcer), now)
+        self.dormitory.put(Sleeper(torrent.number, torrent.wire_hash, (), torrent.names.other, announcer), now)
 
     def admit_callers(self, torrent: Torrent, now: float) -> None:
         """Let those in who came for `torrent` while it slept."""
@@ -126,16 +142,17 @@ class Core:
         torrent.pause(now)
         torrent.advance(now)
         self._forget(torrent)
-        self._forget_names(torrent.wire_hash)
+        self._forget_name(torrent.wire_hash, torrent.names.other)
 
     def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> int | None:
         """Forget a torrent that sleeps; its number. Goodbyes to its trackers are among the next effects."""
+        self.refuse_callers(wire_hash)
         sleeper = self.dormitory.take(wire_hash)
-        self._forget_names(wire_hash)
+        if sleeper is not None:
+            self._forget_name(wire_hash, sleeper.also)
         if sleeper is not None and sleeper.announcer is not None:
             sleeper.announcer.trackers.stop()
             sleeper.announcer.announce(Tally(0, 0, 0), now)
-        self.refuse_callers(wire_hash)
         return sleeper.number if sleeper is not None else None
 
     def close(self, now: float) -> None:
@@ -343,8 +360,9 @@ class Core:
         self._by_hash.pop(torrent.wire_hash, None)
         self._deadlines.set(torrent.number, None)
 
-    def _forget_names(self, wire_hash: InfoHashV1) -> None:
-        self._also_called = {name: own for name, own in self._also_called.items() if own != wire_hash}
+    def _forget_name(self, wire_hash: InfoHashV1, also: InfoHashV1 | None) -> None:
+        if also is not None and self._also_called.get(also) == wire_hash:
+            del self._also_called[also]
 
     def _own_name(self, handshake: Handshake) -> InfoHashV1:
         """The hash that the torrent of a handshake was added by."""

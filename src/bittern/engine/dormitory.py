@@ -36,6 +36,7 @@ class Sleeper:
         number: of the torrent in its core; it keeps it when it wakes up.
         wire_hash: what handshakes carry.
         tiers: its trackers; its announcer knows them, once there is one.
+        also: the other hash of a hybrid, by which it is called, too.
         announcer: its announces; None before the first.
         busy: whether an announce is under way.
     """
@@ -43,6 +44,7 @@ class Sleeper:
     number: int
     wire_hash: InfoHashV1
     tiers: tuple[tuple[str, ...], ...]
+    also: InfoHashV1 | None = None
     announcer: Announcer | None = None
     busy: bool = False
 
@@ -171,6 +173,7 @@ class Dormitory:
         if announcer is None:
             trackers = TrackerSource(sleeper.tiers, self._rng, now)
             announcer = sleeper.announcer = Announcer(sleeper.number, sleeper.wire_hash, trackers, self._shared)
+            announcer.other_hash = sleeper.also
         before = len(self._shared.effects)
         announcer.announce(_NOTHING_MOVED, now)
         if len(self._shared.effects) > before:

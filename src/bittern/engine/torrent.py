@@ -181,7 +181,7 @@ class Torrent:
     def called(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """These are its info hashes, as far as they are known: of a hybrid both are announced."""
         self.names.learn(v1, v2)
-        self.announcer.other_hash = next(iter(self.names.all[1:]), None)
+        self.announcer.other_hash = self.names.other
 
     def pause(self, now: float) -> None:
         """Leave the swarm: connections end, trackers are told."""

@@ -11,7 +11,7 @@ from bittern.io.disk.files import storage_error
 
 from .content import Content
 from .deleting import delete_content
-from .entry import Entry, Mode
+from .entry import Entry, Mode, other_name
 from .events import SaveFailed
 from .lock import TorrentLock
 from .options import AddOptions
@@ -97,9 +97,11 @@ class Door:
 def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> Entry:
     own = found.trackers if isinstance(found, Metainfo) else tuple((url,) for url in found.trackers)
     name = found.info.name if isinstance(found, Metainfo) else found.name
+    what = found.info if isinstance(found, Metainfo) else found
     return Entry(
         number=number,
-        info_hash=found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash,
+        info_hash=what.wire_hash,
+        also=other_name(what.wire_hash, what),
         save_path=str(options.save_path),
         content=str(options.content) if options.content is not None else None,
         name=name or "",

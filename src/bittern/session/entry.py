@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from bittern.base.errors import BitternError
 from bittern.base.ids import InfoHashV1
+from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Info
 from bittern.engine import events as told
+from bittern.engine.swarm.names import Names
 
 from . import events, telling
 from .goals import Goal
@@ -31,6 +34,15 @@ class Mode(Enum):
     """It runs, whatever the queue says."""
 
 
+def other_name(info_hash: InfoHashV1, source: Info | Magnet) -> InfoHashV1 | None:
+    """What the wire carries of a hybrid beside `info_hash`; None where there is nothing, or it is not known."""
+    if source.info_hash_v1 is None or source.info_hash_v2 is None:
+        return None
+    names = Names(info_hash)
+    names.learn(source.info_hash_v1, source.info_hash_v2)
+    return names.other
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Entry:
     """A torrent of a session.
@@ -43,6 +55,7 @@ class Entry:
         name: of the file or root folder; a stand-in while the metadata is unknown.
         tiers: all its trackers.
         select: numbers of wanted files, or None for all.
+        also: the other info hash of a hybrid, by which peers call it, too; None while it is not known.
         link: the magnet link, while the metadata is unknown.
         mode: what the user wants.
         position: in the queue, from 0.
@@ -90,6 +103,7 @@ class Entry:
     downloaded: int = 0
     complete: bool = False
     seeded_seconds: float = 0.0
+    also: InfoHashV1 | None = None
     seeding_since: float | None = None
     moved_at: float = 0.0
     error: BitternError | None = None
@@ -140,8 +154,11 @@ class Entry:
                 self.publisher.end()
         return self.publisher
 
-    def follow(self, options: AddOptions) -> None:
-        """Take over where its files are."""
+    def follow(self, options: AddOptions, info: Info | None) -> None:
+        """Take over where its files are, and what else it is called."""
+        if self.also is None and info is not None:
+            self.also = other_name(self.info_hash, info)
+            self.unsaved = self.unsaved or self.also is not None
         save_path, content = str(options.save_path), str(options.content) if options.content is not None else None
         if (save_path, content) != (self.save_path, self.content):
             self.save_path, self.content, self.unsaved = save_path, content, True

@@ -152,7 +152,7 @@ class Hand:
         try:
             await life.relocate(choose)
         finally:
-            entry.follow(life.options)
+            entry.follow(life.options, life.info)
             self.changed(entry)
 
     def changed(self, entry: Entry) -> None:

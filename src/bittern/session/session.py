@@ -25,7 +25,6 @@ from .options import AddOptions
 from .parts import Foundation, Parts
 from .queue import Places
 from .settings import Settings
-from .snapshot import status_of
 from .sources import TorrentSource, find_peer, find_torrent
 from .status import StatusChanges
 from .torrent import Torrent
@@ -287,9 +286,8 @@ class Session:
         try:
             goodbye = asyncio.get_running_loop().create_task(parts.say_goodbye(self.settings.goodbye_seconds))
             now = time.monotonic()
+            parts.steward.note(now)
             for entry in self._entries.values():
-                if entry.life is not None:
-                    entry.note(status_of(entry.life, entry.life.name, now), now)
                 if entry.seeding_since is not None and entry.life is None and not parts.steward.goal.never:
                     entry.unsaved = True  # it seeded on
             await parts.steward.save()

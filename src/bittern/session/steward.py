@@ -146,7 +146,7 @@ class Steward:
         for entry in self._waking.awake.values():
             if entry.life is not None:
                 entry.note(status_of(entry.life, entry.life.name, now), now)
-                entry.follow(entry.life.options)
+                entry.follow(entry.life.options, entry.life.info)
 
     def decide(self) -> None:
         """Let those run that the queue has places for."""
@@ -200,7 +200,7 @@ class Steward:
             self._seen[key] = status
             self._board.touch(key)
         entry.note(status, now)
-        entry.follow(life.options)
+        entry.follow(life.options, life.info)
         if status.state is State.CHECKING or status.down_rate + status.up_rate >= self._settings.slow_bytes_per_second:
             self._moved_at[key] = now
         self._moved_at.setdefault(key, now)

@@ -99,7 +99,7 @@ class Waking:
         runtime = self._surroundings.runtime
         if entry.info_hash not in runtime.core.dormitory:
             tiers = entry.tiers if self._surroundings.settings.use_trackers else ()
-            sleeper = runtime.core.add_sleeping(entry.info_hash, tiers, runtime.now())
+            sleeper = runtime.core.add_sleeping(entry.info_hash, tiers, runtime.now(), entry.also)
             self._surroundings.lives[sleeper.number] = entry
             runtime.turn.soon()
         entry.enter(State.SEEDING, time.monotonic())

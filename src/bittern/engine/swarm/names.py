@@ -39,6 +39,11 @@ class Names:
         """Every hash that it is called by, the one it was added by first."""
         return tuple(dict.fromkeys(name for name in (self._first, self.v1, self.v2) if name is not None))
 
+    @property
+    def other(self) -> InfoHashV1 | None:
+        """The one that a hybrid is called by beside the one it was added by; None while there is none."""
+        return next(iter(self.all[1:]), None)
+
     def met(self, addresses: Iterable[Address], name: InfoHashV1 | None) -> None:
         """These were named as members of the swarm of `name`: of that of version 2 alone, some know only that."""
         if self.v1 is not None and name == self.v2:
