@@ -40,11 +40,13 @@ def download(
     thread = threading.Thread(target=work.run, name="bittern-download")
     thread.start()
     try:
-        thread.join()
+        work.ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
     except BaseException:
         work.cancel()
-        thread.join()
+        work.ended.wait()
         raise
+    finally:
+        thread.join()
     return work.result()
 
 
@@ -54,6 +56,7 @@ class _Work:
     def __init__(
         self, settings: Settings, source: TorrentSource, peers: tuple[str, ...], timeout: float | None
     ) -> None:
+        self.ended = threading.Event()
         self._settings = settings
         self._source = source
         self._peers = peers
@@ -68,6 +71,8 @@ class _Work:
             self._path = asyncio.run(self._download())
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self._error = error
+        finally:
+            self.ended.set()
 
     def cancel(self) -> None:
         if self._loop is not None and self._task is not None:

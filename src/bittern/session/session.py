@@ -68,8 +68,9 @@ class Session:
                     self._door.restore(parts, entries)
             parts.steward.decide()
         except BaseException:
-            self._parts = None
-            await parts.take_down()
+            if self._parts is parts:  # nobody closed it in between
+                self._parts = None
+                await parts.take_down()
             raise
         self._ticker = asyncio.get_running_loop().create_task(parts.steward.run(), name="bittern session")
         return self

@@ -1,79 +1,89 @@
 """The library without asyncio, as `bittern.sync`: for plain scripts, threads, and notebooks with a running loop.
 
 A session runs on a loop in a thread of its own; each call waits for its answer. Ctrl-C ends the wait, not the session.
+All that `bittern.Session` and `bittern.Torrent` can do is here under the same names, with the same arguments.
 
     with bittern.sync.Session() as session:
         torrent = session.add("a.torrent", "downloads")
         torrent.completed(timeout=600)
 """
 
-import asyncio
-import concurrent.futures
-import os
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeVar
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from bittern.base.errors import SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.metainfo import File, Info
 
+from . import events
 from . import session as asynchronous
 from . import torrent as handles
-from .events import Event, EventStream
+from .background import Background
 from .goals import Goal
-from .queue import Places
 from .settings import Settings
-from .sources import TorrentSource
-from .status import Status, StatusChanges, TrackerStatus
+from .status import Status, TrackerStatus
 
+A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Loop:
-    """An event loop in a thread."""
+class _StandIn(Generic[A]):
+    """Stands for something that lives on a loop in another thread.
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="bittern-sync", daemon=True)
-        self._thread.start()
+    Attributes:
+        inner: what it stands for; only for that loop.
+    """
 
-    def wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """What `work` gives, done on the loop; it is cancelled when the wait ends early.
+    inner: A
 
-        Raises:
-            TimeoutError: it took longer than `timeout` seconds.
-        """
-        if threading.current_thread() is self._thread:
-            work.close()
-            raise SessionError("a call of bittern.sync waits: it must not be made on the session's own loop")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(timeout)
-        except concurrent.futures.TimeoutError:
-            if future.done():
-                raise
-            raise TimeoutError(f"not within {timeout:g} s") from None
-        finally:
-            future.cancel()
+    def __repr__(self) -> str:
+        return f"<sync {self.inner!r}>"
 
-    def close(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+    def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        raise NotImplementedError
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        finally:
-            self._loop.close()
+    def _look(self, look: Callable[[A], T]) -> T:
+        """What `look` finds, on the loop that owns what it looks at."""
+        return self._wait(_now(lambda: look(self.inner)))
 
 
-class Session:
+def _waits(method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[_StandIn[A], P], T]:
+    """As `method`, and waits until it is done."""
+
+    @functools.wraps(method)
+    def wait(self: _StandIn[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._wait(method(self.inner, *args, **kwargs))
+
+    return wait
+
+
+def _calls(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[_StandIn[A], P], T]:
+    """As `method`, called on the session's loop."""
+
+    @functools.wraps(method)
+    def call(self: _StandIn[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._look(lambda inner: method(inner, *args, **kwargs))
+
+    return call
+
+
+def _adds(
+    method: Callable[Concatenate[asynchronous.Session, P], Coroutine[Any, Any, handles.Torrent]],
+) -> Callable[Concatenate["Session", P], "Torrent"]:
+    """As `method`, with a handle that waits."""
+
+    @functools.wraps(method)
+    def add(self: "Session", /, *args: P.args, **kwargs: P.kwargs) -> "Torrent":
+        return self._handle(self._wait(method(self.inner, *args, **kwargs)))
+
+    return add
+
+
+class Session(_StandIn[asynchronous.Session]):
     """As `bittern.Session`, with calls that wait: `with bittern.sync.Session(Settings(...)) as session`.
 
     It may be used from several threads.
@@ -83,17 +93,18 @@ class Session:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._inner = asynchronous.Session(settings)
-        self._loop: _Loop | None = None
+        self.inner = asynchronous.Session(settings)
+        self._background: Background | None = None
 
     def __enter__(self) -> Self:
-        loop = _Loop()
+        background = Background(self.inner.close)
         try:
-            loop.wait(self._inner.__aenter__())
+            background.start()
+            background.wait(self.inner.__aenter__())
+            self._background = background
         except BaseException:
-            loop.close()
+            background.close()
             raise
-        self._loop = loop
         return self
 
     def __exit__(
@@ -101,114 +112,79 @@ class Session:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"<sync {self._inner!r}>"
-
     @property
     def settings(self) -> Settings:
         """How it behaves."""
-        return self._inner.settings
+        return self.inner.settings
 
     @property
     def port(self) -> int:
         """The TCP port that is listened on."""
-        return self._wait(_now(lambda: self._inner.port))
+        return self._look(lambda inner: inner.port)
 
     @property
     def torrents(self) -> tuple["Torrent", ...]:
         """All of them, in the order they were added."""
-        found = self._wait(_now(lambda: self._inner.torrents))
-        return tuple([Torrent(each, self._open()) for each in found])
+        return tuple([self._handle(each) for each in self._look(lambda inner: inner.torrents)])
+
+    @property
+    def bans(self) -> dict[str, float | None]:
+        """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
+        return self._look(lambda inner: inner.bans)
 
     def get(self, info_hash: InfoHashV1) -> "Torrent | None":
         """The torrent with this info hash, as the wire carries it; None when there is none."""
-        found = self._wait(_now(lambda: self._inner.get(info_hash)))
-        return Torrent(found, self._open()) if found is not None else None
-
-    def add(
-        self,
-        source: TorrentSource,
-        save_path: str | os.PathLike[str] | None = None,
-        *,
-        content: str | os.PathLike[str] | None = None,
-        peers: Sequence[str] = (),
-        select: Sequence[int] | None = None,
-        priorities: Mapping[int, int] = MappingProxyType({}),
-        trackers: Sequence[Sequence[str]] = (),
-        paused: bool = False,
-        trust: bool = False,
-        overwrite: bool = False,
-    ) -> "Torrent":
-        """Take a torrent in; arguments and errors are those of `bittern.Session.add`."""
-        adding = self._inner.add(
-            source,
-            save_path,
-            content=content,
-            peers=peers,
-            select=select,
-            priorities=priorities,
-            trackers=trackers,
-            paused=paused,
-            trust=trust,
-            overwrite=overwrite,
-        )
-        return Torrent(self._wait(adding), self._open())
+        found = self._look(lambda inner: inner.get(info_hash))
+        return self._handle(found) if found is not None else None
 
     def remove(self, torrent: "Torrent", *, delete_data: bool = False) -> None:
         """Take a torrent out and forget its progress; see `bittern.Session.remove`."""
-        self._wait(self._inner.remove(torrent.inner, delete_data=delete_data))
-
-    def changes(self, since: int = 0) -> StatusChanges:
-        """The torrents that changed after a revision; see `bittern.Session.changes`."""
-        return self._wait(_now(lambda: self._inner.changes(since)))
-
-    def set_places(self, places: Places) -> None:
-        """Let more, or fewer, torrents run at a time from now on."""
-        self._wait(_now(lambda: self._inner.set_places(places)))
-
-    def set_goal(self, goal: Goal) -> None:
-        """From now on, torrents without a goal of their own have this one."""
-        self._wait(_now(lambda: self._inner.set_goal(goal)))
+        self._wait(self.inner.remove(torrent.inner, delete_data=delete_data))
 
     def close(self) -> None:
-        """Tell the trackers, save, and end everything; `with` calls it."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
+        """Tell the trackers, save, and end everything; `with` calls it. Ctrl-C meanwhile shortens nothing of it."""
+        if self._background is not None:
             try:
-                loop.wait(self._inner.close())
+                self._background.close()
             finally:
-                loop.close()
+                self._background = None
 
-    def _open(self) -> _Loop:
-        if self._loop is None:
+    add = _adds(asynchronous.Session.add)
+    find = _waits(asynchronous.Session.find)
+    changes = _calls(asynchronous.Session.changes)
+    set_places = _calls(asynchronous.Session.set_places)
+    set_goal = _calls(asynchronous.Session.set_goal)
+    set_limits = _calls(asynchronous.Session.set_limits)
+    group = _calls(asynchronous.Session.group)
+    ban = _calls(asynchronous.Session.ban)
+    unban = _calls(asynchronous.Session.unban)
+
+    def _open(self) -> Background:
+        if self._background is None:
             raise SessionError("the session is not open: use it as `with bittern.sync.Session() as session`")
-        return self._loop
+        return self._background
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
+    def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        if self._background is None:
             work.close()
-        return self._open().wait(work)
+        return self._open().wait(work, timeout)
+
+    def _handle(self, torrent: handles.Torrent) -> "Torrent":
+        return Torrent(torrent, self._open())
 
 
-class Torrent:
-    """As `bittern.Torrent`, with calls that wait.
+class Torrent(_StandIn[handles.Torrent]):
+    """As `bittern.Torrent`, with calls that wait."""
 
-    Attributes:
-        inner: the handle it stands for; only for the session's loop.
-    """
-
-    def __init__(self, inner: handles.Torrent, loop: _Loop) -> None:
+    def __init__(self, inner: handles.Torrent, background: Background) -> None:
         self.inner = inner
-        self._loop = loop
+        self._background = background
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Torrent) and self.inner is other.inner
 
     def __hash__(self) -> int:
         return hash(self.inner)
-
-    def __repr__(self) -> str:
-        return repr(self.inner)
 
     @property
     def info_hash(self) -> InfoHashV1:
@@ -223,27 +199,52 @@ class Torrent:
     @property
     def info(self) -> Info | None:
         """What it is made of; None while that is unknown."""
-        return self._loop.wait(_now(lambda: self.inner.info))
+        return self._look(lambda inner: inner.info)
 
     @property
     def files(self) -> tuple[File, ...]:
         """Its files without pads; empty while they are unknown."""
-        return self._loop.wait(_now(lambda: self.inner.files))
+        return self._look(lambda inner: inner.files)
 
     @property
     def path(self) -> Path | None:
         """The file, or the root folder; None while the name is unknown."""
-        return self._loop.wait(_now(lambda: self.inner.path))
+        return self._look(lambda inner: inner.path)
 
     @property
     def trackers(self) -> tuple[TrackerStatus, ...]:
         """Its trackers, in the order they are asked."""
-        return self._loop.wait(_now(lambda: self.inner.trackers))
+        return self._look(lambda inner: inner.trackers)
 
     @property
     def status(self) -> Status:
         """How it is right now."""
-        return self._loop.wait(_now(lambda: self.inner.status))
+        return self._look(lambda inner: inner.status)
+
+    @property
+    def position(self) -> int:
+        """Its place in the queue, from 0."""
+        return self._look(lambda inner: inner.position)
+
+    @property
+    def priority(self) -> int:
+        """What goes before its place in the queue; the higher runs first."""
+        return self._look(lambda inner: inner.priority)
+
+    @property
+    def forced(self) -> bool:
+        """Whether it runs whatever the queue says."""
+        return self._look(lambda inner: inner.forced)
+
+    @property
+    def goal(self) -> Goal | None:
+        """Its own goal; None for that of the session."""
+        return self._look(lambda inner: inner.goal)
+
+    @property
+    def group(self) -> str | None:
+        """The group whose limits it shares, or None."""
+        return self._look(lambda inner: inner.group)
 
     def metadata(self, timeout: float | None = None) -> Info:
         """Wait until it is known what the torrent is made of; see `bittern.Torrent.metadata`.
@@ -251,7 +252,7 @@ class Torrent:
         Raises:
             TimeoutError: not within `timeout` seconds.
         """
-        return self._loop.wait(self.inner.metadata(), timeout)
+        return self._wait(self.inner.metadata(), timeout)
 
     def checked(self, timeout: float | None = None) -> None:
         """Wait until it is known what is on the disk; see `bittern.Torrent.checked`.
@@ -259,7 +260,7 @@ class Torrent:
         Raises:
             TimeoutError: not within `timeout` seconds.
         """
-        self._loop.wait(self.inner.checked(), timeout)
+        self._wait(self.inner.checked(), timeout)
 
     def completed(self, timeout: float | None = None) -> None:
         """Wait until every wanted byte is in the files; see `bittern.Torrent.completed`.
@@ -267,49 +268,71 @@ class Torrent:
         Raises:
             TimeoutError: not within `timeout` seconds.
         """
-        self._loop.wait(self.inner.completed(), timeout)
+        self._wait(self.inner.completed(), timeout)
 
-    def events(self, *kinds: type[Event]) -> Iterator[Event]:
-        """What happens from now on, until the torrent or the session ends; each step waits for the next event."""
-        stream = self._loop.wait(_now(lambda: self.inner.events(*kinds)))
-        return self._each(stream)
+    def events(self, *kinds: type[events.Event], timeout: float | None = None) -> "EventStream":
+        """What happens from now on: `for event in torrent.events()`. Ends with the torrent or the session.
 
-    def pause(self) -> None:
-        """Leave the swarm; a check goes on."""
-        self._loop.wait(self.inner.pause())
+        Args:
+            kinds: classes of events that are wanted; none for all.
+            timeout: seconds that each step waits at most for the next event; None for as long as it takes.
+        """
+        return EventStream(self._look(lambda inner: inner.events(*kinds)), self._background, timeout)
 
-    def resume(self, *, force: bool = False) -> None:
-        """Join the swarm again; with `force` whatever the queue says."""
-        self._loop.wait(self.inner.resume(force=force))
+    pause = _waits(handles.Torrent.pause)
+    resume = _waits(handles.Torrent.resume)
+    recheck = _waits(handles.Torrent.recheck)
+    set_file_priorities = _calls(handles.Torrent.set_file_priorities)
+    set_deadline = _waits(handles.Torrent.set_deadline)
+    set_limits = _calls(handles.Torrent.set_limits)
+    join = _calls(handles.Torrent.join)
+    move = _calls(handles.Torrent.move)
+    set_priority = _calls(handles.Torrent.set_priority)
+    set_goal = _calls(handles.Torrent.set_goal)
+    move_to = _waits(handles.Torrent.move_to)
+    rename = _waits(handles.Torrent.rename)
+    rename_file = _waits(handles.Torrent.rename_file)
+    cancel_move = _waits(handles.Torrent.cancel_move)
+    pause_check = _waits(handles.Torrent.pause_check)
+    resume_check = _waits(handles.Torrent.resume_check)
+    cancel_check = _waits(handles.Torrent.cancel_check)
 
-    def recheck(self) -> None:
-        """Hash everything that is there; returns when that is done."""
-        self._loop.wait(self.inner.recheck())
+    def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        return self._background.wait(work, timeout)
 
-    def move(self, position: int) -> None:
-        """Take another place in the queue; see `bittern.Torrent.move`."""
-        self._loop.wait(_now(lambda: self.inner.move(position)))
 
-    def set_priority(self, priority: int) -> None:
-        """Run before those of a lower priority."""
-        self._loop.wait(_now(lambda: self.inner.set_priority(priority)))
+class EventStream(_StandIn[events.EventStream]):
+    """As `bittern.events.EventStream`: an iterator that waits. A step that took too long loses nothing."""
 
-    def set_goal(self, goal: Goal | None) -> None:
-        """Set a goal of its own; None for that of the session."""
-        self._loop.wait(_now(lambda: self.inner.set_goal(goal)))
+    def __init__(self, inner: events.EventStream, background: Background, timeout: float | None) -> None:
+        self.inner = inner
+        self._background = background
+        self._timeout = timeout
 
-    def _each(self, stream: EventStream) -> Iterator[Event]:
-        while True:
-            event = self._loop.wait(_next(stream))
-            if event is None:
-                return
-            yield event
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> events.Event:
+        """The next event.
+
+        Raises:
+            StopIteration: the torrent, or the session, has ended.
+            TimeoutError: nothing happened in time; the next step may be made all the same.
+        """
+        event = self._wait(_next(self.inner), self._timeout)
+        if event is None:
+            raise StopIteration
+        return event
+
+    take = _calls(events.EventStream.take)
+
+    def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        return self._background.wait(work, timeout)
 
 
 async def _now(look: Callable[[], T]) -> T:
-    """What `look` gives, on the loop that owns what it looks at."""
     return look()
 
 
-async def _next(stream: EventStream) -> Event | None:
+async def _next(stream: events.EventStream) -> events.Event | None:
     return await anext(stream, None)

@@ -1,0 +1,117 @@
+"""An event loop in a thread of its own, for callers that wait."""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from bittern.base.errors import SessionError
+
+PATIENCE_SECONDS = 30.0
+"""What goes on at the end may take so long; then it is cancelled."""
+
+T = TypeVar("T")
+
+
+class Background:
+    """A loop that runs from `start` to `close`, whoever is interrupted meanwhile.
+
+    Args:
+        end: is done last, however it comes to the end.
+    """
+
+    def __init__(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._end = end
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._ended = threading.Event()
+        self._over = False
+        self._error: BaseException | None = None
+        self._turnstile = threading.Lock()  # nobody hands work to a loop that has stopped taking any
+        self._thread = threading.Thread(target=self._run, name="bittern-sync", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """What `work` gives, done on the loop; it is cancelled when the wait ends early, by Ctrl-C for example.
+
+        When the loop has ended, what needs no waiting is still done: what was known can be read.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds.
+            SessionError: it would have to wait, and the loop has ended, or it is the loop that calls.
+        """
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise SessionError("a call of bittern.sync waits: it must not be made on the session's own loop")
+        future: concurrent.futures.Future[T] | None = None
+        try:
+            with self._turnstile:
+                if not self._over:
+                    future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            if future is None:
+                return _at_once(work)
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if future is None or future.done():
+                raise
+            raise TimeoutError(f"not within {timeout:g} s") from None
+        finally:
+            if future is not None:
+                future.cancel()
+
+    def close(self) -> None:
+        """Do what is to be done last, let what was begun come to its end, and end the thread. May be called again.
+
+        Ctrl-C does not shorten it, but a second one ends the wait for it.
+        """
+        if self._thread.ident is None:  # interrupted before it began
+            self._loop.close()
+            return
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._stop.set)
+        try:
+            self._ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
+        except BaseException:
+            self._ended.wait()
+            raise
+        finally:
+            if self._ended.is_set():
+                self._thread.join()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        finally:
+            self._ended.set()
+
+    async def _serve(self) -> None:
+        await self._stop.wait()
+        try:
+            await self._end()
+        except Exception as error:  # noqa: BLE001 - it is raised again by `close`
+            self._error = error
+        with self._turnstile:
+            self._over = True
+        await asyncio.sleep(0)  # what was handed over before begins
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE_SECONDS)
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise SessionError("the session is closed: nothing will happen any more")

@@ -1,0 +1,100 @@
+import asyncio
+import threading
+import time
+
+import pytest
+
+from bittern.base.errors import SessionError
+from bittern.session.background import Background
+
+
+async def answer(seconds: float = 0.0) -> int:
+    await asyncio.sleep(seconds)
+    return 42
+
+
+async def at_once() -> int:
+    return 42
+
+
+async def nothing() -> None:
+    pass
+
+
+def begun() -> Background:
+    background = Background(nothing)
+    background.start()
+    return background
+
+
+def test_one_that_never_began_can_be_closed() -> None:
+    Background(nothing).close()
+
+
+def test_what_fails_at_the_end_is_told_once() -> None:
+    async def fail() -> None:
+        raise SessionError("no room")
+
+    background = Background(fail)
+    background.start()
+    with pytest.raises(SessionError, match="no room"):
+        background.close()
+    background.close()
+
+
+def test_what_was_begun_comes_to_its_end_although_nobody_waits_for_it() -> None:
+    background, done = begun(), list[str]()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:  # cancelled: it clears up
+            await asyncio.sleep(0.05)
+            done.append("cleared up")
+
+    with pytest.raises(TimeoutError, match=r"not within 0\.01 s"):
+        background.wait(work(), 0.01)
+    background.close()
+    background.close()
+    assert done == ["cleared up"]
+
+
+def test_after_the_end_only_what_needs_no_waiting_is_done() -> None:
+    background = begun()
+    assert background.wait(answer()) == 42
+    background.close()
+    assert background.wait(at_once()) == 42
+    with pytest.raises(SessionError, match="closed"):
+        background.wait(asyncio.sleep(0))
+
+
+def test_an_error_of_the_work_is_that_of_the_wait() -> None:
+    background = begun()
+
+    async def slow() -> None:
+        raise TimeoutError("a tracker took too long")
+
+    with pytest.raises(TimeoutError, match="tracker"):
+        background.wait(slow(), 5)
+    background.close()
+
+
+def test_many_threads_may_wait_while_it_ends_and_none_is_left_waiting() -> None:
+    background, answers = begun(), list[int]()
+
+    def ask() -> None:
+        while True:
+            try:
+                answers.append(background.wait(answer()))
+            except SessionError:
+                return
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    background.close()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert set(answers) == {42}
