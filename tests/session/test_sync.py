@@ -170,6 +170,7 @@ def test_every_command_reaches_the_session(tmp_path: Path) -> None:
         assert session.find(meta) == meta
         session.set_limits(down=10_000_000, up=inf)
         session.group("few", down=5_000_000)
+        assert (session.limits, session.groups) == ((10_000_000, inf), {"few": (5_000_000, inf)})
         session.ban("10.0.0.1")
         assert session.bans == {"10.0.0.1": None}
         assert session.unban("10.0.0.1")

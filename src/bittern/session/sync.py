@@ -128,6 +128,16 @@ class Session(_StandIn[asynchronous.Session]):
         return tuple([self._handle(each) for each in self._look(lambda inner: inner.torrents)])
 
     @property
+    def limits(self) -> tuple[float, float]:
+        """Bytes of content per second of all torrents together, down and up; `math.inf` for no limit."""
+        return self._look(lambda inner: inner.limits)
+
+    @property
+    def groups(self) -> dict[str, tuple[float, float]]:
+        """Each group and its limits in bytes per second, down and up; `math.inf` for no limit."""
+        return self._look(lambda inner: inner.groups)
+
+    @property
     def bans(self) -> dict[str, float | None]:
         """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
         return self._look(lambda inner: inner.bans)
