@@ -23,6 +23,7 @@ from . import session as asynchronous
 from . import torrent as handles
 from .background import Background
 from .goals import Goal
+from .limits import Limits
 from .settings import Settings
 from .status import Status, TrackerStatus
 
@@ -256,6 +257,16 @@ class Torrent(_StandIn[handles.Torrent]):
         """The group whose limits it shares, or None."""
         return self._look(lambda inner: inner.group)
 
+    @property
+    def limits(self) -> Limits:
+        """What it is held to by itself; see `bittern.Torrent.limits`."""
+        return self._look(lambda inner: inner.limits)
+
+    @property
+    def super_seeding(self) -> bool:
+        """Whether it shows pieces one by one; see `bittern.Torrent.super_seeding`."""
+        return self._look(lambda inner: inner.super_seeding)
+
     def metadata(self, timeout: float | None = None) -> Info:
         """Wait until it is known what the torrent is made of; see `bittern.Torrent.metadata`.
 
@@ -295,6 +306,7 @@ class Torrent(_StandIn[handles.Torrent]):
     set_file_priorities = _calls(handles.Torrent.set_file_priorities)
     set_deadline = _waits(handles.Torrent.set_deadline)
     set_limits = _calls(handles.Torrent.set_limits)
+    set_super_seeding = _calls(handles.Torrent.set_super_seeding)
     join = _calls(handles.Torrent.join)
     move = _calls(handles.Torrent.move)
     set_priority = _calls(handles.Torrent.set_priority)
