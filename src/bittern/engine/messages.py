@@ -107,6 +107,8 @@ class Messages:
         peer.peer_choking = True
         if not peer.fast:
             stop_asking(peer, cancel=False)
+        elif peer.pipeline is not None:
+            peer.pipeline.share_out()
         self._company.touch_all()
 
     def on_unchoke(self, peer: Peer, now: float) -> None:

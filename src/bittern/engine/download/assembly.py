@@ -83,12 +83,15 @@ class OpenPiece:
         free: blocks of opened extents that may be asked for.
         senders: peers whose blocks are in it.
         owner: the one peer that may be asked for it, or None.
+        left_to: the peer that began it and is to finish it while others have other things to do, or None.
         former_owner: who was that, and did not finish it.
         since: when it was opened.
         shelved: whether nothing of it is to be asked for, though the disk has a part of it.
     """
 
-    __slots__ = ("extents", "former_owner", "free", "owner", "piece", "senders", "shelved", "since", "unopened")
+    __slots__ = (
+        "extents", "former_owner", "free", "left_to", "owner", "piece", "senders", "shelved", "since", "unopened",
+    )  # fmt: skip
 
     def __init__(self, piece: int, extent_count: int) -> None:
         self.piece = piece
@@ -97,6 +100,7 @@ class OpenPiece:
         self.free = 0
         self.senders: dict[int, None] = {}
         self.owner: int | None = None
+        self.left_to: int | None = None
         self.former_owner: int | None = None
         self.since = 0.0
         self.shelved = False
@@ -116,10 +120,11 @@ class Assembly:
         self._extent_size = min(EXTENT, -(-geometry.piece_size // BLOCK) * BLOCK)
         self._extent_blocks = self._extent_size // BLOCK
         self.slabs = SlabPool(self._extent_size, max(2, buffer_bytes // self._extent_size), memory)
-        self.piece_count = geometry.piece_count
-        """Pieces of the torrent."""
+        self.piece_count, self.piece_size = geometry.piece_count, geometry.piece_size
+        """Pieces of the torrent, and bytes of each but the last."""
         self._open: dict[int, OpenPiece] = {}
-        self._askable: dict[int, OpenPiece] = {}  # those with blocks that nobody is asked for
+        self.askable: dict[int, OpenPiece] = {}
+        """Those with blocks that nobody is asked for, not to be changed from outside."""
         self._complete: list[Extent] = []
         self._askers: dict[tuple[int, int], list[Asker]] = {}
         self._superfluous: list[tuple[Asker, int, int]] = []
@@ -136,17 +141,24 @@ class Assembly:
         """The open pieces, oldest first."""
         return list(self._open)
 
-    def open(self, piece: int, owner: int | None = None, now: float = 0.0) -> None:
-        """Begin to assemble `piece`, from anybody or from `owner` alone."""
+    def open(self, piece: int, owner: int | None = None, now: float = 0.0, *, left_to: int | None = None) -> None:
+        """Begin to assemble `piece`, from anybody, from `owner` alone, or by `left_to` while others need not help."""
         opened = OpenPiece(piece, -(-self._geometry.piece_length(piece) // self._extent_size))
         opened.owner, opened.since = owner, now
-        self._open[piece] = self._askable[piece] = opened
+        opened.left_to = left_to if owner is None else owner
+        self._open[piece] = self.askable[piece] = opened
 
     def disown(self, owner: int, before: float = inf) -> None:
         """What `owner` was to bring alone, and was begun before a time, may be asked of anybody now."""
         for opened in self._open.values():
             if opened.owner == owner and opened.since < before:
-                opened.owner, opened.former_owner = None, owner
+                opened.owner, opened.left_to, opened.former_owner = None, None, owner
+
+    def share_out(self, peer: int) -> None:
+        """What was left to `peer`, though not to it alone, is begun by all now."""
+        for opened in self._open.values():
+            if opened.left_to == peer and opened.owner is None:
+                opened.left_to = None
 
     def owner(self, piece: int) -> int | None:
         """The one peer that may be asked for an open piece, or None."""
@@ -157,26 +169,21 @@ class Assembly:
         opened = self._open.get(piece)
         return opened.former_owner if opened is not None else None
 
-    def with_free(self, peer: int | None = None, *, alone: bool = False) -> Iterator[int]:
-        """Open pieces of which something may still be asked: of anybody, or of `peer`.
-
-        `alone`: only those that are asked of `peer` and of nobody else.
-        """
+    def with_free(self) -> Iterator[int]:
+        """Open pieces of which something may still be asked of somebody."""
         exhausted = self.slabs.exhausted
-        for piece, opened in self._askable.items():
-            if peer is not None and opened.owner != peer and (alone or opened.owner is not None):
-                continue
+        for piece, opened in self.askable.items():
             if opened.free or (opened.unopened and not exhausted):
                 yield piece
 
     def is_askable(self, piece: int, peer: int) -> bool:
         """Whether anything of a piece may be asked of `peer`, if there is memory."""
-        opened = self._askable.get(piece)
+        opened = self.askable.get(piece)
         return opened is not None and opened.owner in (None, peer)
 
     def with_unopened(self) -> Iterator[int]:
         """Open pieces of which something needs a slab first, oldest first."""
-        return (piece for piece, opened in self._askable.items() if opened.unopened)
+        return (piece for piece, opened in self.askable.items() if opened.unopened)
 
     def allot(self, piece: int, want: int) -> Run | None:
         """Up to `want` neighbouring free blocks of an open piece, now asked; None where there are none."""
@@ -358,7 +365,7 @@ class Assembly:
 
     def close(self, piece: int) -> tuple[int, ...]:
         """`piece` is stored or failed: forget it. Returns the peers that sent its blocks."""
-        self._askable.pop(piece, None)
+        self.askable.pop(piece, None)
         opened = self._open.pop(piece, None)
         return tuple(opened.senders) if opened is not None else ()
 
@@ -368,7 +375,7 @@ class Assembly:
         extents += self._complete
         self._complete.clear()
         self._open.clear()
-        self._askable.clear()
+        self.askable.clear()
         return extents
 
     def check_invariants(self) -> None:
@@ -383,7 +390,7 @@ class Assembly:
                 asked += extent.states.count(_ASKED)
             assert opened.free == free
             askable = bool(opened.free or opened.unopened) and not opened.shelved
-            assert (opened.piece in self._askable) == askable
+            assert (opened.piece in self.askable) == askable
         assert self.asked == asked
 
     def _completed(self, opened: OpenPiece, extent: Extent) -> None:
@@ -404,9 +411,9 @@ class Assembly:
     def _note(self, opened: OpenPiece) -> None:
         """Blocks of a piece were asked for or came free."""
         if (opened.free or opened.unopened) and not opened.shelved:
-            self._askable[opened.piece] = opened
+            self.askable[opened.piece] = opened
         else:
-            self._askable.pop(opened.piece, None)
+            self.askable.pop(opened.piece, None)
 
     def _extent(self, piece: int, block: int) -> Extent | None:
         opened = self._open.get(piece)

@@ -13,6 +13,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.wire.blocks import Run
 
 from .assembly import Assembly, Extent
+from .begun import Reach, choose, too_many
 from .evidence import Evidence
 from .picker import Picker
 from .requests import Pipeline
@@ -78,6 +79,8 @@ class Download:
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
         self._slow_rate = info.piece_size / _SLOW_SECONDS
+        self.crowd = 1
+        """Peers that there are, as of the last second."""
         self.urgent = Urgent()
         """Pieces that are needed at a time."""
         self.evidence = Evidence()
@@ -261,28 +264,32 @@ class Download:
             run = self._allot_suggested(pipeline, pieces, want, now)
         if run is not None:
             return run
-        run = self._allot_open(pipeline, pieces, want, alone=alone)
-        if run is not None:
-            return run
+        assembly, swift = self.assembly, pipeline.swift and not pipeline.snubbed
+        if assembly.askable:
+            run = self._allot_begun(pipeline, pieces, want, Reach.OWN if alone or swift else Reach.SHARED)
+            if run is None and not alone and (assembly.slabs.exhausted or too_many(len(assembly.askable), self.crowd)):
+                run = self._allot_begun(pipeline, pieces, want, Reach.ALL)
+            if run is not None:
+                return run
         # Who may never finish a piece is not to spoil a rare one.
         slow = pipeline.snubbed or 0 < pipeline.rate < self._slow_rate
         picked = self.picker.pick(pieces, pipeline.last_piece, common=slow)
-        if self.assembly.slabs.exhausted:
-            unopened = any(piece in pieces for piece in self.assembly.with_unopened())
+        if assembly.slabs.exhausted:
+            unopened = any(piece in pieces for piece in assembly.with_unopened())
             if picked is None and not unopened:
                 return None
-            if not self.assembly.make_room():
-                self.assembly.slabs.wait()
+            if not assembly.make_room():
+                assembly.slabs.wait()
                 return None
-            run = self._allot_open(pipeline, pieces, want, alone=alone)
+            run = self._allot_begun(pipeline, pieces, want, Reach.OWN if alone else Reach.ALL)
             if run is not None:
                 return run
         if picked is None:
-            # With nothing left to bring alone, such a peer helps with what others are asked for.
-            return self._allot_open(pipeline, pieces, want, alone=False) if alone else None
+            return self._allot_begun(pipeline, pieces, want, Reach.ALL)
         self.picker.begun(picked)
-        self.assembly.open(picked, pipeline.number if alone else None, now)
-        return self.assembly.allot(picked, want)
+        number = pipeline.number
+        assembly.open(picked, number if alone else None, now, left_to=number if swift else None)
+        return assembly.allot(picked, want)
 
     def _allot_urgent(self, pipeline: Pipeline, pieces: Bitfield, want: int, now: float) -> Run | None:
         """What is needed first of all that has a deadline."""
@@ -315,13 +322,10 @@ class Download:
                 run = self.assembly.allot(piece, want)
         return run
 
-    def _allot_open(self, pipeline: Pipeline, pieces: Bitfield, want: int, *, alone: bool) -> Run | None:
-        for piece in self.assembly.with_free(pipeline.number, alone=alone):
-            if piece in pieces:
-                run = self.assembly.allot(piece, want)
-                if run is not None:
-                    return run
-        return None
+    def _allot_begun(self, pipeline: Pipeline, pieces: Bitfield, want: int, reach: Reach) -> Run | None:
+        assembly = self.assembly
+        piece = choose(assembly.askable, pipeline.number, pieces, reach, exhausted=assembly.slabs.exhausted)
+        return assembly.allot(piece, want) if piece is not None else None
 
     def _job(self, extent: Extent) -> StoreExtent:
         piece = extent.piece

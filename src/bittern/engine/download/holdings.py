@@ -51,6 +51,8 @@ def heard_lost(peer: Peer, download: Download | None, piece: int) -> None:
         raise RemoteProtocolError(Offence.OUT_OF_BOUNDS, f"lost {piece} of {peer.pieces.size}")
     if not peer.pieces.discard(piece):
         return
+    if peer.pipeline is not None:
+        peer.pipeline.share_out()  # it may have begun that piece
     if peer.counted_as_seed:
         peer.counted_as_seed = False
         download.picker.peer_joined(peer.pieces)

@@ -21,6 +21,7 @@ _DEPTH_SMALL = 4
 _DEPTH_LEAST = 2
 _AHEAD_SECONDS = 1.5
 _TRIAL_PIECES = 2
+_WHOLE_SECONDS = 5.0
 _PATIENCE_LEAST = 10.0
 _NEVER = -1.0
 _FORGIVEN = 4096
@@ -45,7 +46,8 @@ class Pipeline:
         "_arriving", "_asked_at", "_assembly", "_depth", "_first", "_forgiven", "_in_place", "_mine", "_most",
         "_orderly", "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived",
         "delay", "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding",
-        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "wasted",
+        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "swift",
+        "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int, unit: int = _DEPTH_FIRST) -> None:
@@ -96,6 +98,8 @@ class Pipeline:
         """Bytes per second that it sends, as measured last."""
         self.delay = 0.0
         """Seconds from the first request of an idle peer to its first block, smoothed."""
+        self.swift = False
+        """Whether it brings whole pieces fast enough to have its own."""
         self._asked_at = _NEVER  # when it was idle and was asked
         self._probe_at = 0.0  # when something was asked whose answer is timed
         self._probe_due = 0  # the answer is here when so many bytes have come; 0 while nothing is timed
@@ -239,11 +243,21 @@ class Pipeline:
     def steer(self, bytes_per_second: float) -> None:
         """Fit the depth to what is measured, rate times delay and a margin; called about once a second."""
         self.rate = bytes_per_second
+        if bytes_per_second * _WHOLE_SECONDS >= self._assembly.piece_size:
+            self.swift = True
+        else:
+            self.share_out()
         wanted = int(bytes_per_second * (_AHEAD_SECONDS + self.delay) / BLOCK) + _DEPTH_LEAST
         if wanted < self._depth:
             self._steady = True
         if self._steady:
             self._depth = max(_DEPTH_LEAST, min(wanted, self._most))
+
+    def share_out(self) -> None:
+        """What it began and was to finish alone may be asked of all."""
+        if self.swift:
+            self.swift = False
+            self._assembly.share_out(self.number)
 
     def patience(self, most: float) -> float:
         """Seconds of silence after which it is snubbed: by how long its answers take, at most `most`."""
@@ -280,6 +294,7 @@ class Pipeline:
 
     def rejected(self, piece: int, block: int) -> bool:
         """The peer will not send a block (BEP 6); False when it was never asked."""
+        self.share_out()  # it has other things to do
         self.allowed.pop(piece, None)  # or it would be asked again at once, and for ever
         if self._take(piece, block) is None:
             return self._pardon(piece, block)
@@ -304,6 +319,7 @@ class Pipeline:
         self.outstanding = self._probe_due = 0
         self._asked_at = _NEVER
         self._assembly.disown(self.number)
+        self.share_out()
         self._depth = min(self._depth, self._first)
 
     def _heard(self, count: int, now: float) -> None:

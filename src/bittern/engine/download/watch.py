@@ -20,6 +20,8 @@ def watch(company: Company, download: Download | None, patience: float, now: flo
         now: the time.
         congested: whether it is we who do not listen.
     """
+    if download is not None:
+        download.crowd = len(company.peers)
     if download is not None and download.assembly.slabs.exhausted:
         patience = min(patience, HURRIED_SECONDS)  # its blocks hold memory that others could fill
         download.assembly.slabs.reclaim()
