@@ -19,8 +19,8 @@ def test_a_fast_peer_takes_over_what_a_slow_one_is_far_from_sending(seed: int, f
     """Fast has the first half, Slow everything, and Medium the second half, so that it is not the endgame yet."""
     settings = EngineSettings()
     lines = Lines(up=MIB, down=4 * MIB)
-    swarm = Swarm(Random, seed, seeds=0, leechers=0, size=8 * MIB, piece_size=65536, lines=lines, strict=True)
-    content, count = swarm.contents[0], 128
+    swarm = Swarm(Random, seed, seeds=0, leechers=0, size=8 * MIB, piece_size=262144, lines=lines, strict=True)
+    content, count = swarm.contents[0], 32
     slow, medium, fast, leech = (swarm.process(name, settings) for name in ("slow", "medium", "fast", "leech"))
     slow.host.uplink.rate, medium.host.uplink.rate = 8192.0, MIB / 16
     for process, has in ((slow, range(count)), (medium, range(count // 2, count)), (fast, range(count // 2))):

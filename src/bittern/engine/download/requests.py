@@ -46,8 +46,7 @@ class Pipeline:
         "_arriving", "_asked_at", "_assembly", "_depth", "_first", "_forgiven", "_in_place", "_mine", "_most",
         "_orderly", "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived",
         "delay", "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding",
-        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "swift",
-        "wasted",
+        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "swift", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int, unit: int = _DEPTH_FIRST) -> None:
