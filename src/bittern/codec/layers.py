@@ -11,7 +11,7 @@ from bittern.base.bitfield import Bitfield
 
 from .info import Info
 from .layout import File
-from .merkle import HASH_BYTES, check_layer, pad_hash, piece_level, subtree_root, tree_height, tree_width
+from .merkle import HASH_BYTES, check_layer, climb, pad_hash, piece_level, subtree_root, tree_height, tree_width
 
 PORTION_LEVELS = 9
 PORTION = 1 << PORTION_LEVELS
@@ -48,6 +48,7 @@ class Layers:
         self._missing: dict[tuple[bytes, int], None] = {}
         self._incomplete: dict[bytes, int] = {}  # portions that are missing of a layer
         self._tops: dict[bytes, bytes] = {}  # of whole layers, the roots of their portions
+        self._proofs: dict[bytes, dict[tuple[int, int], bytes]] = {}  # of others, what is known above portions
         for number, file in enumerate(self._files):
             root = file.pieces_root or b""
             self._roots.setdefault(root, []).append(number)
@@ -107,10 +108,22 @@ class Layers:
     def nodes(self, root: bytes, above: int, first: int, count: int) -> bytes | None:
         """Hashes of the tree of a file, `above` levels over its piece layer, filled up beyond the layer's end.
 
-        None when the file has no piece layer, or not all of it is known.
+        None when the file has no piece layer, or they do not follow from what is known of it.
+
+        Args:
+            root: of the tree.
+            above: levels.
+            first: number of the first hash in its level, a multiple of `count`.
+            count: hashes, a power of two.
         """
         row = self._rows.get(root)
-        if row is None or root in self._incomplete:
+        if row is None:
+            return None
+        if root in self._incomplete and above >= PORTION_LEVELS:
+            proofs = self._proofs.get(root, {})
+            found = [proofs.get((above, index), b"") for index in range(first, first + count)]
+            return b"".join(found) if all(found) else None
+        if root in self._incomplete and not self._is_known(root, first << above):
             return None
         level = self.level
         if above >= PORTION_LEVELS:  # what is over whole portions is made once: of a long layer it is much work
@@ -138,21 +151,38 @@ class Layers:
             found.extend(range(begin, end))
         return found
 
-    def learn(self, root: bytes, portion: int, row: bytes) -> list[int]:
-        """A portion was proved to be `row`, what is beyond the layer's end left out; its pieces."""
+    def learn(self, root: bytes, portion: int, row: bytes, uncles: bytes = b"") -> list[int]:
+        """A portion was proved to be `row`, by `uncles` (see `climb`); its pieces."""
         whole = self._rows[root]
         assert isinstance(whole, bytearray)
         begin = portion * PORTION * HASH_BYTES
         whole[begin : begin + PORTION * HASH_BYTES] = row[: min(PORTION * HASH_BYTES, len(whole) - begin)]
         del self._missing[root, portion]
         self._incomplete[root] -= 1
-        if not self._incomplete[root]:
+        if self._incomplete[root]:
+            self._keep_proof(root, portion, row, uncles)
+        else:
             del self._incomplete[root]
+            self._proofs.pop(root, None)
         return self.pieces_of(root, portion)
 
     def unknown(self, pieces: Bitfield) -> list[int]:
         """Those of `pieces` whose hash is not known."""
         return [piece for root, portion in self.missing() for piece in self.pieces_of(root, portion) if piece in pieces]
+
+    def _is_known(self, root: bytes, first: int) -> bool:
+        """Whether the portion is known that has hash number `first` of a layer."""
+        return first < len(self._rows[root]) // HASH_BYTES and (root, first // PORTION) not in self._missing
+
+    def _keep_proof(self, root: bytes, portion: int, row: bytes, uncles: bytes) -> None:
+        """While others are missing, a portion can be given to others only with what proved it."""
+        proofs = self._proofs.setdefault(root, {})
+        node = subtree_root(row[: PORTION * HASH_BYTES], self.level, PORTION)
+        for step, at in enumerate(range(0, len(uncles), HASH_BYTES)):
+            above, index = PORTION_LEVELS + step, portion >> step
+            uncle = uncles[at : at + HASH_BYTES]
+            proofs[above, index], proofs[above, index ^ 1] = node, uncle
+            node = climb(node, index, uncle)
 
     def _count(self, file: File) -> int:
         return -(-file.length // self._piece_size)

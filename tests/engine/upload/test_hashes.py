@@ -62,6 +62,27 @@ def test_a_layer_longer_than_a_portion_is_proved_through_what_is_above_it() -> N
     assert climb(subtree_root(hashes[:64]), 749, hashes[64:]) == root
 
 
+LONG = make_content_v2(World(Random, 1), sizes=(1500 * BLOCK,), piece_size=BLOCK)
+WHOLE, TOP = layers_of(LONG)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(0, 2)), st.integers(0, 9), st.integers(0, 2047), st.integers(0, 10))
+def test_what_is_known_of_a_layer_is_served_before_all_of_it_is_there(
+    told: set[int], width: int, at: int, proofs: int
+) -> None:
+    """As it would be served from the whole layer, or not at all; where the portion came, always (BEP 52)."""
+    known = Layers(LONG.info, {})
+    for portion in told:
+        hashes = answer(WHOLE, HashRange(TOP, 0, 512 * portion, 512, 10))
+        assert hashes is not None
+        known.learn(TOP, portion, hashes[: 512 * HASH_BYTES], hashes[512 * HASH_BYTES :])
+    span = HashRange(TOP, 0, at >> width << width, 1 << width, proofs)
+    given = answer(known, span)
+    assert given in (None, answer(WHOLE, span))
+    assert (given is not None) == (at // 512 in told or (len(told) == 3 and at // 512 == 3))
+
+
 @pytest.mark.parametrize(
     ("base", "index", "length", "proofs"),
     [

@@ -68,7 +68,7 @@ class HashFetch:
         if portion not in self._layers.missing():
             return []  # another was asked, too, and was faster
         self._not_before.pop(portion, None)
-        return self._layers.learn(*portion, row)
+        return self._layers.learn(*portion, row, uncles)
 
     def rejected(self, peer: int, span: HashRange, now: float) -> None:
         """A peer will not send a row: another may.

@@ -8,8 +8,8 @@ from bittern.wire.hashes import MOST_HASHES, HashRange
 def answer(layers: Layers, span: HashRange) -> bytes | None:
     """The hashes that answer a request; None when it is to be refused.
 
-    Served are rows of the piece layer, which BEP 52 demands, as far as the whole layer of the file is known. Those of
-    leaves would have to be read from the disk and hashed.
+    Served are rows of the piece layer, which BEP 52 demands, with what proves them, as far as both follow from what is
+    known: the whole layer of the file, or the portions that came. Those of leaves are read from the disk (`leaves`).
     """
     height = layers.height_of(span.pieces_root)
     if height is None or span.base != layers.level or span.length > MOST_HASHES:
