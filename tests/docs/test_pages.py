@@ -34,14 +34,14 @@ def blocks(page: Path, kind: str) -> list[str]:
 
 
 @contextmanager
-def swarm(folder: Path) -> Iterator[Tracker]:
-    """`album.torrent` in the current folder, which a seed and a tracker know."""
+def swarm(folder: Path) -> Iterator[tuple[Tracker, str]]:
+    """`album.torrent` in the current folder, which a tracker and a seed know; the seed's address."""
     content = album(folder / "elsewhere" / "album")
     with tracking() as tracker:
         meta = write_torrent(content, folder / "album.torrent", tracker.url)
-        with seeding(meta, content.parent, folder / "seed-state"):
+        with seeding(meta, content.parent, folder / "seed-state") as seed:
             tracker.wait_for(lambda announce: announce.left == 0)
-            yield tracker
+            yield tracker, seed
 
 
 def ports(tracker: Tracker) -> set[int]:
@@ -84,21 +84,45 @@ async def test_python_examples_run(page: Path, place: Path) -> None:
                 await run(code, names, page)
 
 
+def run_commands(lines: list[str], tracker: Tracker) -> None:
+    """Each must succeed. Those that share go on until Ctrl-C."""
+    assert lines
+    for line in lines:
+        known = ports(tracker)
+        words = [sys.executable, "-m", "bittern", *shlex.split(line, comments=True)[1:]]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+            if any(word in line for word in LASTING):
+                assert wait_until(lambda: ports(tracker) > known, SECONDS)  # noqa: B023 - called at once
+                job.send_signal(signal.SIGINT)
+            said, _ = job.communicate(timeout=SECONDS)
+        assert job.returncode == 0, (line, said.decode())
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem)
 def test_commands_run(page: Path, place: Path) -> None:
-    """Those that share go on until Ctrl-C."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("bittern ")]
-    assert lines
-    with swarm(place) as tracker:
-        for line in lines:
-            known = ports(tracker)
-            words = [sys.executable, "-m", "bittern", *shlex.split(line, comments=True)[1:]]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
-                if any(word in line for word in LASTING):
-                    assert wait_until(lambda: ports(tracker) > known, SECONDS)  # noqa: B023 - called at once
-                    job.send_signal(signal.SIGINT)
-                said, _ = job.communicate(timeout=SECONDS)
-            assert job.returncode == 0, (line, said.decode())
+    with swarm(place) as (tracker, _):
+        run_commands(lines, tracker)
+
+
+def test_what_the_readme_says_runs(place: Path) -> None:
+    """Its commands, and its program as a file of its own."""
+    readme = ROOT / "README.md"
+    lines = [line for line in readme.read_text().splitlines() if line.startswith(".venv/bin/bittern ")]
+    album(place / "folder")
+    with swarm(place) as (tracker, seed):
+        (place / "album.torrent").rename(place / "some.torrent")
+        run_commands([line.removeprefix(".venv/bin/").replace("127.0.0.1:51413", seed) for line in lines], tracker)
+        (program,) = blocks(readme, "python")
+        program = program.replace('"downloads"', '"by program"')
+        words = [sys.executable, "-c", program]
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS)
+        assert done.stdout == "album is complete and verified\n"
+        one_line = "import bittern; bittern.download('some.torrent', into='by one line')"
+        assert 'bittern.download("some.torrent", into="downloads")' in readme.read_text()
+        subprocess.run([sys.executable, "-c", one_line], check=True, timeout=SECONDS)
+    for into in ("downloads", "by program", "by one line"):
+        assert (place / into / "album" / "one.bin").read_bytes() == (place / "folder" / "one.bin").read_bytes()
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda page: page.name)
