@@ -68,5 +68,5 @@ $(RUN_STAMP): pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "installing bittern and its development tools into $(VENV)"
-	@$(PIP) install -e '.[dev,interop]'
+	@$(PIP) install -e '.[dev,interop,notebook]'
 	@touch $@ $(RUN_STAMP)

@@ -332,3 +332,12 @@ async def test_closing_ends_a_check_at_once(tmp_path: Path) -> None:
         await eventually(lambda: there.status.check is not None)
         assert there.status.state is State.CHECKING
     assert asyncio.get_running_loop().time() - began < 3
+
+
+async def test_a_session_may_be_opened_and_closed_by_hand_and_opened_again(tmp_path: Path) -> None:
+    session = await Session(settings(tmp_path / "a")).open()
+    with pytest.raises(SessionError, match="open already"):
+        await session.open()
+    await session.close()
+    async with session:
+        assert session.port

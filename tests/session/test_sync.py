@@ -249,3 +249,13 @@ with bittern.sync.Session(settings) as session:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout.endswith("[]\nTrue\n"), done.stdout + done.stderr
+
+
+def test_a_session_may_be_opened_and_closed_by_hand(tmp_path: Path) -> None:
+    session = Session(settings(tmp_path / "s")).open()
+    with pytest.raises(SessionError, match="open already"):
+        session.open()
+    assert session.port
+    session.close()
+    session.close()
+    assert names() == []

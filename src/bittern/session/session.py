@@ -52,6 +52,18 @@ class Session:
         self._door = Door(self._entries)
 
     async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def open(self) -> Self:
+        """Begin; `async with` calls it. For a notebook, say, where a session lives longer than a block.
+
+        Raises:
+            StorageError: the state can not be used.
+            NetworkError: the port is taken, or an address is not this machine's.
+            SessionError: it is open, or another session keeps its torrents in the same folder.
+        """
+        if self._parts is not None:
+            raise SessionError("the session is open already")
         foundation = await Foundation.lay(self.settings)
         try:
             parts = self._build(foundation)

@@ -98,10 +98,16 @@ class Session(_StandIn[asynchronous.Session]):
         self._background: Background | None = None
 
     def __enter__(self) -> Self:
+        return self.open()
+
+    def open(self) -> Self:
+        """Begin; `with` calls it. See `bittern.Session.open`."""
+        if self._background is not None:
+            raise SessionError("the session is open already")
         background = Background(self.inner.close)
         try:
             background.start()
-            background.wait(self.inner.__aenter__())
+            background.wait(self.inner.open())
             self._background = background
         except BaseException:
             background.close()
