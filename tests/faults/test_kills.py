@@ -23,15 +23,18 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Torrent:
 
 
 @pytest.fixture
-def drill(large: Torrent, tmp_path: Path) -> Iterator[Drill]:
+def drill(large: Torrent, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Drill]:
     client = Libtorrent()
     require(client.missing())
     work = tmp_path / "seed"
     work.mkdir()
     with client.seed(large.path, Content(large.folder, NAME), LOOPBACK, work) as seed:
-        yield Drill(large, seed.port, tmp_path / "get", Random(31), ("--down-limit", "20M"))
+        yield Drill(
+            large, seed.port, tmp_path / "get", Random(31), ("--down-limit", "20M", *getattr(request, "param", ()))
+        )
 
 
+@pytest.mark.parametrize("drill", [(), ("--part-suffix",)], ids=["own name", "suffix"], indirect=True)
 def test_after_a_kill_all_that_is_right_in_the_file_is_claimed_and_nothing_else(drill: Drill) -> None:
     """What is fetched again is only what was on its way: in buffers, and in pieces that are not whole."""
     kills = list(drill.download(KILLS))

@@ -179,3 +179,9 @@ def test_links_are_not_looked_for(content: Path) -> None:
     torrent = create(scan(content, symlinks=Symlinks.KEEP), CreateOptions(piece_size=PIECE)).metainfo
     (content / "link").unlink()
     assert _verify(torrent, content).good
+
+
+def test_an_unfinished_file_is_found_under_its_name_with_the_suffix(torrent: Metainfo, content: Path) -> None:
+    path = content / "c/d"
+    path.rename(path.with_name("d.part"))
+    assert _verify(torrent, content).good

@@ -64,12 +64,19 @@ class Content:
         self.total_bytes = self.bytes_in(Bitfield.full(info.geometry.piece_count))
         """Of wanted pieces, pads not counted."""
         self._stamps: Stamps = [None] * len(info.files)
+        self.found = False
+        """Whether it is known which files have the suffix of unfinished ones."""
 
     def place(self, root: Path, paths: Sequence[str]) -> None:
         """The files are not where the torrent would have them."""
         self.path = root
         self.storage.paths[:] = paths
         self.storage.root = root if self.info.multi_file else root.parent
+
+    def find(self, known: Sequence[FileStamp | None] | None = None, *, suffix: bool = False) -> None:
+        """See which files have the suffix of unfinished ones: see `FileStorage.find`. Blocks."""
+        self.storage.find(known, suffix=suffix)
+        self.found = True
 
     def park(self) -> None:
         """See where the bytes of each file are; before anything else is done with them. Blocks."""
@@ -163,7 +170,7 @@ class Content:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
-            return None
+            return self._stamp(number) if self.storage.moved(number, path) else None
         except OSError as error:
             raise storage_error(error, path) from error
         if not stat.S_ISREG(status.st_mode):

@@ -16,8 +16,11 @@ def delete_content(content: Content) -> None:
     Folders go when they are empty. No link is followed: what lies behind one is somebody else's.
 
     Raises:
-        StorageError: a file could not be deleted; those before it are gone.
+        StorageError: a file could not be deleted; those before it are gone. Or one is there under two names, and
+            nothing tells which is ours: nothing is gone.
     """
+    if not content.found:
+        content.find()
     info, root = content.info, str(content.path)
     paths = [content.storage.paths[number] for number, file in enumerate(info.files) if stored(file)]
     for path in paths:

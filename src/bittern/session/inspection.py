@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import CheckCancelledError, StorageError
@@ -41,15 +42,17 @@ class Inspection:
         self.pace: Pace | None = None
         """Steers the hashing that goes on."""
 
-    async def open(self, info: Info, layers: Mapping[bytes, bytes]) -> Content:
+    async def open(self, info: Info, layers: Mapping[bytes, bytes], saved: bytes | None = None) -> Content:
         """The files of `info`, not looked at yet.
 
         Args:
             info: of the torrent.
             layers: its piece layers, as far as they are known (BEP 52).
+            saved: progress that was saved.
 
         Raises:
             SessionError: a selected file does not exist, or one that has a priority.
+            StorageError: a file is there under two names.
         """
         options, in_thread = self._options, self._surroundings.in_thread
         handles = self._surroundings.runtime.handles
@@ -62,6 +65,9 @@ class Inspection:
             wanted = piece_priorities(info, options.file_priorities(info))
             pieces = Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority))
             content.choose(pieces, options.wanted_files(info))
+        resume = read_resume(saved, info)
+        suffix = self._surroundings.settings.part_suffix
+        await in_thread(partial(content.find, resume.files if resume is not None else None, suffix=suffix))
         await in_thread(content.park)
         return content
 
@@ -107,6 +113,7 @@ class Inspection:
             await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
         if content.storage.parked:
             stamps = await in_thread(content.settle)
+        await in_thread(content.storage.expect, have)
         if options.content is None and any(
             not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
         ):

@@ -345,8 +345,8 @@ class Life:
         assert self.info is not None
         self._enter(State.CHECKING)
         layers = self._identity.layers
-        await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers))
-        self.content = content = await self.inspection.open(self.info, layers)
+        await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers, saved))
+        self.content = content = await self.inspection.open(self.info, layers, saved)
         have = await self.inspection.run(content, self._membership.tiers, saved, known=known, believe=believe)
         self.done_bytes = content.bytes_in(have)
         return have

@@ -17,6 +17,7 @@ from bittern.base.errors import MoveCancelledError, StorageError
 from bittern.codec.metainfo import Info
 from bittern.io.disk.files import storage_error
 from bittern.io.disk.moving import MoveStoppedError
+from bittern.io.disk.unfinished import SUFFIX
 
 from . import events
 from .content import Content, stored
@@ -197,8 +198,9 @@ def _refuse(content: Content, to: Placement) -> None:
             source = storage.paths[number]
             if source == target or not stored(info.files[number]):
                 continue
-            if os.path.lexists(target) and not (os.path.lexists(source) and os.path.samefile(source, target)):
-                raise StorageError(StorageError.Kind.EXISTS, target)
+            for place in [target, target + SUFFIX] if number in storage.suffixed else [target]:
+                if os.path.lexists(place) and not (os.path.lexists(source) and os.path.samefile(source, place)):
+                    raise StorageError(StorageError.Kind.EXISTS, place)
             if os.path.lexists(source):
                 status = os.lstat(source)
                 if status.st_dev != device:

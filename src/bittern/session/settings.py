@@ -111,6 +111,8 @@ class Settings:
 
     preallocate: bool = False
     """Have the system set aside all the room that a torrent needs first; else files grow as pieces come."""
+    part_suffix: bool = False
+    """Whether the names of files end in `.part` until they are complete and on the disk."""
     sequential: bool = False
     """Ask for pieces in order instead of the rarest first."""
     seed_ratio: float | None = None

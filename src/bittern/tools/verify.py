@@ -15,6 +15,7 @@ from bittern.codec.hybrid import contradiction
 from bittern.codec.merkle import HASH_BYTES, tree_width
 from bittern.codec.metainfo import File, Info, Metainfo
 from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
+from bittern.io.disk.unfinished import SUFFIX
 
 from .create import Progress
 
@@ -81,20 +82,26 @@ def locate(info: Info, path: Path) -> list[Path]:
     """Where each of `Info.files` is, for the content itself or the folder that holds it.
 
     Of the two readings of a folder the one is taken that finds more of the files in their right size; the
-    folder itself when it is a draw and has the torrent's name.
+    folder itself when it is a draw and has the torrent's name. A file that is not there is looked for under the name
+    that unfinished ones may have.
     """
     if not info.multi_file:
-        return [path / info.name if path.is_dir() else path]
+        return [_whole_or_part(path / info.name if path.is_dir() else path)]
     inside = path / info.name
     votes = _present(info, path), _present(info, inside)
     root = path if votes[0] > votes[1] or (votes[0] == votes[1] and path.name == info.name) else inside
-    return [root.joinpath(*file.path) for file in info.files]
+    return [_whole_or_part(root.joinpath(*file.path)) for file in info.files]
+
+
+def _whole_or_part(path: Path) -> Path:
+    part = path.with_name(path.name + SUFFIX)
+    return part if not os.path.lexists(path) and part.is_file() else path
 
 
 def _present(info: Info, root: Path) -> int:
     """How many of the first files are there; a sample tells as well as all."""
     sample = [file for file in info.files if _stored(file)][:100]
-    return sum(_size(str(root.joinpath(*file.path))) == file.length for file in sample)
+    return sum(_size(str(_whole_or_part(root.joinpath(*file.path)))) == file.length for file in sample)
 
 
 def verify(

@@ -116,8 +116,9 @@ class Drill:
 
     @property
     def file(self) -> Path:
-        """What is downloaded."""
-        return self.into / NAME
+        """What is downloaded, under the name that it has so far."""
+        own, other = self.into / NAME, self.into / f"{NAME}.part"
+        return other if other.exists() and not own.exists() else own
 
     def download(self, kills: int) -> Iterator[Kill]:
         """Kill the download when random parts of it have come, spread evenly over it all; then let it complete."""

@@ -306,7 +306,7 @@ def test_room_that_is_not_there_is_told_before_anything_is_made(
 ) -> None:
     info, _ = several([5_000_000], 1 << 20)
     storage = storage_of(info, tmp_path / "new" / "folder")
-    monkeypatch.setattr(module, "_free", lambda _: 4_999_999)
+    monkeypatch.setattr(module, "free_bytes", lambda _: 4_999_999)
     with pytest.raises(StorageError, match="5000000 bytes are needed, 4999999 are free") as caught:
         storage.allocate({0})
     assert caught.value.kind is Kind.DISK_FULL

@@ -38,6 +38,7 @@ def get(
     seed_time: float | None = None,
     sequential: bool = False,
     preallocate: bool = False,
+    part_suffix: bool = False,
     overwrite: bool = False,
     recheck: bool = False,
     timeout: float | None = None,
@@ -65,6 +66,8 @@ def get(
         Download from the beginning to the end.
     preallocate
         Set aside all the room on the disk before the first piece comes.
+    part_suffix
+        Let the names of files end in .part until they are complete.
     overwrite
         Overwrite files that have nothing in common with the torrent's.
     recheck
@@ -77,7 +80,7 @@ def get(
         Print one JSON event a line.
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
-    settings = replace(settings, preallocate=preallocate)
+    settings = replace(settings, preallocate=preallocate, part_suffix=part_suffix)
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
     job = _Job(

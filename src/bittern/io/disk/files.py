@@ -2,21 +2,23 @@
 
 import errno
 import os
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
 from bittern.codec.filemap import FileMap
 from bittern.codec.metainfo import Info
 from bittern.io import capabilities
 
+from .allocating import allocated, free_bytes, set_aside
 from .handles import Handles, pread, pwrite
 from .moving import carry
 from .parts import PartFile
 from .spans import Span
+from .unfinished import SUFFIX, Look, Unfinished, conclude, drop_suffix, has_suffix
 
 _KINDS = {
     errno.ENOSPC: StorageError.Kind.DISK_FULL,
@@ -59,12 +61,63 @@ class FileStorage:
         self.parts = PartFile(info, str(folder / f".{info.wire_hash}.parts"), handles)
         self.parked: set[int] = set()
         """Files that are not made: what there is of them is in the part file."""
+        self.suffixed: set[int] = set()
+        """Files whose name ends in `.part`: it is so in `paths`, too."""
+        self._unfinished: Unfinished | None = None
         self._info = info
         self._handles = handles
         self._dirty: dict[str, None] = {}
         self._nowait = capabilities.READ_NOWAIT
         self._in_memory: bool | None = None
         self._places = threading.RLock()  # held while the place of a file changes, or matters
+
+    def find(self, known: Sequence[tuple[int, int] | None] | None = None, *, suffix: bool = False) -> None:
+        """See which files have the suffix of unfinished ones; to be called before all else. Blocks.
+
+        Args:
+            known: size and time of each file when it was last seen, where that was noted.
+            suffix: whether files that are made from now on are to have it.
+
+        Raises:
+            StorageError: a file is there under both names, and nothing tells which is ours.
+        """
+        taken = {path.casefold() for path in self.paths if path.casefold().endswith(SUFFIX)}  # by other files of ours
+        for number, file in enumerate(self._info.files):
+            if file.pad or not file.length or (self.paths[number] + SUFFIX).casefold() in taken:
+                continue
+            path, stamp = self.paths[number], known[number] if known is not None else None
+            own = Look.at(path)
+            whole = own is not None and own.size == file.length and own.names == 1
+            if own is not None and whole and stamp in (None, (own.size, own.mtime_ns)):
+                continue  # the rule: it costs one look
+            other = Look.at(path + SUFFIX)
+            answer = has_suffix(own, other, length=file.length, known=stamp, wanted=suffix)
+            if answer is None:
+                detail = f"{path} is there, too: one of them is not of this torrent, take it away"
+                raise StorageError(StorageError.Kind.EXISTS, path + SUFFIX, detail)
+            if answer:
+                self.paths[number] = path + SUFFIX
+                self.suffixed.add(number)
+            elif own is not None and other is not None and own.identity == other.identity:
+                drop_suffix(path)
+
+    def expect(self, have: Bitfield) -> None:
+        """`have` is stored; files with a suffix that are complete, or come to be, lose it. Blocks.
+
+        Raises:
+            StorageError: a file has no other name, for that one is taken; it stays as it is.
+        """
+        with self._places:
+            self._unfinished = Unfinished(self._info, have, self.suffixed) if self.suffixed else None
+            self._finish()
+
+    def stored(self, piece: int) -> None:
+        """A piece is in the files, and right. Blocks where it makes a file complete; raises as `expect`."""
+        if self._unfinished is None:
+            return
+        with self._places:
+            self._unfinished.stored(piece, self.map.files_of([piece], self._info.geometry))
+            self._finish()
 
     def park(self, wanted: Collection[int]) -> None:
         """See where the bytes of each file are; to be called before anything is read or written. Blocks.
@@ -103,6 +156,7 @@ class FileStorage:
                     self.parked.add(number)
             if not self.parked:
                 self.parts.delete()
+            self._finish()
 
     def move(
         self, paths: Sequence[str], parts: str, folder: str, stop: threading.Event, progress: Callable[[int], None]
@@ -131,14 +185,36 @@ class FileStorage:
 
         for number, target in enumerate(paths):
             source, file = self.paths[number], self._info.files[number]
-            if source == target:
+            place = target + SUFFIX if number in self.suffixed else target
+            if source == place:
                 continue
             before = moved
-            self._carry(source, target, partial(self._now_at, number, target), stop, count)
+            self._carry(source, place, partial(self._now_at, number, place), stop, count)
             moved = before + file.length
             progress(moved)
         if self.parts.path != parts:
             self._carry(self.parts.path, parts, partial(setattr, self.parts, "path", parts), stop, lambda _: None)
+
+    def _finish(self) -> None:
+        """Give files that are complete their own names: synced first, and nothing is overwritten."""
+        unfinished = self._unfinished
+        for number in unfinished.complete() if unfinished is not None else ():
+            path = self.paths[number]
+            if number in self.parked:
+                continue  # it has no file
+            if not os.path.lexists(path):
+                raise StorageError(StorageError.Kind.MISSING, path)  # somebody took it away: make no other
+            try:
+                self._sync(path)
+                self.paths[number] = conclude(path, self.trusted)
+            except OSError as error:
+                raise storage_error(error, path.removesuffix(SUFFIX)) from error
+            self._handles.forget(path)
+            self._dirty.pop(path, None)
+            drop_suffix(self.paths[number])
+            self.suffixed.discard(number)
+            assert unfinished is not None
+            unfinished.finished(number)
 
     def _now_at(self, number: int, path: str) -> None:
         self.paths[number] = path
@@ -153,6 +229,11 @@ class FileStorage:
             raise storage_error(error, target if os.path.lexists(source) else source) from error
         self._handles.forget(source)
         self._dirty.pop(source, None)
+
+    def moved(self, number: int, path: str) -> bool:
+        """Whether a file that was not found at `path`, its place a moment ago, has another now."""
+        with self._places:  # it may be moving right now
+            return self.paths[number] != path
 
     def places(self, offset: int, length: int) -> Iterator[Span]:
         """Where `length` bytes at `offset` of the torrent are, for reading them apart from this."""
@@ -193,12 +274,12 @@ class FileStorage:
         for number in sorted(wanted):
             file, path = self._info.files[number], self.paths[number]
             if file.length and not file.pad:
-                missing = file.length - _allocated(path)
+                missing = file.length - allocated(path)
                 if missing > 0:
                     short[number] = missing
         if not short:
             return
-        free = _free(self.trusted[0] if self.trusted else os.path.dirname(self.paths[0]))  # noqa: PTH120 - plain text
+        free = free_bytes(self.trusted[0] if self.trusted else os.path.dirname(self.paths[0]))  # noqa: PTH120 - plain text
         if sum(short.values()) > free:
             detail = f"{sum(short.values())} bytes are needed, {free} are free"
             raise StorageError(StorageError.Kind.DISK_FULL, str(self.root), detail)
@@ -206,7 +287,7 @@ class FileStorage:
             try:
                 handle = self._handles.acquire(self.paths[number], write=True, trusted=self.trusted)
                 try:
-                    _allocate(handle.fd, self._info.files[number].length)
+                    set_aside(handle.fd, self._info.files[number].length)
                 finally:
                     self._handles.release(handle)
             except OSError as error:
@@ -291,13 +372,16 @@ class FileStorage:
         for path in list(self._dirty):
             del self._dirty[path]
             try:
-                handle = self._handles.acquire(path, write=True, trusted=self.trusted)
-                try:
-                    getattr(os, "fdatasync", os.fsync)(handle.fd)
-                finally:
-                    self._handles.release(handle)
+                self._sync(path)
             except OSError as error:
                 raise storage_error(error, path) from error
+
+    def _sync(self, path: str) -> None:
+        handle = self._handles.acquire(path, write=True, trusted=self.trusted)
+        try:
+            getattr(os, "fdatasync", os.fsync)(handle.fd)
+        finally:
+            self._handles.release(handle)
 
     def close(self) -> None:
         """Close its files."""
@@ -366,34 +450,7 @@ class FileStorage:
                 self._nowait = 0
                 self._in_memory = capabilities.in_memory(Path(path).stat().st_dev)
                 return self._in_memory and self._read_file(number, begin, into, 0)
-            if isinstance(error, FileNotFoundError):
-                with self._places:  # it may be moving right now
-                    moved = self.paths[number] != path
-                if moved:
-                    return self._read_file(number, begin, into, flags)
+            if isinstance(error, FileNotFoundError) and self.moved(number, path):
+                return self._read_file(number, begin, into, flags)
             raise storage_error(error, path) from error
         return True
-
-
-def _allocated(path: str) -> int:
-    """Bytes that a file has on the disk; 0 when there is none."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return 0
-    return min(getattr(status, "st_blocks", 0) * 512, status.st_size)
-
-
-def _allocate(descriptor: int, length: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, length)
-    else:
-        os.truncate(descriptor, length)  # macOS, Windows: at least the size is right
-
-
-def _free(folder: str) -> int:
-    """Bytes free where `folder` is, or will be."""
-    path = Path(folder)
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return shutil.disk_usage(path).free

@@ -155,7 +155,10 @@ class DiskPool:
             return ()
         try:
             if isinstance(job, StoreExtent):
-                return self._store(storage, job, pieces)
+                done = self._store(storage, job, pieces)
+                if storage.suffixed and isinstance(done[-1], PieceChecked) and done[-1].good:
+                    storage.stored(job.piece)
+                return done
             if isinstance(job, HashLeaves):
                 return (LeavesHashed(job, _leaves_of(storage, job)),)
             storage.read_into(job.offset, job.into)
