@@ -31,6 +31,9 @@ stamps = st.none() | st.builds(FileStamp, st.integers(0, 2**63 - 1), st.integers
 def resumes(draw: st.DrawFn) -> Resume:
     count = draw(st.integers(0, 70))
     have = Bitfield(count, draw(st.sets(st.integers(0, count - 1))) if count else ())
+    unchecked = (
+        bytes(Bitfield(count, draw(st.sets(st.integers(0, count - 1))))) if count and draw(st.booleans()) else b""
+    )
     return Resume(
         info_hash=InfoHashV1(draw(st.binary(min_size=20, max_size=20))),
         piece_count=count,
@@ -40,6 +43,8 @@ def resumes(draw: st.DrawFn) -> Resume:
         downloaded=draw(st.integers(0, 2**63 - 1)),
         added_at=draw(st.integers(0, 2**40)),
         completed_at=draw(st.none() | st.integers(0, 2**40)),
+        unchecked=unchecked,
+        ours=not unchecked or draw(st.booleans()),
     )
 
 
@@ -101,6 +106,9 @@ GOOD: dict[str, object] = {
         {"downloaded": b""},
         {"added at": []},
         {"completed at": b""},
+        {"unchecked": b"\x80\x00\x00"},
+        {"unchecked": 1},
+        {"unchecked": b"\x80", "ours": 2},
     ],
 )
 def test_a_good_checksum_over_bad_fields_is_refused(change: dict[str, object]) -> None:

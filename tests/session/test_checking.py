@@ -1,8 +1,9 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread, Timer
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from bittern.base.errors import StorageError
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
 from bittern.io.disk.handles import Handles
-from bittern.session.checking import Pace, Plan, hash_suspects, plan, read_resume, refuse_foreign
+from bittern.session.checking import Hashed, Pace, Plan, hash_suspects, plan, read_resume, refuse_foreign
 from bittern.session.content import Content
 from bittern.session.store import FILE, Record, Store
 from tests.session.rig import PIECE, album, fill, torrent
@@ -38,7 +39,7 @@ class Case:
         return plan(self.info, self.content.look(), resume, trust=trust)
 
     def hash(self, found: Plan) -> list[int]:
-        return hash_suspects(self.content, found.suspects, Pace(), lambda _: None)
+        return hash_suspects(self.content, found.suspects, Pace(), lambda _: None).good
 
 
 @pytest.fixture
@@ -110,39 +111,44 @@ def test_bytes_that_changed_are_found_by_hashing(case: Case) -> None:
 def test_hashing_ends_when_it_is_stopped(case: Case) -> None:
     pace = Pace()
     pace.cancel()
-    assert hash_suspects(case.content, range(case.count), pace, lambda _: None) == []
+    assert hash_suspects(case.content, range(case.count), pace, lambda _: None) == Hashed([], range(case.count))
 
 
-def test_a_paused_check_reads_nothing_and_goes_on_where_it_was(case: Case) -> None:
-    pace, paused = Pace(), Event()
-    good: list[int] = []
-
-    def tell(_: int) -> None:  # after the first piece
-        if not paused.is_set():
-            pace.pause()
-            paused.set()
-
-    thread = Thread(target=lambda: good.extend(hash_suspects(case.content, range(case.count), pace, tell)))
-    thread.start()
-    assert paused.wait(10)
-    thread.join(0.05)
-    assert (thread.is_alive(), pace.paused, good) == (True, True, [])
-    pace.resume()
-    thread.join(10)
-    assert (thread.is_alive(), pace.paused, good) == (False, False, list(range(case.count)))
-
-
-def test_a_paused_check_can_be_cancelled(case: Case) -> None:
+def test_a_check_that_is_paused_again_and_again_goes_on_where_it_was(case: Case) -> None:
     pace = Pace()
-    pace.pause()
-    timer = Timer(0.05, pace.cancel)
-    timer.start()
-    assert hash_suspects(case.content, range(case.count), pace, lambda _: None) == [0]
+    left: Sequence[int] = range(case.count)
+    good: list[int] = []
+    rounds = 0
+    while left:
+        pace.resume()
+        found = hash_suspects(case.content, left, pace, lambda _: pace.pause())  # after the first piece of each
+        assert found.left == left[1:]
+        good, left, rounds = good + found.good, found.left, rounds + 1
+    assert (good, rounds) == (list(range(case.count)), case.count)
+
+
+def test_a_check_ends_after_its_time_and_says_what_is_left(case: Case) -> None:
+    assert hash_suspects(case.content, range(case.count), Pace(), lambda _: None, 0.0) == Hashed(
+        [0], range(1, case.count)
+    )
+
+
+def test_what_a_check_had_yet_to_read_is_read_by_the_next(case: Case) -> None:
+    """Also what the interrupted one found wrong is not read again."""
+    count = case.count
+    noted = replace(case.saved(*range(2, count)), unchecked=bytes(Bitfield(count, range(3, count))), ours=False)
+    again = read_resume(noted.encode(), case.info)
+    assert again == noted
+    found = case.plan(again)
+    assert (set(found.have), list(found.suspects)) == ({0, 1}, list(range(3, count)))
+    assert not case.plan(again, trust=True).suspects
 
 
 def test_a_check_may_be_slowed_down(case: Case) -> None:
     began = time.monotonic()
-    assert hash_suspects(case.content, range(case.count), Pace(1_000_000), lambda _: None) == list(range(case.count))
+    assert hash_suspects(case.content, range(case.count), Pace(1_000_000), lambda _: None).good == list(
+        range(case.count)
+    )
     assert 0.09 < time.monotonic() - began < 2  # 170,011 bytes
 
 
@@ -270,7 +276,7 @@ def test_whatever_happens_to_files_and_state_no_piece_is_believed_that_does_not_
     found = asyncio.run(read())
     planned = case.plan(read_resume(found.resume, case.info) if found is not None else None)
     have = {*planned.have, *case.hash(planned)}
-    right = set(hash_suspects(case.content, range(case.count), Pace(), lambda _: None))
+    right = set(hash_suspects(case.content, range(case.count), Pace(), lambda _: None).good)
     assert have <= right
     if not to_content:
         assert have == (stored_pieces if found is not None and found.resume == record.resume else right)

@@ -50,6 +50,9 @@ class Resume:
         downloaded: payload bytes ever received.
         added_at: seconds since 1970.
         completed_at: seconds since 1970; None until the torrent was complete.
+        unchecked: pieces that a check had yet to read when it was interrupted, as the bytes of a Bitfield; empty for
+            none.
+        ours: whether the files were known to be the torrent's before that check.
     """
 
     info_hash: InfoHashV1
@@ -60,6 +63,8 @@ class Resume:
     downloaded: int = 0
     added_at: int = 0
     completed_at: int | None = None
+    unchecked: bytes = b""
+    ours: bool = True
 
     def encode(self) -> bytes:
         """The bytes to save."""
@@ -75,6 +80,9 @@ class Resume:
         }
         if self.completed_at is not None:
             box["completed at"] = self.completed_at
+        if self.unchecked:
+            box["unchecked"] = self.unchecked
+            box["ours"] = int(self.ours)
         body = encode(box)
         return MAGIC + sha256(body).digest() + body
 
@@ -107,8 +115,11 @@ class Resume:
             downloaded=_number(box, b"downloaded", 0),
             added_at=_number(box, b"added at", INTEGER_MIN),
             completed_at=_number(box, b"completed at", INTEGER_MIN) if b"completed at" in box else None,
+            unchecked=_bytes(box.get(b"unchecked", b"")),
+            ours=bool(_number(box, b"ours", 0, 1)) if b"ours" in box else True,
         )
         resume.have()
+        resume.to_check()
         return resume
 
     def have(self) -> Bitfield:
@@ -119,6 +130,17 @@ class Resume:
         """
         try:
             return Bitfield.from_bytes(self.pieces, self.piece_count)
+        except RemoteProtocolError as error:
+            raise ResumeError("the resume data has a bad set of pieces") from error
+
+    def to_check(self) -> Bitfield:
+        """The pieces that an interrupted check had yet to read.
+
+        Raises:
+            ResumeError: `unchecked` does not hold `piece_count` bits.
+        """
+        try:
+            return Bitfield.from_bytes(self.unchecked or bytes(-(-self.piece_count // 8)), self.piece_count)
         except RemoteProtocolError as error:
             raise ResumeError("the resume data has a bad set of pieces") from error
 

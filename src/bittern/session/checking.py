@@ -4,7 +4,9 @@ A piece counts as stored only if it was good when progress was saved and none of
 or if it hashes now. Saved progress that is damaged or foreign is as none.
 """
 
+import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -12,7 +14,6 @@ from threading import Event
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import ResumeError, StorageError
-from bittern.codec.hybrid import contradiction
 from bittern.codec.merkle import HASH_BYTES
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
@@ -59,6 +60,8 @@ def missing(info: Info, stamps: Stamps, resume: Resume) -> list[int]:
     Of files in the part file (their times are negative) nobody would miss anything.
     """
     have = resume.have()
+    for piece in resume.to_check():
+        have.add(piece)
     return [
         number
         for number, (before, now) in enumerate(zip(resume.files, stamps, strict=True))
@@ -99,6 +102,8 @@ def plan(
             _mark(marks, pieces, _HASH)
             _mark(marks, geometry.pieces_of(file.offset + stamp.size, file.length - stamp.size), _ABSENT)
     have = resume.have() if resume is not None and not trust else Bitfield.full(geometry.piece_count)
+    for piece in resume.to_check() if resume is not None and resume.unchecked and not trust else ():
+        marks[piece] = max(marks[piece], _HASH)
     suspects = [piece for piece, mark in enumerate(marks) if mark == _HASH]
     if any(marks):
         for piece in [piece for piece in have if marks[piece]]:
@@ -115,10 +120,10 @@ class Pace:
 
     def __init__(self, bytes_per_second: float = inf) -> None:
         self.stop = Event()
-        """Set when the check is to end, or has ended."""
+        """Set when hashing is to end, or has ended."""
         self.cancelled = False
         self._rate = bytes_per_second
-        self._go = Event()
+        self._go = asyncio.Event()
         self._go.set()
         self._ahead = 0.0  # seconds that reading is ahead of its rate
         self._obeyed_at = time.monotonic()
@@ -141,51 +146,77 @@ class Pace:
         """Go on where it was."""
         self._go.set()
 
+    async def resumed(self) -> None:
+        """Wait until it is not paused."""
+        await self._go.wait()
+
     def cancel(self) -> None:
         """End."""
         self.cancelled = True
         self.stop.set()
         self._go.set()
 
-    def obey(self, count: int) -> None:
-        """`count` bytes were read: wait until more may be. In the checking thread."""
-        self._go.wait()
+    def begin(self) -> None:
+        """Hashing begins, again. In the checking thread."""
+        self.stop = Event()
+        if self.cancelled:
+            self.stop.set()
+
+    def obey(self, count: int) -> bool:
+        """`count` bytes were read: wait until more may be, and whether at all. In the checking thread."""
         now = time.monotonic()
         self._ahead = max(0.0, self._ahead - (now - self._obeyed_at)) + count / self._rate
         self._obeyed_at = now
         if self._ahead > _BURST_SECONDS:
             self.stop.wait(self._ahead - _BURST_SECONDS)
+        return not self.cancelled and not self.paused
 
 
-def hash_suspects(content: Content, suspects: Sequence[int], pace: Pace, progress: Callable[[int], None]) -> list[int]:
-    """The pieces among `suspects` that are good. Blocks; `progress` is told bytes read, from this thread.
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """How far a check has come.
+
+    Attributes:
+        good: pieces that are right, ascending.
+        left: pieces that are still to be hashed, ascending.
+    """
+
+    good: list[int]
+    left: Sequence[int]
+
+
+def hash_suspects(
+    content: Content, suspects: Sequence[int], pace: Pace, progress: Callable[[int], None], seconds: float = inf
+) -> Hashed:
+    """Find out which of `suspects` are good. Blocks; `progress` is told bytes read, from this thread.
 
     Args:
         content: the files.
         suspects: piece numbers.
-        pace: pauses it, slows it, ends it early; what was not hashed is not good.
+        pace: ends it early, and slows it.
         progress: called a few times a second.
-
-    Raises:
-        MetainfoError: a piece has one of a hybrid's two hashes and not the other.
+        seconds: for so long at most.
     """
+    pace.begin()
     good: list[int] = []
-    done, told_at = 0, 0.0
-    for result in hash_pieces(
-        _jobs(content, suspects), open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads
-    ):
-        if result.contradictory:
-            raise contradiction(result.piece)
+    done, last = 0, -1
+    began = time.monotonic()
+    told_at = 0.0
+    jobs = _jobs(content, suspects)
+    for result in hash_pieces(jobs, open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads):
         if result.good:
             good.append(result.piece)
+        last = result.piece
         done += result.length
         if (now := time.monotonic()) - told_at >= _PROGRESS_SECONDS:
             told_at = now
             progress(done)
-        pace.obey(result.length)
-        if pace.cancelled:
+        if not pace.obey(result.length) or now - began >= seconds:
             break
-    return good
+    else:
+        if not pace.cancelled:
+            return Hashed(good, ())
+    return Hashed(good, suspects[bisect_right(suspects, last) :])
 
 
 def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], have: Bitfield) -> None:

@@ -1,7 +1,7 @@
 """From metadata to the pieces that are stored: looking, believing, hashing, and refusing what is not ours."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -12,12 +12,15 @@ from bittern.codec.resume import Resume
 from bittern.engine.download.priorities import piece_priorities
 
 from . import events
-from .checking import Pace, hash_suspects, missing, plan, read_resume, refuse_foreign
+from .checking import Pace, Plan, hash_suspects, missing, plan, read_resume, refuse_foreign
 from .content import Content, Stamps
 from .journal import Journal
 from .options import AddOptions, check_priorities
 from .placement import Placement
 from .surroundings import Surroundings
+
+Note = Callable[[Bitfield, Bitfield], Awaitable[None]]
+"""Keeps how far a check has come: pieces that are stored, and those that are still to be hashed."""
 
 
 class Inspection:
@@ -102,15 +105,15 @@ class Inspection:
         todo = await in_thread(
             plan, info, stamps, resume if believe else None, trust=options.trust, parked=content.storage.parked
         )
-        have = todo.have
-        if todo.suspects:
-            good = await self._hash(content, todo.suspects, todo.to_hash_bytes)
-            await in_thread(content.sync, good)
-            for piece in good:
-                have.add(piece)
-        ours = known and (resume is None or resume.completed_at is None)
+        have, suspects = todo.have, todo.suspects
+        ours = known and (resume is None or (resume.ours and resume.completed_at is None))
+        if suspects:
+            note = partial(self._journal.note_check, info, trackers, stamps, resume, ours=ours)
+            await self._hash(content, todo, have, note)
         if not ours and not options.overwrite:
-            await in_thread(refuse_foreign, content, stamps, todo.suspects, have)
+            if resume is not None and resume.unchecked:  # what was read before the interruption counts, too
+                suspects = plan(info, stamps, None, parked=content.storage.parked).suspects
+            await in_thread(refuse_foreign, content, stamps, suspects, have)
         if content.storage.parked:
             stamps = await in_thread(content.settle)
         await in_thread(content.storage.expect, have)
@@ -125,24 +128,37 @@ class Inspection:
         self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
         return have
 
-    async def _hash(self, content: Content, suspects: Sequence[int], total: int) -> list[int]:
-        loop = asyncio.get_running_loop()
-        self.pace = pace = Pace(self._surroundings.settings.check_bytes_per_second)
+    async def _hash(self, content: Content, todo: Plan, have: Bitfield, note: Note) -> None:
+        """Add to `have` what is right of the suspects; now and then `note` how far it has come."""
+        loop, in_thread = asyncio.get_running_loop(), self._surroundings.in_thread
+        settings, geometry = self._surroundings.settings, content.info.geometry
+        self.pace = pace = Pace(settings.check_bytes_per_second)
+        left, total, done = todo.suspects, todo.to_hash_bytes, 0
 
-        def tell(done: int) -> None:
+        def tell(more: int) -> None:
             with suppress(RuntimeError):  # the loop may be closed by now
-                loop.call_soon_threadsafe(self._told, done, total)
+                loop.call_soon_threadsafe(self._told, done + more, total)
 
         try:
-            async with self._surroundings.checking:
-                self._told(0, total)
-                good = await self._surroundings.in_thread(hash_suspects, content, suspects, pace, tell)
-            if pace.cancelled:
-                raise CheckCancelledError("the check was cancelled: resume or recheck it to begin again")
+            while left:
+                await pace.resumed()
+                async with self._surroundings.checking:  # while it is paused, another has the turn
+                    self._told(done, total)
+                    while left and not pace.paused and not pace.cancelled:
+                        found = await in_thread(hash_suspects, content, left, pace, tell, settings.save_seconds)
+                        await in_thread(content.sync, found.good)
+                        for piece in found.good:
+                            have.add(piece)
+                        left = found.left
+                        done = total - sum(map(geometry.piece_length, left))
+                        if left and not pace.cancelled:
+                            with suppress(StorageError):  # it only saves work
+                                await note(have, Bitfield(have.size, left))
+                if pace.cancelled:
+                    raise CheckCancelledError("the check was cancelled: resume or recheck it to begin again")
         finally:
             pace.cancel()
             self.progress = self.pace = None
-        return good
 
     def _told(self, done: int, total: int) -> None:
         if self.pace is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
@@ -80,16 +80,41 @@ class Journal:
         Raises:
             StorageError: the state can not be written.
         """
-        counters = self.counters
-        if not counters.added_at and saved is not None:
-            counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
-            counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
-        counters.added_at = counters.added_at or int(time.time())
+        self._count_on(saved)
         if not have.complete:
-            counters.completed_at = None
+            self.counters.completed_at = None
         blob = self._resume(info, have, stamps).encode()
         await self._surroundings.store.put(Record(self._info_hash, self.place, info.raw, trackers, blob))
         self._started = True
+
+    async def note_check(
+        self,
+        info: Info,
+        trackers: tuple[tuple[str, ...], ...],
+        stamps: Stamps,
+        saved: Resume | None,
+        have: Bitfield,
+        unchecked: Bitfield,
+        *,
+        ours: bool,
+    ) -> None:
+        """Note how far a check has come: should it be interrupted, the next goes on there.
+
+        Args:
+            info: of the torrent.
+            trackers: its tiers.
+            stamps: how the files looked when it began.
+            saved: what an earlier run saved.
+            have: pieces that are stored.
+            unchecked: pieces that are still to be hashed.
+            ours: whether the files are known to be the torrent's, whatever is found.
+
+        Raises:
+            StorageError: the state can not be written.
+        """
+        self._count_on(saved)
+        resume = replace(self._resume(info, have, stamps), unchecked=bytes(unchecked), ours=ours)
+        await self._surroundings.store.put(Record(self._info_hash, self.place, info.raw, trackers, resume.encode()))
 
     async def layers(self, info: Info) -> dict[bytes, bytes]:
         """The piece layers that were saved, by root (BEP 52)."""
@@ -163,6 +188,14 @@ class Journal:
             self._new = new | self._new
             return error
         return None
+
+    def _count_on(self, saved: Resume | None) -> None:
+        """The counters go on from what an earlier run saved."""
+        counters = self.counters
+        if not counters.added_at and saved is not None:
+            counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
+            counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
+        counters.added_at = counters.added_at or int(time.time())
 
     def _resume(self, info: Info, have: Bitfield, stamps: Stamps, swarm: Swarm | None = None) -> Resume:
         counters = self.counters
