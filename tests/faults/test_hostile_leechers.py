@@ -175,6 +175,25 @@ def test_a_flood_from_a_peer_that_never_reads_costs_no_memory_and_nobody_waits(
         assert not [line for line in program.messages if "Traceback" in line]
 
 
+def test_a_crowd_that_asks_for_everything_and_never_reads_costs_a_bounded_amount_of_memory(
+    torrent: Torrent, tmp_path: Path
+) -> None:
+    """Blocks for all of them wait in 16 MiB, and of other answers there are 256 KiB for each at most."""
+    reserved = bytes(a | b for a, b in zip(wire.FAST, wire.EXTENSIONS, strict=True))
+    with seeding(torrent, tmp_path / "seed") as (program, port):
+        leech(torrent, port)
+        before = program.memory()
+        with ExitStack() as stack:
+            for number in range(40):
+                peer = joined(torrent, port, reserved=reserved, number=number)
+                stack.callback(peer.close)
+                peer.say(wire.INTERESTED)
+                pour(peer, requests_for_all(torrent) * 10 + metadata_requests(torrent), 1)
+            time.sleep(1.0)  # what it reads and answers now
+            assert program.memory() - before < 16 * MIB + FLAT
+        assert leech(torrent, port) < SERVED_WITHIN
+
+
 def test_a_cancel_of_what_was_never_asked_is_no_offence(torrent: Torrent, seed: int) -> None:
     peer = unchoked(torrent, seed)
     peer.raw(b"".join(cancel(piece, 0) for piece in range(1000)))

@@ -274,6 +274,18 @@ def test_a_stranger_that_says_nothing_is_given_up() -> None:
     assert reason.kind is LossKind.TIMED_OUT
 
 
+def test_a_handshake_that_comes_byte_by_byte_has_no_more_time_than_any_other() -> None:
+    talk = Talk()
+    for second, byte in enumerate(HELLO.encode()[:20]):
+        assert talk.line.closed == (second >= HANDSHAKE_SECONDS)
+        if not talk.line.closed:
+            talk.say(bytes((byte,)), float(second))
+            talk.wire.keep_up(second + 1.0)
+    [reason] = talk.host.lost
+    assert isinstance(reason, LinkLost)
+    assert reason.kind is LossKind.TIMED_OUT
+
+
 def test_a_quiet_wire_is_kept_alive_and_a_silent_peer_given_up() -> None:
     talk = Talk(opened=True)
     assert talk.wire.next_due() == KEEP_ALIVE_SECONDS

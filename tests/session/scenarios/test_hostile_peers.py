@@ -1,0 +1,69 @@
+"""Peers that break the protocol over real sockets: a session that goes on keeps no task, no thread, no open file."""
+
+import asyncio
+import resource
+from pathlib import Path
+
+from bittern.codec.metainfo import Metainfo
+from bittern.session.session import Session
+from tests.faults.rigs import torrent as content
+from tests.faults.rigs.hostile import HostilePeer, Proxy
+from tests.faults.rigs.leeching import FLAT, leech
+from tests.faults.test_hostile_peers import OFFENCES, Deed
+from tests.faults.test_leaks import DEEDS, misbehave
+from tests.leaks import open_files, threads
+from tests.session.rig import eventually, settings
+
+SECONDS = 30
+
+
+def held() -> tuple[int, int, int]:
+    """Tasks, threads and open files."""
+    return len(asyncio.all_tasks()), len(threads()), len(open_files())
+
+
+def peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+async def test_a_seed_that_was_mistreated_holds_what_it_held_before_and_serves(tmp_path: Path) -> None:
+    torrent = content.make(tmp_path / "content", content.MIB)
+    async with Session(settings(tmp_path / "s")) as session:
+        await (await session.add(Metainfo.load(torrent.path), torrent.folder)).completed()
+        port = session.port
+        assert port is not None
+        await asyncio.to_thread(leech, torrent, port)
+        before, memory = held(), peak_memory()
+        for deed in DEEDS:
+            await asyncio.to_thread(misbehave, torrent, port, deed)
+            await asyncio.to_thread(leech, torrent, port)
+        await eventually(lambda: held() <= before, SECONDS)
+        assert peak_memory() - memory < FLAT
+
+
+async def test_downloads_from_peers_that_break_the_protocol_leave_nothing_behind(tmp_path: Path) -> None:
+    """Each deed to a download of its own, an honest seed beside it; when that is done nothing of either is left."""
+    torrent = content.make(tmp_path / "content", content.MIB)
+    meta = Metainfo.load(torrent.path)
+
+    async def meet(session: Session, port: int, number: int, deed: Deed) -> None:
+        address = f"127.0.1.{1 + number}"
+        with (
+            HostilePeer(torrent.info_hash, lambda peer: deed(peer, torrent), address) as hostile,
+            Proxy(port, shut=True) as honest,
+        ):
+            got = await session.add(meta, tmp_path / f"{number}", peers=[hostile.address, honest.address])
+            await eventually(hostile.done.is_set, SECONDS)
+            honest.open()
+            await asyncio.wait_for(got.completed(), SECONDS)
+            await session.remove(got)
+        assert (tmp_path / f"{number}" / content.NAME).read_bytes() == torrent.data
+
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as session:
+        await (await seed.add(meta, torrent.folder)).completed()
+        assert seed.port is not None
+        await meet(session, seed.port, 0, OFFENCES[0][0])
+        before = held()
+        for number, (deed, _) in enumerate(OFFENCES[1:], 1):
+            await meet(session, seed.port, number, deed)
+        await eventually(lambda: held() <= before, SECONDS)
