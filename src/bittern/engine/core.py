@@ -292,15 +292,15 @@ class Core:
 
     def settle(self, now: float) -> None:
         """End of a turn: let every torrent decide what this turn made possible."""
-        shared, memory = self._shared, self._shared.memory
+        shared = self._shared
         dirty, shared.dirty = shared.dirty, {}
-        if memory.waiting and memory.wake():
+        if shared.wake():
             shared.dirty.update(dirty)  # who waited for memory goes first
             dirty, shared.dirty = shared.dirty, {}
         if shared.places.woken:
             dirty.update(shared.places.take_woken())
         try:
-            while dirty or (memory.waiting and memory.wake()):
+            while dirty or shared.wake():
                 if not dirty:
                     dirty, shared.dirty = shared.dirty, {}
                 number = next(iter(dirty))
@@ -316,7 +316,8 @@ class Core:
     def unsettled(self) -> bool:
         """Whether something came up since the last `settle`."""
         shared = self._shared
-        return bool(shared.dirty or shared.effects or shared.events or shared.places.woken or shared.memory.stirred)
+        stirred = shared.memory.stirred or shared.upload_memory.stirred
+        return bool(shared.dirty or shared.effects or shared.events or shared.places.woken or stirred)
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
@@ -357,6 +358,8 @@ class Core:
         self.torrents.pop(torrent.number, None)
         if torrent.download is not None:
             torrent.download.assembly.slabs.close()
+        if torrent.uploads is not None:
+            torrent.uploads.close()
         self._by_hash.pop(torrent.wire_hash, None)
         self._deadlines.set(torrent.number, None)
 

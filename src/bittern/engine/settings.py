@@ -51,6 +51,8 @@ class EngineSettings:
     """Memory for blocks on their way to the disk, one torrent."""
     total_buffer_bytes: int = 128 << 20
     """That of all torrents together, shared fairly: n of them that want more have 1 / (n + 1) of it each."""
+    upload_buffer_bytes: int = 64 << 20
+    """Memory for blocks on their way from the disk to peers, all torrents together."""
     disk_queue_bytes: int = 8 << 20
     """Bytes handed to the disk at a time, one torrent; beyond it peers wait (back pressure)."""
     request_timeout_seconds: float = 30.0
@@ -63,7 +65,13 @@ class EngineSettings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and not value >= 0:
                 raise SessionError(f"{field.name} = {value}: must not be negative")
-        for name in ("buffer_bytes", "total_buffer_bytes", "disk_queue_bytes", "max_requests_outstanding"):
+        for name in (
+            "buffer_bytes",
+            "total_buffer_bytes",
+            "upload_buffer_bytes",
+            "disk_queue_bytes",
+            "max_requests_outstanding",
+        ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: nothing could ever be asked for")
         if not 0 <= self.listen_port <= 65535:

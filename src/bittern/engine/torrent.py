@@ -154,7 +154,8 @@ class Torrent:
         self.download.assembly.slabs.share(self.download.assembly, self._company.touch_all)
         self._serving.ready(info.geometry, have)
         self._suggesting.ready(have.size)
-        self.uploads = Uploads(self.number, info.geometry, shared.read_now, shared.next_ticket)
+        memory, wake = shared.upload_memory, self._company.stir
+        self.uploads = Uploads(self.number, info.geometry, have, memory, wake, shared.read_now, shared.next_ticket)
         self._metadata.known(info.raw)
         self._hashes.ready(self.download, self.layers, self.names)
         self._messages.ready(self.download)

@@ -32,6 +32,7 @@ class Shared:
         limits: of all torrents and of groups.
         places: connections of all torrents.
         memory: for blocks on their way to the disk, of all torrents.
+        upload_memory: for blocks on their way from the disk, of all torrents.
         bans: hosts that no torrent deals with.
         ourselves: our address as others see it.
         effects: what is to be done, until the driver takes it.
@@ -48,6 +49,7 @@ class Shared:
     limits: Limits = field(init=False)
     places: Places = field(init=False)
     memory: Memory = field(init=False)
+    upload_memory: Memory = field(init=False)
     bans: Bans = field(default_factory=Bans)
     ourselves: Ourselves = field(init=False)
     effects: list[Effect] = field(default_factory=list)
@@ -59,7 +61,13 @@ class Shared:
         self.limits = Limits(self.settings)
         self.places = Places(self.settings)
         self.memory = Memory(self.settings.total_buffer_bytes)
+        self.upload_memory = Memory(self.settings.upload_buffer_bytes)
         self.ourselves = Ourselves(self.settings.listen_port)
+
+    def wake(self) -> bool:
+        """Wake torrents that wait for memory, if there is some; any at all?"""
+        here, there = self.memory, self.upload_memory
+        return (bool(here.waiting) and here.wake()) | (bool(there.waiting) and there.wake())
 
     def next_ticket(self) -> int:
         """A number that was not used before."""

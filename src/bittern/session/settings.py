@@ -87,6 +87,8 @@ class Settings:
     """Memory for blocks on their way to the disk, one torrent."""
     total_buffer_bytes: int = 128 << 20
     """That of all torrents together; n of them that want more than there is have 1 / (n + 1) of it each."""
+    upload_buffer_bytes: int = 64 << 20
+    """Memory for blocks on their way from the disk to peers, all torrents together, shared likewise."""
 
     check_bytes_per_second: float = inf
     """Of what is read to check files."""
@@ -155,6 +157,7 @@ class Settings:
             "event_buffer",
             "down_bytes_per_second",
             "save_seconds",
+            "upload_buffer_bytes",
             "check_bytes_per_second",
             "active_checks",
         ):
@@ -215,5 +218,6 @@ class Settings:
             seed_choker=SeedChoker(self.seed_choker),
             buffer_bytes=self.buffer_bytes,
             total_buffer_bytes=self.total_buffer_bytes,
+            upload_buffer_bytes=self.upload_buffer_bytes,
             sequential=self.sequential,
         )

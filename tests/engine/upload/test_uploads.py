@@ -8,11 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK, Geometry
+from bittern.engine.download.slabs import Memory, SlabPool
 from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
-from bittern.engine.upload import uploads as module
-from bittern.engine.upload.queue import RUN_BLOCKS
+from bittern.engine.upload.queue import RUN_BLOCKS, RUN_BYTES
 from bittern.engine.upload.uploads import AHEAD_BYTES, HOG_SECONDS, Uploads
 from bittern.wire.messages import Piece
 from tests.engine.peers import make_peer, messages_of, take_sent
@@ -45,10 +46,12 @@ class Disk:
         return self.warm
 
 
-def make() -> tuple[Uploads, Disk]:
+def make(slabs: float = inf, have: str = "1111", memory: Memory | None = None) -> tuple[Uploads, Disk]:
     tickets = iter(range(1, 1 << 20))
     disk = Disk()
-    return Uploads(3, GEOMETRY, disk.read_now, lambda: next(tickets)), disk
+    memory = memory if memory is not None else Memory(slabs * RUN_BYTES)
+    pieces = Bitfield(4, [piece for piece, bit in enumerate(have) if bit == "1"])
+    return Uploads(3, GEOMETRY, pieces, memory, lambda: None, disk.read_now, lambda: next(tickets)), disk
 
 
 def do(job: ReadRun) -> int:
@@ -69,9 +72,8 @@ class Service(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(module, "SLABS", 5)
-        self.uploads, self.disk = make()
+        self.memory = Memory(5 * RUN_BYTES)
+        self.uploads, self.disk = make(memory=self.memory)
         self.numbers = 0
         self.peers = [self.join() for _ in range(3)]
         self.asked: dict[int, list[tuple[int, int, int]]] = {}
@@ -92,8 +94,7 @@ class Service(RuleBasedStateMachine):
             assert blocks_of(data) == self.asked.get(peer.number, []), "a request was lost, doubled or out of order"
             assert peer.uploads.reading == peer.uploads.queued == 0
         self.uploads._chunks.clear()
-        assert self.uploads._slabs.used == len(self.uploads._chunks) == 0
-        self.patch.undo()
+        assert self.uploads._slabs.used == len(self.uploads._chunks) == self.memory.used == 0
 
     def join(self) -> Peer:
         self.numbers += 1
@@ -254,9 +255,10 @@ def test_no_more_is_read_ahead_than_the_connection_takes() -> None:
     assert peer.uploads.queued < before
 
 
-def test_a_peer_that_waits_for_memory_is_served_when_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLABS", 1)
-    uploads, _, greedy = served()
+def test_a_peer_that_waits_for_memory_is_served_when_there_is_some() -> None:
+    uploads, _ = make(slabs=1)
+    greedy = make_peer()
+    greedy.uploads.add(0, 0, 3 * BLOCK, 3)
     waiting = make_peer(2)
     waiting.uploads.add(2, 0, BLOCK)
     uploads.serve(greedy, 0.0)
@@ -340,9 +342,8 @@ def test_when_a_shared_read_fails_all_that_waited_for_it_are_told_and_it_is_trie
     assert fetch(uploads, peers) == 1
 
 
-def test_who_takes_nothing_of_the_memory_that_others_wait_for_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLABS", 2)
-    uploads, _ = make()
+def test_who_takes_nothing_of_the_memory_that_others_wait_for_is_found() -> None:
+    uploads, _ = make(slabs=3)  # the last one is for newcomers
     deaf, reader, waiting = peers = [make_peer(number) for number in (1, 2, 3)]
     for peer in peers:
         peer.uploads.add(0, 0, 16 * BLOCK, 16)
@@ -361,3 +362,131 @@ def test_nobody_is_parted_with_while_nobody_waits() -> None:
     uploads.serve(peer, 0.0)
     for second in range(100):
         assert uploads.hogs([peer], float(second)) == []
+
+
+def ask(peer: Peer, piece: int, first: int, count: int = 1) -> None:
+    lengths = [GEOMETRY.block_length(piece, first + at) for at in range(count)]
+    peer.uploads.add(piece, first * BLOCK, sum(lengths), count)
+
+
+def ahead(uploads: Uploads, peer: Peer, piece: int, first: int, count: int = 1) -> list[tuple[int, int]]:
+    """Ask, have it read, take it; (piece, begin) of what the disk was asked for meanwhile."""
+    ask(peer, piece, first, count)
+    uploads.serve(peer, 0.0)
+    jobs = uploads.take_jobs()
+    for job in jobs:
+        job.into[:] = WHOLE[job.offset : job.offset + len(job.into)]
+        uploads.read(job.ticket)
+    uploads.serve(peer, 0.0)
+    assert (
+        data_of(peer) == WHOLE[GEOMETRY.offset(piece, first * BLOCK) :][: GEOMETRY.block_length(piece, first) * count]
+    )
+    return [divmod(job.offset, GEOMETRY.piece_size) for job in jobs]
+
+
+def test_the_next_chunk_is_read_before_a_reader_in_order_asks_for_it() -> None:
+    """From piece to piece, too; each is read once, and no block is waited for but the first ones."""
+    uploads, disk = make()
+    disk.warm = False
+    peer = make_peer()
+    second = 16 * BLOCK
+    read = [ahead(uploads, peer, piece, block) for piece in range(4) for block in range(21)]
+    assert read[:2] == [[(0, 0)], [(0, second)]], "one block says nothing of an order"
+    assert read[2:21] == [[]] * 19, "nor does one piece of the next"
+    assert read[21] == [(1, 0), (1, second)]
+    later = {number: places for number, places in enumerate(read[22:], 22) if places}
+    assert [place for places in later.values() for place in places] == [(2, 0), (2, second), (3, 0), (3, second)]
+    for number, places in later.items():
+        assert places[0] > (number // 21, number % 21 * BLOCK), "it was asked for before it was read"
+
+
+def test_nothing_is_read_ahead_for_who_jumps_and_no_piece_that_is_not_there() -> None:
+    uploads, disk = make(have="1101")
+    disk.warm = False
+    peer = make_peer()
+    assert ahead(uploads, peer, 0, 0) == [(0, 0)]
+    assert ahead(uploads, peer, 3, 7) == [(3, 7 * BLOCK)]
+    assert ahead(uploads, peer, 1, 3) == [(1, 3 * BLOCK)]
+    marcher = make_peer(2)
+    read = [place for piece in (0, 1) for block in range(21) for place in ahead(uploads, marcher, piece, block)]
+    assert {piece for piece, _ in read} <= {0, 1}, "piece 2 is not stored yet: what is in the file is not its bytes"
+
+
+def test_nothing_is_read_ahead_where_memory_is_short() -> None:
+    memory = Memory(8 * RUN_BYTES)
+    uploads, disk = make(memory=memory)
+    disk.warm = False
+    peer = make_peer()
+    other = SlabPool(RUN_BYTES, 8, memory)
+    taken = [other.take() for _ in range(2)]
+    assert ahead(uploads, peer, 0, 0) + ahead(uploads, peer, 0, 1) == [(0, 0)]
+    for slab in taken:
+        assert slab is not None
+        other.give(slab)
+    assert ahead(uploads, peer, 0, 2) == [(0, 16 * BLOCK)]
+
+
+def test_a_chunk_that_was_read_ahead_for_nobody_gives_its_memory_back() -> None:
+    for good in (True, False):
+        uploads, disk = make()
+        disk.warm = False
+        peer = make_peer()
+        ahead(uploads, peer, 0, 0)
+        ask(peer, 0, 1)
+        uploads.serve(peer, 0.0)
+        [job] = uploads.take_jobs()
+        take_sent(peer)
+        uploads.forget(peer)
+        assert (uploads.read(job.ticket) if good else uploads.failed(job.ticket)) == []
+        assert uploads._slabs.used == 0
+
+
+def test_all_torrents_share_one_memory_and_each_gets_a_part_of_it() -> None:
+    memory = Memory(8 * RUN_BYTES)
+    (greedy, _), (modest, _) = make(memory=memory), make(memory=memory)
+    crowd = [make_peer(number) for number in range(1, 6)]
+    for peer in crowd:
+        peer.uploads.add(0, 0, 20 * BLOCK, 20)
+        greedy.serve(peer, 0.0)
+    assert memory.used == 4 * RUN_BYTES, "as much as it leaves free"
+    newcomer = make_peer(9)
+    newcomer.uploads.add(0, 0, 20 * BLOCK, 20)
+    modest.serve(newcomer, 0.0)
+    assert newcomer.uploads.held == 2
+    greedy.close()
+    modest.close()
+    assert memory.used == 0
+
+
+def test_what_one_torrent_keeps_for_nobody_is_given_up_for_a_peer_of_another() -> None:
+    memory = Memory(4 * RUN_BYTES)
+    (keeper, disk), (needy, _) = make(memory=memory), make(memory=memory)
+    disk.warm = False
+    reader = make_peer()
+    reader.uploads.add(0, 0, 20 * BLOCK, 20)
+    assert fetch(keeper, [reader]) == 2
+    take_sent(reader)
+    assert (reader.uploads.held, memory.used) == (0, 2 * RUN_BYTES)
+    peers = [make_peer(number) for number in (2, 3, 4)]
+    for peer in peers:
+        peer.uploads.add(1, 0, 16 * BLOCK, 16)
+        needy.serve(peer, 0.0)
+    assert keeper._slabs.used == 0
+    assert sum(peer.uploads.held for peer in peers) == 2
+
+
+def test_a_hog_in_one_torrent_is_found_when_a_peer_of_another_waits() -> None:
+    memory = Memory(RUN_BYTES)
+    (here, _), (there, _) = make(memory=memory), make(memory=memory)
+    deaf, waiting = make_peer(1), make_peer(2)
+    for uploads, peer in ((here, deaf), (there, waiting)):
+        peer.uploads.add(0, 0, 16 * BLOCK, 16)
+        uploads.serve(peer, 0.0)
+    assert (deaf.uploads.held, waiting.uploads.held) == (1, 0)
+    assert here.hogs([deaf], 0.0) == here.hogs([deaf], HOG_SECONDS - 1) == []
+    assert here.hogs([deaf], HOG_SECONDS) == [deaf]
+    here.forget(deaf)
+    deaf.wire.close()
+    assert memory.wake()
+    there.serve(waiting, 20.0)
+    assert waiting.uploads.held == 1

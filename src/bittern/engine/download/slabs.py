@@ -140,6 +140,16 @@ class SlabPool:
         return self.used * self.size
 
     @property
+    def wanted(self) -> bool:
+        """Whether others, or its own holder, wait for what it holds."""
+        return self.used > 0 and any(pool.exhausted for pool in self._memory.waiting)
+
+    @property
+    def plenty(self) -> bool:
+        """Whether three quarters of the memory, and of what this pool may have, are free."""
+        return 4 * self.used < self._limit and 4 * self._memory.used < self._memory.limit
+
+    @property
     def full(self) -> bool:
         """Whether it has as much as it may, whatever others do."""
         return self.used >= self._limit

@@ -46,6 +46,10 @@ class Company:
         self.touched[peer.number] = peer
         self._shared.dirty[self._torrent] = None
 
+    def stir(self) -> None:
+        """Something changed that is to be settled, for whomever."""
+        self._shared.dirty[self._torrent] = None
+
     def touch_all(self) -> None:
         """Something changed that may matter to everybody."""
         self.touched.update(self.peers)

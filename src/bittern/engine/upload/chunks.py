@@ -1,6 +1,7 @@
 """What was read from a slow disk, shared by the peers that ask for it: a crowd reads each piece once.
 
-A piece is read in chunks of a slab's size, each whole: who asks for its beginning will ask for the rest.
+A piece is read in chunks of a slab's size, each whole: who asks for its beginning will ask for the rest, and the chunk
+that follows is on its way before it is asked for.
 """
 
 from bittern.engine.download.slabs import Slab, SlabPool
@@ -25,13 +26,13 @@ class Chunk:
 
     __slots__ = ("begin", "good", "piece", "slab", "ticket", "users")
 
-    def __init__(self, piece: int, begin: int, slab: Slab, ticket: int) -> None:
+    def __init__(self, piece: int, begin: int, slab: Slab, ticket: int, users: int) -> None:
         self.piece = piece
         self.begin = begin
         self.slab = slab
         self.ticket = ticket
         self.good = False
-        self.users = 1
+        self.users = users
 
 
 class Chunks:
@@ -57,10 +58,16 @@ class Chunks:
     def take(self) -> Slab | None:
         """A slab for any use; a chunk that nobody uses is given up for it if need be."""
         slab = self._slabs.take()
-        if slab is None and self._idle:
-            self._drop_oldest()
+        if slab is None and self.evict():
             slab = self._slabs.take()
         return slab
+
+    def evict(self) -> bool:
+        """Give up the chunk that nobody has used for longest; False when all are in use."""
+        if self._idle:
+            self._drop_oldest()
+            return True
+        return False
 
     def find(self, piece: int, begin: int) -> Chunk | None:
         """The chunk that holds `begin` of `piece`, with one user more."""
@@ -71,9 +78,12 @@ class Chunks:
             self._idle.pop(key, None)
         return chunk
 
-    def open(self, piece: int, begin: int, slab: Slab, ticket: int) -> Chunk:
-        """A chunk that is going to be read under `ticket`, with one user."""
-        chunk = Chunk(piece, begin - begin % RUN_BYTES, slab, ticket)
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        return place in self._chunks
+
+    def open(self, piece: int, begin: int, slab: Slab, ticket: int, users: int = 1) -> Chunk:
+        """A chunk that is going to be read under `ticket`, with so many users."""
+        chunk = Chunk(piece, begin - begin % RUN_BYTES, slab, ticket, users)
         self._chunks[piece, chunk.begin] = chunk
         return chunk
 

@@ -21,7 +21,8 @@ class UploadQueue:
 
     Attributes:
         queued: blocks waiting.
-        last: (piece, begin) of what follows the last run that the disk had to read.
+        last: (piece, begin) of what follows the last run that was taken out.
+        marches: it went on from the last piece to the next: all in order.
         held: buffers with blocks for the peer, being read or waiting to be sent.
         sent: bytes of blocks handed to the connection, ever.
         reading: bytes being read from the disk now.
@@ -30,7 +31,19 @@ class UploadQueue:
         turn: how it fares among those who are served.
     """
 
-    __slots__ = ("_looked", "_runs", "allowed", "held", "last", "queued", "reading", "refused", "sent", "turn")
+    __slots__ = (
+        "_looked",
+        "_runs",
+        "allowed",
+        "held",
+        "last",
+        "marches",
+        "queued",
+        "reading",
+        "refused",
+        "sent",
+        "turn",
+    )
 
     def __init__(self) -> None:
         self._runs: deque[list[int]] = deque()  # [piece, begin, end]
@@ -39,6 +52,7 @@ class UploadQueue:
         self.queued = 0
         self.held = 0
         self.last: tuple[int, int] | None = None
+        self.marches = False
         self.reading = 0
         self.refused = 0
         self.sent = 0

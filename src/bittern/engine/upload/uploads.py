@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK, Geometry
-from bittern.engine.download.slabs import Slab, SlabPool
+from bittern.engine.download.slabs import Memory, Slab, SlabPool
 from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import heads_from
@@ -16,7 +17,6 @@ from .queue import RUN_BLOCKS, RUN_BYTES
 AHEAD_BYTES = 1 << 20
 """Bytes read or queued to be sent, beyond which nothing more is read for a peer."""
 
-SLABS = 64
 HELD_MOST = 8
 """Slabs of one peer: single blocks from all over the torrent take a slab each, and the others need some too."""
 HOG_SECONDS = 15.0
@@ -52,6 +52,9 @@ class Uploads:
     Args:
         torrent: its number.
         geometry: of the torrent.
+        have: pieces that are stored, kept up to date by their owner.
+        memory: for what is read, shared by all torrents.
+        wake: called when there may be memory for a peer that waited for some.
         read_now: reads without waiting, or says that it can not (Disk.read_now).
         next_ticket: numbers for reads that have to wait.
     """
@@ -60,6 +63,9 @@ class Uploads:
         self,
         torrent: int,
         geometry: Geometry,
+        have: Bitfield,
+        memory: Memory,
+        wake: Callable[[], None],
         read_now: Callable[[int, int, memoryview], bool],
         next_ticket: Callable[[], int],
     ) -> None:
@@ -67,7 +73,9 @@ class Uploads:
         self._geometry = geometry
         self._read_now = read_now
         self._next_ticket = next_ticket
-        self._slabs = SlabPool(RUN_BYTES, SLABS)
+        self._have = have
+        self._slabs = SlabPool(RUN_BYTES, max(1, int(min(memory.limit, 1 << 40) / RUN_BYTES)), memory)
+        self._slabs.share(self, wake)
         self._chunks = Chunks(self._slabs)
         self._lines: dict[int, deque[_Read]] = {}
         self._tickets: dict[int, tuple[Chunk | None, list[tuple[Peer, _Read]]]] = {}
@@ -76,6 +84,8 @@ class Uploads:
         self._waiting: dict[int, Peer] = {}  # for the limit or for memory, the longest first
         self.total = 0
         """Bytes of blocks ever handed to connections."""
+        self.asked = 0
+        """See Holder: what is kept for nobody in particular goes to any torrent that needs the memory."""
 
     def serve(self, peer: Peer, now: float) -> bool:
         """Read and send what the peer waits for, as far as connection and memory allow; False: limit reached."""
@@ -86,7 +96,7 @@ class Uploads:
             if most <= 0:
                 self._waiting[peer.number] = peer
                 return False
-            slab = self._slabs.take() or self._chunks.take()
+            slab = self._slabs.take() or self._chunks.take() or self._take_from_others()
             if slab is None:
                 self._waiting[peer.number] = peer
                 break
@@ -146,9 +156,20 @@ class Uploads:
             return []
         return [peer for peer in self._waiting.values() if peer.uploads.queued]
 
+    def evict(self) -> bool:
+        """See Holder: another torrent needs memory."""
+        return self._chunks.evict()
+
+    def close(self) -> None:
+        """The torrent is gone."""
+        self._slabs.close()
+
     def hogs(self, peers: Iterable[Peer], now: float) -> list[Peer]:
-        """Peers that hold memory, and took nothing of it for long while others wait for some; called every second."""
-        if not (self._waiting and self._chunks.exhausted):
+        """Peers that hold memory, and took nothing of it for long while others wait for some; called every second.
+
+        The others may be peers of any torrent.
+        """
+        if not (self._waiting and self._chunks.exhausted) and not self._slabs.wanted:
             self._stuck.clear()
             return []
         found = []
@@ -160,9 +181,16 @@ class Uploads:
                 found.append(peer)
         return found
 
+    def _take_from_others(self) -> Slab | None:
+        """Wait for memory; what other torrents keep for nobody is to be had at once."""
+        self._slabs.wait()
+        self._slabs.reclaim()
+        return self._slabs.take()
+
     def _fetch(self, peer: Peer, run: tuple[int, int, int], slab: Slab) -> _Read:
         """Read a run into `slab`, or give that back where the run is in memory, or on its way there, already."""
         piece, begin, length = run
+        in_order = self._follow(peer, run)
         chunk = self._chunks.find(piece, begin) if self._chunks and not begin % BLOCK else None
         if chunk is not None:
             self._slabs.give(slab)
@@ -170,22 +198,60 @@ class Uploads:
             read.ready = not chunk.ticket
             if chunk.ticket:
                 self._tickets[chunk.ticket][1].append((peer, read))
-            return read
-        read = _Read(piece, begin, length, slab, None)
-        if self._read_now(self._torrent, self._geometry.offset(piece, begin), slab.memory[:length]):
-            read.ready = True
-            return read
-        ticket = self._next_ticket()
-        first = begin - begin % RUN_BYTES
-        if begin == first or (
-            not begin % BLOCK and peer.uploads.last == (piece, begin)
-        ):  # in order: the rest will be wanted, too
-            read.chunk = self._chunks.open(piece, begin, slab, ticket)
-            begin, length = first, min(RUN_BYTES, self._geometry.piece_length(piece) - first)
-        peer.uploads.last = (run[0], run[1] + run[2])
-        self._tickets[ticket] = (read.chunk, [(peer, read)])
-        self._jobs.append(ReadRun(self._torrent, ticket, self._geometry.offset(piece, begin), slab.memory[:length]))
+        else:
+            read = _Read(piece, begin, length, slab, None)
+            if self._read_now(self._torrent, self._geometry.offset(piece, begin), slab.memory[:length]):
+                read.ready = True
+                return read
+            ticket = self._next_ticket()
+            if not begin % RUN_BYTES or (in_order and not begin % BLOCK):  # the rest will be wanted, too
+                read.chunk = chunk = self._chunks.open(piece, begin, slab, ticket)
+                begin, length = chunk.begin, self._chunk_length(piece, chunk.begin)
+            self._order(ticket, piece, begin, length, slab, chunk, [(peer, read)])
+        if chunk is not None and in_order:
+            self._read_ahead(peer, chunk)
         return read
+
+    def _follow(self, peer: Peer, run: tuple[int, int, int]) -> bool:
+        """Whether a run follows the one before it, or is the beginning of the piece that does."""
+        queue, (piece, begin, length) = peer.uploads, run
+        before, queue.last = queue.last, (piece, begin + length)
+        if before == (piece, begin):
+            return True
+        queue.marches = begin == 0 and before == (piece - 1, self._geometry.piece_length(piece - 1) if piece else 0)
+        return queue.marches
+
+    def _read_ahead(self, peer: Peer, chunk: Chunk) -> None:
+        """Have the chunk behind `chunk` on its way before it is asked for, while there is plenty of memory."""
+        piece, begin = chunk.piece, chunk.begin + RUN_BYTES
+        if begin >= self._geometry.piece_length(piece):
+            piece, begin = piece + 1, 0
+            if not peer.uploads.marches or piece not in self._have:
+                return
+        if (piece, begin) in self._chunks or not self._slabs.plenty:
+            return
+        slab = self._slabs.take()
+        if slab is not None:
+            ticket = self._next_ticket()
+            ahead = self._chunks.open(piece, begin, slab, ticket, users=0)
+            self._order(ticket, piece, begin, self._chunk_length(piece, begin), slab, ahead, [])
+
+    def _order(
+        self,
+        ticket: int,
+        piece: int,
+        begin: int,
+        length: int,
+        slab: Slab,
+        chunk: Chunk | None,
+        reads: list[tuple[Peer, _Read]],
+    ) -> None:
+        """Have the disk fill a slab."""
+        self._tickets[ticket] = (chunk, reads)
+        self._jobs.append(ReadRun(self._torrent, ticket, self._geometry.offset(piece, begin), slab.memory[:length]))
+
+    def _chunk_length(self, piece: int, begin: int) -> int:
+        return min(RUN_BYTES, self._geometry.piece_length(piece) - begin)
 
     def _ended(self, ticket: int, *, good: bool) -> list[tuple[Peer, _Read]]:
         """A read is over; for whom it was, without those that are gone."""
