@@ -27,7 +27,16 @@ from bittern.wire.messages import (
     Request,
     Unchoke,
 )
-from bittern.wire.peerwire import HANDSHAKE_SECONDS, KEEP_ALIVE_SECONDS, SILENCE_SECONDS, PeerWire, WireState
+from bittern.wire.peerwire import (
+    HANDSHAKE_SECONDS,
+    HAVES_AHEAD,
+    HAVES_AT_ONCE,
+    KEEP_ALIVE_SECONDS,
+    MOST_UNSENT,
+    SILENCE_SECONDS,
+    PeerWire,
+    WireState,
+)
 from bittern.wire.stream import LinkLost, LossKind
 from tests.wire.wiring import Recorder, Wanted, pattern
 
@@ -253,6 +262,46 @@ def test_each_message_goes_out_and_wakes_the_link(say: Callable[[PeerWire], None
     say(talk.wire)
     assert talk.line.woken == 1
     assert talk.take() == message.encode()
+
+
+def test_late_words_on_many_pieces_never_fill_the_memory_nor_hold_up_what_else_is_said() -> None:
+    """All of them arrive, each once, also where the remote speaks meanwhile and is sent blocks."""
+    pieces = 500_000  # 4.3 MiB of messages
+    talk = Talk(opened=True)
+    talk.wire.send_haves(range(pieces))
+    talk.wire.send_haves([pieces])
+    assert talk.wire.unsent == HAVES_AT_ONCE * 9
+    talk.wire.send_choke()
+    heard, most, rounds = bytearray(), 0, 0
+    while data := talk.take():
+        heard += data
+        most = max(most, talk.wire.unsent)
+        talk.say(Interested().encode())
+        if not rounds % 10:
+            blocks = [memoryview(pattern(0, length=BLOCK))] * 16
+            talk.wire.send_blocks(block_heads(0, 0, 16), blocks, 16 * BLOCK, lambda: None)
+        rounds += 1
+    assert (talk.wire.state, talk.host.sink.calls[-1]) == (WireState.OPEN, ("interested",))
+    assert most <= HAVES_AHEAD + HAVES_AT_ONCE * 9 < MOST_UNSENT
+    told, choke_at, at = list[int](), -1, 0
+    while at < len(heard):
+        length, kind = int.from_bytes(heard[at : at + 4]), heard[at + 4]
+        if kind == 4:
+            told.append(int.from_bytes(heard[at + 5 : at + 9]))
+        elif not kind:
+            choke_at = len(told)
+        at += 4 + length
+    assert told == list(range(pieces + 1))
+    assert choke_at == HAVES_AT_ONCE
+
+
+def test_a_remote_that_reads_nothing_is_not_told_of_all_pieces() -> None:
+    talk = Talk(opened=True)
+    for _ in range(1000):
+        talk.wire.send_haves(range(10_000))
+    assert talk.wire.unsent <= HAVES_AHEAD + HAVES_AT_ONCE * 9
+    talk.wire.close()
+    assert talk.wire.unsent == 0
 
 
 def test_requests_of_a_run_go_out_one_by_one() -> None:

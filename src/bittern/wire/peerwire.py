@@ -4,8 +4,10 @@ It knows the protocol's form and nothing of swarms: what comes is told to a `Pee
 asked of a `Landing`, what to say is decided above.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import Enum, unique
+from itertools import islice
 from typing import Any, Protocol
 
 from bittern.base.errors import Offence, RemoteProtocolError
@@ -41,9 +43,15 @@ MOST_UNSENT = 4 << 20
 """Bytes of ours that wait for a remote to read them, beyond which its next words end the connection: it makes us
 answer and does not listen."""
 
+HAVES_AT_ONCE = 4096
+"""Late words on so many pieces (36 KiB) are queued together, and the next when some of what is queued has gone."""
+HAVES_AHEAD = MOST_UNSENT // 2
+"""Behind so many unsent bytes no more of them are queued: what else is said finds room."""
+
 _CHOKE, _UNCHOKE = Choke().encode(), Unchoke().encode()
 _INTERESTED, _NOT_INTERESTED = Interested().encode(), NotInterested().encode()
 _KEEP_ALIVE = KeepAlive().encode()
+_HAVE = Have(0).encode()[:5]
 
 
 @unique
@@ -82,8 +90,8 @@ class PeerWire:
     """
 
     __slots__ = (
-        "_decoder", "_greeter", "_handshake", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox", "_paused",
-        "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "key", "state",
+        "_decoder", "_greeter", "_handshake", "_haves", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox",
+        "_paused", "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "key", "state",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +108,7 @@ class PeerWire:
         self._on_turn: Callable[[Any], None] | None = None
         self._paused = False
         self._opened_at = self._heard_at = self._spoke_at = now
+        self._haves: deque[Iterator[int]] = deque()  # that are still to be told
         self._taken_before = -1  # what had been sent when the last keep-alive was queued
         self.state = WireState.HANDSHAKE
         self.expected = expected
@@ -141,6 +150,8 @@ class PeerWire:
         self._spoke_at = now
         if self._outbox.sent(count) and self._on_turn is not None:
             self._on_turn(self._peer)  # blocks have gone: there is room for more
+        if self._haves:
+            self._say_haves()
 
     def lost(self, reason: LinkLost, now: float) -> None:
         """The link is gone; see Stream."""
@@ -195,6 +206,7 @@ class PeerWire:
                 self._decoder.stop()
                 self._decoder = None
             self._on_turn = None
+            self._haves.clear()
             self._link.close()
             self._outbox.clear()
 
@@ -272,10 +284,26 @@ class PeerWire:
         self._say(Have(piece).encode())
 
     def send_haves(self, pieces: Iterable[int]) -> None:
-        """Tell of many pieces that we have now, late: a bitfield may only be the first word (BEP 3)."""
-        messages = b"".join([Have(piece).encode() for piece in pieces])
-        if messages:
-            self._say(messages)
+        """Tell of many pieces that we have now, late: a bitfield may only be the first word (BEP 3).
+
+        They are many bytes: the first go now, the others by and by as the remote takes what was said.
+
+        Args:
+            pieces: looked at when their turn comes.
+        """
+        if self.state is not WireState.CLOSED:
+            self._haves.append(iter(pieces))
+            if len(self._haves) == 1:
+                self._say_haves()
+
+    def _say_haves(self) -> None:
+        while self._haves and self._outbox.queued <= HAVES_AHEAD:
+            batch = list(islice(self._haves[0], HAVES_AT_ONCE))
+            if batch:
+                self._say(b"".join([_HAVE + piece.to_bytes(4) for piece in batch]))
+            if len(batch) == HAVES_AT_ONCE:
+                break  # the others, when some of it has gone
+            self._haves.popleft()
 
     def send_bitfield(self, bits: bytes) -> None:
         """Tell which pieces we have."""

@@ -87,3 +87,29 @@ def test_a_crowd_before_a_slow_disk_reads_each_piece_about_once(seed: int) -> No
     report.check()
     chunks = 8 * MIB // (256 << 10)
     assert disk.counts.reads <= 1.5 * chunks, f"{disk.counts.reads} reads of {chunks} chunks\n{report}"
+
+
+def test_torrents_that_share_little_memory_for_uploads_all_complete(seed: int) -> None:
+    """Two slabs for nine leechers of three torrents, from a disk that has to be waited for: each has its turn."""
+    budget = 2 * (256 << 10)
+    lines = Lines(up=4 * MIB, down=4 * MIB)
+    settings = EngineSettings(listen_port=PORT, upload_buffer_bytes=budget)
+    swarm = Swarm(
+        Random,
+        seed,
+        leechers=3,
+        size=MIB,
+        torrents=3,
+        piece_size=256 << 10,
+        lines=lines,
+        settings=settings,
+        stagger=0.0,
+    )
+    [process] = swarm.seeds
+    process.disk.cached, process.disk.latency = False, 0.005
+    memory, most = process.core._shared.upload_memory, 0
+    for _ in range(600):
+        swarm.world.run(0.05)
+        most = max(most, memory.used)
+    swarm.run(120.0).check()
+    assert 0 < most <= budget

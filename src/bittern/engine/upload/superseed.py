@@ -5,7 +5,7 @@ else has one of them: then it was passed on. Who can not pass on what it has, or
 after a while. It ends when others have everything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bittern.base.bitfield import Bitfield
@@ -65,13 +65,10 @@ class SuperSeed:
         view = self._views.get(peer)
         return view is not None and piece in view.shown
 
-    def hidden(self, peer: int) -> list[int]:
-        """What a peer was not shown and has not."""
-        view = self._views.get(peer)
-        everything = Bitfield.full(self._size)
-        if view is None:
-            return everything.without(Bitfield(self._size))
-        return [piece for piece in everything.without(view.shown) if piece not in view.counted]
+    def hidden(self, peer: int) -> Iterator[int]:
+        """What a peer was not shown and has not, in order."""
+        view = self._views.get(peer, _View(self._size))
+        return (piece for piece in range(self._size) if piece not in view.shown and piece not in view.counted)
 
     def update(self, holders: Mapping[int, Bitfield]) -> list[tuple[int, int]]:
         """Look at what some peers have now; (peer, piece) of what is to be shown by that.
