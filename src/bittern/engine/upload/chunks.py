@@ -8,7 +8,7 @@ from bittern.engine.download.slabs import Slab, SlabPool
 
 from .queue import RUN_BYTES
 
-IDLE_MOST = 16
+IDLE_MOST = 32
 """Chunks that nobody is being sent, kept for who asks next."""
 
 
