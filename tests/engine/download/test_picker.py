@@ -184,3 +184,21 @@ def test_the_next_piece_of_a_peer_is_the_rarest_of_its_own_wherever_that_is_in_t
             picker.peer_gained(piece)
     picker.peer_lost(4100)
     assert picker.pick(own) == 4100
+
+
+def neighbours(group: int) -> int:
+    """How many of 400 pieces follow right upon the one before that the same of two peers was asked for."""
+    picker, last, count = Picker(4000, Bitfield.full(4000), Random(6), group=group), [-9, -9], 0
+    for at in range(400):
+        picked = picker.pick(Bitfield.full(4000), last[at % 2])
+        assert picked is not None
+        picker.begun(picked)
+        count += picked == last[at % 2] + 1
+        last[at % 2] = picked
+    return count
+
+
+def test_of_pieces_that_are_equally_rare_a_peer_is_asked_for_those_of_one_extent_one_after_the_other() -> None:
+    """Writes are few and long where four pieces that lie together come together."""
+    assert neighbours(4) > 150
+    assert neighbours(1) < 20

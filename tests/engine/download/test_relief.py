@@ -90,6 +90,27 @@ def test_who_is_to_bring_a_piece_alone_keeps_it() -> None:
     assert said(slow) == []
 
 
+@pytest.mark.parametrize(("rates_of_two", "helps"), [((0.5, 0.2), True), ((0.5, 90.0), False), ((0.5, 40.0), False)])
+def test_in_the_endgame_a_fast_peer_joins_two_slow_ones_that_race_each_other(
+    rates_of_two: tuple[float, float], *, helps: bool
+) -> None:
+    """Whoever of the three comes first, the others need not send the block."""
+    download, [one, two, fast] = make({0}, {0}, {0}, pieces=1)
+    for peer in (one, two):
+        top_up(peer, [one, two], download, 0.0)
+    assert sorted(asked(two)) == sorted(asked(one))
+    rates(one, two, *rates_of_two)
+    assert fast.pipeline is not None
+    fast.pipeline.rate = 100.0 * BLOCK
+    top_up(fast, [one, two, fast], download, 0.0)
+    assert sorted(asked(fast)) == [(0, block) for block in range(BLOCKS if helps else 0)]
+    if helps:
+        fast.pipeline.landed(fast.pipeline.place(0, 0, BLOCK), 1.0)
+        spared = [asker for asker, _, _ in download.assembly.take_superfluous()]
+        assert spared == [one.pipeline, two.pipeline]
+    download.check_invariants()
+
+
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 10))
 def test_a_block_changes_hands_for_much_only(theirs: float, mine: float, less: float) -> None:
     assert comes_far_sooner(theirs, mine) is (theirs - AT_LEAST_SECONDS >= mine * FASTER)

@@ -9,7 +9,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import Run
 
 from .download import Download
-from .relief import relieve
+from .relief import relieve, rescue
 from .urgent import ready_in
 
 
@@ -145,4 +145,4 @@ def _race(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> 
         runs = download.ask_too(pipeline, rival.pipeline, peer.pieces, pipeline.room, now)
         if runs:
             return runs
-    return []
+    return rescue(peer, rivals, download, now)

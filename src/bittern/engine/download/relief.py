@@ -22,21 +22,22 @@ AT_LEAST_SECONDS = 2.0
 """And so much sooner beyond that: what a socket holds can not be taken back."""
 
 
-def relieve(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -> list[Run]:
-    """Blocks that others owe and an idle `peer` brings far sooner: cancelled there, they count as asked of it."""
+def relieve(peer: Peer, others: Iterable[Peer], download: Download, now: float) -> list[Run]:
+    """Blocks that `others` owe and an idle `peer` brings far sooner: cancelled there, they count as asked of it."""
     pipeline = peer.pipeline
     if pipeline is None or pipeline.rate <= 0 or pipeline.snubbed or pipeline.paroled or pipeline.alone:
         return []
     runs: list[Run] = []
+    room = pipeline.room
     # The slowest first: what is left of its queue comes last of all.
     waits = {
-        other: ready_in(other.pipeline, now) for other in peers if other.pipeline is not None and other is not peer
+        other: ready_in(other.pipeline, now) for other in others if other.pipeline is not None and other is not peer
     }
     for other in sorted(waits, key=lambda other: (-waits[other], other.number)):
-        if waits[other] < AT_LEAST_SECONDS or len(runs) >= pipeline.room:
+        if waits[other] < AT_LEAST_SECONDS or len(runs) >= room:
             break
         assert other.pipeline is not None
-        chosen = _choose(peer, other.pipeline, download, waits[other], len(runs))
+        chosen = _choose(peer, other.pipeline, download, waits[other], room - len(runs))
         if not chosen:
             continue
         other.wire.divert()
@@ -49,13 +50,39 @@ def relieve(peer: Peer, peers: Iterable[Peer], download: Download, now: float) -
     return runs
 
 
+def rescue(peer: Peer, others: Iterable[Peer], download: Download, now: float) -> list[Run]:
+    """Endgame: blocks that were asked of two already, and that an idle `peer` brings far sooner than any of those.
+
+    Two slow peers could else keep everybody waiting: what they send may be answers to requests of long ago.
+    """
+    pipeline = peer.pipeline
+    if pipeline is None or peer.pieces is None or pipeline.rate <= 0:
+        return []
+    owing = [other for other in others if other.pipeline is not None and other is not peer and other.pipeline.shared]
+    quick, slow = set[tuple[int, int]](pipeline.shared), dict[tuple[int, int], Pipeline]()
+    mine = pipeline.delay + BLOCK / pipeline.rate
+    for other in owing:
+        assert other.pipeline is not None
+        if comes_far_sooner(ready_in(other.pipeline, now), mine):
+            slow |= dict.fromkeys(other.pipeline.shared, other.pipeline)
+        else:
+            quick |= other.pipeline.shared.keys()
+    chosen = [key for key in slow if key not in quick and key[0] in peer.pieces][: pipeline.room]
+    runs = [download.assembly.share(*key, slow[key], pipeline) for key in chosen]
+    if runs:
+        peer.wire.divert()
+    for run in runs:
+        pipeline.asked(run, now)
+    return runs
+
+
 def comes_far_sooner(theirs: float, mine: float) -> bool:
     """Whether a block that one peer brings in `theirs` seconds is to be asked of one that needs `mine`."""
     return theirs >= FASTER * mine + AT_LEAST_SECONDS
 
 
-def _choose(peer: Peer, other: Pipeline, download: Download, wait: float, taken: int) -> list[tuple[int, int]]:
-    """Blocks (piece, block) of what `other` owes, the last first; `taken`: those that `peer` has to bring before."""
+def _choose(peer: Peer, other: Pipeline, download: Download, wait: float, most: int) -> list[tuple[int, int]]:
+    """Blocks (piece, block) of what `other` owes, the last first."""
     pipeline, pieces = peer.pipeline, peer.pieces
     assert pipeline is not None
     assert pieces is not None
@@ -63,8 +90,8 @@ def _choose(peer: Peer, other: Pipeline, download: Download, wait: float, taken:
     owed = other.blocks_owed()
     each = wait if wait == inf else BLOCK / other.rate
     for ahead in range(len(owed), 0, -1):
-        mine = pipeline.delay + (taken + len(chosen) + 1) * BLOCK / pipeline.rate
-        if taken + len(chosen) >= pipeline.room or not comes_far_sooner(ahead * each, mine):
+        mine = pipeline.delay + (pipeline.outstanding + len(chosen) + 1) * BLOCK / pipeline.rate
+        if len(chosen) >= most or not comes_far_sooner(ahead * each, mine):
             break
         piece, block, _ = owed[ahead - 1]
         if piece in pieces and (piece, block) not in other.shared and download.assembly.owner(piece) is None:
