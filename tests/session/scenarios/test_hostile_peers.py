@@ -43,11 +43,12 @@ async def test_a_seed_that_was_mistreated_holds_what_it_held_before_and_serves(t
         await (await session.add(Metainfo.load(torrent.path), torrent.folder)).completed()
         port = session.port
         assert port is not None
-        await asyncio.to_thread(leech, torrent, port)
-        before, memory = held(), peak_memory()
-        for deed in DEEDS:
-            await asyncio.to_thread(misbehave, torrent, port, deed)
-            await asyncio.to_thread(leech, torrent, port)
+        before, memory = list[str](), 0
+        for _ in range(2):  # after the first time all threads are there that ever are
+            for deed in DEEDS:
+                await asyncio.to_thread(misbehave, torrent, port, deed)
+                await asyncio.to_thread(leech, torrent, port)
+            before, memory = before or held(), memory or peak_memory()
         await comes_back_to(before)
         assert peak_memory() - memory < FLAT
 
