@@ -1,6 +1,7 @@
 """What a session finds on the disk, and what it does about what it does not find."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bittern.base.errors import CheckCancelledError, StorageError
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
+from bittern.tools.create import Version
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 
 SECONDS = 30
@@ -53,6 +55,69 @@ async def test_a_file_that_becomes_wanted_while_it_runs_gets_what_was_parked(tmp
         await eventually(lambda: not (tmp_path / "dst" / f".{meta.info.wire_hash}.parts").exists())
     for path in (tmp_path / "src" / "album").rglob("*.bin"):
         assert (tmp_path / "dst" / path.relative_to(tmp_path / "src")).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("version", [Version.V2, Version.HYBRID])
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_files_that_are_there_are_checked_when_a_btmh_magnet_has_found_what_to_check_by(
+    tmp_path: Path, version: Version, *, damaged: bool
+) -> None:
+    """Metadata and piece layers come from peers; of the content only what is not right is fetched (BEP 52)."""
+    meta = torrent(album(tmp_path / "src" / "album"), version=version)
+    album(tmp_path / "dst" / "album")
+    if damaged:
+        with (tmp_path / "dst" / "album" / "one.bin").open("r+b") as file:
+            file.write(b"damaged")
+    link = replace(meta.to_magnet(), info_hash_v1=None)
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert got.status.downloaded == (PIECE if damaged else 0)
+    assert (tmp_path / "dst" / "album" / "one.bin").read_bytes() == (tmp_path / "src/album/one.bin").read_bytes()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_foreign_files_in_the_place_of_a_btmh_magnets_are_refused_and_left_alone(
+    tmp_path: Path, *, overwrite: bool
+) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 5 * PIECE), version=Version.V2)
+    foreign = fill(tmp_path / "dst" / "a.bin", 5 * PIECE, seed=2).read_bytes()
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        peers = [f"127.0.0.1:{seed.port}"]
+        got = await leech.add(meta.to_magnet(), tmp_path / "dst", peers=peers, overwrite=overwrite)
+        if overwrite:
+            await asyncio.wait_for(got.completed(), SECONDS)
+        else:
+            await eventually(lambda: got.status.state is State.FAILED)
+            assert isinstance(got.status.error, StorageError)
+            assert got.status.error.kind is StorageError.Kind.EXISTS
+            assert got.status.downloaded == 0
+    assert ((tmp_path / "dst" / "a.bin").read_bytes() == foreign) == (not overwrite)
+
+
+async def test_a_recheck_while_layers_are_sought_loses_nothing_and_a_pause_holds(tmp_path: Path) -> None:
+    """Nobody has the layers at first."""
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 5 * PIECE), version=Version.V2)
+    fill(tmp_path / "dst" / "a.bin", 5 * PIECE)
+    bare = replace(meta, piece_layers={})
+    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+        got = await leech.add(bare, tmp_path / "dst")
+        await eventually(lambda: got.status.state is State.METADATA)
+        stream = got.events(events.StateChanged)
+        again = asyncio.create_task(got.recheck())
+        async for event in stream:
+            if event == events.StateChanged(State.METADATA):
+                break
+        await got.pause()
+        assert got.status.state is State.PAUSED
+        await got.resume()
+        await (await seed.add(meta, tmp_path / "src", peers=[f"127.0.0.1:{leech.port}"])).checked()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        await asyncio.wait_for(again, SECONDS)
+        assert got.status.downloaded == 0
+        assert got.status.done_bytes == 5 * PIECE
 
 
 async def test_a_part_file_that_changed_is_hashed_and_no_more(tmp_path: Path) -> None:

@@ -172,6 +172,24 @@ class Torrent:
             self.peerbook.hungry(now)
         self._company.touch_all()
 
+    def seek_layers(self, info: Info, layers: Mapping[bytes, bytes], now: float) -> None:
+        """The metadata is known, but without its piece layers the files can not be checked: find those first (BEP 52).
+
+        Nothing is downloaded until `begin`, which is to follow when `LayersReceived` told of them.
+
+        Args:
+            info: the metadata.
+            layers: piece layers that are known, by root; the others come from peers.
+            now: the time.
+        """
+        self.called(info.info_hash_v1, info.info_hash_v2)
+        self._metadata.known(info.raw)
+        self._hashes.seek(info, Layers(info, layers), self.names)
+        if self.state is TorrentState.READY:
+            self.state = TorrentState.METADATA
+        self.peerbook.hungry(now)
+        self._company.touch_all()
+
     def super_seed(self, *, on: bool = True) -> None:
         """Show pieces one by one from now on, or from `begin` on if all are there then (BEP 16); or no longer."""
         self._serving.hide(self.peers, on=on)
@@ -424,6 +442,7 @@ class Torrent:
         if download is None or uploads is None:
             for peer in dirty.values():
                 self._metadata.ask(peer, now)
+                self._hashes.ask_early(peer, now)
             return
         effects = self._shared.effects
         effects.extend(download.take_jobs())

@@ -136,6 +136,15 @@ class Content:
         """What a piece must hash to, see codec.hybrid."""
         return expectation(self.info, self._layers, piece)
 
+    def lacks_hashes(self, pieces: Iterable[int]) -> bool:
+        """Whether there is one among `pieces` that nothing is known to check by."""
+        layers = self._layers if not self.info.piece_hashes else None
+        return layers is not None and any(layers.hash_of(piece) is None for piece in pieces)
+
+    def learn(self, layers: Mapping[bytes, bytes]) -> None:
+        """These are its piece layers, by root."""
+        self._layers = Layers(self.info, layers)
+
     def holds_data(self, number: int) -> bool:
         """Whether anything was ever written to the file: one that is all hole is nobody's loss."""
         status = os.stat(self.storage.paths[number])  # noqa: PTH116 - text paths throughout

@@ -79,6 +79,7 @@ class Inspection:
         content: Content,
         trackers: tuple[tuple[str, ...], ...],
         saved: bytes | None,
+        fetch: Callable[[], Awaitable[Mapping[bytes, bytes]]],
         *,
         known: bool,
         believe: bool = True,
@@ -89,6 +90,7 @@ class Inspection:
             content: the files.
             trackers: its tiers, to be kept.
             saved: progress that was saved.
+            fetch: gets the piece layers, where files can not be checked without (BEP 52).
             known: whether the files are ours by what was saved.
             believe: whether files that look as they did are believed, and missed when they are gone.
 
@@ -98,13 +100,12 @@ class Inspection:
         """
         in_thread, options = self._surroundings.in_thread, self._options
         info = content.info
-        stamps = await in_thread(content.look)
         resume = read_resume(saved, info)
-        if resume is not None and believe:
-            _miss(content, stamps, resume)
-        todo = await in_thread(
-            plan, info, stamps, resume if believe else None, trust=options.trust, parked=content.storage.parked
-        )
+        believed = resume if believe else None
+        stamps, todo = await self._look(content, believed)
+        if content.lacks_hashes(todo.suspects):
+            content.learn(await fetch())
+            stamps, todo = await self._look(content, believed)
         have, suspects = todo.have, todo.suspects
         ours = known and (resume is None or (resume.ours and resume.completed_at is None))
         if suspects:
@@ -127,6 +128,14 @@ class Inspection:
             await in_thread(content.look)
         self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
         return have
+
+    async def _look(self, content: Content, believed: Resume | None) -> tuple[Stamps, Plan]:
+        in_thread = self._surroundings.in_thread
+        stamps = await in_thread(content.look)
+        if believed is not None:
+            _miss(content, stamps, believed)
+        trust, parked = self._options.trust, content.storage.parked
+        return stamps, await in_thread(plan, content.info, stamps, believed, trust=trust, parked=parked)
 
     async def _hash(self, content: Content, todo: Plan, have: Bitfield, note: Note) -> None:
         """Add to `have` what is right of the suspects; now and then `note` how far it has come."""

@@ -276,7 +276,7 @@ class Life:
             case told.MetadataReceived(raw=raw):
                 self._errand.run(partial(self._take_metadata, raw))
             case told.LayersReceived(rows=rows):
-                self._identity.layers = rows
+                self._membership.layers_came(rows)
                 self.journal.learned(rows)
             case told.Completed():
                 self._on_completed()
@@ -347,9 +347,17 @@ class Life:
         layers = self._identity.layers
         await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers, saved))
         self.content = content = await self.inspection.open(self.info, layers, saved)
-        have = await self.inspection.run(content, self._membership.tiers, saved, known=known, believe=believe)
+        tiers, fetch = self._membership.tiers, partial(self._fetch_layers, self.info)
+        have = await self.inspection.run(content, tiers, saved, fetch, known=known, believe=believe)
         self.done_bytes = content.bytes_in(have)
         return have
+
+    async def _fetch_layers(self, info: Info) -> Mapping[bytes, bytes]:
+        """Files are there, and only the piece layers tell whether they are right."""
+        self._seek_metadata()
+        layers = await self._membership.fetch_layers(info)
+        self._enter(State.CHECKING)
+        return layers
 
     async def _join(self, have: Bitfield) -> None:
         """Exchange pieces from now on."""

@@ -1,6 +1,7 @@
 """One torrent's place in the core: how it gets its swarm, is silent in it, and leaves it."""
 
 import asyncio
+from collections.abc import Mapping
 
 from bittern.base.bitfield import Bitfield
 from bittern.codec.magnet import Magnet
@@ -33,6 +34,7 @@ class Membership:
         self._options = options
         self._listener = listener
         self._surroundings = surroundings
+        self._layers: asyncio.Future[Mapping[bytes, bytes]] | None = None  # is waited for
 
     @property
     def tiers(self) -> tuple[tuple[str, ...], ...]:
@@ -53,6 +55,20 @@ class Membership:
             self.swarm.add_candidates(self._options.heard, Source.TRACKER, now)
             runtime.turn.soon()
         return self.swarm
+
+    async def fetch_layers(self, info: Info) -> Mapping[bytes, bytes]:
+        """The piece layers of `info`, from peers: nothing else is asked of them before `begin` (BEP 52)."""
+        swarm = self.enter()
+        self._layers = asyncio.get_running_loop().create_future()
+        swarm.seek_layers(info, self._identity.layers, self._surroundings.runtime.now())
+        self._surroundings.runtime.turn.soon()
+        return await self._layers
+
+    def layers_came(self, rows: Mapping[bytes, bytes]) -> None:
+        """The piece layers are there."""
+        self._identity.layers = rows
+        if self._layers is not None and not self._layers.done():
+            self._layers.set_result(rows)
 
     def begin(self, content: Content, have: Bitfield) -> Swarm:
         """Exchange pieces from now on.

@@ -66,6 +66,44 @@ def test_rows_that_come_make_pieces_known_and_are_told_when_all_are_there() -> N
     assert ann.number in case.hall.company.touched
 
 
+def test_layers_are_sought_before_anything_is_downloaded_of_those_who_say_that_they_have_pieces() -> None:
+    hall, names, layers = Hall(), Names(HASH), Layers(INFO, {})
+    names.learn(INFO.info_hash_v1, INFO.info_hash_v2)
+    routes = HashRoutes(1, hall.company, hall.shared)
+    ann, bob, eve = (hall.comes(f"10.0.0.{number}") for number in (1, 2, 3))
+    for peer in (ann, bob, eve):
+        peer.info_hash = names.v2
+    bob.early.bitfield = b"\x80\0"
+    eve.early.bitfield = b"\xff"  # too short: it is judged later
+    routes.ask_early(bob, 0.0)
+    routes.seek(INFO, layers, names)
+    for peer in (ann, eve):
+        routes.ask_early(peer, 0.0)
+        assert said(peer) == []
+    routes.ask_early(bob, 0.0)
+    [request] = said(bob)
+    assert isinstance(request, HashRequest)
+    routes.ask_early(bob, 20.0)
+    row = answer(Layers(INFO, KNOWN), request.span)
+    assert row is not None
+    routes.on_hashes(bob, request.span, row, 0.0)
+    assert hall.events() == [LayersReceived(1, KNOWN)]
+
+
+def test_who_is_slow_with_layers_that_came_from_another_is_no_offender() -> None:
+    case = Case(known=False)
+    ann, bob = case.comes(1), case.comes(2)
+    [span] = case.asked(ann)
+    case.routes.exchange.ask(bob, 20.0)
+    row = answer(Layers(INFO, KNOWN), span)
+    assert row is not None
+    case.routes.on_hashes(bob, span, row, 0.0)
+    names = Names(HASH)
+    names.learn(INFO.info_hash_v1, INFO.info_hash_v2)
+    case.routes.ready(case.download, Layers(INFO, KNOWN), names)
+    case.routes.on_hashes(ann, span, row, 0.0)
+
+
 def test_who_sends_a_false_row_is_banned_and_its_connection_is_to_end() -> None:
     case = Case(known=False)
     eve = case.comes(1)

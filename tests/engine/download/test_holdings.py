@@ -97,3 +97,17 @@ def test_a_seed_that_loses_a_piece_is_a_peer_like_others() -> None:
     holdings.heard_have(peer, download, 3)
     holdings.gone(peer, download)
     assert counts(download) == [0] * PIECES
+
+
+def test_what_a_peer_said_can_be_looked_at_before_it_counts() -> None:
+    peer = make_peer()
+    assert not holdings.early_pieces(peer, 3).count
+    holdings.heard_have(peer, None, 2)
+    holdings.heard_have(peer, None, 3)
+    assert list(holdings.early_pieces(peer, 3)) == [2]
+    peer.early.bitfield = b"\x80"
+    assert list(holdings.early_pieces(peer, 3)) == [0, 2]
+    peer.early.bitfield = b"\x80\0"
+    assert not holdings.early_pieces(peer, 3).count
+    peer.early.have_all = True
+    assert holdings.early_pieces(peer, 3).complete

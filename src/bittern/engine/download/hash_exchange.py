@@ -38,19 +38,27 @@ class HashExchange:
         `name` is what connections go by that bring hash messages.
         """
         self._layers, self._name = layers, name
-        self._fetch = None if layers.complete else HashFetch(layers)
+        if not layers.complete:
+            self._fetch = HashFetch(layers)  # else one that is done may still be answered by who was slow
         self._blame = Blame(layers)
         self.wanted = not layers.complete
 
-    def ask(self, peer: Peer, now: float) -> None:
-        """Request what `peer` may give and nobody else was asked for."""
-        if peer.info_hash != self._name or peer.pieces is None:
+    def ask(self, peer: Peer, now: float, pieces: Bitfield | None = None) -> None:
+        """Request what `peer` may give and nobody else was asked for.
+
+        Args:
+            peer: whom to ask.
+            now: the time.
+            pieces: what it has, where `peer.pieces` does not say so yet.
+        """
+        pieces = peer.pieces if pieces is None else pieces
+        if peer.info_hash != self._name or pieces is None:
             return
         spans: list[HashRange] = []
         if self._fetch is not None and not self._fetch.done:
-            spans += self._fetch.wants_from(peer.number, peer.pieces, now)
+            spans += self._fetch.wants_from(peer.number, pieces, now)
         if self._blame is not None:
-            spans += self._blame.wants_from(peer.number, peer.pieces)
+            spans += self._blame.wants_from(peer.number, pieces)
         for span in spans:
             peer.wire.send_hash_request(span)
 

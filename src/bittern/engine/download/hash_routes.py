@@ -2,6 +2,7 @@
 
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.codec.layers import Layers
+from bittern.codec.metainfo import Info
 from bittern.engine.effects import HashLeaves
 from bittern.engine.events import LayersReceived
 from bittern.engine.swarm.company import Company
@@ -10,6 +11,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.engine.world import Shared
 from bittern.wire.hashes import HashRange
 
+from . import holdings
 from .blame import Wrong
 from .download import Download
 from .hash_exchange import HashExchange
@@ -34,6 +36,17 @@ class HashRoutes:
         self._shared = shared
         self._download: Download | None = None
         self._layers: Layers | None = None
+        self._piece_count = 0
+
+    def seek(self, info: Info, layers: Layers, names: Names) -> None:
+        """Nothing is downloaded before the layers are there; `ready` is to follow."""
+        self._layers, self._piece_count = layers, info.geometry.piece_count
+        self.exchange.known(layers, names.v2)
+
+    def ask_early(self, peer: Peer, now: float) -> None:
+        """Before `ready`: request what is sought and `peer` may give, by what it said that it has."""
+        if self.exchange.wanted:
+            self.exchange.ask(peer, now, holdings.early_pieces(peer, self._piece_count))
 
     def ready(self, download: Download, layers: Layers | None, names: Names) -> None:
         """The metadata is known; `layers` is None for a torrent of version 1."""
@@ -63,8 +76,9 @@ class HashRoutes:
             raise
         if isinstance(told, Wrong):
             self._blame(told, now)
-        elif told and self._download is not None and self._layers is not None:
-            self._download.learned(told)
+        elif told and self._layers is not None:
+            if self._download is not None:
+                self._download.learned(told)
             if self._layers.complete:
                 self._shared.events.append(LayersReceived(self._torrent, self._layers.rows()))
         self._company.touch_all()

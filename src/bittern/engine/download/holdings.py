@@ -118,6 +118,22 @@ def take_early(peer: Peer, download: Download) -> None:
             heard_have(peer, download, piece)
 
 
+def early_pieces(peer: Peer, size: int) -> Bitfield:
+    """What a peer says that it has, before that counts; nothing where it makes no sense: `take_early` is to judge."""
+    early = peer.early
+    if early.have_all:
+        return Bitfield.full(size)
+    try:
+        pieces = Bitfield(size) if early.bitfield is None else Bitfield.from_bytes(early.bitfield, size)
+    except RemoteProtocolError:
+        return Bitfield(size)
+    told = members(early.haves.as_int(), early.haves.size) if early.haves is not None else ()
+    for piece in told:
+        if piece < size:
+            pieces.add(piece)
+    return pieces
+
+
 def gone(peer: Peer, download: Download) -> None:
     """A peer is lost, and its copies with it."""
     if peer.pieces is not None and not peer.counted_as_seed:
