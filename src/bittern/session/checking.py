@@ -14,6 +14,7 @@ from threading import Event
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import ResumeError, StorageError
+from bittern.codec.hybrid import contradiction
 from bittern.codec.merkle import HASH_BYTES
 from bittern.codec.metainfo import Info
 from bittern.codec.resume import Resume
@@ -196,6 +197,9 @@ def hash_suspects(
         pace: ends it early, and slows it.
         progress: called a few times a second.
         seconds: for so long at most.
+
+    Raises:
+        MetainfoError: a piece has one of a hybrid's two hashes and not the other.
     """
     pace.begin()
     good: list[int] = []
@@ -204,6 +208,8 @@ def hash_suspects(
     told_at = 0.0
     jobs = _jobs(content, suspects)
     for result in hash_pieces(jobs, open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads):
+        if result.contradictory:
+            raise contradiction(result.piece)
         if result.good:
             good.append(result.piece)
         last = result.piece
