@@ -17,6 +17,7 @@ from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice
+from bittern.cli.sharing import Sharing
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
@@ -25,6 +26,7 @@ from bittern.session.torrent import Torrent
 
 _FAREWELL = "bittern: stopping: saving progress, telling trackers (again to quit at once)"
 _DEFAULTS = Network()
+_SHARING = Sharing()
 
 
 def get(
@@ -45,6 +47,7 @@ def get(
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     json: Json = False,
     network: Network = _DEFAULTS,
+    sharing: Sharing = _SHARING,
 ) -> ExitCode:
     """Download a torrent and verify it. Run it again to go on where it was; exit status 7 when it is unfinished.
 
@@ -80,7 +83,7 @@ def get(
         Print one JSON event a line.
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
-    settings = replace(settings, preallocate=preallocate, part_suffix=part_suffix)
+    settings = replace(sharing.applied_to(settings), preallocate=preallocate, part_suffix=part_suffix)
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
     job = _Job(
@@ -88,6 +91,7 @@ def get(
         folder=directory,
         choice=choice,
         network=network,
+        sharing=sharing,
         overwrite=overwrite,
         recheck=recheck,
         timeout=timeout,
@@ -106,6 +110,7 @@ class _Job:
     folder: Path
     choice: FileChoice
     network: Network
+    sharing: Sharing
     overwrite: bool
     recheck: bool
     timeout: float | None
@@ -130,6 +135,7 @@ class _Job:
                     torrent = await unless_stopped(adding, stop)
                 except StoppedError:
                     return ExitCode.UNFINISHED
+                self.sharing.hold(torrent)
                 if torrent.info is not None:
                     self.choice.check(len(torrent.files))
                 watch = Watch(torrent, self.report, stop)
@@ -142,7 +148,7 @@ class _Job:
                     self.choice.check(len(torrent.files))  # what a link is made of is known by now
                     raise
                 self._say_complete(torrent)
-                if settings.seed_ratio is not None or settings.seed_minutes is not None:
+                if not settings.goal().never:
                     await self._seed(torrent, watch)
                 return ExitCode.OK
 

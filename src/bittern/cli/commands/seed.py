@@ -15,6 +15,7 @@ from bittern.cli.loop import interrupts, run
 from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_size, note, printable
 from bittern.cli.reports import Report, progress_fields, report_for
+from bittern.cli.sharing import Sharing
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info
@@ -26,6 +27,7 @@ from bittern.tools.verify import locate
 
 _FAREWELL = "bittern: stopping: telling trackers (again to quit at once)"
 _DEFAULTS = Network()
+_SHARING = Sharing()
 
 
 def seed(
@@ -40,6 +42,7 @@ def seed(
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     json: Json = False,
     network: Network = _DEFAULTS,
+    sharing: Sharing = _SHARING,
 ) -> ExitCode:
     """Share files that are there, until stopped. Exit status 5 when they are not what the torrent says.
 
@@ -63,10 +66,11 @@ def seed(
         Print one JSON event a line.
     """
     settings = session_settings(network, sequential=False, ratio=seed_ratio, minutes=seed_time)
+    settings = sharing.applied_to(settings)
     path.stat()  # raises when there is nothing at all
     report = report_for(json=json, quiet=quiet)
     with closing(report):
-        terms = _Terms(trust=trust, super_seed=super_seed)
+        terms = _Terms(trust=trust, super_seed=super_seed, sharing=sharing)
         return run(_seed(source, path, settings, network, terms, quiet=quiet, report=report))
 
 
@@ -74,6 +78,7 @@ def seed(
 class _Terms:
     trust: bool
     super_seed: bool
+    sharing: Sharing
 
 
 async def _seed(
@@ -96,6 +101,7 @@ async def _seed(
                     overwrite=True,
                     super_seed=terms.super_seed,
                 )
+                terms.sharing.hold(torrent)
                 watch = Watch(torrent, report, stop)
                 await watch.until(torrent.checked())
                 if not torrent.status.complete:
