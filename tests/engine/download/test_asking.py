@@ -3,6 +3,8 @@
 from math import inf
 from random import Random
 
+import pytest
+
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.asking import cancel, stop_asking, top_up, update_interest
@@ -154,3 +156,18 @@ def test_who_has_a_piece_asks_no_peer_that_chokes_it() -> None:
     download.have.add(0)
     top_up(peer, [peer], download, 0.0)
     assert asked(peer) == []
+
+
+@pytest.mark.parametrize(("fast", "told"), [(True, True), (True, False), (False, True)])
+def test_what_is_not_asked_for_any_more_counts_against_no_limit_but_once(*, fast: bool, told: bool) -> None:
+    """A peer of the fast extension answers each cancel, mostly with a reject, and that gives the bytes back."""
+    download, [peer] = make(blocks=64)
+    peer.fast = fast
+    peer.lanes.down.set_limit(1e6)
+    before = peer.lanes.down.available(0.0)
+    top_up(peer, [peer], download, 0.0)
+    count = len(asked(peer))
+    assert count > 1
+    stop_asking(peer, cancel=told)
+    kept = count * BLOCK if fast and told else 0
+    assert peer.lanes.down.available(0.0) == before - kept

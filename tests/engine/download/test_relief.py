@@ -120,14 +120,14 @@ def test_a_block_changes_hands_for_much_only(theirs: float, mine: float, less: f
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["ask", "bring", "choke", "rate"]), st.integers(0, 3), st.integers(0, 40)),
+    st.tuples(st.sampled_from(["ask", "bring", "choke", "rate", "due"]), st.integers(0, 3), st.integers(0, 40)),
     max_size=60,
 )
 
 
 @settings(max_examples=150)
 @given(st.lists(st.sets(st.integers(0, PIECES - 1)), min_size=4, max_size=4), STEPS)
-def test_no_block_is_asked_of_two_but_in_the_endgame(
+def test_no_block_is_asked_of_two_but_in_the_endgame_and_for_a_deadline(
     holdings: list[set[int]], steps: list[tuple[str, int, int]]
 ) -> None:
     """As the peers see it: a request not yet answered, cancelled or given up, and another for the same block."""
@@ -144,7 +144,8 @@ def test_no_block_is_asked_of_two_but_in_the_endgame(
             for message in messages:
                 if isinstance(message, Request):
                     block = (message.piece, message.begin // BLOCK)
-                    assert endgame or not any(block in theirs for theirs in asked_of)
+                    alone = not any(block in theirs for theirs in asked_of)
+                    assert alone or endgame or message.piece in download.urgent.due
                     mine.add(block)
 
     for at, (step, number, amount) in enumerate(steps):
@@ -156,6 +157,8 @@ def test_no_block_is_asked_of_two_but_in_the_endgame(
             endgame = download.endgame
         elif step == "rate":
             pipeline.rate = amount * BLOCK * 2.0
+        elif step == "due":
+            download.urgent.set(amount % PIECES, now + 3.0 if amount < 20 else None)
         elif step == "choke":
             pipeline.give_up(forgive=True)
             asked_of[number].clear()

@@ -76,7 +76,8 @@ def stop_asking(peer: Peer, *, cancel: bool) -> None:
     if cancel:
         for piece, block, length in pipeline.blocks_owed():
             peer.wire.send_cancel(piece, block * BLOCK, length)
-    peer.lanes.down.give_back(pipeline.outstanding * BLOCK)
+    if not (cancel and peer.fast):  # else each reject gives back its own
+        peer.lanes.down.give_back(pipeline.outstanding * BLOCK)
     pipeline.give_up(forgive=True)
 
 
