@@ -388,8 +388,9 @@ class Life:
         swarm = await self._membership.leave()
         if swarm is not None:
             self.journal.left(swarm)
-            if self.content is not None:
-                self.content.storage.close()
+            async with self._saving:  # a save that is under way would open files again
+                if self.content is not None:
+                    self.content.storage.close()
 
     async def _save(self, *, last: bool) -> None:
         async with self._saving:
