@@ -39,6 +39,7 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.many_torrents
 	$(BIN)/python -m bench.swarm
 	$(BIN)/python -m bench.create_verify
+	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.picker
 	$(BIN)/python -m bench.calls_per_block
 

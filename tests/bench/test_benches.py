@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import direct_io, idle_peers, kills, machine, many_leechers, many_torrents, swarm, transfer, workload
+from bench import direct_io, idle_peers, kills, limits, machine, many_leechers, many_torrents, swarm, transfer, workload
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
@@ -71,6 +71,24 @@ def test_idle_peers_stay_connected(work: Workload, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(idle_peers, "SETTLE_SECONDS", 0.0)
     row = idle_peers.measure(LIBTORRENT, work, tmp_path, peers=5, seconds=0.1)
     assert (row["peers"], row["still_open"]) == (5, 5)
+
+
+def test_limits_of_each_level_are_measured(tmp_path: Path) -> None:
+    cases = [limits.Case(1e6, level, way) for level in limits.LEVELS for way in limits.WAYS]
+    with workload.single_file(tmp_path, 2 * SIZE) as work:
+        runs = limits.measure(cases, work, tmp_path, seconds=0.5)
+    assert [run.case for run in runs] == cases
+    assert all(run.seconds >= 0.5 and abs(run.error) < 0.5 for run in runs)
+    assert not (tmp_path / "out").exists()
+    assert [line.partition(" |")[0] for line in limits.table(runs).splitlines()[2:]] == [
+        f"| {level}" for level in limits.LEVELS
+    ]
+
+
+def test_fast_limits_are_measured_one_by_one_and_slow_ones_together() -> None:
+    batches = limits.batches(limits.RATES)
+    assert [len(batch) for batch in batches] == [16, 8, *[1] * 8]
+    assert all(sum(case.rate for case in batch) <= limits.TOGETHER for batch in batches)
 
 
 def test_every_leecher_of_a_crowd_completes(work: Workload, tmp_path: Path) -> None:
