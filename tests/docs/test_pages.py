@@ -19,7 +19,7 @@ import pytest
 import bittern
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.tracker import Tracker
-from tests.session.rig import album, seeding, settings, tracking, write_torrent
+from tests.session.rig import album, change_defaults, seeding, settings, tracking, write_torrent
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -55,10 +55,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, value in {"BITTERN_LISTEN": "127.0.0.1", "BITTERN_PORT": "0", "PYTHONPATH": str(ROOT / "src")}.items():
         monkeypatch.setenv(name, value)
-    for name, default in {"listen": ("127.0.0.1",), "port": 0}.items():
-        defaults = bittern.Settings.__init__.__kwdefaults__
-        assert defaults is not None
-        monkeypatch.setitem(defaults, name, default)
+    change_defaults(monkeypatch, listen=("127.0.0.1",), port=0)
     for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     return tmp_path

@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from bittern.codec.metainfo import Metainfo
 from bittern.session.life import Life
 from bittern.session.session import Session
@@ -56,6 +58,15 @@ def settings(state: Path, **changes: Any) -> Settings:
     """A session of a test: local, saving often, with short good-byes."""
     given = {"listen": ("127.0.0.1",), "port": 0, "save_seconds": 0.1, "goodbye_seconds": 2.0, "seed": 1, **changes}
     return Settings(state_dir=state, **given)
+
+
+def change_defaults(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    """Let settings that a program makes for itself differ from what users get."""
+    defaults = Settings.__init__.__kwdefaults__
+    assert defaults is not None
+    for name, value in changes.items():
+        assert name in defaults
+        monkeypatch.setitem(defaults, name, value)
 
 
 def life_of(session: Session, torrent: Torrent) -> Life:

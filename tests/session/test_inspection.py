@@ -196,7 +196,7 @@ async def test_an_empty_mount_is_missed_as_a_whole(tmp_path: Path) -> None:
 
 async def test_a_first_check_that_is_cancelled_leaves_the_torrent_to_the_user(tmp_path: Path) -> None:
     meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
-    async with Session(settings(tmp_path / "a", check_bytes_per_second=100_000)) as session:
+    async with Session(settings(tmp_path / "a", check_bytes_per_second=500_000)) as session:
         there = await session.add(meta, tmp_path / "src")
         await eventually(lambda: there.status.check is not None)
         await there.pause_check()

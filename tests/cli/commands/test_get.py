@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from bittern.cli.main import main
-from tests.session.rig import PIECE, album, fill, seeding, write_torrent
+from bittern.cli.reports import Waiting
+from tests.session.rig import PIECE, album, change_defaults, fill, seeding, write_torrent
 
 LOCAL = ("--listen", "127.0.0.1", "--port", "0")
 QUICK = ("--listen", "127.0.0.1")
@@ -196,11 +197,14 @@ def test_a_link_that_the_shell_cut_is_recognised(capsys: pytest.CaptureFixture[s
     assert "if this was a longer link, quote it" in capsys.readouterr().err
 
 
-def test_a_peer_that_can_not_be_reached_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_peer_that_can_not_be_reached_is_told(
+    swarm: Swarm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Waiting.__init__, "__defaults__", (1.0,))  # users wait for five seconds
     peer = refusing().removeprefix("http://").removesuffix("/announce")
-    assert main(swarm.get(*LOCAL, "--peer", peer, "--timeout", "6")) == 6
+    assert main(swarm.get(*LOCAL, "--peer", peer, "--timeout", "1.7")) == 6
     err = capsys.readouterr().err
-    assert f"no peers, for 5 s; 1 address known; the last, {peer}: " in err
+    assert f"no peers, for 1 s; 1 address known; the last, {peer}: " in err
 
 
 def test_a_file_with_other_content_is_left_alone(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
@@ -341,7 +345,10 @@ def refusing() -> str:
     return f"http://127.0.0.1:{port}/announce"
 
 
-def test_what_ails_a_tracker_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_ails_a_tracker_is_told(
+    swarm: Swarm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_defaults(monkeypatch, goodbye_seconds=0.5)  # who hangs would have ten times as much
     with (
         answering(200, b"<html>") as garbage,
         answering(404, b"") as missing,
