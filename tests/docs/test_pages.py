@@ -133,6 +133,12 @@ def test_every_page_is_in_the_index() -> None:
     assert [page.name for page in PAGES if page.name != "README.md" and f"({page.name})" not in index] == []
 
 
+def test_the_changelog_says_nothing_twice() -> None:
+    """Merges are good at bringing back what was moved."""
+    lines = [line[:60] for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("- ")]
+    assert sorted(set(lines)) == sorted(lines)
+
+
 def test_every_package_is_named_in_the_architecture() -> None:
     """A stranger finds the room for a change there."""
     text = (ROOT / "ARCHITECTURE.md").read_text()
