@@ -459,6 +459,10 @@ class Torrent:
             dirty = {peer.number: peer for peer in waiting} | dirty
         asking, hashing = self.state is TorrentState.ACTIVE, self._hashes.exchange.wanted
         advising = download.complete and not self._serving.secretive  # else it would tell what is not shown
+        if advising:
+            self._serving.reserve(
+                self._suggesting.last_takers(self.peers, download.picker.availability, now), self.peers
+            )
         for peer in dirty.values():
             if hashing:
                 self._hashes.exchange.ask(peer, now)

@@ -10,7 +10,7 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.asking import top_up
 from bittern.engine.download.download import Download
-from bittern.engine.download.relief import AT_LEAST_SECONDS, FASTER, comes_far_sooner
+from bittern.engine.download.relief import AT_LEAST_SECONDS, FASTER, MEASURED_SECONDS, comes_far_sooner
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.testing.playbook import Playbook
@@ -49,6 +49,7 @@ def asked(peer: Peer) -> list[tuple[int, int]]:
 def rates(slow: Peer, fast: Peer, *blocks_per_second: float) -> None:
     assert slow.pipeline is not None
     assert fast.pipeline is not None
+    slow.pipeline.busy_since = -60.0  # long enough for its rate to be known
     slow.pipeline.rate, fast.pipeline.rate = (BLOCK * each for each in blocks_per_second)
 
 
@@ -183,7 +184,7 @@ def test_a_reject_of_what_was_cancelled_keeps_nobody_from_being_asked() -> None:
         assert ann.pipeline is not None
         assert bob.pipeline is not None
         bob.pipeline.rate = 1e6
-        play.waits(3.0)  # Ann is silent
+        play.waits(MEASURED_SECONDS)  # Ann is silent
         assert {message.begin for message in play.heard("bob") if isinstance(message, Request)} == {0, BLOCK}
         cancelled = [message for message in play.heard("ann") if isinstance(message, Cancel)]
         assert {(message.piece, message.begin) for message in cancelled} == {(0, 0), (0, BLOCK)}
@@ -191,3 +192,17 @@ def test_a_reject_of_what_was_cancelled_keeps_nobody_from_being_asked() -> None:
         assert not ann.refusing
         play.gives("bob", 0).gives("bob", 0, BLOCK).gives("ann", 1).gives("ann", 1, BLOCK)
         assert play.have == "110"
+
+
+def test_who_was_idle_until_now_is_not_taken_for_slow() -> None:
+    """Its rate is that of a time when it was asked for nothing."""
+    download, [slow, fast] = make({0, 1, 5}, {0, 1})
+    top_up(slow, [slow, fast], download, 0.0)
+    rates(slow, fast, 0.5, 100.0)
+    assert slow.pipeline is not None
+    slow.pipeline.busy_since = 0.0
+    download.assembly.allot(5, 1)
+    top_up(fast, [slow, fast], download, MEASURED_SECONDS - 0.1)
+    assert asked(fast) == []
+    top_up(fast, [slow, fast], download, MEASURED_SECONDS)
+    assert asked(fast)

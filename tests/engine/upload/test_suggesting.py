@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.base.geometry import BLOCK
-from bittern.engine.upload.suggesting import AHEAD
+from bittern.engine.settings import EngineSettings
+from bittern.engine.upload.suggesting import AHEAD, LAST_SECONDS
 from bittern.testing import Playbook
-from bittern.wire.messages import Request, Suggest
+from bittern.wire.messages import Choke, Have, Request, Suggest, Unchoke
 
 
 def advice(play: Playbook, name: str) -> list[int]:
@@ -68,6 +69,47 @@ def test_advice_that_can_not_be_followed_is_passed_over() -> None:
     with Playbook(pieces=3, have="100") as play:
         play.joins("ann", have="101").says("ann", Suggest(0), Suggest(1), Suggest(2), Suggest(2), Suggest(9))
         play.unchokes("ann").expect("ann", Request(2, 0, BLOCK))
+
+
+def the_last_go_out(play: Playbook, crowd: int) -> list[int]:
+    """All pieces are advised to ann, and nothing is left for bob, who is served too; what ann was told."""
+    names = ["ann", "bob", "carl", "dora", "eve"][:crowd]
+    for name in names:
+        play.joins(name)
+    play.is_interested("ann")
+    told = advice(play, "ann")
+    for name in names[1:]:
+        play.is_interested(name)
+    assert len(told) == AHEAD
+    return told
+
+
+def test_in_a_crowd_who_gets_the_last_pieces_is_served_alone_until_it_has_them() -> None:
+    with Playbook(pieces=AHEAD, have="all", settings=EngineSettings(upload_slots=2)) as play:
+        told = the_last_go_out(play, 5)
+        play.heard("bob")
+        for piece in told:
+            play.asks("ann", piece)
+        for piece in told:
+            assert Unchoke() not in play.heard("bob")
+            play.says("ann", Have(piece))
+        assert Unchoke() in play.heard("bob")
+
+
+def test_nobody_waits_for_long_for_who_does_not_take_the_last_pieces() -> None:
+    with Playbook(pieces=AHEAD, have="all", settings=EngineSettings(upload_slots=2)) as play:
+        the_last_go_out(play, 5)
+        play.heard("bob")
+        play.waits(LAST_SECONDS + 1)
+        assert Unchoke() in play.heard("bob")
+
+
+def test_where_there_is_no_crowd_nobody_is_set_back() -> None:
+    with Playbook(pieces=AHEAD, have="all", settings=EngineSettings(upload_slots=2)) as play:
+        the_last_go_out(play, 4)
+        heard = play.heard("bob")
+        assert Unchoke() in heard
+        assert Choke() not in heard
 
 
 @given(st.integers(0, 2**32), st.integers(2, 5), st.integers(1, 30))

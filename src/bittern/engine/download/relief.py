@@ -20,6 +20,8 @@ FASTER = 4.0
 """So many times sooner must a block come from another peer."""
 AT_LEAST_SECONDS = 2.0
 """And so much sooner beyond that: what a socket holds can not be taken back."""
+MEASURED_SECONDS = 6.0
+"""Who was idle until so long ago is not known to be slow: its rate is that of a time when it was asked for nothing."""
 
 
 def relieve(peer: Peer, others: Iterable[Peer], download: Download, now: float) -> list[Run]:
@@ -31,7 +33,9 @@ def relieve(peer: Peer, others: Iterable[Peer], download: Download, now: float) 
     room = pipeline.room
     # The slowest first: what is left of its queue comes last of all.
     waits = {
-        other: ready_in(other.pipeline, now) for other in others if other.pipeline is not None and other is not peer
+        other: ready_in(other.pipeline, now)
+        for other in others
+        if other.pipeline is not None and other is not peer and now - other.pipeline.busy_since >= MEASURED_SECONDS
     }
     for other in sorted(waits, key=lambda other: (-waits[other], other.number)):
         if waits[other] < AT_LEAST_SECONDS or len(runs) >= room:

@@ -45,8 +45,8 @@ class Pipeline:
     __slots__ = (
         "_arriving", "_asked_at", "_assembly", "_depth", "_first", "_forgiven", "_in_place", "_mine", "_most",
         "_orderly", "_probe_at", "_probe_due", "_response", "_spread", "_steady", "_strays", "allowed", "arrived",
-        "delay", "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number", "outstanding",
-        "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "swift", "wasted",
+        "busy_since", "delay", "followed", "heard_at", "helped", "last_piece", "loose", "most_bitfield", "number",
+        "outstanding", "paroled", "proven", "rate", "runs", "shared", "snubbed", "suggested", "swift", "wasted",
     )  # fmt: skip
 
     def __init__(self, number: int, assembly: Assembly, most: int, unit: int = _DEPTH_FIRST) -> None:
@@ -91,6 +91,8 @@ class Pipeline:
         """Bytes of them that were here already."""
         self.shared: dict[tuple[int, int], None] = {}
         """Blocks that are asked of another peer too."""
+        self.busy_since = 0.0
+        """When it was asked for something after it had owed nothing."""
         self.heard_at = 0.0
         """When the last block came, or the first was asked."""
         self.rate = 0.0
@@ -227,7 +229,7 @@ class Pipeline:
     def asked(self, run: Run, now: float) -> None:
         """`run` was asked of this peer."""
         if not self.outstanding:
-            self.heard_at = self._asked_at = now
+            self.heard_at = self._asked_at = self.busy_since = now
         self.last_piece = run.piece
         if not self.proven and self._assembly.owner(run.piece) is None:
             self.helped[run.piece] = None

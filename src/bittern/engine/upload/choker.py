@@ -18,6 +18,8 @@ OPTIMISTIC_SHARE = 5
 NEW_PEER_SECONDS = 60.0
 NEW_PEER_WEIGHT = 3  # Cohen, 2003: a newcomer has nothing to trade yet
 
+LAGGING_SHARE = 0.8
+"""Who has less than this part of what all have on average, lags behind."""
 TRIAL_PIECES = 2
 """Who took so many pieces more than it gave, had its chance to give something for them..."""
 DEBTOR_WEIGHT = 0.1
@@ -119,13 +121,13 @@ def rechoke(contenders: Sequence[Contender], slots: int, lucky: Collection[int],
 def optimistic(contenders: Sequence[Contender], unchoked: Collection[int], rng: "Random") -> int | None:
     """A peer to serve by chance: interested and not served. None when there is none.
 
-    Newcomers weigh more, and so does who has less than half of what the others have: nobody wants anything of it.
+    Newcomers weigh more, and so does who lags behind the others: they want little of it, and so it gets little.
     Who was tried, and gave nothing for what it took, weighs less than all others.
     """
     waiting = [one for one in contenders if one.interested and one.number not in unchoked]
     if not waiting:
         return None
-    little = sum(one.progress for one in contenders) / len(contenders) / 2
+    little = LAGGING_SHARE * sum(one.progress for one in contenders) / len(contenders)
     weights = [_weight(one, little) for one in waiting]
     return rng.choices([one.number for one in waiting], weights)[0]
 

@@ -29,6 +29,9 @@ from .superseed import SuperSeed
 if TYPE_CHECKING:
     from random import Random
 
+CROWD = 2
+"""Where there are more peers than so many times the slots, some may be set back for others."""
+
 
 class Serving:
     """The upload slots of one torrent.
@@ -50,6 +53,7 @@ class Serving:
         self._have = Bitfield(0)
         self._lost: dict[int, None] = {}
         self._super: SuperSeed | None = None
+        self._reserved: frozenset[int] | None = None  # the only peers that may be served
         self.secretive = False
         """Whether pieces are shown one by one now; no property, as each turn of each torrent asks."""
         self._hides = False
@@ -140,10 +144,27 @@ class Serving:
         for number, piece in shown:
             peers[number].wire.send_have(piece)
 
+    def reserve(self, only: frozenset[int] | None, peers: Mapping[int, Peer]) -> None:
+        """In a crowd, where most wait anyway: serve nobody but `only` (Suggesting.last_takers), or everybody again."""
+        only = only if len(peers) > CROWD * self._slots.count else None
+        before, self._reserved = self._reserved, only
+        if only is None:
+            for peer in peers.values():
+                if before is not None and peer.peer_interested:
+                    self.interested(peer, peers.values())
+            return
+        for peer in peers.values():
+            if not peer.am_choking and peer.peer_interested and peer.number not in only:
+                self._choke(peer)
+
+    def _may_serve(self, peer: Peer) -> bool:
+        return self._reserved is None or peer.number in self._reserved
+
     def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
         """A peer wants something: a free slot is given at once, else it waits for the next round."""
         if (
             peer.am_choking
+            and self._may_serve(peer)
             and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots.count
         ):
             self._unchoke(peer)
@@ -222,7 +243,9 @@ class Serving:
         piece_size = self._geometry.piece_size
         for peer in peers.values():
             peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
-        contenders = [_contender(peer, now, piece_size, seeding=seeding) for peer in peers.values()]
+        contenders = [
+            _contender(peer, now, piece_size, seeding=seeding) for peer in peers.values() if self._may_serve(peer)
+        ]
         used = sum(one.served and one.interested for one in contenders)
         self._slots.next_round(used, sum(one.takes for one in contenders))
         ranking = self._seed_ranking if seeding else tit_for_tat

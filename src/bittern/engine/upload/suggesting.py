@@ -5,7 +5,7 @@ seed sends half of its content twice before all of it is out once, and the whole
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING
 
 from bittern.engine.swarm.peer import Peer
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Suggestions that a peer has not followed yet."""
+LAST_SECONDS = 30.0
+"""For so long at most the last pieces that are on their way go before all else."""
 
 
 class Suggesting:
@@ -28,6 +30,8 @@ class Suggesting:
         self._rng = rng
         self._fresh: deque[int] = deque()
         self._told: dict[int, dict[int, None]] = {}
+        self._under_way: dict[int, int] = {}  # pieces that nobody had when we told a peer of them, and that peer
+        self._last_until: float | None = None
 
     def ready(self, size: int) -> None:
         """The metadata is known: there are `size` pieces."""
@@ -55,6 +59,7 @@ class Suggesting:
             piece = self._fresh.popleft()
             if piece not in peer.pieces and not copies(piece):
                 told[piece] = None
+                self._under_way[piece] = peer.number
                 peer.wire.send_suggest(piece)
                 if len(told) == AHEAD:
                     break
@@ -68,4 +73,28 @@ class Suggesting:
 
     def withdraw(self, peer: Peer) -> None:
         """`peer` is gone: others are told of what it did not ask for."""
-        self._fresh.extendleft(self._told.pop(peer.number, ()))
+        for piece in self._told.pop(peer.number, ()):
+            self._fresh.appendleft(piece)
+            self._under_way.pop(piece, None)
+
+    def last_takers(self, peers: Container[int], copies: Callable[[int], int], now: float) -> frozenset[int] | None:
+        """Peers to serve alone for now: those to whom the last of all pieces are on their way. None: anybody.
+
+        Whoever else is served, asks us for the same pieces again, and keeps the line from those that everyone waits
+        for. What it lacks it finds with the others.
+
+        Args:
+            peers: numbers of those that are there.
+            copies: how many peers have a piece.
+            now: the time.
+        """
+        if self._fresh or not self._under_way:
+            return None
+        if self._last_until is None:
+            self._last_until = now + LAST_SECONDS
+        self._under_way = {
+            piece: taker for piece, taker in self._under_way.items() if taker in peers and not copies(piece)
+        }
+        if now >= self._last_until:
+            self._under_way.clear()
+        return frozenset(self._under_way.values()) or None
