@@ -459,7 +459,7 @@ class Torrent:
             dirty = {peer.number: peer for peer in waiting} | dirty
         asking, hashing = self.state is TorrentState.ACTIVE, self._hashes.exchange.wanted
         advising = download.complete and not self._serving.secretive  # else it would tell what is not shown
-        if advising:
+        if self._suggesting.ending and advising:
             self._serving.reserve(
                 self._suggesting.last_takers(self.peers, download.picker.availability, now), self.peers
             )

@@ -32,6 +32,8 @@ class Suggesting:
         self._told: dict[int, dict[int, None]] = {}
         self._under_way: dict[int, int] = {}  # pieces that nobody had when we told a peer of them, and that peer
         self._last_until: float | None = None
+        self.ending = False
+        """Whether `last_takers` has something to say; no property, as each turn of each torrent asks."""
 
     def ready(self, size: int) -> None:
         """The metadata is known: there are `size` pieces."""
@@ -63,6 +65,8 @@ class Suggesting:
                 peer.wire.send_suggest(piece)
                 if len(told) == AHEAD:
                     break
+        if self._under_way and not self._fresh:
+            self.ending = True
 
     def asked(self, peer: Peer, pieces: Iterable[int]) -> None:
         """`peer` asked for `pieces`."""
@@ -88,8 +92,6 @@ class Suggesting:
             copies: how many peers have a piece.
             now: the time.
         """
-        if self._fresh or not self._under_way:
-            return None
         if self._last_until is None:
             self._last_until = now + LAST_SECONDS
         self._under_way = {
@@ -97,4 +99,5 @@ class Suggesting:
         }
         if now >= self._last_until:
             self._under_way.clear()
-        return frozenset(self._under_way.values()) or None
+        self.ending = bool(self._under_way) and not self._fresh
+        return frozenset(self._under_way.values()) if self.ending else None
