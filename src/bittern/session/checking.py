@@ -74,6 +74,18 @@ def missing(info: Info, stamps: Stamps, resume: Resume) -> list[int]:
     ]
 
 
+def miss(content: Content, stamps: Stamps, resume: Resume) -> None:
+    """Make sure that nothing is gone that was there.
+
+    Raises:
+        StorageError: it is; the first file is named.
+    """
+    gone = missing(content.info, stamps, resume)
+    if gone:
+        others = f"and {len(gone) - 1} more files of this torrent" if len(gone) > 1 else ""
+        raise StorageError(StorageError.Kind.GONE, content.storage.paths[gone[0]], others)
+
+
 def plan(
     info: Info, stamps: Stamps, resume: Resume | None, *, trust: bool = False, parked: Container[int] = ()
 ) -> Plan:

@@ -15,7 +15,7 @@ from . import events, telling
 from .goals import Goal
 from .limits import Limits
 from .options import AddOptions
-from .status import State, Status
+from .status import TROUBLED, State, Status
 
 if TYPE_CHECKING:
     from .life import Life
@@ -125,7 +125,7 @@ class Entry:
             total_bytes=self.total_bytes,
             downloaded=self.downloaded,
             uploaded=self.uploaded,
-            complete=self.complete,
+            complete=self.complete and self.state not in TROUBLED,
             error=self.error,
         )
 

@@ -8,11 +8,10 @@ from functools import partial
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import CheckCancelledError, StorageError
 from bittern.codec.metainfo import Info
-from bittern.codec.resume import Resume
 from bittern.engine.download.priorities import piece_priorities
 
 from . import events
-from .checking import Pace, Plan, hash_suspects, missing, plan, read_resume, refuse_foreign
+from .checking import Pace, Plan, hash_suspects, miss, plan, read_resume, refuse_foreign
 from .content import Content, Stamps
 from .journal import Journal
 from .options import AddOptions, check_priorities
@@ -133,7 +132,7 @@ class Inspection:
         in_thread = self._surroundings.in_thread
         stamps = await in_thread(content.look)
         if believed is not None:
-            _miss(content, stamps, believed)
+            miss(content, stamps, believed)
         trust, parked = self._options.trust, content.storage.parked
         return stamps, await in_thread(plan, content.info, stamps, believed, trust=trust, parked=parked)
 
@@ -173,15 +172,3 @@ class Inspection:
         if self.pace is not None:
             self.progress = (done, total)
             self._publisher.publish(events.CheckProgress(done, total))
-
-
-def _miss(content: Content, stamps: Stamps, resume: Resume) -> None:
-    """Make sure that nothing is gone that was there.
-
-    Raises:
-        StorageError: it is; the first file is named.
-    """
-    gone = missing(content.info, stamps, resume)
-    if gone:
-        others = f"and {len(gone) - 1} more files of this torrent" if len(gone) > 1 else ""
-        raise StorageError(StorageError.Kind.GONE, content.storage.paths[gone[0]], others)

@@ -16,6 +16,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, SleeperCalled
+from bittern.io.tasks import Tasks
 
 from .board import Board
 from .door import Door
@@ -27,9 +28,8 @@ from .queue import Places
 from .settings import Settings
 from .sources import TorrentSource, find_peer, find_torrent
 from .status import StatusChanges
+from .sweep import Sweep
 from .torrent import Torrent
-
-_GOODBYE_STEP_SECONDS = 0.02
 
 
 class Session:
@@ -47,7 +47,7 @@ class Session:
         self._entries: dict[InfoHashV1, Entry] = {}
         self._handles: WeakValueDictionary[InfoHashV1, Torrent] = WeakValueDictionary()
         self._parts: Parts | None = None
-        self._ticker: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._board: Board[InfoHashV1] = Board()
         self._door = Door(self._entries)
 
@@ -84,7 +84,9 @@ class Session:
                 self._parts = None
                 await parts.take_down()
             raise
-        self._ticker = asyncio.get_running_loop().create_task(parts.steward.run(), name="bittern session")
+        self._tasks.start(parts.steward.run(), "bittern session")
+        if self.settings.keep_torrents:
+            self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
         return self
 
     async def __aexit__(
@@ -293,9 +295,7 @@ class Session:
         await asyncio.shield(asyncio.get_running_loop().create_task(self._close(parts), name="bittern end"))
 
     async def _close(self, parts: Parts) -> None:
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.wait([self._ticker])
+        await self._tasks.close()
         try:
             goodbye = asyncio.get_running_loop().create_task(parts.say_goodbye(self.settings.goodbye_seconds))
             now = time.monotonic()

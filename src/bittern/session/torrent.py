@@ -141,7 +141,7 @@ class Torrent:
             BitternError: what made the torrent fail. After a full disk it is tried again all the same.
             NoSuchTorrentError: it was removed, or the session closed.
         """
-        await self._until(lambda: self._life.complete if self._life is not None else self._entry.complete)
+        await self._until(lambda: self._life.complete if self._life is not None else self._entry.status().complete)
 
     async def pause(self) -> None:
         """Leave the swarm; a check goes on."""

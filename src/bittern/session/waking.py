@@ -18,11 +18,12 @@ from bittern.io.disk.files import storage_error
 from bittern.io.tasks import Tasks
 
 from .entry import Entry, Mode
+from .events import Failed
 from .life import Life
 from .lock import TorrentLock
 from .options import AddOptions
 from .roster import Roster
-from .status import State
+from .status import TROUBLED, State
 from .surroundings import Surroundings
 
 
@@ -116,6 +117,13 @@ class Waking:
         entry.enter(state, time.monotonic())
         self._changed(entry)
 
+    def miss(self, entry: Entry, error: StorageError) -> None:
+        """Let a torrent that is asleep say that files of it are gone; it is not reachable any more."""
+        entry.error = error
+        self.stand_up(entry, State.MISSING_FILES)
+        if entry.publisher is not None:
+            entry.publisher.publish(Failed(error))
+
     # --- commands
 
     def pause(self, entry: Entry) -> None:
@@ -141,7 +149,7 @@ class Waking:
         entry.goal_met = entry.goal_met or entry.state is State.FINISHED  # the user wants more than the goal
         if entry.life is not None:
             entry.life.resume()
-        elif entry.state is State.FAILED:
+        elif entry.state in TROUBLED or entry.error is not None:
             self.wake(entry)
         elif entry.complete:
             self.lie_down(entry)
