@@ -8,6 +8,7 @@ from functools import partial
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import CheckCancelledError, StorageError
 from bittern.codec.metainfo import Info
+from bittern.codec.resume import Resume
 from bittern.engine.download.priorities import piece_priorities
 
 from . import events
