@@ -15,6 +15,7 @@ NAMES = {
     "File",
     "Goal",
     "Info",
+    "Limits",
     "Magnet",
     "MagnetError",
     "Metainfo",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .session.download import download as download
     from .session.goals import AtGoal as AtGoal
     from .session.goals import Goal as Goal
+    from .session.limits import Limits as Limits
     from .session.queue import Places as Places
     from .session.session import Session as Session
     from .session.settings import Settings as Settings
@@ -56,6 +57,7 @@ _PLACES = {
     "Metainfo": "codec.metainfo",
     "AtGoal": "session.goals",
     "Goal": "session.goals",
+    "Limits": "session.limits",
     "Places": "session.queue",
     "Session": "session.session",
     "Settings": "session.settings",
@@ -75,6 +77,7 @@ __all__ = [
     "File",
     "Goal",
     "Info",
+    "Limits",
     "Magnet",
     "MagnetError",
     "Metainfo",

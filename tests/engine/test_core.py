@@ -272,6 +272,23 @@ def test_a_removed_torrent_ends_its_connections_and_says_goodbye() -> None:
     assert late.closed
 
 
+@pytest.mark.parametrize(("tracker", "also"), [("http://t.example/a", []), ("http://127.0.0.1/a", ["127.0.0.1:22"])])
+def test_a_tracker_can_not_make_us_connect_to_whom_it_has_no_business_with(tracker: str, also: list[str]) -> None:
+    """Services of this machine, everybody and nobody; ports of services come after all others."""
+    bench = Bench(EngineSettings(listen_port=51413))
+    torrent = bench.core.add(OTHER, ((tracker,),), 0.0)
+    torrent.advance(0.0)
+    [started] = [effect for effect in bench.core.take_effects() if isinstance(effect, HttpGet)]
+    named = ["127.0.0.1:22", "0.0.0.0:7000", "255.255.255.255:7000", "224.0.0.1:7000", "240.0.0.1:7000"]
+    named += ["198.51.100.7:0", "198.51.100.7:25", "198.51.100.8:7000", "198.51.100.9:51413"]
+    packed = b"".join(Address.parse(text).compact() for text in named)
+    bench.core.http_done(started.ticket, 200, b"d8:intervali1800e5:peers%d:%se" % (len(packed), packed), 0.0)
+    torrent.advance(1.0)
+    dialed = [str(effect.address) for effect in bench.core.take_effects() if isinstance(effect, Connect)]
+    assert sorted(dialed[:2]) == ["198.51.100.8:7000", "198.51.100.9:51413"]
+    assert sorted(dialed[2:]) == sorted([*also, "198.51.100.7:25"])
+
+
 # --- hostile peers
 
 OUT_OF_BOUNDS: list[Message] = [

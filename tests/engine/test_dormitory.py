@@ -75,6 +75,17 @@ def name(number: int) -> InfoHashV1:
     return InfoHashV1(number.to_bytes(20))
 
 
+def test_nobody_wakes_up_for_services_of_this_machine_that_a_far_tracker_names() -> None:
+    bench = Bench(1)
+    bench.turn(0.0)
+    bench.answer(0.0, peers=bytes((127, 0, 0, 1, 0, 22)), incomplete=1)
+    assert bench.calls() == []
+    bench.turn(2000.0)
+    bench.answer(2000.0, peers=bytes((127, 0, 0, 1, 0, 22, 10, 0, 0, 1, 30, 0)), incomplete=1)
+    [call] = bench.calls()
+    assert [str(address) for address in call.addresses] == ["10.0.0.1:7680"]
+
+
 def said(wire: PeerWire) -> bytes:
     data = b"".join(wire.send_buffers(1 << 20))
     wire.sent(len(data), 0.0)
