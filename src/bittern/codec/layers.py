@@ -49,15 +49,18 @@ class Layers:
         self._incomplete: dict[bytes, int] = {}  # portions that are missing of a layer
         self._tops: dict[bytes, bytes] = {}  # of whole layers, the roots of their portions
         self._proofs: dict[bytes, dict[tuple[int, int], bytes]] = {}  # of others, what is known above portions
+        self.portions = 0
+        """Of all layers, known or not."""
         for number, file in enumerate(self._files):
             root = file.pieces_root or b""
             self._roots.setdefault(root, []).append(number)
             count = self._count(file)
             if count > 1 and root not in self._rows:
                 row: bytes | bytearray = known.get(root, b"")
+                portions = -(-count // PORTION)
+                self.portions += portions
                 if len(row) != count * HASH_BYTES:
                     row = bytearray(count * HASH_BYTES)
-                    portions = -(-count // PORTION)
                     self._missing.update(((root, portion), None) for portion in range(portions))
                     self._incomplete[root] = portions
                 self._rows[root] = row

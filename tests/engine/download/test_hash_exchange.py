@@ -8,7 +8,7 @@ from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1
 from bittern.codec.layers import Layers
 from bittern.codec.merkle import leaf_hashes
-from bittern.engine.download.hash_exchange import HashExchange
+from bittern.engine.download.hash_exchange import MOST_LEAVES, MOST_TIMES, HashExchange
 from bittern.engine.swarm.peer import Peer
 from bittern.sim.content import make_content_v2
 from bittern.sim.world import World
@@ -119,6 +119,26 @@ def test_leaves_are_answered_when_they_are_read() -> None:
     assert content.on_request(peer, span, have) == 1
     content.leaves_read(1, None)
     assert said(peer) == [HashReject(span)]
+
+
+def test_one_peer_can_not_keep_us_hashing_for_ever() -> None:
+    """Rows cost some work to prove, and leaves a read of a piece: each peer may have every row a few times."""
+    seed, peer, other = HashExchange(), v2_peer(), v2_peer(2)
+    seed.known(Layers(BIG.info, BIG.metainfo.piece_layers), V2)
+    have = Bitfield.full(BIG.info.geometry.piece_count)
+    row = HashRange(BIG.info.files[0].pieces_root or b"", 2, 0, 2, 3)
+    most = MOST_TIMES * Layers(BIG.info, {}).portions + MOST_LEAVES
+    for _ in range(most + 5):
+        assert seed.on_request(peer, row, have) is None
+    assert [type(message) for message in said(peer)] == [Hashes] * most + [HashReject] * 5
+    leaves = HashRange(row.pieces_root, 0, 0, 4, 1)
+    for _ in range(MOST_LEAVES):
+        assert seed.on_request(peer, leaves, have) == 0
+        seed.leaves_read(0, leaf_hashes(BIG.data[: 4 * BLOCK]))
+    assert [type(message) for message in said(peer)] == [Hashes] * MOST_LEAVES
+    assert seed.on_request(peer, leaves, have) is None
+    assert seed.on_request(other, leaves, have) == 0
+    assert said(peer) == [HashReject(leaves)]
 
 
 def test_one_peer_can_not_make_us_read_everything() -> None:

@@ -18,6 +18,10 @@ MOST_UNSENT = 256 << 10
 """Bytes, those of blocks left out, that may wait for a peer to read; a request beyond them is refused."""
 MOST_READS = 4
 """Pieces that are read for the leaves that one peer asked for, at a time."""
+MOST_LEAVES = 64
+"""Pieces that are read for the leaves that one peer asked for, ever: who got so many bad ones asks others too."""
+MOST_TIMES = 4
+"""So often one peer may have every row, and 64 more: each is some work to prove."""
 
 
 class HashExchange:
@@ -29,6 +33,8 @@ class HashExchange:
         self._fetch: HashFetch | None = None
         self._blame: Blame | None = None
         self._reads: list[tuple[Peer, HashRange, int]] = []  # who waits for leaves of which piece
+        self._rows_given: dict[int, int] = {}  # by peer
+        self._leaves_given: dict[int, int] = {}
         self.wanted = False
         """Whether something is still to be fetched; no call, for it is looked at in every turn."""
 
@@ -77,13 +83,17 @@ class HashExchange:
             peer.wire.send_hash_reject(span)
             return None
         if span.base == layers.level:
-            self._answer(peer, span, answer(layers, span))
+            given = self._rows_given[peer.number] = self._rows_given.get(peer.number, 0) + 1
+            may_have = given <= MOST_TIMES * layers.portions + MOST_LEAVES
+            self._answer(peer, span, answer(layers, span) if may_have else None)
             return None
         piece = piece_of(layers, span, have)
         waiting = sum(asker is peer for asker, _, _ in self._reads)
-        if piece is None or waiting >= MOST_READS:
+        given = self._leaves_given.get(peer.number, 0)
+        if piece is None or waiting >= MOST_READS or given >= MOST_LEAVES:
             peer.wire.send_hash_reject(span)
             return None
+        self._leaves_given[peer.number] = given + 1
         self._reads.append((peer, span, piece))
         return piece
 
@@ -132,6 +142,8 @@ class HashExchange:
     def lost(self, peer: Peer) -> None:
         """A peer is gone."""
         self._reads = [read for read in self._reads if read[0] is not peer]
+        self._rows_given.pop(peer.number, None)
+        self._leaves_given.pop(peer.number, None)
         if self._fetch is not None:
             self._fetch.lost(peer.number)
         if self._blame is not None:
