@@ -77,11 +77,12 @@ async def test_a_file_that_vanishes_stops_the_seed(tmp_path: Path) -> None:
         seed._open().surroundings.runtime.handles.close()
         source.unlink()
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
-        await eventually(lambda: there.status.state is State.FAILED)
+        await eventually(lambda: there.status.state is State.MISSING_FILES)
         error = there.status.error
         assert isinstance(error, StorageError)
-        assert (error.kind, error.path) == (StorageError.Kind.MISSING, str(source))
-        assert stream.take() == [events.StateChanged(State.FAILED), events.Failed(error)]
+        assert (error.kind, error.path) == (StorageError.Kind.GONE, str(source))
+        states = [events.StateChanged(State.CHECKING), events.StateChanged(State.MISSING_FILES)]
+        assert stream.take() == [*states, events.Failed(error)]
         source.write_bytes(kept)
         await there.resume()
         await there.completed()

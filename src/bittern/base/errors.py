@@ -120,6 +120,7 @@ class StorageError(BitternError):
         PERMISSION = "permission denied"
         MISSING = "no such file"
         GONE = "was there when progress was saved, and is not there now"
+        REPLACED = "another file, or none, took its place"
         NOT_A_FILE = "not a regular file"
         EXISTS = "a file with other content is in its place"
         READ_ONLY = "read-only file system"

@@ -88,10 +88,14 @@ class TrackerFailed:
 
 @dataclass(frozen=True, slots=True)
 class StorageFailed:
-    """The disk refused; the torrent asks for nothing more until `resume`."""
+    """The disk refused; the torrent asks for nothing more until `resume`.
+
+    Or it could not be read: then `piece` says what is not served any more.
+    """
 
     torrent: int
     error: StorageError
+    piece: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,7 +391,8 @@ class Torrent:
             assert isinstance(completion.job, ReadRun)
             for reader in self._serving.unreadable(uploads.failed(completion.job.ticket), self.peers.values()):
                 self._company.touch(reader)
-            self._shared.events.append(StorageFailed(self.number, completion.error))
+            piece = completion.job.offset // download.geometry.piece_size
+            self._shared.events.append(StorageFailed(self.number, completion.error, piece))
 
     def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
         """A tracker answered."""

@@ -8,7 +8,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from threading import Event
 
@@ -53,6 +53,14 @@ def read_resume(blob: bytes | None, info: Info) -> Resume | None:
     except ResumeError:
         return None
     return resume
+
+
+def doubting(resume: Resume, piece: int) -> Resume:
+    """The same, but for one piece that is not believed to be stored."""
+    have, unchecked = resume.have(), resume.to_check()
+    have.discard(piece)
+    unchecked.add(piece)
+    return replace(resume, pieces=bytes(have), unchecked=bytes(unchecked))
 
 
 def missing(info: Info, stamps: Stamps, resume: Resume) -> list[int]:

@@ -12,7 +12,7 @@ from bittern.codec.resume import Resume
 from bittern.engine.download.priorities import piece_priorities
 
 from . import events
-from .checking import Pace, Plan, hash_suspects, miss, plan, read_resume, refuse_foreign
+from .checking import Pace, Plan, doubting, hash_suspects, miss, plan, read_resume, refuse_foreign
 from .content import Content, Stamps
 from .journal import Journal
 from .options import AddOptions, check_priorities
@@ -83,6 +83,7 @@ class Inspection:
         *,
         known: bool,
         believe: bool = True,
+        doubted: int | None = None,
     ) -> Bitfield:
         """Find out which pieces are stored, and note it.
 
@@ -93,6 +94,7 @@ class Inspection:
             fetch: gets the piece layers, where files can not be checked without (BEP 52).
             known: whether the files are ours by what was saved.
             believe: whether files that look as they did are believed, and missed when they are gone.
+            doubted: a piece that is hashed all the same.
 
         Raises:
             StorageError: files are missing (GONE), foreign (EXISTS), or can not be read or made.
@@ -101,13 +103,16 @@ class Inspection:
         in_thread, options = self._surroundings.in_thread, self._options
         info = content.info
         resume = read_resume(saved, info)
+        if resume is not None and doubted is not None:
+            resume = doubting(resume, doubted)
         believed = resume if believe else None
         stamps, todo = await self._look(content, believed)
         if content.lacks_hashes(todo.suspects):
             content.learn(await fetch())
             stamps, todo = await self._look(content, believed)
         have, suspects = todo.have, todo.suspects
-        ours = known and (resume is None or (resume.ours and resume.completed_at is None))
+        complete = self._journal.counters.completed_at is not None  # what was, somebody else has changed
+        ours = known and not complete and (resume is None or (resume.ours and resume.completed_at is None))
         if suspects:
             note = partial(self._journal.note_check, info, trackers, stamps, resume, ours=ours)
             await self._hash(content, todo, have, note)

@@ -1,6 +1,7 @@
 """The life of one torrent: metadata, check, swarm, saves, the end. The session drives it, `Torrent` shows it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ from .placement import Placement
 from .status import TROUBLED, State
 from .surroundings import Listener, Surroundings
 from .trouble import Trouble
+
+_log = logging.getLogger("bittern.session")
 
 
 class Life:
@@ -280,8 +283,8 @@ class Life:
                 self.journal.learned(rows)
             case told.Completed():
                 self._on_completed()
-            case told.StorageFailed(error=error):
-                self._on_storage_failed(error)
+            case told.StorageFailed(error=error, piece=piece):
+                self._on_storage_failed(error, piece)
             case told.Contradicted(piece=piece):
                 self._fail(contradiction(piece))
             case _:
@@ -313,14 +316,14 @@ class Life:
         else:
             await self._join(await self._inspect(saved, known=known, believe=not self.options.recheck))
 
-    async def _again(self, *, trusting: bool) -> None:
+    async def _again(self, *, trusting: bool, doubted: int | None = None) -> None:
         await self._part()
         if self.info is None:
             self._seek_metadata()
             return
         _, saved = await self._identity.recall(self.journal)
         try:
-            have = await self._inspect(saved, known=True, believe=trusting)
+            have = await self._inspect(saved, known=True, believe=trusting, doubted=doubted)
         except CheckCancelledError:
             if trusting:
                 raise
@@ -340,15 +343,17 @@ class Life:
         self.publisher.wake()
         await self._join(await self._inspect(None, known=False))
 
-    async def _inspect(self, saved: bytes | None, *, known: bool, believe: bool = True) -> Bitfield:
-        """Find out which pieces are stored."""
+    async def _inspect(
+        self, saved: bytes | None, *, known: bool, believe: bool = True, doubted: int | None = None
+    ) -> Bitfield:
+        """Find out which pieces are stored; one is hashed in any case."""
         assert self.info is not None
         self._enter(State.CHECKING)
         layers = self._identity.layers
         await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers, saved))
         self.content = content = await self.inspection.open(self.info, layers, saved)
         tiers, fetch = self._membership.tiers, partial(self._fetch_layers, self.info)
-        have = await self.inspection.run(content, tiers, saved, fetch, known=known, believe=believe)
+        have = await self.inspection.run(content, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
         self.done_bytes = content.bytes_in(have)
         return have
 
@@ -428,8 +433,13 @@ class Life:
         self.publisher.publish(events.Completed())
         self.publisher.wake()
 
-    def _on_storage_failed(self, error: StorageError) -> None:
-        if self.state is State.FAILED or self.swarm is None:
+    def _on_storage_failed(self, error: StorageError, piece: int | None) -> None:
+        if self.state in (State.FAILED, State.CHECKING) or self.swarm is None:
+            return
+        if self._trouble.is_surmountable(error, reading=piece is not None):
+            _log.warning("%s: looking at the files again: %s", self.info_hash, error)
+            self._enter(State.CHECKING)
+            self._errand.run(partial(self._again, trusting=True, doubted=piece))
             return
         if self.swarm.state is not TorrentState.FAILED:
             self._membership.hush()  # what was promised can not be read: promise nothing

@@ -18,6 +18,19 @@ class Trouble:
         self.error: BitternError | None = None
         self._retry_seconds = retry_seconds
         self._retry_due = inf
+        self._unreadable: set[str] = set()
+
+    def is_surmountable(self, error: StorageError, *, reading: bool) -> bool:
+        """Whether another look at the files is the answer to what the disk said, instead of failing.
+
+        It is when files are not what they were, and when something of a file can not be read for the first time: as a
+        rule that is one bad place, which is healed by writing it anew.
+        """
+        if error.kind in (StorageError.Kind.REPLACED, StorageError.Kind.MISSING):
+            return reading or error.kind is StorageError.Kind.REPLACED
+        first = error.path not in self._unreadable
+        self._unreadable.add(error.path)
+        return reading and first and error.kind is StorageError.Kind.IO
 
     def met(self, error: BitternError, now: float) -> State:
         """The state that `error` means; missing files may come back, and a full disk may get room."""

@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 from pathlib import Path
@@ -5,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bittern.io.disk.handles import Handle, Handles
+from bittern.io.disk.handles import LOOK_SECONDS, Handle, Handles
 
 
 def is_open(handle: Handle) -> bool:
@@ -171,3 +172,33 @@ def test_open_folders_are_few_and_closed_in_the_end(tmp_path: Path) -> None:
     assert open_files() - before <= 1 + 8
     handles.close()
     assert open_files() == before
+
+
+def test_a_file_that_is_not_under_its_name_any_more_is_refused_until_it_is_forgotten(tmp_path: Path) -> None:
+    path, now = tmp_path / "file", [0.0]
+    path.write_bytes(b"old")
+    handles = Handles(clock=lambda: now[0])
+    opened = handles.acquire(str(path), write=False)
+    handles.release(opened)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "new").replace(path)
+    now[0] = LOOK_SECONDS - 1
+    assert handles.acquire(str(path), write=False) is opened  # it is not looked at all the time
+    handles.release(opened)
+    now[0] = LOOK_SECONDS
+    for _ in range(2):
+        with pytest.raises(OSError, match="took its place") as failed:
+            handles.acquire(str(path), write=True)
+        assert failed.value.errno == errno.ESTALE
+    handles.close(str(tmp_path))
+    again = handles.acquire(str(path), write=False)
+    assert os.pread(again.fd, 3, 0) == b"new"
+    handles.release(again)
+    path.unlink()
+    now[0] *= 2
+    with pytest.raises(OSError, match="took its place"):
+        handles.acquire(str(path), write=True)
+    assert not path.exists()  # nothing is made in its place
+    handles.forget(str(path))
+    handles.release(handles.acquire(str(path), write=True))
+    handles.close()

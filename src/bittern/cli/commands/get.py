@@ -118,8 +118,21 @@ class _Job:
     farewell: str
     _began: float = field(default_factory=time.monotonic)
     _downloaded_before: int = 0
+    _torrent: Torrent | None = None
 
     async def run(self, settings: Settings) -> ExitCode:
+        """Download, and end as the exit status says.
+
+        Raises:
+            BitternError: why it could not be done; also when the last bytes could not be synced.
+        """
+        code = await self._run(settings)
+        error = self._torrent.status.error if self._torrent is not None else None
+        if code is ExitCode.OK and error is not None:  # of the last save: what was complete may not be on the disk
+            raise error
+        return code
+
+    async def _run(self, settings: Settings) -> ExitCode:
         with interrupts(self.farewell) as stop:
             async with Session(settings) as session:
                 try:
@@ -136,6 +149,7 @@ class _Job:
                 except StoppedError:
                     return ExitCode.UNFINISHED
                 self.sharing.hold(torrent)
+                self._torrent = torrent
                 if torrent.info is not None:
                     self.choice.check(len(torrent.files))
                 watch = Watch(torrent, self.report, stop)

@@ -26,6 +26,7 @@ _KINDS = {
     errno.EACCES: StorageError.Kind.PERMISSION,
     errno.EPERM: StorageError.Kind.PERMISSION,
     errno.ENOENT: StorageError.Kind.MISSING,
+    errno.ESTALE: StorageError.Kind.REPLACED,
     errno.EISDIR: StorageError.Kind.NOT_A_FILE,
     errno.ENOTDIR: StorageError.Kind.NOT_A_FILE,
     errno.ELOOP: StorageError.Kind.NOT_A_FILE,

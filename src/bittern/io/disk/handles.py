@@ -1,17 +1,20 @@
 """Open files of all torrents: a bounded number, the least used closed first, safe to use from several threads."""
 
+import errno
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from bittern.io import capabilities
 
 from .opening import open_folder, open_in, open_safely, trusted_above
 
 _FOLDERS = 8  # kept open
+LOOK_SECONDS = 5.0
+"""After so long it is seen to that an open file is still the one under its name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,18 +25,12 @@ class Handle:
     writable: bool
     users: int = 0
     stale: bool = False
+    identity: tuple[int, int] = (0, 0)
+    """Device and inode."""
+    seen_at: float = 0.0
+    """When it was known to be under its name."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """For platforms where reading at a position takes two steps."""
-
-
-@dataclass(slots=True, eq=False)
-class _Folder(Handle):
-    """An open folder; `identity` tells it from another that took its place."""
-
-    identity: tuple[int, int] = (0, 0)
-
-
-_AnyHandle = TypeVar("_AnyHandle", bound=Handle)
 
 
 class Handles:
@@ -41,13 +38,16 @@ class Handles:
 
     Args:
         limit: open files at most, while none more are in use at once.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, limit: int = 128) -> None:
+    def __init__(self, limit: int = 128, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
+        self._clock = clock
         self._lock = threading.Lock()
         self._open: OrderedDict[str, Handle] = OrderedDict()
-        self._folders: OrderedDict[str, _Folder] = OrderedDict()  # to open files in: walking there costs more
+        self._replaced: set[str] = set()
+        self._folders: OrderedDict[str, Handle] = OrderedDict()  # to open files in: walking there costs more
 
     def acquire(self, path: str, *, write: bool, trusted: Sequence[str] = ()) -> Handle:
         """The open file at `path`; created, with its folders, when it is opened for writing and missing.
@@ -58,10 +58,14 @@ class Handles:
             trusted: folders below which no component may be a link (see `open_safely`).
 
         Raises:
-            OSError: as os.open; a symbolic link is not followed.
+            OSError: as os.open; a symbolic link is not followed. ESTALE when another file, or none, took the place of
+                the one that was open; so it stays until `forget` or `close`.
         """
+        now = self._clock()
         with self._lock:
             handle = self._open.get(path)
+            if path in self._replaced or (handle is not None and not self._is_there(path, handle, now)):
+                raise OSError(errno.ESTALE, "Another file, or none, took its place", path)
             if handle is not None and (handle.writable or not write):
                 handle.users += 1
                 self._open.move_to_end(path)
@@ -75,7 +79,7 @@ class Handles:
                 return known
             if known is not None:
                 self._retire(self._open, path)
-            handle = Handle(fd, writable=write, users=1)
+            handle = Handle(fd, writable=write, users=1, identity=_identity(os.fstat(fd)), seen_at=now)
             self._open[path] = handle
             self._trim()
             return handle
@@ -90,6 +94,7 @@ class Handles:
     def forget(self, path: str) -> None:
         """Close the file at `path`, which is another one, or none, from now on."""
         with self._lock:
+            self._replaced.discard(path)
             handle = self._open.get(path)
             if handle is not None:
                 self._retire(self._open, path)
@@ -97,10 +102,25 @@ class Handles:
     def close(self, prefix: str = "") -> None:
         """Close the files whose path begins with `prefix`."""
         with self._lock:
+            self._replaced = {path for path in self._replaced if not path.startswith(prefix)}
             for path in [path for path in self._open if path.startswith(prefix)]:
                 self._retire(self._open, path)
             for path in list(self._folders):
                 self._retire(self._folders, path)
+
+    def _is_there(self, path: str, handle: Handle, now: float) -> bool:
+        """Whether an open file is still under its name; looked at now and then."""
+        if now - handle.seen_at >= LOOK_SECONDS:
+            try:
+                there = _identity(os.lstat(path)) == handle.identity
+            except OSError:
+                there = False
+            if not there:
+                self._retire(self._open, path)
+                self._replaced.add(path)
+                return False
+            handle.seen_at = now
+        return True
 
     def _open_file(self, path: str, flags: int, trusted: Sequence[str]) -> int:
         below = trusted_above(path, trusted)
@@ -120,7 +140,7 @@ class Handles:
             finally:
                 self.release(folder)
         fd = open_folder(below, place, make=bool(flags & os.O_CREAT))
-        folder = _Folder(fd, writable=False, users=1, identity=_identity(os.fstat(fd)))
+        folder = Handle(fd, writable=False, users=1, identity=_identity(os.fstat(fd)))
         with self._lock:
             if place in self._folders:
                 self._retire(self._folders, place)
@@ -133,7 +153,7 @@ class Handles:
             self.release(folder)
 
     @staticmethod
-    def _retire(table: MutableMapping[str, _AnyHandle], path: str) -> None:
+    def _retire(table: MutableMapping[str, Handle], path: str) -> None:
         handle = table.pop(path)
         handle.stale = True
         if not handle.users:
