@@ -139,3 +139,22 @@ def test_a_link_of_hostile_words_is_refused_in_one_line(tmp_path: Path) -> None:
     port = LOOPBACK.free_port()
     for words in (["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]):
         check_harmless(under_a_terminal(words, tmp_path / "home"))
+
+
+def test_steps_of_the_protocol_on_hostile_words(tmp_path: Path) -> None:
+    """`bittern lab`: of a torrent, a value, a tracker, a link and a peer."""
+    with (
+        BadTracker(page(bencode({"failure reason": NASTY}))) as tracker,
+        HostilePeer(sha1(bencode(info())).digest(), liar) as peer,
+    ):
+        path = str(metainfo(tmp_path / "a.torrent", tracker.url))
+        link = f"magnet:?xt=urn:btih:{'ab' * 20}&dn={quote(NASTY)}&tr={quote(tracker.url)}"
+        for words in (
+            ["info", path],
+            ["decode", bencode({"a": NASTY}).decode()],
+            ["decode", NASTY],
+            ["peers", path],
+            ["handshake", path, peer.address, "--trace"],
+            ["magnet_parse", link],
+        ):
+            check_harmless(under_a_terminal(["lab", *words], tmp_path / "home"))
