@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from bittern.base.errors import StorageError
+from bittern.codec.merkle import leaf_hashes
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -61,9 +62,11 @@ def test_a_piece_in_extents_is_written_at_once_and_checked_with_the_last() -> No
 
 def test_a_piece_with_a_wrong_extent_fails_and_may_come_again() -> None:
     rig = Rig()
-    for job in (extent(0, 0, 16384, wrong=True), extent(0, 16384, 16384)):
+    parts = (extent(0, 0, 16384, wrong=True), extent(0, 16384, 16384))
+    told = b"".join(leaf_hashes(job.data) for job in parts)
+    for job in parts:
         rig.disk.submit(job)
-    assert rig.run()[-1] == PieceChecked(1, 0, good=False)
+    assert rig.run()[-1] == PieceChecked(1, 0, good=False, leaves=told)
     for job in (extent(0, 0, 16384), extent(0, 16384, 16384)):
         rig.disk.submit(job)
     assert rig.run()[-1] == PieceChecked(1, 0, good=True)
@@ -184,7 +187,9 @@ def test_a_write_that_goes_wrong_is_found_by_the_check() -> None:
     rig.disk.faults.bad_writes = (2,)
     for begin in (0, 16384):
         rig.disk.submit(extent(0, begin, 16384))
-    assert rig.run()[-1] == PieceChecked(1, 0, good=False)
+    checked = rig.run()[-1]
+    assert isinstance(checked, PieceChecked)
+    assert not checked.good
 
 
 def test_jobs_for_a_torrent_that_was_removed_fail() -> None:

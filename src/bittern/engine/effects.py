@@ -38,6 +38,10 @@ class HttpGet:
     timeout_seconds: float
 
 
+MOST_TOLD = 64 << 20
+"""Bytes of the longest bad piece that is read again to tell which blocks came from whom."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreExtent:
     """Write `data` at `begin` of `piece`; with the piece's last extent, hash the piece against `expected`.
@@ -69,6 +73,11 @@ class StoreExtent:
     slab: object
     leaves: int = 0
     data_length: int = 0
+
+    @property
+    def tellable(self) -> bool:
+        """Whether of a bad piece without a tree the hashes of its blocks are worth reading it again."""
+        return self.piece_length <= MOST_TOLD and self.data_length in (0, self.piece_length)
 
     def hasher(self) -> PieceHasher:
         """Hashes the piece to what `expected` is of, where there is a tree."""
@@ -127,7 +136,8 @@ class PieceChecked:
         torrent: number of the torrent in this core.
         piece: piece number.
         good: its hash is right and all its bytes are in the files.
-        leaves: of a bad piece with a hash tree, the hashes of its blocks as they came.
+        leaves: of a bad piece that came in several extents, or has a hash tree, the SHA-256 of its blocks as they came,
+            the pad of a hybrid left out; it may be missing.
         contradictory: one of a hybrid's two hashes is right and the other is not: it is the torrent that is wrong.
     """
 

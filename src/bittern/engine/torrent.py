@@ -369,11 +369,12 @@ class Torrent:
             self._ends.contradicted(download, completion.piece)
             self.pause(now)
         elif isinstance(completion, PieceChecked):
-            stored = self._ends.checked(download, completion.piece, now, good=completion.good)
+            leaves = completion.leaves
+            stored = self._ends.checked(download, completion.piece, now, good=completion.good, leaves=leaves)
             if stored and download.complete:
                 self._on_complete(download, now)
             if self.layers is not None:
-                self._hashes.exchange.checked(completion.piece, completion.leaves, good=completion.good)
+                self._hashes.exchange.checked(completion.piece, leaves, good=completion.good)
         elif isinstance(completion, RunRead):
             for reader in uploads.read(completion.job.ticket):
                 self._company.touch(reader)

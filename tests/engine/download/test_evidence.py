@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.base.geometry import BLOCK
+from bittern.codec.merkle import leaf_hashes
 from bittern.engine.download import evidence as module
 from bittern.engine.download.assembly import Extent
 from bittern.engine.download.evidence import Evidence, Verdict
@@ -75,3 +76,29 @@ def test_of_too_many_failures_the_oldest_are_forgotten(monkeypatch: pytest.Monke
         evidence.note(extent(piece, [1, 2], [True, True]))
         evidence.failed(piece, HOSTS)
     assert [piece in evidence for piece in range(3)] == [False, True, True]
+
+
+@given(SENDERS, WRONG, st.integers(0, BLOCKS), SENDERS)
+def test_a_first_copy_that_is_known_by_its_hashes_is_as_good_as_one_that_was_seen(
+    senders: list[int], wrong: list[bool], hashed: int, good: list[int]
+) -> None:
+    """Of blocks without a hash nothing is concluded: the end of a hybrid's file before its pad."""
+    evidence = Evidence()
+    copy = extent(0, senders, wrong)
+    half = BLOCKS // 2
+    authors = {0: senders[:half], half: senders[half:]}
+    evidence.note_hashes(0, authors, leaf_hashes(copy.data)[: hashed * 32])
+    evidence.failed(0, HOSTS)
+    assert evidence.senders_of(0, range(BLOCKS)) == tuple(dict.fromkeys(HOSTS[number] for number in senders))
+    evidence.note(extent(0, good, [False] * BLOCKS))
+    liars = dict.fromkeys(HOSTS[number] for number, lies in list(zip(senders, wrong, strict=True))[:hashed] if lies)
+    assert evidence.proven(0).liars == tuple(liars)
+
+
+def test_what_was_seen_counts_before_what_was_read_again() -> None:
+    evidence = Evidence()
+    evidence.note(extent(0, [1, 1, 1, 1], [True, False, False, False]))
+    evidence.note_hashes(0, {0: [2, 2, 2, 2]}, bytes(4 * 32))
+    evidence.failed(0, HOSTS)
+    evidence.note(extent(0, [3, 3, 3, 3], [False] * 4))
+    assert evidence.proven(0).liars == (HOSTS[1],)

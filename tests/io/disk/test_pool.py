@@ -17,6 +17,7 @@ from bittern.codec.hybrid import expectation
 from bittern.codec.info import Info
 from bittern.codec.layers import Layers
 from bittern.codec.merkle import leaf_hashes
+from bittern.engine import effects
 from bittern.engine.effects import (
     Completion,
     DiskFailed,
@@ -171,7 +172,26 @@ def test_a_piece_that_failed_may_come_again(loop: Loop, tmp_path: Path) -> None:
         for begin in (200, 0, 100):
             loop.pool.submit(job(info, source, 0, begin, 100))
         loop.pool.hand_over()
-        assert loop.take(4)[-1] == PieceChecked(1, 0, good=good)
+        told = b"" if good else leaf_hashes(source)  # of a bad piece in parts: who sent the wrong ones can be found
+        assert loop.take(4)[-1] == PieceChecked(1, 0, good=good, leaves=told)
+
+
+def test_a_very_long_bad_piece_is_not_read_again(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effects, "MOST_TOLD", 299)
+    info, _ = several([300], 300)
+    attach(loop, info, tmp_path)
+    for begin in (0, 100, 200):
+        loop.pool.submit(job(info, bytes(300), 0, begin, 100))
+    loop.pool.hand_over()
+    assert loop.take(4)[-1] == PieceChecked(1, 0, good=False)
+
+
+def test_of_a_bad_piece_of_a_hybrid_whose_layer_is_not_known_the_pad_is_no_clue(loop: Loop, tmp_path: Path) -> None:
+    attach(loop, HYBRID.info, tmp_path)
+    for begin in (0, 2 * BLOCK):
+        loop.pool.submit(hybrid_job(HYBRID, bytes(len(HYBRID.data)), 1, begin, 2 * BLOCK, known=False))
+    loop.pool.hand_over()
+    assert loop.take(3)[-1] == PieceChecked(1, 1, good=False)
 
 
 def hybrid_job(content: ContentV2, data: bytes, piece: int, begin: int, length: int, *, known: bool) -> StoreExtent:

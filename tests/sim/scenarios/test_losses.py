@@ -8,7 +8,7 @@ import pytest
 
 from bittern.engine.events import PeerDropped, PieceFailed, StorageFailed
 from bittern.engine.settings import EngineSettings
-from bittern.sim.content import MIB, Content, make_content_v2
+from bittern.sim.content import MIB, Content, make_content, make_content_v2
 from bittern.sim.process import SimProcess
 from bittern.sim.swarm import Lines, Swarm
 from bittern.sim.world import World
@@ -81,6 +81,36 @@ def test_one_liar_among_nine_peers_costs_three_pieces_and_is_banned(
     figure(f"one liar of nine, seed {swarm.world.seed}: {failed_pieces(leecher)} pieces wasted, liar banned")
     assert failed_pieces(leecher) <= 3, str(report)
     assert banned(leecher) == {liar.host.address.host}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(("piece_size", "size"), [(4 * MIB, 48 * MIB), (16 * MIB, 96 * MIB)])
+@pytest.mark.parametrize("lie", [LIE, 10])
+def test_one_liar_among_nine_is_found_by_pieces_of_many_extents(
+    seed: int, version: int, piece_size: int, size: int, lie: int, figure: Callable[[str], None]
+) -> None:
+    """Who sent which block is remembered of the first bad copy, too, and no more than is allowed."""
+
+    def make(world: World, name: str, size: int, piece_size: int, trackers: Sequence[str]) -> Content:
+        if version == 1:
+            return make_content(world, name, size, piece_size, trackers)
+        return make_content_v2(world, name, (size,), piece_size, trackers)
+
+    swarm = Swarm(Random, seed, seeds=9, leechers=1, size=size, piece_size=piece_size, make=make)
+    liar = swarm.seeds[seed % 9]
+    liar.disk.faults.rot = lie
+    leecher = swarm.leechers[0]
+    report = swarm.run(300.0)
+    report.check()
+    wasted = failed_pieces(leecher)
+    figure(
+        f"one liar of nine, version {version}, pieces of {piece_size // MIB} MiB: {wasted} pieces wasted, liar banned"
+    )
+    assert wasted <= 3, str(report)
+    assert banned(leecher) == {liar.host.address.host}
+    download = leecher.core.torrents[1].download
+    assert download is not None
+    assert not download.evidence.copies  # each came again, and what was remembered of it is forgotten
 
 
 @pytest.mark.parametrize("number", range(6))

@@ -6,7 +6,7 @@ every call. Memory is bounded where blocks are asked for, not where they arrive,
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Protocol
 
@@ -82,6 +82,7 @@ class OpenPiece:
         unopened: numbers of the extents that are yet to be opened, in order.
         free: blocks of opened extents that may be asked for.
         senders: peers whose blocks are in it.
+        authors: who sent each block of the extents that are complete, by their first blocks.
         owner: the one peer that may be asked for it, or None.
         left_to: the peer that began it and is to finish it while others have other things to do, or None.
         former_owner: who was that, and did not finish it.
@@ -90,7 +91,8 @@ class OpenPiece:
     """
 
     __slots__ = (
-        "extents", "former_owner", "free", "left_to", "owner", "piece", "senders", "shelved", "since", "unopened",
+        "authors", "extents", "former_owner", "free", "left_to", "owner", "piece", "senders", "shelved", "since",
+        "unopened",
     )  # fmt: skip
 
     def __init__(self, piece: int, extent_count: int) -> None:
@@ -99,6 +101,7 @@ class OpenPiece:
         self.extents: dict[int, Extent] = {}
         self.free = 0
         self.senders: dict[int, None] = {}
+        self.authors: dict[int, list[int]] = {}
         self.owner: int | None = None
         self.left_to: int | None = None
         self.former_owner: int | None = None
@@ -363,6 +366,11 @@ class Assembly:
         complete, self._complete = self._complete, []
         return complete
 
+    def authors(self, piece: int) -> Mapping[int, Sequence[int]]:
+        """Who sent each block of what is complete of an open piece, by the first blocks of its extents."""
+        opened = self._open.get(piece)
+        return opened.authors if opened is not None else {}
+
     def close(self, piece: int) -> tuple[int, ...]:
         """`piece` is stored or failed: forget it. Returns the peers that sent its blocks."""
         self.askable.pop(piece, None)
@@ -396,6 +404,7 @@ class Assembly:
     def _completed(self, opened: OpenPiece, extent: Extent) -> None:
         self._complete.append(extent)
         opened.senders.update(extent.senders)
+        opened.authors[extent.first] = extent.authors
         del opened.extents[extent.first // self._extent_blocks]
 
     def _release(self, piece: int, block: int) -> None:

@@ -7,6 +7,7 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.codec.hybrid import expectation
 from bittern.codec.layers import Layers
+from bittern.codec.merkle import HASH_BYTES
 from bittern.codec.metainfo import Info
 from bittern.engine.effects import ForgetPiece, StoreExtent
 from bittern.engine.settings import EngineSettings
@@ -199,10 +200,11 @@ class Download:
         if self.evidence.copies and job.piece in self.evidence:
             self.evidence.note(extent)
 
-    def piece_checked(self, piece: int, *, good: bool) -> tuple[int, ...] | None:
+    def piece_checked(self, piece: int, *, good: bool, leaves: bytes = b"") -> tuple[int, ...] | None:
         """All of a piece was hashed, and stored if `good`; the peers that sent its blocks.
 
         None when the piece was given up in between (`start_over`) and is no good: the answer is to an old question.
+        `leaves` are what the blocks of a bad one hash to, as far as the disk tells.
         """
         if piece not in self.assembly:
             if not good or piece not in self.picker:
@@ -211,6 +213,8 @@ class Download:
         last = self._last_done
         if not good and last is not None and last.piece == piece and piece not in self.evidence:
             self.evidence.note(last)
+        if leaves and not good:
+            self.evidence.note_hashes(piece, self.assembly.authors(piece), self._comparable(piece, leaves))
         senders = self.assembly.close(piece)
         length = self.geometry.piece_length(piece)
         if good:
@@ -345,6 +349,11 @@ class Download:
             leaves=leaves,
             data_length=layers.data_length(piece) if layers is not None else 0,
         )
+
+    def _comparable(self, piece: int, leaves: bytes) -> bytes:
+        """The hashes of those blocks that are the same with and without the pad behind a hybrid's file."""
+        whole = self._layers.data_length(piece) if self._layers is not None else self.geometry.piece_length(piece)
+        return leaves if whole == self.geometry.piece_length(piece) else leaves[: whole // BLOCK * HASH_BYTES]
 
     def _without_hash(self, pieces: Bitfield) -> dict[int, None]:
         """Those of `pieces` that nothing is known to check by."""

@@ -5,10 +5,12 @@ held against that of the good one: who sent one that differs is a liar, and its 
 left; who sent none that differs is honest. Memory is bounded: of too many failures the oldest are forgotten.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
+
+from bittern.codec.merkle import HASH_BYTES
 
 from .assembly import Extent
 
@@ -52,7 +54,21 @@ class Evidence:
         """All of an extent came; its piece is not checked yet, and failed before or has just failed."""
         fresh = self._fresh.setdefault(extent.piece, {})
         for at, (body, sender) in enumerate(zip(extent.bodies, extent.authors, strict=True)):
-            fresh[extent.first + at] = _Sent(blake2b(body, digest_size=_DIGEST_BYTES).digest(), sender)
+            fresh[extent.first + at] = _Sent(sha256(body).digest()[:_DIGEST_BYTES], sender)
+
+    def note_hashes(self, piece: int, authors: Mapping[int, Sequence[int]], hashes: bytes) -> None:
+        """What blocks of a piece that has just failed hash to, as far as `note` was not told of them.
+
+        Args:
+            piece: its number.
+            authors: who sent them, by the first block of each run.
+            hashes: SHA-256 of each, from the piece's first block on; of the rest only the senders are remembered.
+        """
+        fresh = self._fresh.setdefault(piece, {})
+        for first, senders in authors.items():
+            for block, sender in enumerate(senders, first):
+                begin = block * HASH_BYTES
+                fresh.setdefault(block, _Sent(hashes[begin : min(begin + _DIGEST_BYTES, len(hashes))], sender))
 
     def failed(self, piece: int, hosts: Mapping[int, str]) -> None:
         """The copy of `piece` that was noted is bad.
@@ -82,7 +98,11 @@ class Evidence:
         liars: dict[int, None] = {}
         senders: dict[int, None] = {}
         for copy in self.copies.get(piece, ()):
-            wrong = [sent.sender for block, sent in copy.items() if block in good and good[block].digest != sent.digest]
+            wrong = [
+                sent.sender
+                for block, sent in copy.items()
+                if sent.digest and block in good and good[block].digest not in (b"", sent.digest)
+            ]
             liars |= dict.fromkeys(wrong)
             if wrong:
                 senders |= dict.fromkeys(sent.sender for sent in copy.values())

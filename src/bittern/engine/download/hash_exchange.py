@@ -70,7 +70,8 @@ class HashExchange:
 
     def checked(self, piece: int, leaves: bytes, *, good: bool) -> None:
         """A piece was hashed: of a bad one of version 2, `leaves` is what its blocks hash to."""
-        if self._blame is not None and not good and leaves:
+        known = self._layers is not None and self._layers.hash_of(piece) is not None
+        if self._blame is not None and not good and leaves and known:
             self._blame.failed(piece, leaves)
         elif self._blame:
             self._blame.settled(piece)

@@ -28,11 +28,11 @@ class PieceEnd:
         self._company = company
         self._shared = shared
 
-    def checked(self, download: Download, piece: int, now: float, *, good: bool) -> bool:
-        """A piece was hashed; whether it is stored now."""
+    def checked(self, download: Download, piece: int, now: float, *, good: bool, leaves: bytes = b"") -> bool:
+        """A piece was hashed; whether it is stored now. `leaves`: of a bad one, as far as the disk tells."""
         company, peers = self._company, self._company.peers
         former_owner = download.assembly.former_owner(piece)
-        senders = download.piece_checked(piece, good=good)
+        senders = download.piece_checked(piece, good=good, leaves=leaves)
         if senders is None:
             return False  # the storage failed in between and everything was begun anew
         culprits = judge(senders, former_owner, peers, good=good)

@@ -1,7 +1,7 @@
 """Who sent corrupt data. Who sent a whole piece alone is known at once; several are put on parole.
 
-When the piece has come again, its two copies tell who of them lied (`weigh`). That may take a while, and of a piece of
-several extents the first bad copy is not remembered whole, so a liar is looked for in the meantime: a peer on parole
+When the piece has come again, its two copies tell who of them lied (`weigh`). That may take a while, and of a very long
+piece the first bad copy is not remembered whole, so a liar is looked for in the meantime: a peer on parole
 gets pieces of its own, which nobody else is asked for: the first that is good ends the parole, the first that is not is
 proof. So a liar is found whoever sends beside it, and no honest peer is banned for its company.
 """

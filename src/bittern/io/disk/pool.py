@@ -160,7 +160,7 @@ class DiskPool:
                     storage.stored(job.piece)
                 return done
             if isinstance(job, HashLeaves):
-                return (LeavesHashed(job, _leaves_of(storage, job)),)
+                return (LeavesHashed(job, _leaves_of(storage, job.offset, job.length)),)
             storage.read_into(job.offset, job.into)
         except StorageError as error:
             return (DiskFailed(job, error),)
@@ -200,7 +200,9 @@ class DiskPool:
         self._hash_rest(storage, job, piece)
         if isinstance(piece.digest, PieceHasher):
             return ExtentStored(job), PieceChecked.of(job, piece.expected, piece.digest)
-        return ExtentStored(job), PieceChecked(job.torrent, job.piece, piece.digest.digest() == piece.expected)
+        good = piece.digest.digest() == piece.expected
+        leaves = _leaves_of(storage, job.piece_offset, job.piece_length) if not good and job.tellable else b""
+        return ExtentStored(job), PieceChecked(job.torrent, job.piece, good, leaves)
 
     def _hash_rest(self, storage: FileStorage, job: StoreExtent, piece: _Piece) -> None:
         """What came out of order is read back, most likely out of the page cache."""
@@ -218,11 +220,11 @@ class DiskPool:
             self._wake()
 
 
-def _leaves_of(storage: FileStorage, job: HashLeaves) -> bytes:
-    buffer = memoryview(bytearray(min(_REREAD, job.length)))
+def _leaves_of(storage: FileStorage, offset: int, length: int) -> bytes:
+    buffer = memoryview(bytearray(min(_REREAD, length)))
     leaves = bytearray()
-    for at in range(0, job.length, _REREAD):
-        part = buffer[: min(_REREAD, job.length - at)]
-        storage.read_into(job.offset + at, part)
+    for at in range(0, length, _REREAD):
+        part = buffer[: min(_REREAD, length - at)]
+        storage.read_into(offset + at, part)
         leaves += leaf_hashes(part)
     return bytes(leaves)
