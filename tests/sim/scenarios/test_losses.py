@@ -89,7 +89,7 @@ def test_one_liar_among_nine_peers_costs_three_pieces_and_is_banned(
 def test_one_liar_among_nine_is_found_by_pieces_of_many_extents(
     seed: int, version: int, piece_size: int, size: int, lie: int, figure: Callable[[str], None]
 ) -> None:
-    """Who sent which block is remembered of the first bad copy, too, and no more than is allowed."""
+    """Who sent which block is remembered of the first bad copy, too; who lies now and then may cost a piece more."""
 
     def make(world: World, name: str, size: int, piece_size: int, trackers: Sequence[str]) -> Content:
         if version == 1:
@@ -106,7 +106,7 @@ def test_one_liar_among_nine_is_found_by_pieces_of_many_extents(
     figure(
         f"one liar of nine, version {version}, pieces of {piece_size // MIB} MiB: {wasted} pieces wasted, liar banned"
     )
-    assert wasted <= 3, str(report)
+    assert wasted <= (3 if lie == LIE else 4), str(report)
     assert banned(leecher) == {liar.host.address.host}
     download = leecher.core.torrents[1].download
     assert download is not None
