@@ -25,6 +25,7 @@ def test_a_peer_is_held_to_the_limits_of_all_torrents_its_group_and_its_torrent(
     limits.whole.set_limits(None, inf)
     limits.group("films").set_limits(None, 0.0)
     assert peer.lanes.up.available(0.0) == 0
+    assert list(limits.groups.values()) == [limits.group("films")]
     torrent.join(None)
     assert peer.lanes.up.available(0.0) == inf
     torrent.whole.set_limits(0.0, None)

@@ -207,3 +207,23 @@ class Sharing(RuleBasedStateMachine):
 
 TestSharing = Sharing.TestCase
 TestSharing.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_it_is_said_when_others_want_the_memory_and_when_there_is_plenty() -> None:
+    memory = Memory(8 * 64)
+    here, there = SlabPool(64, 8, memory), SlabPool(64, 8, memory)
+    assert here.plenty
+    slabs = [here.take() for _ in range(4)]
+    assert not here.plenty
+    assert not there.plenty, "others have it"
+    assert not here.wanted
+    taken = []
+    while (slab := there.take()) is not None:
+        taken.append(slab)
+    memory.waiting[there] = None
+    assert here.wanted
+    assert taken
+    for slab in slabs:
+        assert slab is not None
+        here.give(slab)
+    assert not here.wanted

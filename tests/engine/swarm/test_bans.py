@@ -33,3 +33,15 @@ def test_a_host_is_banned_until_the_latest_of_its_bans_ends_or_it_is_unbanned(
         for known in ("10.0.0.1", "10.0.0.2", "2001:db8::1"):
             assert bans.banned(known, now) == (known in model)
             assert bans.until(known) == model.get(known, 0.0)
+
+
+def test_each_change_is_seen_by_the_revision() -> None:
+    bans = Bans()
+    seen = [bans.revision]
+    for change in (lambda: bans.ban("10.0.0.1"), lambda: bans.ban("10.0.0.1", 5.0), lambda: bans.unban("10.0.0.1")):
+        change()
+        seen.append(bans.revision)
+    assert len(set(seen)) == 4
+    bans.banned("10.0.0.1", 1.0)
+    bans.all(1.0)
+    assert bans.revision == seen[-1]
