@@ -7,10 +7,13 @@ import re
 import struct
 import subprocess
 import termios
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha1
 from json import loads
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +31,7 @@ NASTY = f"a\nFORGED line\r\x1b[2J\x1b]0;owned\x07\x1b[5;44m\x9b5;44m{BIDI}{CONTR
 OURS = re.compile(r"\x1b\[(?:\?25[hl]|[12]?K|[0-9]*[AG]|(?:[0-9]|3[0-9]|9[0-7]|38;5;[0-9]+)?(?:;[0-9]+)*m)")
 """What our own display sends: hide and show the cursor, clear a line, go up, colours; nothing else."""
 JSON = ["--json"]
+T = TypeVar("T")
 
 
 def info(**fields: object) -> dict[str, object]:
@@ -67,6 +71,12 @@ def under_a_terminal(words: list[str], work: Path) -> str:
     os.close(parent)
     process.wait(30)
     return received.decode()
+
+
+def at_once(run: Callable[[T], str], cases: Sequence[T]) -> list[str]:
+    """What each of the commands writes: they mostly wait."""
+    with ThreadPoolExecutor(len(cases)) as pool:
+        return list(pool.map(run, cases))
 
 
 def check_harmless(text: str) -> None:
@@ -123,10 +133,14 @@ def test_a_download_with_a_hostile_name_tracker_and_peer(tmp_path: Path, more: l
         info_hash = sha1(bencode(info())).digest()
         peer = stack.enter_context(HostilePeer(info_hash, liar))
         link = f"magnet:?xt=urn:btih:{'ab' * 20}&dn={quote(NASTY)}&tr={quote(tracker.url)}"
-        for number, source in enumerate((str(empty), str(lacking), link)):
-            into = str(tmp_path / f"{number}")
-            words = ["get", source, "-d", into, "--timeout", "2", "--peer", peer.address, "--port", "0"]
-            text = under_a_terminal([*words, "--listen", "127.0.0.1", *QUIET, *more], tmp_path / "home")
+
+        def got(source: str) -> str:
+            work = tmp_path / sha1(source.encode()).hexdigest()
+            words = ["get", source, "-d", str(work), "--timeout", "2", "--peer", peer.address, "--port", "0"]
+            return under_a_terminal([*words, "--listen", "127.0.0.1", *QUIET, *more], work / "home")
+
+        sources = (str(empty), str(lacking), link)
+        for source, text in zip(sources, at_once(got, sources), strict=True):
             check_harmless(text)
             if more:
                 assert all(loads(line) for line in text.splitlines() if line.startswith("{"))
@@ -137,6 +151,7 @@ def test_a_download_with_a_hostile_name_tracker_and_peer(tmp_path: Path, more: l
 
 def test_a_link_of_hostile_words_is_refused_in_one_line(tmp_path: Path) -> None:
     port = LOOPBACK.free_port()
+<<<<<<< HEAD
     for words in (["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]):
         check_harmless(under_a_terminal(words, tmp_path / "home"))
 
@@ -158,3 +173,8 @@ def test_steps_of_the_protocol_on_hostile_words(tmp_path: Path) -> None:
             ["magnet_parse", link],
         ):
             check_harmless(under_a_terminal(["lab", *words], tmp_path / "home"))
+=======
+    lines = [["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]]
+    for text in at_once(lambda words: under_a_terminal(words, tmp_path / "home"), lines):
+        check_harmless(text)
+>>>>>>> 44eeddb (Test what the disk answers of hash trees; let hostile words wait at once)
