@@ -151,9 +151,9 @@ def test_a_download_with_a_hostile_name_tracker_and_peer(tmp_path: Path, more: l
 
 def test_a_link_of_hostile_words_is_refused_in_one_line(tmp_path: Path) -> None:
     port = LOOPBACK.free_port()
-<<<<<<< HEAD
-    for words in (["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]):
-        check_harmless(under_a_terminal(words, tmp_path / "home"))
+    lines = [["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]]
+    for text in at_once(lambda words: under_a_terminal(words, tmp_path / "home"), lines):
+        check_harmless(text)
 
 
 def test_steps_of_the_protocol_on_hostile_words(tmp_path: Path) -> None:
@@ -164,17 +164,13 @@ def test_steps_of_the_protocol_on_hostile_words(tmp_path: Path) -> None:
     ):
         path = str(metainfo(tmp_path / "a.torrent", tracker.url))
         link = f"magnet:?xt=urn:btih:{'ab' * 20}&dn={quote(NASTY)}&tr={quote(tracker.url)}"
-        for words in (
+        steps = [
             ["info", path],
             ["decode", bencode({"a": NASTY}).decode()],
             ["decode", NASTY],
             ["peers", path],
             ["handshake", path, peer.address, "--trace"],
             ["magnet_parse", link],
-        ):
-            check_harmless(under_a_terminal(["lab", *words], tmp_path / "home"))
-=======
-    lines = [["get", NASTY], ["get", f"magnet:?xt={NASTY}"], ["get", f"http://127.0.0.1:{port}/{NASTY}"], [NASTY]]
-    for text in at_once(lambda words: under_a_terminal(words, tmp_path / "home"), lines):
-        check_harmless(text)
->>>>>>> 44eeddb (Test what the disk answers of hash trees; let hostile words wait at once)
+        ]
+        for text in at_once(lambda words: under_a_terminal(["lab", *words], tmp_path / "home"), steps):
+            check_harmless(text)
