@@ -117,6 +117,7 @@ def test_no_open_file_is_handed_to_programs_that_are_started(torrent: Torrent, t
     """Each but the three standard ones is closed on exec."""
     with seeding(torrent, tmp_path / "seed") as (program, port), socket.create_connection(("127.0.0.1", port)):
         leech(torrent, port)
+        assert wait_until(lambda: program.sockets() == 2, 5), "the listening one and ours"
         for path in Path(f"/proc/{program.running.pid}/fdinfo").iterdir():
             flags = next(line for line in path.read_text().splitlines() if line.startswith("flags:"))
             target = (path.parent.parent / "fd" / path.name).readlink()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from json import loads
 from pathlib import Path
 from typing import Any, Self
@@ -90,7 +91,10 @@ class Program:
     def sockets(self) -> int:
         """Open sockets of the internet now, those that listen too."""
         inodes = {line.split()[9] for line in Path(f"/proc/{self.running.pid}/net/tcp").read_text().splitlines()[1:]}
-        links = [str(path.readlink()) for path in Path(f"/proc/{self.running.pid}/fd").iterdir()]
+        links = []
+        for path in Path(f"/proc/{self.running.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                links.append(str(path.readlink()))
         return sum(link.startswith("socket:[") and link[8:-1] in inodes for link in links)
 
     def threads(self) -> int:
