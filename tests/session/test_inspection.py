@@ -223,11 +223,23 @@ async def test_a_recheck_that_is_cancelled_changes_nothing(tmp_path: Path) -> No
         assert (there.status.state, there.status.complete) == (State.SEEDING, True)
 
 
-async def test_room_is_set_aside_before_a_download_and_programs_may_run_after_it(tmp_path: Path) -> None:
-    source = fill(tmp_path / "src" / "tool", 20 * PIECE)
+async def test_no_file_may_be_run_unless_it_is_asked_for(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "tool", 2 * PIECE)
     source.chmod(0o755)
     meta = torrent(source)
-    assert meta.info.files[0].executable
+    async with Session(settings(tmp_path / "a")) as seed:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        for asked in (False, True):
+            folder = tmp_path / f"dst{asked}"
+            async with Session(settings(tmp_path / f"b{asked}", executable=asked)) as leech:
+                got = await leech.add(meta, folder, peers=[f"127.0.0.1:{seed.port}"])
+                await asyncio.wait_for(got.completed(), SECONDS)
+            assert bool((folder / "tool").stat().st_mode & 0o111) == asked
+
+
+async def test_room_is_set_aside_before_a_download(tmp_path: Path) -> None:
+    source = fill(tmp_path / "src" / "tool", 20 * PIECE)
+    meta = torrent(source)
     async with Session(settings(tmp_path / "a")) as seed:
         await (await seed.add(meta, tmp_path / "src")).completed()
         async with Session(settings(tmp_path / "b", preallocate=True)) as leech:
@@ -235,9 +247,7 @@ async def test_room_is_set_aside_before_a_download_and_programs_may_run_after_it
             await asyncio.wait_for(got.checked(), SECONDS)
             copy = tmp_path / "dst" / "tool"
             assert copy.stat().st_size == 20 * PIECE
-            assert copy.stat().st_mode & 0o111 == 0
         async with Session(settings(tmp_path / "b")) as leech:
             got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
             await asyncio.wait_for(got.completed(), SECONDS)
     assert copy.read_bytes() == source.read_bytes()
-    assert copy.stat().st_mode & 0o100

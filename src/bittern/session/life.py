@@ -426,7 +426,8 @@ class Life:
 
     def _on_completed(self) -> None:
         self.journal.completed()
-        if self.content is not None and any(file.executable for file in self.content.info.files):
+        asked = self._surroundings.settings.executable
+        if asked and self.content is not None and any(file.executable for file in self.content.info.files):
             self._surroundings.threads.submit(self.content.finish)
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)

@@ -113,6 +113,8 @@ class Settings:
 
     preallocate: bool = False
     """Have the system set aside all the room that a torrent needs first; else files grow as pieces come."""
+    executable: bool = False
+    """Whether complete files that a torrent marks as programs may be run (BEP 47); else nothing that is fetched may."""
     part_suffix: bool = False
     """Whether the names of files end in `.part` until they are complete and on the disk."""
     sequential: bool = False

@@ -41,6 +41,7 @@ def get(
     sequential: bool = False,
     preallocate: bool = False,
     part_suffix: bool = False,
+    executable: bool = False,
     overwrite: bool = False,
     recheck: bool = False,
     timeout: float | None = None,
@@ -71,6 +72,8 @@ def get(
         Set aside all the room on the disk before the first piece comes.
     part_suffix
         Let the names of files end in .part until they are complete.
+    executable
+        Let complete files be run that the torrent marks as programs.
     overwrite
         Overwrite files that have nothing in common with the torrent's.
     recheck
@@ -83,7 +86,9 @@ def get(
         Print one JSON event a line.
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
-    settings = replace(sharing.applied_to(settings), preallocate=preallocate, part_suffix=part_suffix)
+    settings = replace(
+        sharing.applied_to(settings), preallocate=preallocate, part_suffix=part_suffix, executable=executable
+    )
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
     job = _Job(
