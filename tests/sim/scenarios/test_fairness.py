@@ -58,12 +58,12 @@ def crowd(seed: int, size: int, figure: Callable[[str], None], *, together: bool
 def test_a_flash_crowd_is_done_within_115_percent_of_what_its_lines_allow(
     seed: int, figure: Callable[[str], None]
 ) -> None:
-    """512 pieces, default settings. Half of them surely; what keeps the last is said in bench/results."""
-    median, last = crowd(seed, 16 * MIB, figure)
-    assert median <= 1.15
-    assert last <= 1.2
+    """512 pieces, default settings."""
+    _, last = crowd(seed, 16 * MIB, figure)
+    assert last <= 1.15
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("together", [False, True])
 def test_a_flash_crowd_for_a_small_content_is_not_far_from_it(
     seed: int, figure: Callable[[str], None], *, together: bool
@@ -87,6 +87,7 @@ def unequal(host: Host) -> None:
         host.uplink.rate = SHARES[int(host.name.removeprefix("leech")) // EACH] * RATE
 
 
+@pytest.mark.timeout(300)
 def test_who_gives_more_is_done_sooner_and_free_riders_come_last(seed: int, figure: Callable[[str], None]) -> None:
     """Seeds are scarce: one, and who is complete leaves. Five who give nothing join half a second after the others."""
     swarm = Swarm(

@@ -37,6 +37,21 @@ def test_three_seeds_and_fifty_leechers_that_know_an_info_hash_only(seed: int) -
     Swarm(Random, seed, seeds=3, leechers=50, size=MIB, magnets=True).run(60.0).check()
 
 
+@pytest.mark.parametrize("first", range(0, 100, 10))
+def test_small_swarms_complete_for_a_hundred_seeds(seed: int, first: int) -> None:
+    """Half of the leechers are behind NAT, and reads and writes are cut anywhere."""
+
+    def prepare(host: Host) -> None:
+        host.cut = Cut.RANDOM
+        host.natted = host.name in {"leech01", "leech03"}
+
+    for number in range(first, first + 10):
+        swarm = Swarm(Random, 100 * seed + number, leechers=4, size=150_000, piece_size=16384, prepare=prepare)
+        report = swarm.run(120.0)
+        report.check()
+        assert sum(peer.wasted for peer in report.peers) == 0
+
+
 REPLAY = """
 from random import Random
 from bittern.sim.swarm import Swarm
