@@ -31,3 +31,15 @@ def test_what_is_over_is_not_tried_again() -> None:
     trouble.clear()
     assert trouble.error is None
     assert not trouble.may_be_over(1e9)
+
+
+def test_only_the_first_bad_place_of_a_file_is_looked_at_again() -> None:
+    trouble = Trouble(30.0)
+    bad = StorageError(StorageError.Kind.IO, "a")
+    assert trouble.is_surmountable(bad, reading=True)
+    assert not trouble.is_surmountable(bad, reading=True)
+    assert trouble.is_surmountable(StorageError(StorageError.Kind.IO, "b"), reading=True)
+    assert not trouble.is_surmountable(StorageError(StorageError.Kind.IO, "c"), reading=False)
+    replaced = StorageError(StorageError.Kind.REPLACED, "a")
+    assert trouble.is_surmountable(replaced, reading=False)
+    assert not trouble.is_surmountable(StorageError(StorageError.Kind.PERMISSION, "d"), reading=True)
