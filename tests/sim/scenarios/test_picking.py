@@ -53,8 +53,8 @@ def test_fast_peers_bring_whole_pieces_and_little_is_begun_at_a_time(
     [leech] = swarm.leechers
     piece_checked, senders = Download.piece_checked, list[tuple[int, ...]]()
 
-    def spy(download: Download, piece: int, *, good: bool) -> tuple[int, ...] | None:
-        by = piece_checked(download, piece, good=good)
+    def spy(download: Download, piece: int, *, good: bool, leaves: bytes = b"") -> tuple[int, ...] | None:
+        by = piece_checked(download, piece, good=good, leaves=leaves)
         senders.append(by or ())
         return by
 
