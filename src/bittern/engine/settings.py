@@ -15,6 +15,14 @@ class EngineSettings:
 
     listen_port: int = 0
     """The port that trackers and peers are told; 0 where nobody can connect to us."""
+    use_trackers: bool = True
+    """Whether trackers are asked for peers."""
+    use_dht: bool = True
+    """Whether the DHT is asked for peers of torrents that are not private (BEP 5)."""
+    use_pex: bool = True
+    """Whether peers tell each other of peers of torrents that are not private (BEP 11)."""
+    use_lsd: bool = True
+    """Whether the local network is asked for peers of torrents that are not private (BEP 14)."""
     user_agent: str = "bittern"
     """What the extension handshake says we are (BEP 10 `v`)."""
     down_bytes_per_second: float = inf

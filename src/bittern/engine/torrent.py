@@ -43,6 +43,7 @@ from .effects import (
 from .events import Completed, MetadataReceived, StorageFailed
 from .limits import TorrentLimits
 from .messages import Messages
+from .sources.allowed import sources_for
 from .sources.announcer import Announcer, Tally
 from .sources.tracker import TrackerSource
 from .swarm.company import Company
@@ -278,8 +279,10 @@ class Torrent:
         self._company.touch_all()
 
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
-        """Remember addresses of peers; how many were new."""
+        """Remember addresses of peers; how many were new. None are, of a source that the torrent may not use."""
         self._company.touch_all()
+        if source not in sources_for(self.info, self._shared.settings):
+            return 0
         return sum(self.peerbook.add(address, source, now) for address in addresses)
 
     def _learned(self, raw: bytes) -> None:

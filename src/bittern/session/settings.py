@@ -204,6 +204,7 @@ class Settings:
         strangers = _STRANGERS if sockets is None else max(1, min(_STRANGERS, sockets // 5))
         most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
         return EngineSettings(
+            use_trackers=self.use_trackers,
             user_agent=USER_AGENT,
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,

@@ -27,6 +27,9 @@ class Source(Enum):
 
     MANUAL = "manual"
     TRACKER = "tracker"
+    DHT = "dht"
+    PEX = "pex"
+    LSD = "lsd"
     INCOMING = "incoming"
     RESUME = "resume"
 
