@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, StorageError
 from bittern.base.geometry import BLOCK
@@ -12,6 +13,7 @@ from bittern.codec.bencode import encode
 from bittern.codec.info import MAX_PIECES
 from bittern.engine.events import Completed, StorageFailed
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import TorrentState
 from bittern.testing.playbook import Playbook
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
@@ -261,3 +263,18 @@ def test_false_words_about_hashes_end_the_connection_and_nothing_else(
         play.joins("ann").joins("bob")
         play.says_raw("ann", body).expect_drop("ann", offence)
         assert play.actors["bob"].lost_by is None
+
+
+def test_when_a_torrent_turns_out_private_those_whom_others_named_are_left() -> None:
+    with Playbook(pieces=3, magnet=True) as play:
+        play.joins("ann", have="000").joins("bob", have="000")
+        ann, bob = (peer.address for peer in play.torrent.peers.values())
+        now = play.world.now
+        assert play.torrent.add_candidates([bob], Source.DHT, now) == 1
+        info = replace(play.content.info, private=True)
+        play.process.disk.add(play.torrent.number, bytearray(len(play.content.data)))
+        play.torrent.begin(info, Bitfield(3), None, now)
+        assert [peer.address for peer in play.torrent.peers.values()] == [ann]
+        for source in (Source.DHT, Source.PEX, Source.LSD, Source.RESUME):
+            assert play.torrent.add_candidates([Address("10.0.9.9", 7)], source, now) == 0
+        assert play.torrent.add_candidates([Address("10.0.9.9", 7)], Source.TRACKER, now) == 1

@@ -149,6 +149,9 @@ class Torrent:
         rng = shared.chance.rng_for("picker", self.wire_hash)
         wanted = wanted if wanted is not None else Bitfield.full(have.size)
         self.info = info
+        if strangers := self.peerbook.keep(sources_for(info, shared.settings)):
+            self._members.stop_dialing(now)
+            self._company.leave_strangers(strangers, now)
         self.called(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers, shared.memory)

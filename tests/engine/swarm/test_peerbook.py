@@ -233,3 +233,14 @@ def test_the_next_due_is_always_when_there_is_a_next(steps: list[tuple[str, int]
             assert candidate is not None
             candidate.state = module._State.IDLE
             peerbook._due_known = False
+
+
+def test_what_others_than_those_allowed_named_is_forgotten() -> None:
+    peerbook = book(ANN, source=Source.TRACKER)
+    peerbook.add(BOB, Source.DHT, 0.0)
+    peerbook.add(CAT, Source.PEX, 0.0)
+    peerbook.connected(BOB)
+    assert peerbook.keep({Source.TRACKER}) == [BOB, CAT]
+    peerbook.ended(BOB, 1.0, useful=True)
+    assert len(peerbook) == 1
+    assert dialed(peerbook, 2.0) == ANN

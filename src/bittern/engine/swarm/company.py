@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 
+from bittern.base.address import Address
 from bittern.base.errors import RemoteProtocolError
 from bittern.engine.world import Shared
 
@@ -66,6 +67,11 @@ class Company:
         """`host` is banned: end every connection with it, whatever the port."""
         for peer in [peer for peer in self.peers.values() if peer.address.host == host]:
             self.drop(peer, "the address is banned", now)
+
+    def leave_strangers(self, addresses: Collection[Address], now: float) -> None:
+        """`addresses` were named by who may not name any (BEP 27): end the connections with them."""
+        for peer in [peer for peer in self.peers.values() if peer.address in addresses]:
+            self.drop(peer, "the torrent is private, and no tracker named the peer", now)
 
     def ban_hosts(self, hosts: Collection[str]) -> list[Peer]:
         """Have nothing to do with `hosts` any more, also with those who have left; the peers from there, to be banned.

@@ -1,6 +1,6 @@
 """Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING
@@ -165,6 +165,14 @@ class Peerbook:
             if address in self._candidates and self._candidates[address].state is _State.IDLE:
                 del self._candidates[address]
         self._due_known = False
+
+    def keep(self, sources: Collection[Source]) -> list[Address]:
+        """Forget what others than `sources` named, and say what that was: nobody may stay connected there."""
+        strange = [address for address, candidate in self._candidates.items() if candidate.source not in sources]
+        for address in strange:
+            del self._candidates[address]
+        self._due_known = False
+        return strange
 
     def ban(self, host: str) -> None:
         """Never deal with `host` again, in no torrent: an IP address, whatever the port."""
