@@ -20,7 +20,7 @@ def sources_for(info: Info | None, settings: EngineSettings) -> frozenset[Source
         settings: what the user wants to be used at all.
     """
     if info is not None and info.private:
-        wanted = ((Source.TRACKER, settings.use_trackers),)
+        wanted: tuple[tuple[Source, bool], ...] = ((Source.TRACKER, settings.use_trackers),)
     else:
         wanted = (
             (Source.TRACKER, settings.use_trackers),
