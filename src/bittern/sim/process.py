@@ -10,7 +10,7 @@ from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
 from bittern.engine.effects import Completion, Connect
-from bittern.engine.events import Completed, Event, MetadataReceived
+from bittern.engine.events import Completed, Event, MetadataReceived, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
@@ -65,6 +65,7 @@ class SimProcess:
         self._world = world
         self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core))
         self._contents: dict[int, Content] = {}
+        self._sleepers: dict[InfoHashV1, Content] = {}
         self._wake_due = inf
         host.acceptor = self.core
         host.end_turn = self._end_turn
@@ -112,6 +113,22 @@ class SimProcess:
         `name` is the hash to join by, where that is not the torrent's `wire_hash`.
         """
         return self._add(content, name)
+
+    def sleep(self, content: Content) -> None:
+        """Let a torrent with every byte sleep: it joins its swarm when somebody calls it, until `lull`."""
+        info = content.info
+        self._sleepers[info.wire_hash] = content
+        self.core.add_sleeping(info.wire_hash, content.metainfo.trackers, self._world.now)
+        self.host.touch()
+
+    def lull(self) -> None:
+        """Let those that slept once, and have nothing to do, sleep again."""
+        for torrent in list(self.core.torrents.values()):
+            if torrent.idle and torrent.wire_hash in self._sleepers:
+                self.core.lull(torrent, self._world.now)
+                self.disk.remove(torrent.number)
+                del self._contents[torrent.number]
+        self.host.touch()
 
     def know(self, torrent: Torrent, *others: "SimProcess") -> None:
         """Tell the engine where others are."""
@@ -192,6 +209,11 @@ class SimProcess:
         """What a session would do."""
         if isinstance(event, Completed):
             self.completed.setdefault(event.torrent, now)
+        elif isinstance(event, SleeperCalled):
+            if event.info_hash in self.core.dormitory:  # two may call in one turn
+                torrent = self.seed(self._sleepers[event.info_hash])
+                torrent.add_candidates(event.addresses, Source.TRACKER, now)
+                self.core.admit_callers(torrent, now)
         elif isinstance(event, MetadataReceived):
             info = Info.parse(event.raw)
             assert info == self._contents[event.torrent].info
