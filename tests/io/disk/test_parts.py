@@ -1,5 +1,6 @@
 """Bytes of unwanted files live in the part file, and move to the files when these are wanted."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def test_a_file_that_is_wanted_gets_its_bytes_and_the_part_file_goes_with_the_la
     storage.want({0, 1, 2})
     assert names(tmp_path) == ["f0", "f1", "f2"]
     assert read(storage, 16, 32) == data[16:48]
+    storage.sync()
+    assert names(tmp_path) == ["f0", "f1", "f2"]
+    storage.close()
+
+
+def test_syncing_makes_no_file_that_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, data = parked(tmp_path, {1}, [20, 20, 24])
+    storage.write(16, memoryview(data)[16:48])
+
+    def delete_first(_: int) -> None:
+        monkeypatch.undo()
+        storage.want({0, 1, 2})  # while another thread syncs
+
+    monkeypatch.setattr(os, "fdatasync", delete_first)
+    storage.sync()
+    assert names(tmp_path) == ["f0", "f1", "f2"]
+    storage.write(20, memoryview(data)[20:40])
+    storage.close()
+    (tmp_path / "name" / "d" / "f1").unlink()
+    with pytest.raises(StorageError):
+        storage.sync()
+    assert names(tmp_path) == ["f0", "f2"]
     storage.close()
 
 

@@ -156,6 +156,7 @@ class FileStorage:
                 elif file.length and not file.pad and not os.path.lexists(self.paths[number]):
                     self.parked.add(number)
             if not self.parked:
+                self._dirty.pop(self.parts.path, None)
                 self.parts.delete()
             self._finish()
 
@@ -371,14 +372,17 @@ class FileStorage:
             StorageError: the system can not say so for a file.
         """
         for path in list(self._dirty):
-            del self._dirty[path]
+            self._dirty.pop(path, None)  # another thread may have done it: the file has gone elsewhere
             try:
                 self._sync(path)
             except OSError as error:
+                if path == self.parts.path and isinstance(error, FileNotFoundError):
+                    continue  # what it had was synced into the files of its own, then it was deleted
                 raise storage_error(error, path) from error
 
     def _sync(self, path: str) -> None:
-        handle = self._handles.acquire(path, write=True, trusted=self.trusted)
+        # Opened for writing, a file that has gone would be made anew; Windows syncs no other.
+        handle = self._handles.acquire(path, write=os.name == "nt", trusted=self.trusted)
         try:
             getattr(os, "fdatasync", os.fsync)(handle.fd)
         finally:
