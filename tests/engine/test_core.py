@@ -587,6 +587,22 @@ def test_who_does_not_read_can_not_make_us_keep_its_answers() -> None:
                 assert wire.unsent < 3 << 19
 
 
+def test_what_a_peer_has_not_taken_yet_is_known_as_unsent() -> None:
+    with Playbook(pieces=2, have="11") as play:
+        line = Line()
+        wire = play.process.core.accepted(line, 0.0)
+        assert isinstance(wire, PeerWire)
+        say(wire, Handshake(bytes(8), play.content.info.wire_hash, THEIRS).encode())
+        say(wire, Interested().encode())
+        play.waits(1.0)
+        assert (play.torrent.uploaded, play.torrent.unsent) == (0, 0)
+        say(wire, Request(0, 0, BLOCK).encode(), play.world.now)
+        play.process.core.settle(play.world.now)
+        assert play.torrent.uploaded == BLOCK <= play.torrent.unsent < BLOCK + 100
+        play.torrent.pause(play.world.now)
+        assert play.torrent.unsent == 0
+
+
 def test_who_never_reads_is_dropped_when_it_makes_us_say_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rejects are short, but without end."""
     monkeypatch.setattr(peerwire, "MOST_UNSENT", 50_000)

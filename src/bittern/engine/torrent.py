@@ -314,6 +314,11 @@ class Torrent:
         """Bytes of blocks handed to connections, ever."""
         return self.uploads.total if self.uploads is not None else 0
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of blocks among them that connections have not sent yet."""
+        return sum(peer.wire.unsent - peer.wire.unsent_words for peer in self.peers.values())
+
     # --- connections, called by the core
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:

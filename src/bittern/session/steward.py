@@ -230,9 +230,10 @@ class Steward:
 
     @staticmethod
     def _met(goal: Goal, entry: Entry, now: float) -> bool:
+        swarm = entry.life.swarm if entry.life is not None else None
         return reached(
             goal,
-            uploaded=entry.uploaded,
+            uploaded=entry.uploaded - (swarm.unsent if swarm is not None else 0),  # who waits for the last gets it
             total_bytes=entry.total_bytes,
             seeded_seconds=entry.seeded(now),
             idle_seconds=entry.idle(now),
