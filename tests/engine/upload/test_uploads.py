@@ -14,7 +14,7 @@ from bittern.engine.download.slabs import Memory, SlabPool
 from bittern.engine.effects import ReadRun
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.queue import RUN_BLOCKS, RUN_BYTES
-from bittern.engine.upload.uploads import AHEAD_BYTES, HOG_SECONDS, Uploads
+from bittern.engine.upload.uploads import AHEAD_BYTES, HOG_SECONDS, TURN_BYTES, Uploads
 from bittern.wire.messages import Piece
 from tests.engine.peers import make_peer, messages_of, take_sent
 
@@ -253,6 +253,21 @@ def test_no_more_is_read_ahead_than_the_connection_takes() -> None:
     before = peer.uploads.queued
     uploads.serve(peer, 0.0)
     assert peer.uploads.queued < before
+
+
+def test_a_crowd_is_not_read_for_all_at_once_and_nobody_is_left_out() -> None:
+    uploads, _ = make()
+    crowd = [make_peer(number) for number in range(50)]
+    for peer in crowd:
+        for piece in range(4):
+            for _ in range(2):
+                peer.uploads.add(piece, 0, 20 * BLOCK, 20)
+        uploads.serve(peer, 1.0)
+    unsent = [peer.wire.unsent for peer in crowd]
+    assert min(unsent) > 0
+    assert sum(unsent) < TURN_BYTES + AHEAD_BYTES + 50 * 17 * (BLOCK + 13)
+    uploads.serve(crowd[-1], 1.01)
+    assert crowd[-1].wire.unsent >= AHEAD_BYTES
 
 
 def test_a_peer_that_waits_for_memory_is_served_when_there_is_some() -> None:

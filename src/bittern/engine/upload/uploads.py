@@ -16,6 +16,8 @@ from .queue import RUN_BLOCKS, RUN_BYTES
 
 AHEAD_BYTES = 1 << 20
 """Bytes read or queued to be sent, beyond which nothing more is read for a peer."""
+TURN_BYTES = 8 << 20
+"""Bytes read in one turn, beyond which each of the other peers gets one run: a crowd is not to hold up the loop."""
 
 HELD_MOST = 8
 """Slabs of one peer: single blocks from all over the torrent take a slab each, and the others need some too."""
@@ -81,6 +83,7 @@ class Uploads:
         self._tickets: dict[int, tuple[Chunk | None, list[tuple[Peer, _Read]]]] = {}
         self._stuck: dict[int, tuple[int, float]] = {}  # bytes sent, and since when no more
         self._jobs: list[ReadRun] = []
+        self._turn, self._fetched = 0.0, 0  # when the turn began, and bytes read in it
         self._waiting: dict[int, Peer] = {}  # for the limit or for memory, the longest first
         self.total = 0
         """Bytes of blocks ever handed to connections."""
@@ -91,7 +94,10 @@ class Uploads:
         """Read and send what the peer waits for, as far as connection and memory allow; False: limit reached."""
         queue = peer.uploads
         line = self._lines.get(peer.number)
-        while queue.queued and queue.held < HELD_MOST and peer.wire.unsent + queue.reading < AHEAD_BYTES:
+        if now != self._turn:
+            self._turn, self._fetched = now, 0
+        ahead = AHEAD_BYTES if self._fetched < TURN_BYTES else RUN_BYTES
+        while queue.queued and queue.held < HELD_MOST and peer.wire.unsent + queue.reading < ahead:
             most = peer.lanes.up.available(now)
             if most <= 0:
                 self._waiting[peer.number] = peer
@@ -105,6 +111,7 @@ class Uploads:
             assert run is not None
             read = self._fetch(peer, run, slab)
             peer.lanes.up.take(read.length)
+            self._fetched += read.length
             queue.held += 1
             queue.reading += read.length
             if line is None:
