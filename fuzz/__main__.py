@@ -7,6 +7,7 @@ from fuzz.driver import run
 from fuzz.target_bencode import TARGET as BENCODE
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
+from fuzz.target_krpc import TARGET as KRPC
 from fuzz.target_magnet import TARGET as MAGNET
 from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
@@ -16,7 +17,7 @@ from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
 
 _CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
-_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP)
+_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP, KRPC)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE)}
 
 

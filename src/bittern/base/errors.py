@@ -58,6 +58,21 @@ class RemoteProtocolError(ProtocolError):
         self.offence = offence
 
 
+class KrpcError(ProtocolError):
+    """A datagram is no message of the DHT (BEP 5).
+
+    Attributes:
+        code: what it is to be answered with.
+        transaction: of the query to answer, or None where nothing is to be answered.
+    """
+
+    def __init__(self, code: int, reason: str, transaction: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.transaction = transaction
+
+
 class BencodeError(BitternError):
     """Bytes are not bencode (BEP 3), or exceed the limits given.
 

@@ -1,0 +1,1 @@
+"""A node of the distributed hash table (BEP 5 and its extensions), without sockets and clocks."""

@@ -1,0 +1,372 @@
+"""One node of the distributed hash table, at one socket address: datagrams in, datagrams and events out.
+
+It knows no socket and no clock. Every socket address has a node of its own, with an id of its own (BEP 45); IPv4 and
+IPv6 are two networks that tell each other about nodes (BEP 32).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from bittern.base.address import Address
+from bittern.base.errors import KrpcError
+from bittern.wire.krpc import AnnouncePeer, Ask, Contact, Ping, Query, Refusal, Reply
+from bittern.wire.krpc_reader import read_message
+
+from .answers import Answers, Closest, fit
+from .bound_ids import bind_id
+from .calls import Asker, Calls
+from .events import Event, IdChanged
+from .gate import Gate
+from .identity import Identity
+from .items import Item, Verify
+from .lookup import ALPHA, Lookup
+from .places import is_near
+from .searches import ItemSearch, PeerSearch, SampleSearch, Search, Searches
+from .state import NodeState
+from .table import BUCKET, Table
+from .upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from random import Random
+
+OFFLINE_SECONDS: Final = 20.0
+"""When nothing came for so long, it is not the fault of those who do not answer."""
+MAX_CHALLENGES: Final = 256
+"""Askers at once that are asked back before they get a long answer."""
+_ASKED_BACK: Final = 23  # a third of the bytes of a ping: who was asked back gets so much less
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """How a node behaves.
+
+    Attributes:
+        ipv6: its address family.
+        read_only: it asks and does not answer, and nobody keeps it in a table (BEP 43): for short runs.
+        alpha: questions of one lookup on their way at once.
+        reply_rate: bytes per second of all that it answers.
+        routers: nodes to begin with.
+    """
+
+    ipv6: bool = False
+    read_only: bool = False
+    alpha: int = ALPHA
+    reply_rate: float = 16_000.0
+    routers: tuple[Address, ...] = ()
+
+
+class Node:
+    """Asks, answers, and keeps a table of others.
+
+    Args:
+        settings: how it behaves.
+        rng: its stream of chance.
+        entropy: makes ids, secrets and transaction ids.
+        verify: checks ed25519 signatures (BEP 44).
+        now: seconds, as for all that follows.
+        state: what it kept from before.
+        host: where others see it, if that is known: its id is bound to that (BEP 42).
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        *,
+        rng: "Random",
+        entropy: Callable[[int], bytes],
+        verify: Verify,
+        now: float,
+        state: NodeState | None = None,
+        host: str | None = None,
+    ) -> None:
+        self.settings = settings
+        own_id = state.id if state is not None else entropy(20)
+        if state is None and host is not None and not is_near(host):
+            own_id = bind_id(host, own_id)
+        self._identity = Identity(own_id, entropy)
+        self._verify = verify
+        self._calls = Calls(entropy)
+        self._gate = Gate(settings.reply_rate)
+        self.table = Table(own_id, now)
+        self._answers = Answers(
+            own_id, self.table, ipv6=settings.ipv6, rng=rng, entropy=entropy, verify=verify, now=now
+        )
+        saved = state.contacts if state is not None else ()
+        self._upkeep = Upkeep(self.table, own_id, self, rng=rng, saved=saved, routers=settings.routers, now=now)
+        self._searches = Searches()
+        self._challenged: dict[Address, None] = {}
+        self._heard_at = now
+        self._datagrams: list[tuple[bytes, Address]] = []
+        self._events: list[Event] = []
+
+    @property
+    def id(self) -> bytes:
+        """20 bytes; they change when others agree on our address."""
+        return self._identity.id
+
+    @property
+    def host(self) -> str | None:
+        """Where others see us, once enough of them agree."""
+        return self._identity.host
+
+    @property
+    def asked(self) -> int:
+        """Questions ever asked."""
+        return self._calls.asked
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Torrents and items that others stored here."""
+        return len(self._answers.peers), len(self._answers.items)
+
+    # ------------------------------------------------------------------ time and datagrams
+
+    def next_deadline(self) -> float:
+        """When `advance` has something to do, `math.inf` for never."""
+        due = self._calls.next_deadline()
+        return min(self._upkeep.next_deadline(), inf if due is None else due)
+
+    def advance(self, now: float) -> None:
+        """Let time pass: give up on who does not answer, look after the table, begin searches."""
+        slow, gone = self._calls.take_due(now)
+        for call in slow:
+            call.asker.slow(call.contact, now)
+        online = now - self._heard_at < OFFLINE_SECONDS
+        for call in gone:
+            if online:
+                self.table.failed(call.contact, now)
+            call.asker.failed(call.contact, now)
+        self._answers.expire(now)
+        self._upkeep.advance(now)
+        self._begin_searches(now)
+
+    def receive(self, datagram: bytes, address: Address, now: float) -> None:
+        """A datagram came from `address`."""
+        try:
+            message = read_message(datagram)
+        except KrpcError as error:
+            if error.transaction is not None and not self.settings.read_only and self._gate.admits(address, now):
+                refusal = Refusal(error.transaction, error.code, error.reason[:60], address)
+                self._reply(refusal, len(datagram), address, now)
+            return
+        if isinstance(message, Query):
+            if not self.settings.read_only and self._gate.admits(address, now):
+                self._on_query(message, len(datagram), address, now)
+        else:
+            self._on_answer(message, address, now)
+            self._begin_searches(now)
+
+    def take_datagrams(self) -> list[tuple[bytes, Address]]:
+        """What is to be sent, and where to."""
+        taken, self._datagrams = self._datagrams, []
+        return taken
+
+    def take_events(self) -> list[Event]:
+        """What was found."""
+        taken, self._events = self._events, []
+        return taken
+
+    def state(self) -> NodeState:
+        """What to keep for the next run."""
+        return NodeState(self.id, tuple(entry.contact for entry in self.table if not entry.failures))
+
+    # ------------------------------------------------------------------ what can be asked of a node
+
+    def meet(self, address: Address, now: float) -> None:
+        """There may be a node at `address`: a peer said so (BEP 5's PORT), or a torrent."""
+        if address.port and address.is_ipv6 is self.settings.ipv6:
+            self._upkeep.meet(Contact(b"", address), now)
+
+    def add_router(self, address: Address, now: float) -> None:
+        """There is a node at `address` to begin with."""
+        self._upkeep.add_router(address, now)
+
+    def tell_closest(self, closest: Closest) -> None:
+        """Where nodes of the other family come from, for who wants them (BEP 32)."""
+        self._answers.other_family = closest
+
+    def compact_closest(self, target: bytes, count: int) -> bytes:
+        """Up to `count` nodes closest to `target`, in compact form."""
+        return b"".join([entry.compact for entry in self.table.closest(target, count)])
+
+    def find_nodes(self, target: bytes, now: float) -> int:
+        """Look for the nodes round `target`; the number of the search, as for all that follow."""
+        return self._start(Search(self._searches.number(), self._lookup(target), self, ipv6=self.settings.ipv6), now)
+
+    def find_peers(
+        self,
+        info_hash: bytes,
+        now: float,
+        *,
+        announce: AnnouncePeer | None = None,
+        no_seeds: bool = False,
+        scrape: bool = False,
+    ) -> int:
+        """Look for the peers of a torrent; with `announce` (whatever its token) tell that we are one."""
+        search = PeerSearch(
+            self._searches.number(),
+            self._lookup(info_hash),
+            self,
+            ipv6=self.settings.ipv6,
+            announce=announce,
+            no_seeds=no_seeds,
+            scrape=scrape,
+        )
+        return self._start(search, now)
+
+    def get_item(self, target: bytes, now: float, *, salt: bytes = b"") -> int:
+        """Look for what is stored under `target`; mutable items with a salt need it."""
+        return self._items(target, salt, None, None, now)
+
+    def put_item(self, item: Item, now: float, *, cas: int | None = None) -> int:
+        """Store `item` where it belongs; with `cas` only in the place of that version."""
+        return self._items(item.target, item.salt, item, cas, now)
+
+    def sample(self, target: bytes, now: float) -> int:
+        """Ask the nodes on the way to `target` for torrents that they know (BEP 51)."""
+        search = SampleSearch(self._searches.number(), self._lookup(target), self, ipv6=self.settings.ipv6)
+        return self._start(search, now)
+
+    # ------------------------------------------------------------------ for our parts
+
+    def ask(self, contact: Contact, ask: Ask, asker: Asker, now: float) -> None:
+        """Send a question; what becomes of it is told to `asker`."""
+        read_only = self.settings.read_only
+        datagram = self._calls.ask(self.id, contact, ask, asker, now, read_only=read_only)
+        self._datagrams.append((datagram, contact.address))
+
+    def tell(self, event: Event) -> None:
+        """Something was found."""
+        self._events.append(event)
+
+    def look_up(self, target: bytes, begin: Iterable[Contact], now: float) -> None:
+        """Look for nodes for the table's sake."""
+        search = _Refresh(self._searches, self._lookup(target, radius=0), self, ipv6=self.settings.ipv6)
+        self._searches.add(search, begin)
+
+    # ------------------------------------------------------------------ queries
+
+    def _on_query(self, query: Query, size: int, address: Address, now: float) -> None:
+        if query.sender == self.id:
+            return  # ourselves, or somebody who plays us
+        answer = self._answers.answer(query, address, now)
+        self._reply(answer, size, address, now, challenge=not query.read_only)
+        if not query.read_only:
+            contact = Contact(query.sender, address)
+            if self.table.asked_us(contact, now) and not self._upkeep.is_router(address):
+                self._upkeep.meet(contact, now)
+
+    def _reply(
+        self, answer: Reply | Refusal, size: int, address: Address, now: float, *, challenge: bool = False
+    ) -> None:
+        allowance = self._gate.allowance(address, size, now)
+        datagram, whole = fit(answer, allowance)
+        if not whole and challenge and address not in self._challenged and len(self._challenged) < MAX_CHALLENGES:
+            # Only who receives at that address can answer; then it may have all of it.
+            self._challenged[address] = None
+            self.ask(Contact(b"", address), Ping(), _Challenge(self, answer, size - _ASKED_BACK), now)
+        elif len(datagram) <= allowance:
+            self._gate.sent(len(datagram))
+            self._datagrams.append((datagram, address))
+
+    def met_challenge(self, answer: Reply | Refusal, size: int, address: Address, now: float) -> None:
+        """Who was asked back has answered, or has not until now."""
+        if address in self._challenged:
+            del self._challenged[address]
+            self._reply(answer, size, address, now)
+
+    # ------------------------------------------------------------------ answers
+
+    def _on_answer(self, message: Reply | Refusal, address: Address, now: float) -> None:
+        call = self._calls.take(message.transaction, address)
+        if call is None:
+            return
+        self._heard_at = now
+        self._gate.prove(address, now)
+        if message.external is not None and self._identity.told(address.host, message.external.host, now):
+            self._move(now)
+        if isinstance(message, Refusal):
+            call.asker.failed(call.contact, now)
+            return
+        if not self._upkeep.is_router(address):
+            if call.contact.id and call.contact.id != message.sender:
+                self.table.failed(call.contact, now)
+            self.table.answered(Contact(message.sender, address), now)
+        call.asker.answered(call.contact, message, now)
+
+    def _move(self, now: float) -> None:
+        """We have another id: the same nodes stand elsewhere as seen from it."""
+        contacts = [entry.contact for entry in self.table]
+        self.table = Table(self.id, now)
+        for contact in contacts:
+            self.table.answered(contact, now)
+        self._answers.move(self.id, self.table)
+        self._upkeep.move(self.id, self.table, now)
+        assert self._identity.host is not None
+        self.tell(IdChanged(self.id, self._identity.host))
+
+    # ------------------------------------------------------------------ searches
+
+    def _lookup(self, target: bytes, radius: int | None = None) -> Lookup:
+        radius = self._searches.radius if radius is None else radius
+        return Lookup(target, alpha=self.settings.alpha, radius=radius, own_id=self.id)
+
+    def _items(self, target: bytes, salt: bytes, put: Item | None, cas: int | None, now: float) -> int:
+        search = ItemSearch(
+            self._searches.number(),
+            self._lookup(target),
+            self,
+            ipv6=self.settings.ipv6,
+            verify=self._verify,
+            salt=salt,
+            put=put,
+            cas=cas,
+        )
+        return self._start(search, now)
+
+    def _start(self, search: Search, now: float) -> int:
+        self._searches.add(search)
+        self._begin_searches(now)
+        return search.number
+
+    def _begin_searches(self, now: float) -> None:
+        for search, begin in self._searches.take_ready():
+            near = [entry.contact for entry in self.table.closest(search.lookup.target, 2 * BUCKET)]
+            search.lookup.begin((*near, *begin))
+            search.go_on(now)
+
+
+class _Refresh(Search):
+    """A search for the table's sake: nobody is told, but how close together nodes stand is learned."""
+
+    def __init__(self, searches: Searches, lookup: Lookup, line: Node, *, ipv6: bool) -> None:
+        super().__init__(searches.number(), lookup, line, ipv6=ipv6)
+        self._searches = searches
+
+    def _tell_result(self) -> None:
+        self._searches.learn(self.lookup)
+
+
+class _Challenge:
+    """An answer that waits until its asker has shown that it is where it says."""
+
+    __slots__ = ("_answer", "_node", "_size")
+
+    def __init__(self, node: Node, answer: Reply | Refusal, size: int) -> None:
+        self._node = node
+        self._answer = answer
+        self._size = size
+
+    def answered(self, contact: Contact, reply: Reply, now: float) -> None:
+        """It is."""
+        self._node.met_challenge(self._answer, self._size, contact.address, now)
+
+    def failed(self, contact: Contact, now: float) -> None:
+        """It is not; but it may be slow, or have refused to say."""
+        self._node.met_challenge(self._answer, self._size, contact.address, now)
+
+    def slow(self, contact: Contact, now: float) -> None:
+        """A short answer now is better than a long one when nobody waits for it."""
+        self._node.met_challenge(self._answer, self._size, contact.address, now)
