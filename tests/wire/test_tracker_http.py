@@ -237,3 +237,15 @@ class TestScrape:
                 parse(body)
             except TrackerError as error:
                 assert str(error)  # noqa: PT017 - some junk is valid
+
+
+def test_a_host_in_another_script_is_asked_for_by_its_ascii_name() -> None:
+    url = announce_url("http://me:pw@B\u00fccher.example:80/\u00e4/announce", REQUEST)
+    assert url.startswith("http://me:pw@xn--bcher-kva.example:80/%C3%A4/announce?info_hash=")
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(b"i5e", 300.0), (b"1:5", 300.0), (b"5:never", inf), (b"2:-1", None)])
+def test_a_refusal_may_say_in_minutes_when_to_come_back(said: bytes, seconds: float | None) -> None:
+    with pytest.raises(TrackerError) as caught:
+        parse_announce_reply(b"d14:failure reason2:no8:retry in" + said + b"e")
+    assert caught.value.retry_in == seconds

@@ -108,13 +108,24 @@ def parse_scrape_reply(body: Buffer) -> Mapping[InfoHashV1, ScrapeEntry]:
 
 def _split(tracker: str) -> SplitResult:
     try:
-        parts = urlsplit(quote(tracker, safe=_URL_CHARACTERS))
+        parts = urlsplit(quote(_with_ascii_host(tracker), safe=_URL_CHARACTERS))
         usable = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("http", "https")
     except ValueError:
         parts, usable = SplitResult("", "", "", "", ""), False
     if not usable:
         raise TrackerError(f"{tracker}: not the URL of an http or https tracker")
     return parts
+
+
+def _with_ascii_host(url: str) -> str:
+    """`url` with its host in the form that look-ups take (IDNA)."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host.isascii():
+        return url
+    user, at, _ = parts.netloc.rpartition("@")
+    port = f":{parts.port}" if parts.port is not None else ""
+    return urlunsplit(parts._replace(netloc=user + at + host.encode("idna").decode("ascii") + port))
 
 
 def _with_query(parts: SplitResult, said: Iterable[tuple[str, str | bytes | int | None]]) -> str:
@@ -145,6 +156,8 @@ def _retry_in(minutes: object) -> float | None:
     """Seconds from the minutes of BEP 31."""
     if minutes == b"never":
         return inf
+    if isinstance(minutes, bytes) and minutes.isdigit() and len(minutes) < 10:
+        minutes = int(minutes)  # as in the example of BEP 31
     return float(min(minutes * 60, MAX_INTERVAL)) if isinstance(minutes, int) and minutes >= 0 else None
 
 
