@@ -94,6 +94,12 @@ class Nowhere:
     def get(self, wish: object) -> None:
         """See ports.Http."""
 
+    def send(self, wish: object) -> None:
+        """See ports.Udp."""
+
+    def resolve(self, wish: object) -> None:
+        """See ports.Resolver."""
+
 
 class Line:
     """A Link whose other end is the bench."""
@@ -263,7 +269,7 @@ def rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
     [buffer] = stream.receive_buffers()
     buffer[: len(hello)] = hello
     stream.received(len(hello), 0.0)
-    return Rig(core, Driver(core, nowhere, disk, nowhere), disk, stream, remote)
+    return Rig(core, Driver(core, nowhere, disk, nowhere, nowhere, nowhere), disk, stream, remote)
 
 
 def leech(blocks: int, read: int) -> Counter[str]:

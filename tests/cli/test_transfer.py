@@ -66,12 +66,12 @@ async def test_nothing_for_too_long_is_an_error(tmp_path: Path) -> None:
 async def test_ways_to_peers(tmp_path: Path) -> None:
     async with Session(settings(tmp_path / "s")) as session:
         alone = await session.add(LINK, tmp_path)
-        udp = await session.add(LINK.replace("ab", "cd") + "&tr=udp://127.0.0.1:1/", tmp_path)
+        strange = await session.add(LINK.replace("ab", "cd") + "&tr=wss://127.0.0.1:1/", tmp_path)
         named = await session.add(LINK.replace("ab", "ef"), tmp_path, peers=["127.0.0.1:1"])
         tracked = await session.add(LINK.replace("ab", "01") + "&tr=http://127.0.0.1:1/announce", tmp_path)
         await eventually(lambda: all(t.status.state is State.METADATA for t in session.torrents))
         assert "names no tracker" in (no_way_to_peers(alone) or "")
-        assert "UDP" in (no_way_to_peers(udp) or "")
+        assert "UDP" in (no_way_to_peers(strange) or "")
         assert no_way_to_peers(named) is None
         assert no_way_to_peers(tracked) is None
         await eventually(lambda: bool(why_idle(tracked)))

@@ -12,10 +12,11 @@ from bittern.base.errors import LocalProtocolError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
 from bittern.engine.core import Core
-from bittern.engine.dormitory import LEAST_PACE, MOST_UNDER_WAY, ROUND_SECONDS, Dormitory
+from bittern.engine.dormitory import LEAST_PACE, ROUND_SECONDS, Dormitory
 from bittern.engine.effects import HttpGet
 from bittern.engine.events import PeerJoined, SleeperCalled
 from bittern.engine.settings import EngineSettings
+from bittern.engine.sources.turnstile import MOST_UNDER_WAY
 from bittern.engine.torrent import Torrent
 from bittern.sim.content import make_content
 from bittern.sim.world import World
@@ -311,7 +312,7 @@ def test_leaving_says_goodbye_to_those_who_know_us() -> None:
             bench.answer(float(second))
     told = [sleeper for sleeper in bench.dormitory._by_hash.values() if sleeper.announcer is not None]
     bench.open.clear()
-    bench.dormitory.leave()
+    bench.dormitory.leave(5.0)
     assert bench.core.goodbyes >= len(told)
     assert set(bench.turn(5.0)) == {"stopped"}
     bench.turn(5.1)
@@ -358,8 +359,8 @@ def test_slots_are_given_back_whatever_happens(steps: list[tuple[str, int]]) -> 
             del bench.open[ticket]
             bench.core.http_failed(ticket, "no", now)
         bench.turn(now)
-        busy = [sleeper for sleeper in bench.dormitory._by_hash.values() if sleeper.busy]
-        assert bench.dormitory._under_way == len(busy) <= MOST_UNDER_WAY
+        assert MOST_UNDER_WAY - bench.core._shared.turnstile.room == len(bench.open)
         due = bench.core.next_deadline()
-        idle = len(bench.dormitory) - len(busy)
+        busy = {wish.torrent for wish in bench.open.values()}
+        idle = [sleeper for sleeper in bench.dormitory._by_hash.values() if sleeper.number not in busy]
         assert due is not None or not idle, "whoever sleeps is announced some day"

@@ -1,6 +1,6 @@
 from bittern.base.address import Address
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Connect, ForgetPiece, HttpGet
+from bittern.engine.effects import Connect, ForgetPiece, HttpGet, Resolve, SendDatagram
 
 
 class Script:
@@ -31,18 +31,31 @@ class Script:
     def get(self, wish: object) -> None:
         self.story.append(("http", wish))
 
+    def send(self, wish: object) -> None:
+        self.story.append(("udp", wish))
+
+    def resolve(self, wish: object) -> None:
+        self.story.append(("resolver", wish))
+
     def submit(self, job: object) -> None:
         self.story.append(("disk", job))
 
 
 def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> None:
     script = Script()
-    driver = Driver(script, script, script, script)  # type: ignore[arg-type]  # it plays all the parts
+    driver = Driver(script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all the parts
     dial, fetch, job = Connect(1, 1, Address("10.0.0.1", 1)), HttpGet(2, 1, "u", "t", 1, 1.0), ForgetPiece(1, 2)
-    script.effects = [job, dial, fetch]
+    packet, name = SendDatagram(Address("10.0.0.1", 1), b"x"), Resolve(3, "h", ipv6=False)
+    script.effects = [job, dial, fetch, packet, name]
     script.due = 7.0
     driver.turn(0.0)
-    assert script.story[-3:] == [("disk", job), ("net", dial), ("http", fetch)]
+    assert script.story[-5:] == [
+        ("disk", job),
+        ("net", dial),
+        ("http", fetch),
+        ("udp", packet),
+        ("resolver", name),
+    ]
     script.story.clear()
     script.due = 7.0
     assert driver.turn(6.9) == 7.0

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,6 +216,51 @@ async def test_junk_is_an_error_in_our_words(server: Server, fetcher: HttpFetche
 )
 async def test_an_address_that_is_none_is_an_error_in_our_words(fetcher: HttpFetcher, url: str) -> None:
     assert await refused(fetcher, url)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_who_must_stay_out_of_our_network_is_not_connected(
+    server: Server, fetcher: HttpFetcher, host: str
+) -> None:
+    server.answer = reply(b"secret")
+    url = f"http://{host}:{server.port}/announce"
+    with pytest.raises(NetworkError, match="local network"):
+        await fetcher.fetch(url, MOST, 5.0, local=False)
+    assert server.requests == []
+    assert await fetcher.fetch(url, MOST, 5.0, ipv6=False) == (200, b"secret")  # and its connection is not borrowed
+    with pytest.raises(NetworkError, match="local network"):
+        await fetcher.fetch(url, MOST, 5.0, local=False)
+    assert len(server.requests) == 1
+
+
+async def test_nobody_is_redirected_into_our_network_from_outside(
+    server: Server, fetcher: HttpFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name before stands for a server of the world; only what a URL says itself makes it one of our network."""
+    loop = asyncio.get_running_loop()
+    look_up = loop.getaddrinfo
+
+    async def world(host: str, *args: Any, **kwargs: Any) -> Any:
+        return await look_up("127.0.0.1" if host == "tracker.example" else host, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "getaddrinfo", world)
+    server.answer = reply(b"", "302 Found", f"Location: http://127.0.0.1:{server.port}/secret")
+    with pytest.raises(NetworkError, match="local network"):
+        await fetcher.fetch(f"http://tracker.example:{server.port}/announce", MOST, 5.0)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0"])
+async def test_some_are_asked_for_nobody(fetcher: HttpFetcher, host: str) -> None:
+    assert "no answer" not in await refused(fetcher, f"http://{host}:1/announce")
+
+
+async def test_one_family_is_asked_by_itself(server: Server, fetcher: HttpFetcher) -> None:
+    server.answer = reply(b"four")
+    url = f"http://localhost:{server.port}/"
+    assert await fetcher.fetch(url, MOST, 5.0, ipv6=False) == (200, b"four")
+    with pytest.raises(NetworkError):
+        await fetcher.fetch(url, MOST, 5.0, ipv6=True)
 
 
 async def test_a_closed_port_is_named(fetcher: HttpFetcher) -> None:

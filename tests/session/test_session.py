@@ -191,7 +191,7 @@ async def test_trackers_hear_of_our_coming_our_success_and_our_going(tmp_path: P
 
 async def test_trackers_are_not_asked_when_that_is_not_wanted(tmp_path: Path) -> None:
     with tracking() as tracker:
-        meta = torrent(fill(tmp_path / "a.bin", 1000), tracker.url, "udp://127.0.0.1:1/announce")
+        meta = torrent(fill(tmp_path / "a.bin", 1000), tracker.url, "wss://127.0.0.1:1/announce")
         async with Session(settings(tmp_path / "a", use_trackers=False)) as session:
             there = await session.add(meta, tmp_path)
             await there.completed()

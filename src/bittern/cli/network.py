@@ -42,6 +42,9 @@ class Network:
     no_trackers: bool = False
     """Ask no trackers."""
 
+    announce_to_all: bool = False
+    """Announce to all trackers of a torrent; else to the first that works."""
+
     dht_router: tuple[str, ...] = ()
     """HOST:PORT of a DHT node to begin with; there is no DHT yet."""
 
@@ -98,6 +101,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         port=network.port,
         max_peers=network.max_peers,
         use_trackers=not network.no_trackers,
+        announce_to_all=network.announce_to_all,
         down_bytes_per_second=network.down_limit or inf,
         up_bytes_per_second=network.up_limit or inf,
         sequential=sequential,

@@ -122,7 +122,7 @@ def no_way_to_peers(torrent: Torrent) -> str | None:
     if torrent.status.known_peers or any(tracker.supported for tracker in trackers):
         return None
     if trackers:
-        return "its trackers speak UDP, which is not supported yet, and no peer is named"
+        return "its trackers speak neither HTTP nor UDP, and no peer is named"
     if torrent.info is None and torrent.name == str(torrent.info_hash):
         # What is left of a link in a shell that took its first & for the end of the command.
         return "it names no tracker, and no peer is named; if this was a longer link, quote it"

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+from bittern.base.address import Address
 from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, InfoHashV2, PeerId
 from bittern.base.tracing import Tracer, silent
+from bittern.wire.announce import AnnounceReply
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
@@ -14,9 +16,9 @@ from .dormitory import Dormitory, Sleeper
 from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, LeavesHashed, RunRead
 from .events import Event, PeerDropped
 from .limits import Limits
-from .ports import Chance, Disk
+from .ports import Chance, Disk, Receiver
 from .settings import EngineSettings
-from .sources.announcer import Tally
+from .sources.announcer import Tally, understood
 from .swarm.bans import Bans
 from .swarm.places import crowded_out
 from .swarm.welcome import our_handshake
@@ -55,14 +57,23 @@ class Core:
         self._deadlines = Deadlines()  # of torrents by number, of strangers by key
         self._owners: dict[int, Torrent] = {}  # outgoing ones among them, and all tickets that wait
         self._requests: dict[int, HttpGet] = {}
+        self._receivers: tuple[Receiver, ...] = (self._shared.udp_trackers,)
         self._last_wire = 0
 
     # --- torrents
 
-    def add(self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float) -> Torrent:
+    def add(
+        self, wire_hash: InfoHashV1, tiers: tuple[tuple[str, ...], ...], now: float, trusted: Collection[str] = ()
+    ) -> Torrent:
         """Join a swarm: peers are sought, and the metadata if `Torrent.begin` is not called.
 
         A torrent that sleeps wakes up; `admit_callers` is to follow when it is ready for peers.
+
+        Args:
+            wire_hash: what handshakes carry.
+            tiers: its trackers.
+            now: the time.
+            trusted: those of its trackers that the user named: they may be anywhere in our network.
 
         Raises:
             LocalProtocolError: it is there already.
@@ -73,7 +84,7 @@ class Core:
         sleeper = self.dormitory.take(wire_hash)
         number = sleeper.number if sleeper is not None else self._new_number()
         announcer = sleeper.announcer if sleeper is not None else None
-        torrent = Torrent(number, wire_hash, tiers, self._shared, now, announcer)
+        torrent = Torrent(number, wire_hash, tiers, self._shared, now, announcer, trusted)
         self.torrents[torrent.number] = torrent
         self._by_hash[wire_hash] = torrent
         self._shared.dirty[torrent.number] = None
@@ -92,6 +103,7 @@ class Core:
         tiers: tuple[tuple[str, ...], ...],
         now: float,
         also: InfoHashV1 | None = None,
+        trusted: Collection[str] = (),
     ) -> Sleeper:
         """Let a complete torrent sleep from the start: see Dormitory.
 
@@ -100,6 +112,7 @@ class Core:
             tiers: its trackers.
             now: the time.
             also: the other hash of a hybrid: who calls it by that wakes it, too.
+            trusted: those of its trackers that the user named.
 
         Raises:
             LocalProtocolError: it is there already.
@@ -109,7 +122,7 @@ class Core:
         self._also_called.pop(wire_hash, None)
         if also is not None and also not in self._by_hash and also not in self.dormitory:
             self._also_called.setdefault(also, wire_hash)
-        sleeper = Sleeper(self._new_number(), wire_hash, tiers, also)
+        sleeper = Sleeper(self._new_number(), wire_hash, tiers, also, trusted=trusted)
         self.dormitory.put(sleeper, now)
         return sleeper
 
@@ -167,7 +180,7 @@ class Core:
     @property
     def goodbyes(self) -> int:
         """Announces under way, and those that sleeping torrents still have to make to leave."""
-        return len(self._requests) + self.dormitory.farewells
+        return len(self._requests) + len(self._shared.udp_asked) + self.dormitory.farewells
 
     @property
     def limits(self) -> Limits:
@@ -272,21 +285,50 @@ class Core:
     def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
         """A fetch was answered."""
         wish = self._requests.pop(ticket, None)
-        torrent = self.torrents.get(wish.torrent, self.dormitory) if wish is not None else None
-        if wish is None or torrent is None:
+        if wish is None:
             return
         # Some trackers refuse with a status and a bencoded reason; a page for people is no reason.
-        if status == 200 or (body[:1] == b"d" and body.rstrip()[-1:] == b"e"):
-            torrent.http_done(wish, body, now)
-        else:
-            torrent.http_failed(wish, TrackerError(f"HTTP status {status}"), now)
+        sense = status == 200 or (body[:1] == b"d" and body.rstrip()[-1:] == b"e")
+        said = understood(body) if sense else TrackerError(f"HTTP status {status}")
+        self._tracker_said(wish.torrent, ticket, said, now)
 
     def http_failed(self, ticket: int, reason: str, now: float) -> None:
         """A fetch led to nothing."""
         wish = self._requests.pop(ticket, None)
-        torrent = self.torrents.get(wish.torrent, self.dormitory) if wish is not None else None
-        if wish is not None and torrent is not None:
-            torrent.http_failed(wish, TrackerError(reason), now)
+        if wish is not None:
+            self._tracker_said(wish.torrent, ticket, TrackerError(reason), now)
+
+    def resolved(self, ticket: int, hosts: tuple[str, ...], now: float) -> None:
+        """A `Resolve` found these numeric addresses; none where it failed."""
+        self._shared.udp_trackers.resolved(ticket, hosts, now)
+        self._take_answers(now)
+
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        """A datagram came; whom it is for, its first bytes say. What nobody asked for is dropped."""
+        for receiver in self._receivers:
+            if receiver.datagram(data, source, now):
+                self._take_answers(now)
+                return
+
+    def datagram_refused(self, address: Address, reason: str, now: float) -> None:
+        """The system can not send to `address`."""
+        self._shared.udp_trackers.unreachable(address, reason, now)
+        self._take_answers(now)
+
+    def _take_answers(self, now: float) -> None:
+        """Hand the answers of UDP trackers to who asked."""
+        for ticket, answer in self._shared.udp_trackers.take_answers():
+            torrent = self._shared.udp_asked.pop(ticket, None)
+            if torrent is not None and not isinstance(answer, tuple):
+                self._tracker_said(torrent, ticket, answer, now)
+
+    def _tracker_said(self, number: int, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
+        self._shared.turnstile.end(ticket, now)
+        torrent = self.torrents.get(number)
+        if torrent is not None:
+            torrent.tracker_said(ticket, said, now)
+        else:
+            self.dormitory.tracker_said(number, ticket, said, now)
 
     # --- turns
 
@@ -299,6 +341,8 @@ class Core:
             dirty, shared.dirty = shared.dirty, {}
         if shared.places.woken:
             dirty.update(shared.places.take_woken())
+        if shared.turnstile.woken:
+            dirty.update(shared.turnstile.take_woken())
         try:
             while dirty or shared.wake():
                 if not dirty:
@@ -322,10 +366,21 @@ class Core:
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
         due, sleepers = self._deadlines.next(), self.dormitory.next_deadline()
-        return due if sleepers is None else sleepers if due is None else min(due, sleepers)
+        due = due if sleepers is None else sleepers if due is None else min(due, sleepers)
+        shared = self._shared
+        if shared.turnstile.waiting or shared.udp_trackers.lines:  # seldom
+            others = (due, shared.turnstile.next_deadline(), shared.udp_trackers.next_deadline())
+            due = min((other for other in others if other is not None), default=None)
+        return due
 
     def advance(self, now: float) -> None:
         """Do what time demands."""
+        shared = self._shared
+        if shared.turnstile.waiting:
+            shared.turnstile.advance(now)
+        if shared.udp_trackers.lines:
+            shared.udp_trackers.advance(now)
+            self._take_answers(now)
         for key in self._deadlines.take(now):
             if key < 0:
                 if key in self._strangers:
@@ -338,6 +393,8 @@ class Core:
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""
         effects, self._shared.effects = self._shared.effects, []
+        if self._shared.udp_trackers.lines:
+            effects += self._shared.udp_trackers.take_effects()
         for effect in effects:
             if isinstance(effect, HttpGet):
                 self._requests[effect.ticket] = effect

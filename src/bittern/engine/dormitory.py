@@ -4,22 +4,20 @@ Each is complete and has no peers. A connection or a tracker that names leechers
 listens joins its swarm by `Core.add`, which takes it out of here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from bittern.base.address import Address
 from bittern.base.deadlines import Deadlines
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
+from bittern.wire.announce import AnnounceReply
 
-from .effects import HttpGet
 from .events import SleeperCalled
 from .sources.announcer import Announcer, Tally
 from .sources.tracker import TrackerSource
 from .world import Shared
 
-MOST_UNDER_WAY = 50
-"""Announces of sleeping torrents that wait for an answer at a time."""
 LEAST_PACE = 20.0
 """Announces a second that are always allowed."""
 ROUND_SECONDS = 900.0
@@ -38,7 +36,7 @@ class Sleeper:
         tiers: its trackers; its announcer knows them, once there is one.
         also: the other hash of a hybrid, by which it is called, too.
         announcer: its announces; None before the first.
-        busy: whether an announce is under way.
+        trusted: those of its trackers that the user named.
     """
 
     number: int
@@ -46,7 +44,7 @@ class Sleeper:
     tiers: tuple[tuple[str, ...], ...]
     also: InfoHashV1 | None = None
     announcer: Announcer | None = None
-    busy: bool = False
+    trusted: Collection[str] = ()
 
 
 class Dormitory:
@@ -63,7 +61,6 @@ class Dormitory:
         self._deadlines = Deadlines()
         self._waiting: dict[int, None] = {}  # due, but others are under way, or the last was only just made
         self._rng = shared.chance.rng_for("dormitory")
-        self._under_way = 0
         self._next_at = 0.0
         self._leaving = False
 
@@ -104,29 +101,28 @@ class Dormitory:
             del self._by_number[sleeper.number]
             self._deadlines.set(sleeper.number, None)
             self._waiting.pop(sleeper.number, None)
-            self._done(sleeper)
         return sleeper
 
     def call(self, wire_hash: InfoHashV1, addresses: tuple[Address, ...] = ()) -> None:
         """Somebody wants something of a sleeping torrent."""
         self._shared.events.append(SleeperCalled(self._by_hash[wire_hash].number, wire_hash, addresses))
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
         """Say goodbye to all trackers that know of a torrent here; nothing else is announced any more."""
         self._leaving = True
+        self._shared.turnstile.clear(now)
         self._deadlines = Deadlines()
         self._waiting.clear()
         for sleeper in self._by_number.values():
             if sleeper.announcer is not None:
                 sleeper.announcer.trackers.stop()
-                self._done(sleeper)
                 if sleeper.announcer.trackers.next_due() is not None:
                     self._waiting[sleeper.number] = None
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
         due = self._deadlines.next()
-        if not self._waiting or self._under_way >= MOST_UNDER_WAY:
+        if not self._waiting or not self._shared.turnstile.room:
             return due
         return self._next_at if due is None else min(due, self._next_at)
 
@@ -138,28 +134,19 @@ class Dormitory:
             del self._waiting[number]
             self._announce(self._by_number[number], now)
 
-    def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
-        """A tracker answered."""
-        sleeper = self._by_number.get(wish.torrent)
+    def tracker_said(self, torrent: int, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
+        """A tracker answered, refused, or did not answer, about a torrent that sleeps."""
+        sleeper = self._by_number.get(torrent)
         if sleeper is None or sleeper.announcer is None:
             return
-        self._done(sleeper)
-        reply = sleeper.announcer.answered(wish, body, now)
+        reply = sleeper.announcer.heard(ticket, said, now)
         # Seeds have nothing for each other: only where a tracker counts them it is known that nobody else is there.
         if reply is not None and reply.peers and reply.incomplete != 0:
             self.call(sleeper.wire_hash, reply.peers)
         self._schedule(sleeper)
 
-    def http_failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
-        """A tracker did not answer, or refused."""
-        sleeper = self._by_number.get(wish.torrent)
-        if sleeper is not None and sleeper.announcer is not None:
-            self._done(sleeper)
-            sleeper.announcer.failed(wish, error, now)
-            self._schedule(sleeper)
-
     def _permitted(self, now: float) -> Iterator[int]:
-        room = MOST_UNDER_WAY - self._under_way
+        room = self._shared.turnstile.room
         for number in self._waiting:
             if room <= 0 or self._next_at > now:
                 return
@@ -171,22 +158,13 @@ class Dormitory:
     def _announce(self, sleeper: Sleeper, now: float) -> None:
         announcer = sleeper.announcer
         if announcer is None:
-            trackers = TrackerSource(sleeper.tiers, self._rng, now)
+            to_all = self._shared.settings.announce_to_all
+            trackers = TrackerSource(sleeper.tiers, self._rng, now, sleeper.trusted, to_all=to_all)
             announcer = sleeper.announcer = Announcer(sleeper.number, sleeper.wire_hash, trackers, self._shared)
             announcer.other_hash = sleeper.also
-        before = len(self._shared.effects)
         announcer.announce(_NOTHING_MOVED, now)
-        if len(self._shared.effects) > before:
-            sleeper.busy = True
-            self._under_way += 1
-        else:
-            self._schedule(sleeper)
+        self._schedule(sleeper)
 
     def _schedule(self, sleeper: Sleeper) -> None:
         if sleeper.announcer is not None and not self._leaving:
             self._deadlines.set(sleeper.number, sleeper.announcer.trackers.next_due())
-
-    def _done(self, sleeper: Sleeper) -> None:
-        if sleeper.busy:
-            sleeper.busy = False
-            self._under_way -= 1

@@ -1,8 +1,8 @@
 """Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
 
 from .core import Core
-from .effects import Connect, HttpGet
-from .ports import Disk, Http, Net
+from .effects import Connect, HttpGet, Resolve, SendDatagram
+from .ports import Disk, Http, Net, Resolver, Udp
 
 
 class Driver:
@@ -13,13 +13,17 @@ class Driver:
         net: makes connections.
         disk: stores and reads.
         http: fetches.
+        udp: moves datagrams.
+        resolver: looks up names.
     """
 
-    def __init__(self, core: Core, net: Net, disk: Disk, http: Http) -> None:
+    def __init__(self, core: Core, net: Net, disk: Disk, http: Http, udp: Udp, resolver: Resolver) -> None:
         self.core = core
         self._net = net
         self._disk = disk
         self._http = http
+        self._udp = udp
+        self._resolver = resolver
         self._due: float | None = 0.0
 
     def turn(self, now: float) -> float | None:
@@ -33,6 +37,10 @@ class Driver:
                 self._net.connect(effect)
             elif isinstance(effect, HttpGet):
                 self._http.get(effect)
+            elif isinstance(effect, SendDatagram):
+                self._udp.send(effect)
+            elif isinstance(effect, Resolve):
+                self._resolver.resolve(effect)
             else:
                 self._disk.submit(effect)
         self._due = core.next_deadline()

@@ -28,6 +28,8 @@ class HttpGet:
         tracker: the tracker's own URL, for people.
         max_bytes: a longer answer is a failure.
         timeout_seconds: time for everything, from look-up to the last byte.
+        ipv6: by which family to reach the server; None for any.
+        local: whether the server may be on this machine or in its network (see sources.guard).
     """
 
     ticket: int
@@ -36,6 +38,30 @@ class HttpGet:
     tracker: str
     max_bytes: int
     timeout_seconds: float
+    ipv6: bool | None = None
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look up the numeric addresses of `host`, of one family; answer with the same `ticket`.
+
+    Attributes:
+        host: a name in ASCII, or a numeric address, which is its own answer where it is of the family.
+        ipv6: whether IPv6 addresses are wanted, else IPv4 ones.
+    """
+
+    ticket: int
+    host: str
+    ipv6: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Send `data` to `address` over UDP, from the one socket of its family. Nothing answers, and it may be lost."""
+
+    address: Address
+    data: bytes
 
 
 MOST_TOLD = 64 << 20
@@ -118,7 +144,7 @@ class ForgetPiece:
 
 
 DiskJob = StoreExtent | ReadRun | HashLeaves | ForgetPiece
-Effect = Connect | HttpGet | StoreExtent | ReadRun | HashLeaves | ForgetPiece
+Effect = Connect | HttpGet | Resolve | SendDatagram | StoreExtent | ReadRun | HashLeaves | ForgetPiece
 
 
 @dataclass(frozen=True, slots=True)

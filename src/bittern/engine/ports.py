@@ -5,9 +5,10 @@ Hot bytes go through method calls with ints; cold decisions are the values of `e
 
 from typing import TYPE_CHECKING, Protocol
 
+from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
-from .effects import Connect, DiskJob, HttpGet
+from .effects import Connect, DiskJob, HttpGet, Resolve, SendDatagram
 
 if TYPE_CHECKING:
     from random import Random
@@ -38,6 +39,30 @@ class Http(Protocol):
 
     def get(self, wish: HttpGet) -> None:
         """GET `wish.url`."""
+        ...
+
+
+class Udp(Protocol):
+    """Moves datagrams, by one socket for each family. What comes goes to `Core.datagram`."""
+
+    def send(self, wish: SendDatagram) -> None:
+        """Send one; `Core.datagram_refused` says where the system can not."""
+        ...
+
+
+class Receiver(Protocol):
+    """A part of the engine that datagrams are for; all share one port."""
+
+    def datagram(self, data: bytes, source: Address, now: float) -> bool:
+        """Take a datagram that is ours; False leaves it to others."""
+        ...
+
+
+class Resolver(Protocol):
+    """Looks up names. Answers come as `Core.resolved`, in a later turn."""
+
+    def resolve(self, wish: Resolve) -> None:
+        """Find the addresses of `wish.host`."""
         ...
 
 

@@ -15,6 +15,12 @@ class EngineSettings:
 
     listen_port: int = 0
     """The port that trackers and peers are told; 0 where nobody can connect to us."""
+    ipv4: bool = True
+    """Whether peers reach us by IPv4: trackers are told of us by it (BEP 7)."""
+    ipv6: bool = False
+    """Whether peers reach us by IPv6: trackers are told of us by it, too, at the same time."""
+    announce_to_all: bool = False
+    """Whether a torrent is announced to all its trackers; else to the first that works (BEP 12)."""
     use_trackers: bool = True
     """Whether trackers are asked for peers."""
     use_dht: bool = True

@@ -4,7 +4,7 @@ Calls come from the wires (through `Messages`), from the core (answers to effect
 they change is settled once per turn: requests are topped up, uploads served, decisions handed out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, unique
 from math import inf
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.base.rate import Meter
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
+from bittern.wire.announce import AnnounceReply
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
@@ -33,7 +34,6 @@ from .effects import (
     Completion,
     ExtentStored,
     HashLeaves,
-    HttpGet,
     LeavesHashed,
     PieceChecked,
     ReadRun,
@@ -82,6 +82,7 @@ class Torrent:
         shared: what all torrents of the core share.
         now: when it was added.
         announcer: its announces, if it made some before it slept.
+        trusted: those of its trackers that the user named.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Torrent:
         shared: Shared,
         now: float,
         announcer: Announcer | None = None,
+        trusted: Collection[str] = (),
     ) -> None:
         chance = shared.chance
         self.number = number
@@ -106,7 +108,8 @@ class Torrent:
         self._members = Members(number, self.peerbook, shared)
         self.peers = self._members.peers
         if announcer is None:
-            trackers = TrackerSource(tiers, chance.rng_for("tracker", wire_hash), now)
+            rng, to_all = chance.rng_for("tracker", wire_hash), shared.settings.announce_to_all
+            trackers = TrackerSource(tiers, rng, now, trusted, to_all=to_all)
             announcer = Announcer(number, wire_hash, trackers, shared)
         self.announcer = announcer
         self.trackers = announcer.trackers
@@ -406,27 +409,22 @@ class Torrent:
             piece = completion.job.offset // download.geometry.piece_size
             self._shared.events.append(StorageFailed(self.number, completion.error, piece))
 
-    def http_done(self, wish: HttpGet, body: bytes, now: float) -> None:
-        """A tracker answered."""
+    def tracker_said(self, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
+        """A tracker answered, refused, or did not answer."""
         self._company.touch_all()
-        name = self.announcer.hash_of(wish)
-        reply = self.announcer.answered(wish, body, now)
+        name = self.announcer.hash_of(ticket)
+        reply = self.announcer.heard(ticket, said, now)
         if reply is not None:
             self.names.met(reply.peers, name)
         if reply is not None and self.state is not TorrentState.PAUSED:
             self.add_candidates(reply.peers, Source.TRACKER, now)
-
-    def http_failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
-        """A tracker did not answer, or refused."""
-        self._company.touch_all()
-        self.announcer.failed(wish, error, now)
 
     # --- time
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
         due = min(self._tick_due, self.limits.starved_until)
-        tracker = self.trackers.next_due()
+        tracker = self.announcer.next_due()
         if tracker is not None and tracker < due:
             due = tracker
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
@@ -443,7 +441,7 @@ class Torrent:
         download = self.download
         partial = download is not None and download.complete and not download.have.complete
         left = download.lacking_bytes if download is not None else 1
-        self.announcer.announce(Tally(self.uploaded, self.downloaded, left, partial), now)
+        self.announcer.announce_in_turn(Tally(self.uploaded, self.downloaded, left, partial), now)
         shared = self._shared
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
             shared.effects.extend(self._members.dials(now))

@@ -13,6 +13,8 @@ from .events import Event
 from .limits import Limits
 from .ports import Chance
 from .settings import EngineSettings
+from .sources.turnstile import Turnstile
+from .sources.udp_trackers import UdpTrackers
 from .swarm.bans import Bans
 from .swarm.places import Places
 from .swarm.priority import Ourselves
@@ -35,6 +37,9 @@ class Shared:
         upload_memory: for blocks on their way from the disk, of all torrents.
         bans: hosts that no torrent deals with.
         ourselves: our address as others see it.
+        turnstile: lets announces of all torrents through.
+        udp_trackers: conversations with UDP trackers, for all torrents.
+        udp_asked: the torrents that asked them and wait for an answer, by ticket.
         effects: what is to be done, until the driver takes it.
         events: what happened, until the session takes it.
         dirty: numbers of the torrents with something to settle at the end of the turn.
@@ -52,6 +57,9 @@ class Shared:
     upload_memory: Memory = field(init=False)
     bans: Bans = field(default_factory=Bans)
     ourselves: Ourselves = field(init=False)
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    udp_trackers: UdpTrackers = field(init=False)
+    udp_asked: dict[int, int] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dirty: dict[int, None] = field(default_factory=dict)
@@ -63,6 +71,7 @@ class Shared:
         self.memory = Memory(self.settings.total_buffer_bytes)
         self.upload_memory = Memory(self.settings.upload_buffer_bytes)
         self.ourselves = Ourselves(self.settings.listen_port)
+        self.udp_trackers = UdpTrackers(self.chance.entropy, self.next_ticket)
 
     def wake(self) -> bool:
         """Wake torrents that wait for memory, if there is some; any at all?"""

@@ -1,11 +1,16 @@
 """The HTTP port of the real world: small bounded GETs with aiohttp, which is only imported for the first one."""
 
 import asyncio
-from typing import TYPE_CHECKING
+import errno
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
 from bittern.engine.effects import HttpGet
+from bittern.engine.sources.guard import names_local_host, refusal
 
 from .tasks import Tasks
 from .turn import Turn
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 REDIRECTS = 5
+_MOVED = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 16
 
 
@@ -28,37 +34,37 @@ class HttpFetcher:
     def __init__(self, user_agent: str, source: str | None = None) -> None:
         self._user_agent = user_agent
         self._source = source
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[tuple[bool | None, bool], aiohttp.ClientSession] = {}
 
-    async def fetch(self, url: str, max_bytes: int, timeout_seconds: float) -> tuple[int, bytes]:
+    async def fetch(
+        self, url: str, max_bytes: int, timeout_seconds: float, *, ipv6: bool | None = None, local: bool = True
+    ) -> tuple[int, bytes]:
         """GET `url`: its status and its body.
 
+        Args:
+            url: http or https.
+            max_bytes: of the body, uncompressed.
+            timeout_seconds: for everything, redirects too.
+            ipv6: by which family of addresses; None for any.
+            local: whether the server may be on this machine or in its network (see engine.sources.guard). One that is
+                redirected to may be only if the URL before says itself that it is there.
+
         Raises:
-            NetworkError: no answer, too long an answer, or not HTTP.
+            NetworkError: no answer, too long an answer, not HTTP, or a server that must not be asked.
         """
         import aiohttp  # noqa: PLC0415 - 0.2 s that a command without trackers need not pay
-        from yarl import URL  # noqa: PLC0415 - as aiohttp
 
-        if self._session is None:
-            connector = aiohttp.TCPConnector(local_addr=(self._source, 0) if self._source else None)
-            self._session = aiohttp.ClientSession(
-                connector=connector, headers={"User-Agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        limit = aiohttp.ClientTimeout(total=timeout_seconds)
         try:
-            async with self._session.get(
-                URL(url, encoded=True), timeout=limit, max_redirects=REDIRECTS, allow_redirects=True
-            ) as answer:
-                body = bytearray()
-                async for chunk in answer.content.iter_chunked(_CHUNK):
-                    body += chunk
-                    if len(body) > max_bytes:
-                        raise NetworkError(f"the answer is longer than {max_bytes} bytes")
-                return answer.status, bytes(body)
+            async with asyncio.timeout(timeout_seconds):
+                for _ in range(REDIRECTS + 1):
+                    status, target, body = await self._get(self._session(ipv6, local=local), url, max_bytes)
+                    if target is None:
+                        return status, body
+                    local = local and names_local_host(url)
+                    url = urljoin(url, target)
+                raise NetworkError(f"more than {REDIRECTS} redirects")
         except TimeoutError:
             raise NetworkError(f"no answer within {timeout_seconds:g} s") from None
-        except aiohttp.TooManyRedirects:
-            raise NetworkError(f"more than {REDIRECTS} redirects") from None
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or str(error.os_error)
             raise NetworkError(f"{error.host}:{error.port}: {reason}") from None
@@ -67,9 +73,55 @@ class HttpFetcher:
 
     async def close(self) -> None:
         """End what is under way."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
+        if self._sessions:
             await asyncio.sleep(0)  # let transports see their end
+
+    def _session(self, ipv6: bool | None, *, local: bool) -> "aiohttp.ClientSession":  # noqa: FBT001 - three values
+        """Connections of one kind; those of another kind are never used for it."""
+        import aiohttp  # noqa: PLC0415 - as above
+
+        if (ipv6, local) not in self._sessions:
+            family = socket.AF_UNSPEC if ipv6 is None else socket.AF_INET6 if ipv6 else socket.AF_INET
+            connector = aiohttp.TCPConnector(
+                family=family,
+                local_addr=(self._source, 0) if self._source else None,
+                socket_factory=partial(_guarded_socket, local=local),
+            )
+            self._sessions[ipv6, local] = aiohttp.ClientSession(
+                connector=connector, headers={"User-Agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._sessions[ipv6, local]
+
+    @staticmethod
+    async def _get(session: "aiohttp.ClientSession", url: str, max_bytes: int) -> tuple[int, str | None, bytes]:
+        """Status, where it leads to if anywhere, and the body of one exchange."""
+        from yarl import URL  # noqa: PLC0415 - as aiohttp
+
+        async with session.get(URL(url, encoded=True), allow_redirects=False) as answer:
+            target = answer.headers.get("Location") if answer.status in _MOVED else None
+            if target is not None:
+                return answer.status, target, b""
+            body = bytearray()
+            async for chunk in answer.content.iter_chunked(_CHUNK):
+                body += chunk
+                if len(body) > max_bytes:
+                    raise NetworkError(f"the answer is longer than {max_bytes} bytes")
+            return answer.status, None, bytes(body)
+
+
+def _guarded_socket(address: tuple[Any, ...], *, local: bool) -> socket.socket:
+    """A socket for a connection to `address`, which is what a name was looked up to at this moment.
+
+    Raises:
+        PermissionError: nobody is to connect there for a URL of this kind.
+    """
+    family, kind, protocol, _, name = address
+    reason = refusal(str(name[0]), local=local)
+    if reason is not None:
+        raise PermissionError(errno.EACCES, reason)
+    return socket.socket(family, kind, protocol)
 
 
 class HttpPort:
@@ -87,7 +139,9 @@ class HttpPort:
 
     async def _get(self, wish: HttpGet) -> None:
         try:
-            status, body = await self._fetcher.fetch(wish.url, wish.max_bytes, wish.timeout_seconds)
+            status, body = await self._fetcher.fetch(
+                wish.url, wish.max_bytes, wish.timeout_seconds, ipv6=wish.ipv6, local=wish.local
+            )
         except NetworkError as error:
             self._core.http_failed(wish.ticket, str(error), self._turn.now())
         except Exception:

@@ -21,9 +21,11 @@ from .disk.handles import Handles
 from .disk.pool import DiskPool
 from .http import HttpFetcher, HttpPort
 from .net import TcpNet
+from .resolver import SystemResolver
 from .tasks import Tasks
 from .tcp import Listener
 from .turn import Turn
+from .udp import UdpSockets, reachable_by
 
 
 class Runtime:
@@ -56,9 +58,16 @@ class Runtime:
         self.disk = DiskPool(self._wake)
         self.http = HttpFetcher(settings.user_agent, source)
         port = sockets[0].getsockname()[1] if sockets else 0
-        self.core = Core(replace(settings, listen_port=port), peer_id, SeededChance(seed), self.disk)
+        families = reachable_by(sockets, source)
+        settings = replace(
+            settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
+        )
+        self.core = Core(settings, peer_id, SeededChance(seed), self.disk)
         net = TcpNet(self._loop, self.turn, self.core, self.tasks, source)
-        self._driver = Driver(self.core, net, self.disk, HttpPort(self.http, self.core, self.turn, self.tasks))
+        http = HttpPort(self.http, self.core, self.turn, self.tasks)
+        self.udp = UdpSockets(self._loop, self.turn, self.core, source)
+        resolver = SystemResolver(self._loop, self.turn, self.core, self.tasks)
+        self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver)
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
         self.turn.start(self._settle, lambda: self.core.unsettled)
 
@@ -91,6 +100,7 @@ class Runtime:
         """End everything; what was submitted to the disk is finished first."""
         for listener in self._listeners:
             listener.close()
+        self.udp.close()
         self.turn.close()
         await self.tasks.close()
         self.core.close(self.now())

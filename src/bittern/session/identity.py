@@ -52,6 +52,11 @@ class Identity:
         named = source.trackers if isinstance(source, Metainfo) else tuple((url,) for url in source.trackers)
         return (*self.options.trackers, *named)
 
+    @property
+    def own_trackers(self) -> frozenset[str]:
+        """Those of its trackers that the user named."""
+        return frozenset(url for tier in self.options.trackers for url in tier)
+
     def learn(self, raw: bytes) -> Info:
         """Take over the info dictionary that peers, or the store, gave for our info hash.
 

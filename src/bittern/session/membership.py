@@ -46,7 +46,7 @@ class Membership:
         if self.swarm is None:
             runtime, source = self._surroundings.runtime, self._identity.source
             now = runtime.now()
-            self.swarm = runtime.core.add(self._identity.info_hash, self.tiers, now)
+            self.swarm = runtime.core.add(self._identity.info_hash, self.tiers, now, self._identity.own_trackers)
             if isinstance(source, Magnet):
                 runtime.core.also_called(self.swarm, source.info_hash_v1, source.info_hash_v2)
             self._surroundings.lives[self.swarm.number] = self._listener

@@ -142,7 +142,7 @@ class Parts:
         """Wait until trackers know that we leave, but not longer than they may take."""
         loop, runtime = asyncio.get_running_loop(), self.runtime
         give_up_at = loop.time() + seconds
-        runtime.core.dormitory.leave()
+        runtime.core.dormitory.leave(runtime.now())
         runtime.turn.soon()
         await asyncio.sleep(_GOODBYE_STEP_SECONDS)
         while runtime.core.goodbyes and loop.time() < give_up_at:  # noqa: ASYNC110 - the engine has no events to wait for

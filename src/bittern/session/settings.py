@@ -56,6 +56,8 @@ class Settings:
     """The local IP address that connections are made from; None for the system's choice."""
     use_trackers: bool = True
     """Whether to ask the trackers that torrents name."""
+    announce_to_all: bool = False
+    """Whether each torrent is announced to all its trackers; else to the first that works."""
     max_peers: int = 80
     """Connections of one torrent."""
     max_connections: int = 500
@@ -205,6 +207,7 @@ class Settings:
         most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
         return EngineSettings(
             use_trackers=self.use_trackers,
+            announce_to_all=self.announce_to_all,
             user_agent=USER_AGENT,
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,

@@ -20,6 +20,7 @@ from .content import Content
 from .disk import DiskFaults, SimDisk
 from .host import Host
 from .http import SimHttp, Web
+from .udp import Services, SimUdp
 
 
 class SimNet:
@@ -52,7 +53,7 @@ class SimProcess:
         strict: check the invariants of every torrent after each turn; slow.
     """
 
-    def __init__(self, host: Host, web: Web, settings: EngineSettings) -> None:
+    def __init__(self, host: Host, web: Web, settings: EngineSettings, services: Services | None = None) -> None:
         world = host.network.world
         chance = world.chance(host.name)
         self.host = host
@@ -63,7 +64,8 @@ class SimProcess:
         self.completed: dict[int, float] = {}
         self.strict = False
         self._world = world
-        self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core))
+        udp = SimUdp(services or Services(), host, self.core)
+        self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core), udp, udp)
         self._contents: dict[int, Content] = {}
         self._sleepers: dict[InfoHashV1, Content] = {}
         self._wake_due = inf

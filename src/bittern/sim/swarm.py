@@ -13,6 +13,7 @@ from .network import PORT, Network
 from .process import SimProcess
 from .report import Report
 from .tracker import SimTracker
+from .udp import Services
 from .world import Dice, World
 
 
@@ -50,6 +51,7 @@ class Swarm:
         prepare: called with every host before its process starts.
         magnets: leechers begin without the metadata.
         strict: check the engines' invariants after each turn; slow.
+        udp_tracker: everybody asks the tracker by datagrams, else over HTTP.
         make: makes each torrent of its name, size, piece size and trackers.
     """
 
@@ -69,18 +71,20 @@ class Swarm:
         prepare: Callable[[Host], None] | None = None,
         magnets: bool = False,
         strict: bool = False,
+        udp_tracker: bool = False,
         make: Callable[[World, str, int, int, Sequence[str]], Content] = make_content,
     ) -> None:
         self.world = World(dice, seed)
         self.network = Network(self.world)
         self.web = Web()
-        self.tracker = SimTracker(self.world, self.web)
+        self.services = Services()
+        self.tracker = SimTracker(self.world, self.web, services=self.services)
         self.lines = lines or Lines()
         self.network.jitter, self.network.together = self.lines.jitter, self.lines.together
         self._settings = settings or EngineSettings()
         self._prepare = prepare
         self._strict = strict
-        trackers = [self.tracker.url]
+        trackers = [self.tracker.udp_url if udp_tracker else self.tracker.url]
         self.contents: list[Content] = [
             make(self.world, f"content {number}", size, piece_size, trackers) for number in range(torrents)
         ]
@@ -104,7 +108,7 @@ class Swarm:
         if self._prepare is not None:
             self._prepare(host)
         settings = replace(settings or self._settings, listen_port=0 if host.natted else PORT)
-        process = SimProcess(host, self.web, settings)
+        process = SimProcess(host, self.web, settings, self.services)
         process.strict = self._strict
         return process
 

@@ -187,9 +187,9 @@ def test_a_bad_peer_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) ->
 def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(swarm.get(*QUICK)) == 6
     assert "it names no tracker, and no peer is named; name a peer with --peer HOST:PORT" in capsys.readouterr().err
-    write_torrent(swarm.source, swarm.torrent, "udp://127.0.0.1:1/announce")
+    write_torrent(swarm.source, swarm.torrent, "wss://127.0.0.1:1/announce")
     assert main(swarm.get(*QUICK)) == 6
-    assert "speak UDP, which is not supported yet" in capsys.readouterr().err
+    assert "speak neither HTTP nor UDP" in capsys.readouterr().err
 
 
 def test_a_link_that_the_shell_cut_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:

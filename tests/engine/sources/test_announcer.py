@@ -1,19 +1,23 @@
 """Announces as fetches, and whose answer counts."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.base.tracing import silent
-from bittern.engine.effects import HttpGet
+from bittern.engine.effects import HttpGet, Resolve
 from bittern.engine.events import TrackerAnswered, TrackerFailed
 from bittern.engine.settings import EngineSettings
-from bittern.engine.sources.announcer import GOODBYE_SECONDS, TIMEOUT_SECONDS, Announcer, Tally
+from bittern.engine.sources.announcer import GOODBYE_SECONDS, TIMEOUT_SECONDS, Announcer, Tally, understood
 from bittern.engine.sources.tracker import TrackerSource
+from bittern.engine.sources.turnstile import MOST_UNDER_WAY
 from bittern.engine.world import Shared
 from bittern.sim.world import World
+from bittern.wire.announce import AnnounceReply
 
 URL = "http://tracker/announce"
 GOOD = b"d8:intervali900e5:peers6:\x0a\x00\x00\x01\x00\x07e"
@@ -29,6 +33,12 @@ class Rig:
         self.shared = Shared(settings, peer_id, chance, lambda *_: False, silent)
         self.trackers = TrackerSource(tuple((url,) for url in urls or (URL,)), Random(1), 0.0)
         self.announcer = Announcer(4, InfoHashV1(b"\xff" * 20), self.trackers, self.shared)
+
+    def answered(self, wish: HttpGet, body: bytes, now: float) -> AnnounceReply | None:
+        return self.announcer.heard(wish.ticket, understood(body), now)
+
+    def failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
+        assert self.announcer.heard(wish.ticket, error, now) is None
 
     def announce(self, now: float = 0.0) -> list[HttpGet]:
         self.announcer.announce(Tally(1, 2, 3), now)
@@ -47,7 +57,7 @@ def test_an_announce_says_how_we_are_doing() -> None:
 def test_a_partial_seed_says_so_in_each_regular_announce() -> None:
     rig = Rig()
     [wish] = rig.announce()
-    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.answered(wish, GOOD, 0.0)
     rig.announcer.announce(Tally(1, 2, 3, partial=True), 1000.0)
     [effect] = rig.shared.effects
     assert isinstance(effect, HttpGet)
@@ -57,7 +67,7 @@ def test_a_partial_seed_says_so_in_each_regular_announce() -> None:
 def test_an_answer_gives_peers_and_is_told() -> None:
     rig = Rig()
     [wish] = rig.announce()
-    reply = rig.announcer.answered(wish, GOOD, 1.0)
+    reply = rig.answered(wish, GOOD, 1.0)
     assert reply is not None
     assert [str(peer) for peer in reply.peers] == ["10.0.0.1:7"]
     assert rig.shared.events == [TrackerAnswered(4, URL, 1, None)]
@@ -79,7 +89,7 @@ def test_only_a_tracker_on_this_machine_may_name_its_services(url: str, expected
     rig.announcer.other_hash = InfoHashV1(b"\x02" * 20)
     body = b"d8:intervali900e5:peers12:\x7f\x00\x00\x01\x00\x16\x0a\x00\x00\x01\x00\x07e"
     for wish in rig.announce():  # of both hashes of a hybrid
-        reply = rig.announcer.answered(wish, body, 1.0)
+        reply = rig.answered(wish, body, 1.0)
         assert reply is not None
         assert [str(peer) for peer in reply.peers] == expected
 
@@ -88,7 +98,7 @@ def test_only_a_tracker_on_this_machine_may_name_its_services(url: str, expected
 def test_an_answer_without_sense_is_a_failure(body: bytes) -> None:
     rig = Rig()
     [wish] = rig.announce()
-    assert rig.announcer.answered(wish, body, 1.0) is None
+    assert rig.answered(wish, body, 1.0) is None
     [event] = rig.shared.events
     assert isinstance(event, TrackerFailed)
     assert (event.url, rig.trackers.next_due()) == (URL, 1.0 + event.retry_seconds)
@@ -97,7 +107,7 @@ def test_an_answer_without_sense_is_a_failure(body: bytes) -> None:
 def test_a_goodbye_has_less_time_and_asks_for_nobody() -> None:
     rig = Rig()
     [wish] = rig.announce()
-    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.answered(wish, GOOD, 0.0)
     rig.trackers.stop()
     [goodbye] = rig.announce(1.0)
     assert "event=stopped" in goodbye.url
@@ -110,18 +120,18 @@ def test_the_answer_to_a_goodbye_is_not_taken_for_that_of_the_next_start(answere
     """Paused and resumed at once: both announces are under way."""
     rig = Rig()
     [wish] = rig.announce()
-    rig.announcer.answered(wish, GOOD, 0.0)
+    rig.answered(wish, GOOD, 0.0)
     rig.trackers.stop()
     [goodbye] = rig.announce(1.0)
     rig.trackers.restart(2.0)
     [start] = rig.announce(2.0)
     rig.shared.events.clear()
     if answered:
-        assert rig.announcer.answered(goodbye, GOOD, 3.0) is None
+        assert rig.answered(goodbye, GOOD, 3.0) is None
     else:
-        rig.announcer.failed(goodbye, TrackerError("gone"), 3.0)
+        rig.failed(goodbye, TrackerError("gone"), 3.0)
     assert (rig.shared.events, rig.trackers.next_due()) == ([], None)
-    rig.announcer.failed(start, TrackerError("gone"), 4.0)
+    rig.failed(start, TrackerError("gone"), 4.0)
     assert rig.trackers.trackers[0].failures == 1
     [again] = rig.announce(100.0)
     assert "event=started" in again.url
@@ -141,12 +151,15 @@ def test_both_hashes_of_a_hybrid_are_announced_and_only_the_first_steers() -> No
     first, second = rig.announce()
     assert "info_hash=" + "%FF" * 20 in first.url
     assert "info_hash=" + "%EE" * 20 in second.url
-    assert (rig.announcer.hash_of(first), rig.announcer.hash_of(second)) == (InfoHashV1(b"\xff" * 20), other)
-    reply = rig.announcer.answered(second, GOOD, 1.0)
+    assert (rig.announcer.hash_of(first.ticket), rig.announcer.hash_of(second.ticket)) == (
+        InfoHashV1(b"\xff" * 20),
+        other,
+    )
+    reply = rig.answered(second, GOOD, 1.0)
     assert reply is not None
     assert reply.peers
     assert rig.shared.events == []
-    assert rig.announcer.answered(first, GOOD, 1.0) is not None
+    assert rig.answered(first, GOOD, 1.0) is not None
     assert len(rig.shared.events) == 1
 
 
@@ -154,8 +167,126 @@ def test_a_tracker_that_knows_one_hash_of_a_hybrid_only_is_no_failure() -> None:
     rig = Rig()
     rig.announcer.other_hash = InfoHashV1(b"\xee" * 20)
     first, second = rig.announce()
-    assert rig.announcer.answered(second, b"d14:failure reason7:unknowne", 1.0) is None
-    assert rig.announcer.answered(first, GOOD, 1.0) is not None
+    assert rig.answered(second, b"d14:failure reason7:unknowne", 1.0) is None
+    assert rig.answered(first, GOOD, 1.0) is not None
     [_, third] = rig.announce(100_000.0)
-    rig.announcer.failed(third, TrackerError("lost"), 2.0)
+    rig.failed(third, TrackerError("lost"), 2.0)
     assert not [event for event in rig.shared.events if isinstance(event, TrackerFailed)]
+
+
+UDP = "udp://tracker.example:6969/announce"
+PEERS = AnnounceReply(900, None, (Address("10.0.0.1", 7),), 1, 2)
+
+
+def udp_rig(*, ipv6: bool = False) -> Rig:
+    rig = Rig(UDP)
+    rig.shared.settings = replace(rig.shared.settings, ipv6=ipv6)
+    return rig
+
+
+def look_ups(rig: Rig) -> list[Resolve]:
+    return [effect for effect in rig.shared.udp_trackers.take_effects() if isinstance(effect, Resolve)]
+
+
+def test_a_udp_tracker_is_asked_by_datagrams() -> None:
+    rig = udp_rig()
+    assert rig.announce() == []
+    assert [(wish.host, wish.ipv6) for wish in look_ups(rig)] == [("tracker.example", False)]
+    [ticket] = rig.shared.udp_asked
+    assert rig.announcer.heard(ticket, PEERS, 1.0) == PEERS
+    assert rig.trackers.next_due() == 901.0
+
+
+def test_a_name_is_asked_by_each_family_that_peers_reach_us_by() -> None:
+    rig = udp_rig(ipv6=True)
+    rig.announce()
+    assert [wish.ipv6 for wish in look_ups(rig)] == [False, True]
+    four, six = rig.shared.udp_asked
+    assert rig.announcer.heard(six, PEERS, 1.0) is not None
+    assert rig.announcer.heard(four, TrackerError("no IPv4 address"), 1.0) is None
+    assert [type(event) for event in rig.shared.events] == [TrackerAnswered]
+    assert rig.trackers.trackers[0].failures == 0
+
+
+def test_a_tracker_failed_when_it_failed_by_every_family() -> None:
+    rig = udp_rig(ipv6=True)
+    rig.announce()
+    four, six = rig.shared.udp_asked
+    rig.announcer.heard(four, TrackerError("four"), 1.0)
+    assert rig.shared.events == []
+    rig.announcer.heard(six, TrackerError("six", retry_in=5000.0), 2.0)
+    [event] = rig.shared.events
+    assert isinstance(event, TrackerFailed)
+    assert (event.reason, event.retry_seconds) == ("six", 5000.0)
+
+
+def test_a_numeric_host_has_one_family() -> None:
+    for url, ipv6 in (("http://10.0.0.1/announce", False), ("http://[2001:db8::1]/announce", True)):
+        rig = Rig(url)
+        rig.shared.settings = replace(rig.shared.settings, ipv6=True)
+        assert [wish.ipv6 for wish in rig.announce()] == [ipv6]
+
+
+def test_all_families_and_hashes_carry_the_same_key() -> None:
+    rig = Rig()
+    rig.shared.settings = replace(rig.shared.settings, ipv6=True)
+    rig.announcer.other_hash = InfoHashV1(b"\x02" * 20)
+    keys = {part for wish in rig.announce() for part in wish.url.split("&") if part.startswith("key=")}
+    assert len(keys) == 1
+    assert len(rig.shared.effects) == 0
+    assert MOST_UNDER_WAY - rig.shared.turnstile.room == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted", "local"),
+    [
+        ("http://t.example/announce", False, True),
+        ("http://t.example/announce?passkey=1", False, False),
+        ("http://t.example/announce?passkey=1", True, True),
+        ("http://t.example/x", False, False),
+    ],
+)
+def test_a_tracker_may_be_in_our_network_if_it_is_plain_or_the_user_named_it(
+    url: str,
+    trusted: bool,  # noqa: FBT001 - a parameter
+    local: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    rig = Rig(url)
+    rig.trackers = TrackerSource(((url,),), Random(1), 0.0, (url,) if trusted else ())
+    rig.announcer = Announcer(4, InfoHashV1(b"\xff" * 20), rig.trackers, rig.shared)
+    assert [wish.local for wish in rig.announce()] == [local]
+
+
+def test_a_tracker_may_say_what_our_address_is() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.answered(wish, b"d11:external ip4:\x08\x08\x04\x04" + GOOD[1:], 1.0)
+    assert rig.shared.ourselves.known == (Address("8.8.4.4", 51413),)
+
+
+def test_an_announce_waits_for_its_turn() -> None:
+    rig = Rig()
+    for number in range(MOST_UNDER_WAY):
+        rig.shared.turnstile.begin(1000 + number)
+    rig.announcer.announce_in_turn(Tally(1, 2, 3), 0.0)
+    assert (rig.shared.effects, rig.announcer.next_due()) == ([], None)
+    rig.shared.turnstile.end(1000, 10.0)
+    due = rig.shared.turnstile.next_deadline()
+    assert due is not None
+    assert 10.0 <= due < 10.1
+    rig.shared.turnstile.advance(due)
+    assert list(rig.shared.turnstile.take_woken()) == [4]
+    assert rig.announcer.next_due() == 0.0
+    rig.announcer.announce_in_turn(Tally(1, 2, 3), 10.0)
+    assert len(rig.shared.effects) == 1
+
+
+def test_a_goodbye_waits_for_nobody() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.answered(wish, GOOD, 0.0)
+    for number in range(MOST_UNDER_WAY):
+        rig.shared.turnstile.begin(1000 + number)
+    rig.trackers.stop()
+    rig.announcer.announce_in_turn(Tally(1, 2, 3), 1.0)
+    assert len(rig.shared.effects) == 1

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bittern.base.errors import TrackerError
-from bittern.engine.sources.tracker import FIRST_RETRY_SECONDS, HURRY_SECONDS, RETRY_MOST_SECONDS, TrackerSource
+from bittern.engine.sources.tracker import (
+    FIRST_RETRY_SECONDS,
+    HURRY_SECONDS,
+    RETRY_MOST_SECONDS,
+    TrackerSource,
+    TrackerState,
+)
 from bittern.wire.announce import AnnounceReply, Event
 
 A, B, C, D = (f"http://{name}/announce" for name in "abcd")
@@ -19,10 +25,23 @@ def source(*tiers: tuple[str, ...], seed: int = 0) -> TrackerSource:
     return TrackerSource(tiers, Random(seed), 0.0)
 
 
+def asked(trackers: TrackerSource) -> TrackerState:
+    """The one that is being asked; one of somebody else when there is none."""
+    return next((state for state in trackers.trackers if state.busy), TrackerState("http://nobody"))
+
+
+def answered(trackers: TrackerSource, reply: AnnounceReply, now: float) -> None:
+    trackers.answered(asked(trackers), reply, now)
+
+
+def failed(trackers: TrackerSource, error: TrackerError, now: float) -> float:
+    return trackers.failed(asked(trackers), error, now)
+
+
 def announce(trackers: TrackerSource, now: float) -> tuple[str, Event | None]:
     wish = trackers.next(now)
     assert wish is not None
-    return wish.url, wish.event
+    return wish.tracker.url, wish.event
 
 
 def test_started_is_said_once_and_then_only_at_the_interval() -> None:
@@ -30,7 +49,7 @@ def test_started_is_said_once_and_then_only_at_the_interval() -> None:
     assert trackers.next_due() == 0.0
     assert announce(trackers, 0.0) == (A, Event.STARTED)
     assert (trackers.next(0.0), trackers.next_due()) == (None, None)  # one at a time
-    trackers.answered(REPLY, 1.0)
+    answered(trackers, REPLY, 1.0)
     assert trackers.next_due() == 1801.0
     assert trackers.next(1800.9) is None
     assert announce(trackers, 1801.0) == (A, None)
@@ -39,7 +58,7 @@ def test_started_is_said_once_and_then_only_at_the_interval() -> None:
 def test_a_started_that_was_not_answered_is_said_again() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.failed(REFUSED, 0.0)
+    failed(trackers, REFUSED, 0.0)
     due = trackers.next_due()
     assert due is not None
     assert announce(trackers, due) == (A, Event.STARTED)
@@ -48,10 +67,10 @@ def test_a_started_that_was_not_answered_is_said_again() -> None:
 def test_completed_is_said_once() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     trackers.completed()
     assert announce(trackers, 5.0) == (A, Event.COMPLETED)
-    trackers.answered(REPLY, 6.0)
+    answered(trackers, REPLY, 6.0)
     assert trackers.next(6.0) is None
     assert announce(trackers, 1806.0) == (A, None)
 
@@ -60,7 +79,7 @@ def test_a_download_that_ends_before_the_start_was_answered_is_announced_as_comp
     trackers = source((A,))
     assert announce(trackers, 0.0) == (A, Event.STARTED)
     trackers.completed()
-    trackers.answered(REPLY, 1.0)
+    answered(trackers, REPLY, 1.0)
     assert announce(trackers, 1.0) == (A, Event.COMPLETED)
 
 
@@ -68,25 +87,25 @@ def test_a_completed_that_fails_is_said_again_but_not_at_once() -> None:
     """Else a tracker that is gone would be asked as fast as it refuses."""
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     trackers.completed()
     announce(trackers, 5.0)
-    wait = trackers.failed(REFUSED, 5.0)
+    wait = failed(trackers, REFUSED, 5.0)
     assert wait >= 0.75 * FIRST_RETRY_SECONDS
     assert trackers.next_due() == 5.0 + wait
     assert trackers.next(5.0) is None
     assert announce(trackers, 5.0 + wait) == (A, Event.COMPLETED)
-    trackers.answered(REPLY, 30.0)
+    answered(trackers, REPLY, 30.0)
     assert trackers.next(30.0) is None
 
 
 def test_a_completed_that_fails_waits_while_the_next_tracker_is_started() -> None:
     trackers = source((A,), (B,))
     announce(trackers, 0.0)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     trackers.completed()
     announce(trackers, 5.0)
-    trackers.failed(REFUSED, 5.0)
+    failed(trackers, REFUSED, 5.0)
     assert announce(trackers, 5.0) == (B, Event.STARTED)
 
 
@@ -94,22 +113,22 @@ def test_what_was_complete_from_the_start_is_not_announced_as_completed() -> Non
     trackers = source((A,))
     trackers.completed()
     assert announce(trackers, 0.0) == (A, Event.STARTED)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     assert trackers.next(1.0) is None
 
 
 def test_stopped_is_said_once_to_everyone_who_knows_of_us() -> None:
     trackers = source((A,), (B,), (C,))
     announce(trackers, 0.0)
-    trackers.failed(REFUSED, 0.0)
+    failed(trackers, REFUSED, 0.0)
     announce(trackers, 0.0)
-    trackers.answered(AnnounceReply(1800, tracker_id=b"id"), 0.0)
+    answered(trackers, AnnounceReply(1800, tracker_id=b"id"), 0.0)
     announce(trackers, 20.0)
-    trackers.answered(REPLY, 20.0)
+    answered(trackers, REPLY, 20.0)
     trackers.stop()
     assert trackers.next_due() == 0.0
     goodbyes = [trackers.next(21.0) for _ in range(3)]
-    assert [(wish.url, wish.event, wish.tracker_id) for wish in goodbyes if wish] == [
+    assert [(wish.tracker.url, wish.event, wish.tracker.tracker_id) for wish in goodbyes if wish] == [
         (A, Event.STOPPED, None),
         (B, Event.STOPPED, b"id"),
     ]
@@ -128,32 +147,32 @@ def test_a_start_that_is_under_way_is_taken_back_as_well() -> None:
     announce(trackers, 0.0)
     trackers.stop()
     assert announce(trackers, 0.0) == (A, Event.STOPPED)
-    trackers.answered(REPLY, 1.0)  # to the start: it changes nothing any more
+    answered(trackers, REPLY, 1.0)  # to the start: it changes nothing any more
     assert (trackers.next(9999.0), trackers.next_due()) == (None, None)
 
 
 def test_after_a_pause_it_starts_again() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     trackers.stop()
     announce(trackers, 1.0)
     assert trackers.next(1.0) is None
     trackers.restart(2.0)
     assert announce(trackers, 2.0) == (A, Event.STARTED)
-    trackers.answered(REPLY, 2.0)
+    answered(trackers, REPLY, 2.0)
     assert trackers.next(3.0) is None
 
 
 def test_the_first_tracker_that_works_is_the_only_one_asked() -> None:
     trackers = source((A,), (B,), (C,))
     announce(trackers, 0.0)
-    trackers.failed(REFUSED, 0.0)
+    failed(trackers, REFUSED, 0.0)
     assert announce(trackers, 0.0) == (B, Event.STARTED)
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     assert trackers.next(1.0) is None
     assert announce(trackers, 100.0) == (A, Event.STARTED)  # the better tier is tried again
-    trackers.answered(REPLY, 100.0)
+    answered(trackers, REPLY, 100.0)
     assert trackers.next(1801.0) is None
     assert announce(trackers, 1900.0) == (A, None)
 
@@ -163,9 +182,9 @@ def test_who_answers_moves_to_the_front_of_its_tier() -> None:
     order = [state.url for state in trackers.trackers]
     for _ in range(2):
         announce(trackers, 0.0)
-        trackers.failed(REFUSED, 0.0)
+        failed(trackers, REFUSED, 0.0)
     assert announce(trackers, 0.0)[0] == order[2]
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     assert [state.url for state in trackers.trackers] == [order[2], order[0], order[1], order[3]]
 
 
@@ -183,16 +202,16 @@ def test_the_same_url_in_two_tiers_is_two_entries() -> None:
     trackers = source((A,), (A,), (B,))
     for _ in range(2):
         assert announce(trackers, 0.0)[0] == A
-        trackers.failed(REFUSED, 0.0)
+        failed(trackers, REFUSED, 0.0)
     assert announce(trackers, 0.0)[0] == B
-    trackers.answered(REPLY, 0.0)
+    answered(trackers, REPLY, 0.0)
     assert [state.url for state in trackers.trackers] == [A, A, B]
 
 
 def test_other_protocols_are_named_and_not_asked() -> None:
-    trackers = source(("udp://x:1", A), ("wss://y",))
+    trackers = source(("foo://x:1", A), ("wss://y",))
     assert [state.url for state in trackers.trackers] == [A]
-    assert trackers.unsupported == ("udp://x:1", "wss://y")
+    assert trackers.unsupported == ("foo://x:1", "wss://y")
     assert source().next_due() is None
 
 
@@ -202,7 +221,7 @@ def test_waits_double_with_jitter_up_to_a_bound(failures: int, seed: int) -> Non
     now = 0.0
     for count in range(1, failures + 1):
         announce(trackers, now)
-        wait = trackers.failed(REFUSED, now)
+        wait = failed(trackers, REFUSED, now)
         plain = min(FIRST_RETRY_SECONDS * 2 ** (count - 1), RETRY_MOST_SECONDS)
         assert 0.75 * plain <= wait <= 1.25 * plain
         assert trackers.next_due() == now + wait
@@ -213,7 +232,7 @@ def test_waits_double_with_jitter_up_to_a_bound(failures: int, seed: int) -> Non
 def test_a_tracker_may_say_when_to_come_back() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    assert trackers.failed(TrackerError("full", retry_in=5000.0), 0.0) == 5000.0
+    assert failed(trackers, TrackerError("full", retry_in=5000.0), 0.0) == 5000.0
     trackers.hurry(1.0)
     assert trackers.next_due() == 5000.0
 
@@ -221,7 +240,7 @@ def test_a_tracker_may_say_when_to_come_back() -> None:
 def test_a_tracker_that_never_wants_to_see_us_again_is_left_alone() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    assert trackers.failed(TrackerError("go away", retry_in=float("inf")), 0.0) == float("inf")
+    assert failed(trackers, TrackerError("go away", retry_in=float("inf")), 0.0) == float("inf")
     assert trackers.next_due() is None
     assert trackers.next(1e9) is None
 
@@ -237,7 +256,7 @@ def test_a_tracker_that_never_wants_to_see_us_again_is_left_alone() -> None:
 def test_without_peers_we_hurry_as_far_as_the_tracker_allows(reply: AnnounceReply, due: float) -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.answered(reply, 0.0)
+    answered(trackers, reply, 0.0)
     trackers.hurry(10.0)
     assert trackers.next_due() == due
     assert trackers.next(due - 0.1) is None
@@ -247,7 +266,7 @@ def test_without_peers_we_hurry_as_far_as_the_tracker_allows(reply: AnnounceRepl
 def test_hurrying_does_not_shorten_a_backoff() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    wait = trackers.failed(REFUSED, 0.0)
+    wait = failed(trackers, REFUSED, 0.0)
     trackers.hurry(1.0)
     assert trackers.next_due() == wait
 
@@ -255,14 +274,57 @@ def test_hurrying_does_not_shorten_a_backoff() -> None:
 def test_what_a_tracker_says_is_kept_for_people() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
-    trackers.failed(TrackerError("not registered"), 0.0)
+    failed(trackers, TrackerError("not registered"), 0.0)
     assert trackers.trackers[0].message == "not registered"
     announce(trackers, 30.0)
-    trackers.answered(AnnounceReply(1800, warning="old client"), 30.0)
+    answered(trackers, AnnounceReply(1800, warning="old client"), 30.0)
     assert trackers.trackers[0].message == "old client"
-    trackers.answered(REPLY, 31.0)  # nothing was asked
+    answered(trackers, REPLY, 31.0)  # nothing was asked
     assert trackers.trackers[0].message == "old client"
-    assert trackers.failed(REFUSED, 31.0) == float("inf")
+    assert failed(trackers, REFUSED, 31.0) == float("inf")
+
+
+def test_all_trackers_are_told_of_us_at_once_where_that_is_wanted() -> None:
+    trackers = TrackerSource(((A, B), (C,)), Random(0), 0.0, to_all=True)
+    wishes = [trackers.next(0.0) for _ in range(3)]
+    assert {wish.tracker.url for wish in wishes if wish} == {A, B, C}
+    assert (trackers.next(0.0), trackers.next_due()) == (None, None)
+    for number, wish in enumerate(wishes):
+        assert wish is not None
+        assert wish.event is Event.STARTED
+        trackers.answered(wish.tracker, AnnounceReply(interval=600 + 100 * number), 0.0)
+    assert trackers.next_due() == 600.0
+    again = trackers.next(600.0)
+    assert again is not None
+    assert again.event is None
+    assert trackers.next_due() == 700.0
+
+
+def test_each_of_all_trackers_has_its_own_backoff_and_hears_of_the_end_once() -> None:
+    trackers = TrackerSource(((A,), (B,)), Random(0), 0.0, to_all=True)
+    first, second = trackers.next(0.0), trackers.next(0.0)
+    assert first is not None
+    assert second is not None
+    trackers.answered(first.tracker, REPLY, 0.0)
+    wait = trackers.failed(second.tracker, REFUSED, 0.0)
+    trackers.completed()
+    wish = trackers.next(1.0)
+    assert wish is not None
+    assert (wish.tracker.url, wish.event) == (A, Event.COMPLETED)
+    trackers.answered(wish.tracker, REPLY, 1.0)
+    assert trackers.next(1.0) is None
+    late = trackers.next(wait)
+    assert late is not None
+    assert (late.tracker.url, late.event) == (B, Event.STARTED)
+    trackers.answered(late.tracker, REPLY, wait)
+    trackers.stop()
+    goodbyes = [trackers.next(100.0) for _ in range(3)]
+    assert [wish.tracker.url for wish in goodbyes if wish] == [A, B]
+
+
+def test_those_that_the_user_named_are_trusted() -> None:
+    trackers = TrackerSource(((A,), (B,)), Random(0), 0.0, trusted=(B,))
+    assert [state.trusted for state in trackers.trackers] == [False, True]
 
 
 STEPS = st.lists(st.sampled_from(("answer", "fail", "wait", "complete", "stop", "restart", "hurry")), max_size=40)
@@ -288,17 +350,17 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
             busy = None
         elif step == "restart":
             while (wish := trackers.next(now)) is not None and wish.goodbye:
-                told[wish.url].append(wish.event)
+                told[wish.tracker.url].append(wish.event)
             trackers.restart(now)
             busy, known = None, dict.fromkeys(told, False)
         elif step == "hurry":
             trackers.hurry(now)
         elif busy is not None and step == "answer":
             known[busy] = True
-            trackers.answered(REPLY, now)
+            answered(trackers, REPLY, now)
             busy = None
         elif busy is not None and step == "fail":
-            assert trackers.failed(REFUSED, now) >= 0.75 * FIRST_RETRY_SECONDS
+            assert failed(trackers, REFUSED, now) >= 0.75 * FIRST_RETRY_SECONDS
             busy = None
         for _ in range(5):
             wish = trackers.next(now)
@@ -306,15 +368,15 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
                 break
             asked += 1
             if wish.event is Event.STARTED:
-                assert not known[wish.url]
+                assert not known[wish.tracker.url]
             elif not wish.goodbye:
-                assert known[wish.url]
+                assert known[wish.tracker.url]
             if wish.goodbye:
-                known[wish.url] = False
+                known[wish.tracker.url] = False
             else:
                 assert busy is None
-                busy = wish.url
-            told[wish.url].append(wish.event)
+                busy = wish.tracker.url
+            told[wish.tracker.url].append(wish.event)
         else:
             raise AssertionError("asked without end")
     for story in told.values():

@@ -1,20 +1,26 @@
-"""Turns what is due at the trackers into fetches, and their answers into addresses."""
+"""Turns what is due at the trackers into questions, and their answers into addresses."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
 from bittern.engine.effects import HttpGet
 from bittern.engine.events import TrackerAnswered, TrackerFailed
+from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.reach import believed
 from bittern.engine.world import Shared
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event
 from bittern.wire.tracker_http import announce_url, parse_announce_reply
 
-from .tracker import TrackerSource
+from .guard import may_be_local
+from .tracker import Announcement, TrackerSource, TrackerState
+from .udp_trackers import UdpAsk
 
 TIMEOUT_SECONDS = 30.0
+UDP_TIMEOUT_SECONDS = 60.0
+"""Time for two repetitions (BEP 15): after 15 s, and 30 s later."""
 GOODBYE_SECONDS = 5.0
 MOST_BYTES = 2 << 20
 
@@ -36,6 +42,17 @@ class Tally:
     partial: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class _Round:
+    """One announce to one tracker: a question by each family of addresses (BEP 7), for each hash of a hybrid."""
+
+    tracker: TrackerState
+    goodbye: bool
+    steering: dict[int, None] = field(default_factory=dict)  # tickets of those whose answers matter to the tracker
+    answered: bool = False
+    errors: list[TrackerError] = field(default_factory=list)
+
+
 class Announcer:
     """The announces of one torrent.
 
@@ -53,73 +70,152 @@ class Announcer:
         self._shared = shared
         self.other_hash: InfoHashV1 | None = None
         """The other one of a hybrid torrent, that of its other swarm: announced beside, on the same occasions."""
-        self._beside: dict[int, None] = {}  # tickets of announces of the other hash
+        self._asked: dict[int, tuple[_Round, InfoHashV1]] = {}  # by ticket
         self._carried = Tally(0, 0, 0)
-        self._under_way = 0  # ticket of the announce whose answer matters; that of a goodbye does not
+        self._key = int.from_bytes(shared.chance.entropy(4))  # the same to all, by all families (BEP 7)
 
     def carry(self, tally: Tally) -> None:
         """What was done up to here counts, though it is not in later tallies: the torrent goes to sleep."""
         carried = self._carried
         self._carried = Tally(carried.uploaded + tally.uploaded, carried.downloaded + tally.downloaded, 0)
 
+    def next_due(self) -> float | None:
+        """When `announce` has something to do; None for never, or when the turnstile wakes us."""
+        if self._torrent in self._shared.turnstile.waiting and not self.trackers.leaving:
+            return None
+        return self.trackers.next_due()
+
     def announce(self, tally: Tally, now: float) -> None:
         """Make the announces that are due."""
-        shared = self._shared
         while (wish := self.trackers.next(now)) is not None:
-            request = AnnounceRequest(
-                info_hash=self._wire_hash,
-                peer_id=shared.peer_id,
-                port=shared.settings.listen_port,
-                uploaded=self._carried.uploaded + tally.uploaded,
-                downloaded=self._carried.downloaded + tally.downloaded,
-                left=tally.left,
-                event=wish.event or (Event.PAUSED if tally.partial else None),
-                numwant=0 if wish.goodbye else None,
-                tracker_id=wish.tracker_id,
-            )
-            try:
-                url = announce_url(wish.url, request)
-            except TrackerError as error:
-                self._fail(wish.url, error, now)
-                continue
-            seconds = GOODBYE_SECONDS if wish.goodbye else TIMEOUT_SECONDS
-            ticket = shared.next_ticket()
-            if not wish.goodbye:
-                self._under_way = ticket
-            shared.effects.append(HttpGet(ticket, self._torrent, url, wish.url, MOST_BYTES, seconds))
-            if self.other_hash is not None:
-                beside = announce_url(wish.url, replace(request, info_hash=self.other_hash, tracker_id=None))
-                ticket = shared.next_ticket()
-                self._beside[ticket] = None
-                shared.effects.append(HttpGet(ticket, self._torrent, beside, wish.url, MOST_BYTES, seconds))
+            self._announce_to(wish, tally, now)
 
-    def hash_of(self, wish: HttpGet) -> InfoHashV1 | None:
-        """Which info hash an announce was about."""
-        return self.other_hash if wish.ticket in self._beside else self._wire_hash
+    def announce_in_turn(self, tally: Tally, now: float) -> None:
+        """Make the announces that are due, as far as the turnstile lets us."""
+        turnstile = self._shared.turnstile
+        while (due := self.trackers.next_due()) is not None and due <= now:
+            if not self.trackers.leaving and not turnstile.open(now):
+                turnstile.wait(self._torrent, now)
+                return
+            wish = self.trackers.next(now)
+            if wish is None:
+                break
+            self._announce_to(wish, tally, now)
+        turnstile.forget(self._torrent)
 
-    def answered(self, wish: HttpGet, body: bytes, now: float) -> AnnounceReply | None:
-        """A tracker answered; None when it refused or made no sense, or the answer does not matter any more."""
-        beside = wish.ticket in self._beside
-        self._beside.pop(wish.ticket, None)
-        if not beside and wish.ticket != self._under_way:
+    def hash_of(self, ticket: int) -> InfoHashV1 | None:
+        """Which info hash a question was about; None when it is not under way."""
+        asked = self._asked.get(ticket)
+        return asked[1] if asked is not None else None
+
+    def heard(self, ticket: int, said: AnnounceReply | TrackerError, now: float) -> AnnounceReply | None:
+        """A tracker answered, refused, or did not answer; None where that gives us nothing."""
+        asked = self._asked.pop(ticket, None)
+        if asked is None:
             return None
+        current, _ = asked
+        if current.goodbye:
+            return None
+        steers = ticket in current.steering
+        current.steering.pop(ticket, None)
+        if isinstance(said, TrackerError):
+            current.errors.append(said)
+            if steers and not current.steering and not current.answered:
+                self._fail(current.tracker, _plainest(current.errors), now)
+            return None
+        url = current.tracker.url
+        if steers:
+            if not current.answered:
+                current.answered = True
+                self.trackers.answered(current.tracker, said, now)
+            self._shared.events.append(TrackerAnswered(self._torrent, url, len(said.peers), said.warning))
+        host = urlsplit(url).hostname
+        if said.external_ip is not None and host is not None:
+            self._shared.ourselves.told(said.external_ip, host)
+        return replace(said, peers=believed(said.peers, host))
+
+    def _announce_to(self, wish: Announcement, tally: Tally, now: float) -> None:
+        """Ask one tracker, about all our hashes, by all families."""
+        self._abandon(wish.tracker)
+        request = AnnounceRequest(
+            info_hash=self._wire_hash,
+            peer_id=self._shared.peer_id,
+            port=self._shared.settings.listen_port,
+            uploaded=self._carried.uploaded + tally.uploaded,
+            downloaded=self._carried.downloaded + tally.downloaded,
+            left=tally.left,
+            event=wish.event or (Event.PAUSED if tally.partial else None),
+            numwant=0 if wish.goodbye else None,
+            key=self._key,
+            tracker_id=wish.tracker.tracker_id,
+        )
+        current = _Round(wish.tracker, wish.goodbye)
         try:
-            reply = parse_announce_reply(body)
+            for ipv6 in _families(wish.tracker.url, self._shared.settings):
+                self._ask(current, request, now, ipv6=ipv6)
+                if self.other_hash is not None:
+                    other = replace(request, info_hash=self.other_hash, tracker_id=None)
+                    self._ask(current, other, now, ipv6=ipv6, steers=False)
         except TrackerError as error:
-            if not beside:
+            if not current.steering:
                 self._fail(wish.tracker, error, now)
-            return None
-        if not beside:
-            self.trackers.answered(reply, now)
-            self._shared.events.append(TrackerAnswered(self._torrent, wish.tracker, len(reply.peers), reply.warning))
-        return replace(reply, peers=believed(reply.peers, urlsplit(wish.tracker).hostname))
 
-    def failed(self, wish: HttpGet, error: TrackerError, now: float) -> None:
-        """A tracker did not answer, or refused."""
-        self._beside.pop(wish.ticket, None)
-        if wish.ticket == self._under_way:
-            self._fail(wish.tracker, error, now)
+    def _ask(
+        self, current: _Round, request: AnnounceRequest, now: float, *, ipv6: bool | None, steers: bool = True
+    ) -> None:
+        shared, tracker = self._shared, current.tracker
+        local = tracker.trusted or may_be_local(tracker.url)
+        ticket = shared.next_ticket()
+        if tracker.url[:4].lower() == "udp:":
+            seconds = GOODBYE_SECONDS if current.goodbye else UDP_TIMEOUT_SECONDS
+            ask = UdpAsk(ticket, tracker.url, request, bool(ipv6), seconds, local)
+            shared.udp_trackers.ask(ask, now)
+            shared.udp_asked[ticket] = self._torrent
+        else:
+            seconds = GOODBYE_SECONDS if current.goodbye else TIMEOUT_SECONDS
+            url = announce_url(tracker.url, request)
+            shared.effects.append(
+                HttpGet(ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local=local)
+            )
+        shared.turnstile.begin(ticket)
+        self._asked[ticket] = current, request.info_hash
+        if steers:
+            current.steering[ticket] = None
 
-    def _fail(self, url: str, error: TrackerError, now: float) -> None:
-        wait = self.trackers.failed(error, now)
-        self._shared.events.append(TrackerFailed(self._torrent, url, str(error), wait))
+    def _abandon(self, tracker: TrackerState) -> None:
+        """What this tracker was asked before does not matter any more."""
+        for ticket in [ticket for ticket, (old, _) in self._asked.items() if old.tracker is tracker]:
+            self._asked[ticket][0].steering.clear()
+
+    def _fail(self, tracker: TrackerState, error: TrackerError, now: float) -> None:
+        wait = self.trackers.failed(tracker, error, now)
+        self._shared.events.append(TrackerFailed(self._torrent, tracker.url, str(error), wait))
+
+
+def understood(body: bytes) -> AnnounceReply | TrackerError:
+    """What an HTTP tracker says in the body of its answer."""
+    try:
+        return parse_announce_reply(body)
+    except TrackerError as error:
+        return error
+
+
+def _families(url: str, settings: EngineSettings) -> tuple[bool | None, ...]:
+    """By which families to reach a tracker: IPv6 or not; None where its URL is none.
+
+    A numeric host has but one; a name may have addresses of both, and is asked by each that peers reach us by (BEP 7).
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return (None,)
+    try:
+        return (ip_address(host).version == 6,)
+    except ValueError:
+        enabled = ((False, settings.ipv4), (True, settings.ipv6))
+        return tuple(ipv6 for ipv6, reachable in enabled if reachable) or (None,)
+
+
+def _plainest(errors: list[TrackerError]) -> TrackerError:
+    """The error that says most: when to come back, or else the first."""
+    return next((error for error in errors if error.retry_in is not None), errors[0])

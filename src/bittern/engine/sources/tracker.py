@@ -1,5 +1,6 @@
 """When to ask which tracker for peers (BEP 3, BEP 12): tiers in order, backoff with jitter, each event once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, unique
 from math import inf
@@ -15,14 +16,14 @@ FIRST_RETRY_SECONDS = 15.0
 RETRY_MOST_SECONDS = 3600.0
 HURRY_SECONDS = 60.0
 """Without any peer we ask again after so long, if the tracker allows it."""
+PROTOCOLS = ("http://", "https://", "udp://")
 
 
 @unique
 class Phase(Enum):
     """What the trackers know of us."""
 
-    FRESH = "fresh"
-    STARTED = "started"
+    TAKING_PART = "announced in their time"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -33,19 +34,27 @@ class TrackerState:
 
     Attributes:
         url: as in the torrent.
+        trusted: whether the user named it: it may be anywhere in our network.
         failures: in a row.
         due: when it may be asked.
         not_before: what its `min interval` allows.
         told_started: it answered a `started` and got no `stopped` since.
+        complete_owed: it is to be told that the download ended.
+        busy: an announce to it is under way.
+        event: of that announce.
         tracker_id: to be sent back to it.
         message: what it said last that people should read.
     """
 
     url: str
+    trusted: bool = False
     failures: int = 0
     due: float = 0.0
     not_before: float = 0.0
     told_started: bool = False
+    complete_owed: bool = False
+    busy: bool = False
+    event: Event | None = None
     tracker_id: bytes | None = None
     message: str | None = None
 
@@ -54,9 +63,8 @@ class TrackerState:
 class Announcement:
     """An announce to make now."""
 
-    url: str
+    tracker: TrackerState
     event: Event | None
-    tracker_id: bytes | None
 
     @property
     def goodbye(self) -> bool:
@@ -71,22 +79,30 @@ class TrackerSource:
         tiers: URLs in tiers; each tier is shuffled (BEP 12).
         rng: shuffles and jitters.
         now: nothing is due before.
+        trusted: URLs that the user named.
+        to_all: whether all trackers are announced to, each in its time; else only the first that works.
     """
 
-    def __init__(self, tiers: tuple[tuple[str, ...], ...], rng: "Random", now: float) -> None:
+    def __init__(
+        self,
+        tiers: tuple[tuple[str, ...], ...],
+        rng: "Random",
+        now: float,
+        trusted: Collection[str] = (),
+        *,
+        to_all: bool = False,
+    ) -> None:
         self._rng = rng
+        self._to_all = to_all
         self._tiers: list[list[TrackerState]] = []
         for tier in tiers:
-            states = [TrackerState(url, due=now) for url in tier if url.startswith(("http://", "https://"))]
+            states = [TrackerState(url, url in trusted, due=now) for url in tier if _spoken(url)]
             rng.shuffle(states)
             if states:
                 self._tiers.append(states)
-        self.unsupported = tuple(url for tier in tiers for url in tier if not url.startswith(("http://", "https://")))
+        self.unsupported = tuple(url for tier in tiers for url in tier if not _spoken(url))
         """Trackers of other protocols, which are not asked."""
-        self._phase = Phase.FRESH
-        self._complete_owed = False
-        self._busy: TrackerState | None = None
-        self._event: Event | None = None
+        self._phase = Phase.TAKING_PART
 
     @property
     def trackers(self) -> list[TrackerState]:
@@ -94,23 +110,24 @@ class TrackerSource:
         return [state for tier in self._tiers for state in tier]
 
     def completed(self) -> None:
-        """The download ended during this run: trackers are told once (BEP 3)."""
-        starting = self._busy is not None and self._event is Event.STARTED  # which said that something was left
-        self._complete_owed = self._phase is Phase.STARTED or starting
+        """The download ended during this run: trackers that heard of its beginning are told once (BEP 3)."""
+        for state in self.trackers:
+            # Who is being told of the start hears that something was left.
+            state.complete_owed = state.told_started or (state.busy and state.event is Event.STARTED)
 
     def stop(self) -> None:
         """Say goodbye to those who know of us; `next` gives these announces first."""
-        if self._busy is not None:
-            self._busy.told_started = True  # perhaps it was: better one goodbye too many
+        for state in self.trackers:
+            if state.busy:
+                state.told_started = True  # perhaps it was: better one goodbye too many
+            state.busy = False
         self._phase = Phase.STOPPING if any(state.told_started for state in self.trackers) else Phase.STOPPED
-        self._busy = None
 
     def restart(self, now: float) -> None:
         """We are back: everyone is told of us as soon as that is allowed."""
-        self._phase = Phase.FRESH
-        self._busy = None
+        self._phase = Phase.TAKING_PART
         for state in self.trackers:
-            state.told_started = False
+            state.busy = state.told_started = False
             state.due = max(now, state.not_before) if state.failures else now
 
     def next(self, now: float) -> Announcement | None:
@@ -120,32 +137,32 @@ class TrackerSource:
         """
         if self._phase is Phase.STOPPING:
             return self._goodbye()
-        if self._busy is not None or self._phase is Phase.STOPPED:
+        trackers = self.trackers
+        if self._phase is Phase.STOPPED or (not self._to_all and any(state.busy for state in trackers)):
             return None
-        for state in self.trackers:
-            if self._due_of(state) <= now:
-                self._busy = state
-                self._event = None
+        for state in trackers:
+            if not state.busy and _due_of(state) <= now:
+                state.busy = True
+                state.event = None
                 if not state.told_started:
-                    self._event = Event.STARTED
-                elif self._complete_owed:
-                    self._event = Event.COMPLETED
-                return Announcement(state.url, self._event, state.tracker_id)
-            if not state.failures:
+                    state.event = Event.STARTED
+                elif state.complete_owed:
+                    state.event = Event.COMPLETED
+                return Announcement(state, state.event)
+            if not state.failures and not self._to_all:
                 return None  # a tracker that works is asked in its time; those behind it are in reserve
         return None
 
-    def answered(self, reply: AnnounceReply, now: float) -> None:
-        """The tracker under way answered."""
-        state, self._busy = self._busy, None
-        if state is None:
+    def answered(self, state: TrackerState, reply: AnnounceReply, now: float) -> None:
+        """A tracker that is being asked answered."""
+        if not state.busy:
             return
+        state.busy = False
         state.failures = 0
         state.message = reply.warning
         state.told_started = True
-        if self._event is Event.COMPLETED:
-            self._complete_owed = False
-        self._phase = Phase.STARTED
+        if state.event is Event.COMPLETED:
+            state.complete_owed = False
         state.tracker_id = reply.tracker_id or state.tracker_id
         state.due = now + reply.interval
         state.not_before = now + (reply.min_interval or min(reply.interval, HURRY_SECONDS))
@@ -154,11 +171,11 @@ class TrackerSource:
                 tier.remove(state)
                 tier.insert(0, state)  # BEP 12: who answers moves to the front of its tier
 
-    def failed(self, error: TrackerError, now: float) -> float:
-        """The tracker under way did not answer or refused; the seconds until it is asked again."""
-        state, self._busy = self._busy, None
-        if state is None:
+    def failed(self, state: TrackerState, error: TrackerError, now: float) -> float:
+        """A tracker that is being asked did not answer or refused; the seconds until it is asked again."""
+        if not state.busy:
             return inf
+        state.busy = False
         state.failures += 1
         state.message = str(error)
         wait: float = min(FIRST_RETRY_SECONDS * 2 ** min(state.failures - 1, 20), RETRY_MOST_SECONDS)
@@ -174,30 +191,43 @@ class TrackerSource:
             if not state.failures:
                 state.due = min(state.due, max(now, state.not_before))
 
+    @property
+    def leaving(self) -> bool:
+        """Whether `next` gives goodbyes."""
+        return self._phase is Phase.STOPPING
+
     def next_due(self) -> float | None:
         """When `next` will give something; None for never or after an answer."""
         if self._phase is Phase.STOPPING:
             return 0.0
-        if self._busy is not None or self._phase is Phase.STOPPED:
+        if self._phase is Phase.STOPPED:
             return None
         due = inf
         for tier in self._tiers:
             for state in tier:
-                at = self._due_of(state)
+                if state.busy:
+                    if self._to_all:
+                        continue
+                    return None
+                at = _due_of(state)
                 due = at if at < due else due  # noqa: FURB136 - each turn: no call
-                if not state.failures:
+                if not state.failures and not self._to_all:
                     return due if due != inf else None
         return due if due != inf else None
-
-    def _due_of(self, state: TrackerState) -> float:
-        """When a tracker is to be asked: at once with news for it, unless it failed to take them before."""
-        news = self._complete_owed and state.told_started and not state.failures
-        return 0.0 if news else state.due
 
     def _goodbye(self) -> Announcement | None:
         for state in self.trackers:
             if state.told_started:
                 state.told_started = False
-                return Announcement(state.url, Event.STOPPED, state.tracker_id)
+                return Announcement(state, Event.STOPPED)
         self._phase = Phase.STOPPED
         return None
+
+
+def _spoken(url: str) -> bool:
+    return url[:8].lower().startswith(PROTOCOLS)
+
+
+def _due_of(state: TrackerState) -> float:
+    """When a tracker is to be asked: at once with news for it, unless it failed to take them before."""
+    return 0.0 if state.complete_owed and state.told_started and not state.failures else state.due

@@ -67,8 +67,8 @@ class Ourselves:
         """At most one address of each family."""
 
     def told(self, ours: str, by: str) -> None:
-        """The host `by` says that our address is `ours`."""
-        network = network_of(by)
+        """The host `by`, numeric or a name, says that our address is `ours`."""
+        network = network_of(by) if ":" in by or by[-1:].isdigit() else by
         if self._votes.pop(network, None) is None and len(self._votes) >= MOST_VOTERS:
             del self._votes[next(iter(self._votes))]
         self._votes[network] = ours

@@ -1,0 +1,47 @@
+"""Names of hosts to addresses: the system's resolver, in its own threads, with a limit of time."""
+
+import asyncio
+import socket
+
+from bittern.engine.core import Core
+from bittern.engine.effects import Resolve
+
+from .tasks import Tasks
+from .turn import Turn
+
+LOOK_UP_SECONDS = 20.0
+
+
+class SystemResolver:
+    """Looks up names (see ports.Resolver).
+
+    Args:
+        loop: whose threads do it.
+        turn: of that loop.
+        core: that is told.
+        tasks: where look-ups run.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._core = core
+        self._tasks = tasks
+
+    def resolve(self, wish: Resolve) -> None:
+        """See ports.Resolver."""
+        self._tasks.start(self._look_up(wish), f"look up {wish.host}")
+
+    async def _look_up(self, wish: Resolve) -> None:
+        family = socket.AF_INET6 if wish.ipv6 else socket.AF_INET
+        hosts: tuple[str, ...] = ()
+        try:
+            found = await asyncio.wait_for(
+                self._loop.getaddrinfo(wish.host, None, family=family, type=socket.SOCK_DGRAM), LOOK_UP_SECONDS
+            )
+            hosts = tuple(dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found))
+        except (OSError, UnicodeError, TimeoutError):
+            hosts = ()
+        finally:
+            self._core.resolved(wish.ticket, hosts, self._turn.now())
+            self._turn.soon()

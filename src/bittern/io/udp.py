@@ -1,0 +1,99 @@
+"""Datagrams of the real world: one socket for each family of addresses, shared by all that speak over UDP."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+
+from bittern.base.address import Address
+from bittern.engine.core import Core
+from bittern.engine.effects import SendDatagram
+
+from .turn import Turn
+
+LONGEST = 65535
+AT_ONCE = 64
+"""Datagrams read before others of the loop have their turn."""
+
+
+def reachable_by(sockets: Sequence[socket.socket], source: str | None) -> tuple[int, ...]:
+    """The families of addresses that we listen on and can speak from; all where we do not listen."""
+    families = {int(sock.family) for sock in sockets} or {int(socket.AF_INET), int(socket.AF_INET6)}
+    if source is not None:
+        families &= {int(_family(source))}
+    return tuple(sorted(families))
+
+
+class UdpSockets:
+    """Sends and receives (see ports.Udp); a socket is made when the first datagram of its family goes out.
+
+    Args:
+        loop: that watches the sockets.
+        turn: of that loop.
+        core: that is told what comes.
+        source: the local address to send from, or None for the system's choice.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, source: str | None = None) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._core = core
+        self._source = source
+        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+
+    def send(self, wish: SendDatagram) -> None:
+        """See ports.Udp."""
+        try:
+            self._socket(wish.address).sendto(wish.data, wish.address)
+        except (BlockingIOError, InterruptedError):
+            return  # the system has no room: as if it was lost on the way
+        except OSError as error:
+            reason = f"{wish.address}: {error.strerror or error}"
+            self._loop.call_soon(self._refused, wish.address, reason)
+
+    def close(self) -> None:
+        """Send and receive no more."""
+        for sock in self._sockets.values():
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        self._sockets.clear()
+
+    def _socket(self, address: Address) -> socket.socket:
+        family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
+        if family not in self._sockets:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                sock.setblocking(False)
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                if self._source is not None:
+                    sock.bind((self._source, 0))
+            except OSError:
+                sock.close()
+                raise
+            self._sockets[family] = sock
+            self._loop.add_reader(sock.fileno(), self._readable, sock)
+        return self._sockets[family]
+
+    def _readable(self, sock: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                data, name = sock.recvfrom(LONGEST)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                continue  # news about one that was sent before
+            address = Address(name[0], name[1])
+            if sock.family == socket.AF_INET6:
+                with suppress(ValueError):
+                    address = Address.of(str(name[0]).partition("%")[0], name[1])
+            self._core.datagram(data, address, self._turn.now())
+        self._turn.soon()
+
+    def _refused(self, address: Address, reason: str) -> None:
+        self._core.datagram_refused(address, reason, self._turn.now())
+        self._turn.soon()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,0 +1,62 @@
+"""Announces by datagrams: to Debian's opentracker, and side by side with real clients."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bittern.codec.metainfo import Metainfo
+from tests.interop.conftest import require
+from tests.interop.rigs.bittern import Bittern
+from tests.interop.rigs.client import Client, Swarm
+from tests.interop.rigs.content import SINGLE_SIZE, Kind
+from tests.interop.rigs.libtorrent import Libtorrent
+from tests.interop.rigs.place import LOOPBACK
+from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.udp_tracker import Opentracker, missing_opentracker, run_opentracker, serve_udp
+
+
+def test_a_download_by_a_udp_tracker_is_started_completed_stopped(tmp_path: Path) -> None:
+    require(Libtorrent().missing())
+    with serve_udp() as tracker, Swarm(LOOPBACK, tracker, tmp_path, Kind.V1_SINGLE) as swarm:
+        swarm.seed(Libtorrent())
+        peer, _ = swarm.get(Bittern())
+        peer.wait_complete(60)
+        announces = [(a, key) for a, key in zip(tracker.announces, tracker.keys, strict=True) if a.port == peer.port]
+        assert [a.event for a, _ in announces if a.event] == ["started", "completed", "stopped"]
+        first, last = announces[0][0], announces[-1][0]
+        assert (first.left, last.left, last.downloaded) == (SINGLE_SIZE, 0, SINGLE_SIZE)
+        assert first.peer_id.startswith(b"-BZ")
+        assert len({key for _, key in announces}) == 1
+        assert b"/announce" in tracker.url_data
+
+
+def test_libtorrent_finds_us_by_a_udp_tracker(tmp_path: Path) -> None:
+    """aria2 announces by UDP only with its DHT."""
+    partner = Libtorrent()
+    require(partner.missing())
+    with serve_udp() as tracker, Swarm(LOOPBACK, tracker, tmp_path, Kind.V1_SINGLE) as swarm:
+        seed = swarm.seed(Bittern())
+        peer, into = swarm.get(partner)
+        peer.wait_complete(90)
+        assert swarm.content.differences(into.folder) == []
+        seed.close()
+        assert tracker.events(seed.port) == ["started", "stopped"]
+
+
+@pytest.mark.parametrize("seeder", [Libtorrent(), Bittern()], ids=lambda client: client.name)
+def test_opentracker_brings_us_together(seeder: Client, tmp_path: Path) -> None:
+    for missing in (missing_opentracker(), seeder.missing()):
+        require(missing)
+    tracker = Opentracker(LOOPBACK.free_port())
+    with ExitStack() as stack:
+        swarm = stack.enter_context(Swarm(LOOPBACK, tracker, tmp_path, Kind.V1_SINGLE))
+        info_hash = Metainfo.load(swarm.torrent).info.wire_hash
+        stack.enter_context(run_opentracker(tracker, info_hash, tmp_path))
+        swarm.seed(seeder)
+        assert tracker.scrape() == (1, 0, 0)
+        peer, into = swarm.get(Bittern())
+        peer.wait_complete(60)
+        assert swarm.content.differences(into.folder) == []
+        # One download was completed, and whoever completed it has said goodbye.
+        assert wait_until(lambda: tracker.scrape() == (1, 1, 0), 10), tracker.scrape()

@@ -1,0 +1,137 @@
+"""Datagrams over real sockets of this machine."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.engine.effects import SendDatagram
+from bittern.io.turn import Turn
+from bittern.io.udp import AT_ONCE, UdpSockets, reachable_by
+from tests.io.conftest import Until
+
+
+class Engine:
+    """The part of a core that hears of datagrams."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[bytes, Address]] = []
+        self.refused: list[tuple[Address, str]] = []
+
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        self.heard.append((data, source))
+
+    def datagram_refused(self, address: Address, reason: str, now: float) -> None:
+        self.refused.append((address, reason))
+
+
+def bound(host: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.bind((host, 0))
+    sock.settimeout(5)
+    return sock
+
+
+@pytest.fixture
+def partner() -> Iterator[socket.socket]:
+    with bound("127.0.0.1") as sock:
+        yield sock
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+async def sockets(engine: Engine, turn: Turn) -> AsyncIterator[UdpSockets]:
+    one = UdpSockets(asyncio.get_running_loop(), turn, engine)  # type: ignore[arg-type]  # the part of a core that is used
+    yield one
+    one.close()
+
+
+def of(sock: socket.socket) -> Address:
+    return Address(*sock.getsockname()[:2])
+
+
+async def test_what_is_sent_arrives_and_the_answer_comes_back(
+    sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until
+) -> None:
+    sockets.send(SendDatagram(of(partner), b"hello"))
+    data, name = partner.recvfrom(100)
+    assert data == b"hello"
+    partner.sendto(b"you", name)
+    partner.sendto(b"", name)
+    await until(lambda: len(engine.heard) == 2)
+    assert engine.heard == [(b"you", of(partner)), (b"", of(partner))]
+
+
+async def test_all_of_a_family_go_out_by_one_socket(sockets: UdpSockets, partner: socket.socket) -> None:
+    with bound("127.0.0.1") as other:
+        for there in (partner, other, partner):
+            sockets.send(SendDatagram(of(there), b"x"))
+        assert len({there.recvfrom(10)[1] for there in (partner, other, partner)}) == 1
+
+
+async def test_by_ipv6_addresses_are_in_their_short_form(sockets: UdpSockets, engine: Engine, until: Until) -> None:
+    try:
+        partner = bound("::1")
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    with partner:
+        sockets.send(SendDatagram(of(partner), b"hello"))
+        _, name = partner.recvfrom(100)
+        partner.sendto(b"you", name)
+        await until(lambda: bool(engine.heard))
+        assert engine.heard == [(b"you", Address("::1", of(partner).port))]
+
+
+async def test_many_at_once_all_come(sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until) -> None:
+    sockets.send(SendDatagram(of(partner), b"x"))
+    _, name = partner.recvfrom(10)
+    for number in range(AT_ONCE * 2):
+        partner.sendto(b"%d" % number, name)
+    await until(lambda: len(engine.heard) == AT_ONCE * 2)
+
+
+async def test_where_the_system_can_not_send_it_says_so_later(
+    sockets: UdpSockets, engine: Engine, until: Until
+) -> None:
+    nowhere = Address("127.0.0.1", 9)
+    sockets.send(SendDatagram(nowhere, bytes(70_000)))
+    assert engine.refused == []
+    await until(lambda: bool(engine.refused))
+    [(address, reason)] = engine.refused
+    assert address == nowhere
+    assert str(nowhere) in reason
+
+
+async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:
+    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, "127.0.0.1")  # type: ignore[arg-type]  # as above
+    sockets.send(SendDatagram(Address("::1", 9), b"x"))
+    await until(lambda: bool(engine.refused))
+    sockets.close()
+
+
+async def test_nothing_listening_there_is_no_failure_of_ours(
+    sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until
+) -> None:
+    sockets.send(SendDatagram(Address("127.0.0.1", 1), b"x"))
+    sockets.send(SendDatagram(of(partner), b"x"))
+    _, name = partner.recvfrom(10)
+    partner.sendto(b"still here", name)
+    await until(lambda: bool(engine.heard))
+    assert engine.refused == []
+
+
+def test_families_are_those_that_we_listen_on_and_speak_from() -> None:
+    four, six = int(socket.AF_INET), int(socket.AF_INET6)
+    with bound("127.0.0.1") as sock:
+        assert reachable_by([sock], None) == (four,)
+        assert reachable_by([sock], "127.0.0.1") == (four,)
+        assert reachable_by([sock], "::1") == ()
+    assert reachable_by([], None) == tuple(sorted((four, six)))
+    assert reachable_by([], "::1") == (six,)
