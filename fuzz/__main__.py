@@ -14,12 +14,15 @@ from fuzz.target_metainfo import TARGET as METAINFO
 from fuzz.target_paths import TARGET as PATHS
 from fuzz.target_resume import TARGET as RESUME
 from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
+from fuzz.target_tracker_http_server import TARGET as TRACKER_HTTP_SERVER
 from fuzz.target_tracker_udp import TARGET as TRACKER_UDP
+from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
 
 _CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP, TRACKER_UDP, KRPC)
-TARGETS = {target.name: target for target in (*_CODEC, *_WIRE)}
+_TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
+TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRACKER)}
 
 
 def main(argv: list[str] | None = None) -> int:

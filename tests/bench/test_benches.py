@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from bench import direct_io, idle_peers, kills, limits, machine, many_leechers, many_torrents, swarm, transfer, workload
+from bench import (
+    direct_io,
+    idle_peers,
+    kills,
+    limits,
+    machine,
+    many_leechers,
+    many_torrents,
+    swarm,
+    tracker,
+    transfer,
+    workload,
+)
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
@@ -211,3 +224,13 @@ def test_both_ways_to_write_are_timed_and_leave_nothing(tmp_path: Path) -> None:
             raise
         assert min(run.write_seconds, run.read_seconds) > 0
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", tracker.TRACKERS)
+def test_announces_to_a_tracker_are_counted_and_timed(name: str, tmp_path: Path) -> None:
+    if name == "opentracker" and not shutil.which(name):
+        require("opentracker is not installed")
+    run = tracker.measure(name, tmp_path, peers=2000, swarms=20, seconds=0.2)
+    assert (run["fill"]["announces"], run["fill"]["lost"]) == (2000, 0)
+    assert all(run[kind]["announces"] > 0 for kind in ("udp", "http"))
+    assert len(cells(tracker.table([run]))) == (4 if name == "bittern" else 3)

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import os
 import re
 import shlex
 import signal
@@ -81,12 +82,28 @@ async def test_python_examples_run(page: Path, place: Path) -> None:
                 await run(code, names, page)
 
 
+def run_tracker(words: list[str]) -> None:
+    """Serves until Ctrl-C."""
+    environment = {**os.environ, "BITTERN_HTTP_PORT": "0", "BITTERN_UDP_PORT": "0"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline().startswith("Announce to http://127.0.0.1:")
+        job.send_signal(signal.SIGINT)
+        assert job.wait(SECONDS) == 0
+
+
 def run_commands(lines: list[str], tracker: Tracker) -> None:
     """Each must succeed. Those that share go on until Ctrl-C."""
     assert lines
     for line in lines:
         known = ports(tracker)
         words = [sys.executable, "-m", "bittern", *shlex.split(line, comments=True)[1:]]
+        if line.startswith("echo "):
+            subprocess.run(line, shell=True, check=True)
+            continue
+        if line.startswith("bittern tracker"):
+            run_tracker(words)
+            continue
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
             if any(word in line for word in LASTING):
                 assert wait_until(lambda: ports(tracker) > known, SECONDS)  # noqa: B023 - called at once
@@ -97,7 +114,8 @@ def run_commands(lines: list[str], tracker: Tracker) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem)
 def test_commands_run(page: Path, place: Path) -> None:
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("bittern ")]
+    said = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    lines = [line for line in said if line.startswith(("bittern ", "echo "))]
     with swarm(place) as (tracker, _):
         run_commands(lines, tracker)
 

@@ -11,20 +11,24 @@ from pathlib import Path
 
 from bittern.base.errors import NetworkError
 from bittern.cli.arguments import Size
-from bittern.cli.demo_tracker import DemoTracker
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.loop import interrupts, run
 from bittern.cli.output import format_size, say
 from bittern.cli.transfer import StoppedError, unless_stopped
 from bittern.codec.metainfo import Metainfo
+from bittern.io.tracker.service import Places, TrackerService
 from bittern.tools.create import CreateOptions, create
 from bittern.tools.scan import scan
 from bittern.tools.verify import locate, verify
+from bittern.tracker.policy import Policy
+from bittern.tracker.settings import TrackerSettings
 
 _SIZE = 96 << 20
 _LIMIT = "48M"  # for the eye: without it there would be nothing to watch
 _START_SECONDS = 30.0
 _END_SECONDS = 12.0
+_HERE = Places(("127.0.0.1",), http_port=0, udp_port=None)
+_LOOK_SECONDS = 0.05
 _LOCAL = ("--listen", "127.0.0.1", "--port", "0")
 
 
@@ -49,14 +53,15 @@ async def _demo(size: int) -> ExitCode:
 
 async def _in_folder(folder: Path, size: int) -> ExitCode:
     began = time.monotonic()
-    async with DemoTracker.running() as tracker:
+    async with TrackerService(TrackerSettings(interval_seconds=60), Policy(), _HERE) as tracker:
+        (url,) = tracker.urls
         content = await asyncio.to_thread(_make_content, folder / "original", size)
-        metainfo = await asyncio.to_thread(_make_torrent, content, folder / "demo.torrent", tracker.url)
+        metainfo = await asyncio.to_thread(_make_torrent, content, folder / "demo.torrent", url)
         info = metainfo.info
-        say(f"1. A tracker runs at {tracker.url}")
+        say(f"1. A tracker runs at {url}")
         say(f"2. Made demo.torrent: {format_size(info.total_size)} in {info.geometry.piece_count} pieces")
         async with _running(folder, "seed", "demo.torrent", "original", "--quiet", *_LOCAL) as seed:
-            await _until_announced(tracker, seed)
+            await _until_announced(tracker, metainfo, seed)
             say(f"3. A seed runs as process {seed.pid} and has told the tracker")
             say(f"4. $ bittern get demo.torrent -d downloads --down-limit {_LIMIT}")
             sys.stdout.flush()  # before another process writes to it
@@ -118,13 +123,10 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, **own, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-async def _until_announced(tracker: DemoTracker, seed: asyncio.subprocess.Process) -> None:
-    ended = asyncio.ensure_future(seed.wait())
-    announced = asyncio.ensure_future(tracker.seed_announced.wait())
-    try:
-        await asyncio.wait((ended, announced), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if not announced.done():
+async def _until_announced(tracker: TrackerService, metainfo: Metainfo, seed: asyncio.subprocess.Process) -> None:
+    """Until the tracker knows the seed."""
+    give_up_at = time.monotonic() + _START_SECONDS
+    while not tracker.registry.scrape(metainfo.info.wire_hash)[0]:
+        if seed.returncode is not None or time.monotonic() > give_up_at:
             raise NetworkError("the seed did not reach the tracker")
-    finally:
-        ended.cancel()
-        announced.cancel()
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -1,0 +1,149 @@
+"""Our tracker beside opentracker (Debian): announces a second, latency, and memory a peer.
+
+    python -m bench.tracker [--peers 1000000] [--swarms 10000] [--seconds 4] [--trackers bittern opentracker]
+
+One load generator on one core, one tracker process. First every peer announces once over UDP, which fills the
+swarms and tells what a peer costs; then announces go on for some seconds over UDP, over HTTP with a connection
+each, and over HTTP connections that stay. The generator may be what limits a fast tracker, so there is also what a
+tracker would do in a second of CPU time of its own. bittern's aims: half of opentracker's UDP rate, 200 bytes a peer.
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import machine, report
+from bench.drivers.tracker_load import hashes
+from tests.interop.rigs.process import Running, wait_until
+
+ROOT = Path(__file__).parents[1]
+LOAD = Path(__file__).parent / "drivers" / "tracker_load.py"
+TRACKERS = ("bittern", "opentracker")
+LOADS = {"udp": "UDP", "http": "HTTP", "http-keep": "HTTP keep-alive"}
+START_SECONDS = 20.0
+SETTLE_SECONDS = 0.5  # opentracker reads its list when it listens already
+LOAD_SECONDS = 300.0
+Figures = dict[str, Any]
+
+
+def free_port() -> int:
+    """A port that is free for TCP and UDP just now."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                return int(tcp.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(name: str, folder: Path, swarms: int) -> Iterator[tuple[Running, int]]:
+    """A tracker without limits on 127.0.0.1, and its port for both protocols."""
+    port = free_port()
+    # Debian's opentracker serves only torrents that it is told of.
+    whitelist = folder / "whitelist.txt"
+    whitelist.write_text("".join(f"{info_hash.hex()}\n" for info_hash in hashes(swarms)))
+    where = ("--listen", "127.0.0.1", "--http-port", str(port), "--udp-port", str(port))
+    command = {
+        "bittern": [sys.executable, "-m", "bittern", "tracker", "--ip-rate", "0", *where],
+        "opentracker": [
+            *("opentracker", "-i", "127.0.0.1", "-p", str(port), "-P", str(port)),
+            *("-u", "root", "-d", "/", "-w", str(whitelist)),
+        ],
+    }[name]
+    with Running(command, folder / f"{name}.log", cwd=ROOT) as process:
+        if not wait_until(lambda: listens(port) or process.exit_code is not None, START_SECONDS) or not listens(port):
+            raise process.failure("does not listen")
+        time.sleep(SETTLE_SECONDS)
+        yield process, port
+
+
+def load(kind: str, process: Running, port: int, *how: str) -> Figures:
+    """What the generator measured, and the CPU time that the tracker took for it."""
+    before = machine.usage(process.pid).cpu_seconds
+    command = [sys.executable, str(LOAD), kind, str(port), *how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LOAD_SECONDS)
+    figures: Figures = json.loads(done.stdout)
+    cpu = machine.usage(process.pid).cpu_seconds - before
+    figures["rate"] = figures["announces"] / figures["seconds"]
+    figures["rate_per_cpu_second"] = figures["announces"] / max(cpu, 0.01)
+    figures["core_percent"] = 100 * cpu / figures["seconds"]
+    return figures
+
+
+def measure(name: str, folder: Path, peers: int, swarms: int, seconds: float) -> Figures:
+    """All figures of one tracker."""
+    crowd = ("--peers", str(peers), "--swarms", str(swarms))
+    with running(name, folder, swarms) as (process, port):
+        empty = machine.usage(process.pid).rss_bytes
+        figures: Figures = {"tracker": name, "peers": peers, "swarms": swarms}
+        figures["fill"] = load("udp", process, port, *crowd, "--count", str(peers))
+        figures["bytes_a_peer"] = (machine.usage(process.pid).rss_bytes - empty) / peers
+        for kind in LOADS:
+            # opentracker ends each connection
+            if kind != "http-keep" or name == "bittern":
+                figures[kind] = load(kind, process, port, *crowd, "--seconds", str(seconds))
+                time.sleep(0.2)
+    return figures
+
+
+def table(runs: Sequence[Figures]) -> str:
+    """A row for each tracker and kind of load."""
+    rows = []
+    for run in runs:
+        for kind, title in {"fill": "UDP, new peers", **LOADS}.items():
+            if kind in run:
+                each = run[kind]
+                rows.append(
+                    [
+                        f"{run['tracker']}: {title}",
+                        f"{each['rate']:,.0f}",
+                        f"{each['rate_per_cpu_second']:,.0f}",
+                        f"{each['core_percent']:.0f}",
+                        f"{each['p50_ms']:.2f}",
+                        f"{each['p99_ms']:.2f}",
+                        str(each["lost"]),
+                    ]
+                )
+    columns = ("announces", "a second", "a CPU second", "core %", "p50 ms", "p99 ms", "lost")
+    return report.markdown(columns, rows)
+
+
+def memory(runs: Sequence[Figures]) -> str:
+    """A row for each tracker."""
+    rows = [[run["tracker"], f"{run['peers']:,}", f"{run['swarms']:,}", f"{run['bytes_a_peer']:.0f}"] for run in runs]
+    return report.markdown(("tracker", "peers", "swarms", "bytes a peer"), rows)
+
+
+def main() -> None:
+    """Measure, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peers", type=int, default=1_000_000)
+    parser.add_argument("--swarms", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--trackers", nargs="+", choices=TRACKERS, default=TRACKERS)
+    args = parser.parse_args()
+    machine.enter_loopback_only("bench.tracker")
+    there = [name for name in args.trackers if name != "opentracker" or shutil.which("opentracker")]
+    with machine.scratch() as folder:
+        runs = [measure(name, folder, args.peers, args.swarms, args.seconds) for name in there]
+    report.save("tracker", "Trackers", {"Announces": table(runs), "Memory": memory(runs)}, runs)
+
+
+if __name__ == "__main__":
+    main()

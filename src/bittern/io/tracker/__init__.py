@@ -1,0 +1,1 @@
+"""The tracker on the network: datagrams and connections in, what `bittern.tracker` answers out."""

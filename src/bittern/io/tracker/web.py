@@ -1,0 +1,199 @@
+"""An HTTP/1.1 server for small answers: bounded connections, requests and patience, nothing allocated to wait."""
+
+# HOT: bench/tracker.py
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from bittern.wire.http_request import Answer, Request, RequestError, RequestReader
+
+Respond: TypeAlias = Callable[[Request, bytes, float], Answer]
+"""From a request, the packed address that it came from, and the time, to the answer."""
+
+REQUEST_SECONDS: Final = 10.0
+"""From the connection to the end of the first request's answer: who sends a byte now and then gets no more."""
+IDLE_SECONDS: Final = 30.0
+"""From the end of an answer to the end of the next."""
+MAX_CONNECTIONS: Final = 8000
+_BACKLOG: Final = 1024
+_ACCEPTS: Final = 64
+_UNSENT: Final = 64 * 1024
+"""Bytes of answers that wait: beyond, no further request is read."""
+_PAUSE_SECONDS: Final = 1.0
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class WebServer:
+    """Serves one listening socket, which it owns.
+
+    Args:
+        loop: whose turns it takes.
+        sock: bound, and not yet listening.
+        respond: makes the answers.
+        max_connections: at a time; who comes beyond is let in when another ends.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        respond: Respond,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self.loop = loop
+        self.respond = respond
+        self._sock = sock
+        self._most = max_connections
+        self._connections: dict[int, _Connection] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        sock.listen(_BACKLOG)
+        loop.add_reader(sock.fileno(), self._accept)
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    def close(self) -> None:
+        """End all connections and stop listening."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.loop.remove_reader(self._sock.fileno())
+        self._sock.close()
+        for connection in list(self._connections.values()):
+            connection.close()
+
+    def sweep(self, now: float) -> None:
+        """End the connections whose time is over."""
+        for connection in [each for each in self._connections.values() if each.due <= now]:
+            connection.close()
+
+    def gone(self, descriptor: int) -> None:
+        """A connection has ended."""
+        del self._connections[descriptor]
+
+    def _accept(self) -> None:
+        now = time.monotonic()
+        for _ in range(_ACCEPTS):
+            if len(self._connections) >= self._most:
+                self._pause()
+                return
+            try:
+                sock, sender = self._sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _FULL:
+                    self._pause()
+                    return
+                continue  # it ended before it began
+            host = socket.inet_pton(sock.family, sender[0].partition("%")[0])
+            self._connections[sock.fileno()] = _Connection(self, sock, host, now + REQUEST_SECONDS)
+
+    def _pause(self) -> None:
+        """Leave who comes in the backlog for a while, instead of being told of them for ever."""
+        self.loop.remove_reader(self._sock.fileno())
+        self._timer = self.loop.call_later(_PAUSE_SECONDS, self.loop.add_reader, self._sock.fileno(), self._accept)
+
+
+class _Connection:
+    """One client.
+
+    Attributes:
+        due: when its time is over.
+    """
+
+    __slots__ = ("_descriptor", "_ending", "_host", "_reader", "_server", "_sock", "_unsent", "due")
+
+    def __init__(self, server: WebServer, sock: socket.socket, host: bytes, due: float) -> None:
+        sock.setblocking(False)
+        self.due = due
+        self._descriptor = sock.fileno()
+        self._ending = False  # after what is unsent
+        self._host = host
+        self._reader = RequestReader()
+        self._server = server
+        self._sock = sock
+        self._unsent = b""
+        server.loop.add_reader(self._descriptor, self._readable)
+
+    def close(self) -> None:
+        """End it."""
+        self._server.loop.remove_reader(self._descriptor)
+        if self._unsent:
+            self._server.loop.remove_writer(self._descriptor)
+        self._sock.close()
+        self._server.gone(self._descriptor)
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(self._reader.room)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        self._reader.feed(data)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Answer what has come as a whole, as long as the answers are taken."""
+        now = time.monotonic()
+        while not self._unsent and not self._ending:
+            answers = bytearray()
+            while len(answers) < _UNSENT and not self._ending:
+                answer = self._next(now)
+                if answer is None:
+                    break
+                answers += answer
+            if not answers:
+                return
+            if not self._send(bytes(answers)):
+                return
+            self.due = now + IDLE_SECONDS
+        if self._ending and not self._unsent:
+            self.close()
+
+    def _next(self, now: float) -> bytes | None:
+        try:
+            request = self._reader.take()
+        except RequestError as error:
+            self._ending = True
+            return Answer(f"{error}\n".encode(), error.status).encode(keep_alive=False)
+        if request is None:
+            return None
+        self._ending = not request.keep_alive
+        answer = self._server.respond(request, self._host, now)
+        return answer.encode(keep_alive=request.keep_alive, head_only=request.method == "HEAD")
+
+    def _send(self, data: bytes) -> bool:
+        """Send, and keep what is not taken; False when the connection is over, or waits."""
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return False
+        waited, self._unsent = bool(self._unsent), data[sent:]
+        if self._unsent and not waited:
+            self._server.loop.remove_reader(self._descriptor)
+            self._server.loop.add_writer(self._descriptor, self._writable)
+        elif waited and not self._unsent:
+            self._server.loop.remove_writer(self._descriptor)
+            self._server.loop.add_reader(self._descriptor, self._readable)
+        return not self._unsent
+
+    def _writable(self) -> None:
+        if self._send(self._unsent):
+            self.due = time.monotonic() + IDLE_SECONDS
+            if self._ending:
+                self.close()
+            else:
+                self._serve()
