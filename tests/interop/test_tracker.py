@@ -69,7 +69,7 @@ def test_a_download_finds_its_seed(client: Client, scheme: str, tmp_path: Path, 
             require(Libtorrent().missing())
             with Libtorrent().get(str(torrent), into.folder, place, tmp_path / "leech") as peer:
                 peer.wait_complete(60)
-                assert figure('peers{family="ipv4",role="seed"}') == 2
+                assert wait_until(lambda: figure('peers{family="ipv4",role="seed"}') == 2, 20)
                 peer.close()
             assert wait_until(lambda: figure('peers{family="ipv4",role="seed"}') == 1, 20)  # it has said good-bye
             assert content.differences(into.folder) == []
