@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,22 +56,26 @@ def listens(port: int) -> bool:
 def running(name: str, folder: Path, swarms: int) -> Iterator[tuple[Running, int]]:
     """A tracker without limits on 127.0.0.1, and its port for both protocols."""
     port = free_port()
-    # Debian's opentracker serves only torrents that it is told of.
-    whitelist = folder / "whitelist.txt"
-    whitelist.write_text("".join(f"{info_hash.hex()}\n" for info_hash in hashes(swarms)))
     where = ("--listen", "127.0.0.1", "--http-port", str(port), "--udp-port", str(port))
-    command = {
-        "bittern": [sys.executable, "-m", "bittern", "tracker", "--ip-rate", "0", *where],
-        "opentracker": [
-            *("opentracker", "-i", "127.0.0.1", "-p", str(port), "-P", str(port)),
-            *("-u", "root", "-d", "/", "-w", str(whitelist)),
-        ],
-    }[name]
-    with Running(command, folder / f"{name}.log", cwd=ROOT) as process:
-        if not wait_until(lambda: listens(port) or process.exit_code is not None, START_SECONDS) or not listens(port):
-            raise process.failure("does not listen")
-        time.sleep(SETTLE_SECONDS)
-        yield process, port
+    with machine.scratch(Path(tempfile.gettempdir())) as shared:
+        # Debian's opentracker serves only torrents that it is told of, and reads its list as nobody.
+        shared.chmod(0o755)
+        whitelist = shared / "whitelist.txt"
+        whitelist.write_text("".join(f"{info_hash.hex()}\n" for info_hash in hashes(swarms)))
+        command = {
+            "bittern": [sys.executable, "-m", "bittern", "tracker", "--ip-rate", "0", *where],
+            "opentracker": [
+                *("opentracker", "-i", "127.0.0.1", "-p", str(port), "-P", str(port)),
+                *("-u", "nobody", "-d", str(shared), "-w", whitelist.name),
+            ],
+        }[name]
+        with Running(command, folder / f"{name}.log", cwd=ROOT) as process:
+            if not wait_until(lambda: listens(port) or process.exit_code is not None, START_SECONDS):
+                raise process.failure("does not listen")
+            time.sleep(SETTLE_SECONDS)
+            if process.exit_code is not None:
+                raise process.failure("has ended")
+            yield process, port
 
 
 def load(kind: str, process: Running, port: int, *how: str) -> Figures:

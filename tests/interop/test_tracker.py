@@ -47,8 +47,22 @@ def figures(place: Place, url: str) -> dict[str, float]:
     return {name.removeprefix("bittern_tracker_"): float(value) for name, _, value in lines}
 
 
-@pytest.mark.parametrize("scheme", ["http", "udp"])
-@pytest.mark.parametrize("client", [Libtorrent(), Aria2(), Transmission()], ids=str)
+ARIA2_UDP = Aria2(options=("--enable-dht=true",))
+"""It asks UDP trackers by the socket of its DHT only; it knows no node to begin with."""
+
+
+@pytest.mark.parametrize(
+    ("client", "scheme"),
+    [
+        (Libtorrent(), "http"),
+        (Libtorrent(), "udp"),
+        (Aria2(), "http"),
+        (ARIA2_UDP, "udp"),
+        (Transmission(), "http"),
+        (Transmission(), "udp"),
+    ],
+    ids=str,
+)
 def test_a_download_finds_its_seed(client: Client, scheme: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The seed is the client's, the leecher libtorrent's; all they know of each other comes from the tracker."""
     require(client.missing())
