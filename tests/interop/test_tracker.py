@@ -12,6 +12,7 @@ import pytest
 
 from tests.interop.conftest import require
 from tests.interop.rigs.aria2 import Aria2
+from tests.interop.rigs.bittern import Bittern
 from tests.interop.rigs.client import Client
 from tests.interop.rigs.content import Content, Kind, make, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent
@@ -60,6 +61,8 @@ ARIA2_UDP = Aria2(options=("--enable-dht=true",))
         (ARIA2_UDP, "udp"),
         (Transmission(), "http"),
         (Transmission(), "udp"),
+        (Bittern(), "http"),
+        (Bittern(), "udp"),
     ],
     ids=str,
 )

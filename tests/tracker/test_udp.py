@@ -1,9 +1,24 @@
+from ipaddress import ip_address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.base.address import Address
+from bittern.base.ids import InfoHashV1, PeerId
 from bittern.tracker.policy import Policy
-from bittern.wire.tracker_udp_server import MAX_SCRAPE
+from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event, ScrapeEntry
+from bittern.wire.tracker_udp import (
+    MAX_SCRAPE,
+    Announce,
+    Announced,
+    Connect,
+    Connected,
+    Scrape,
+    Scraped,
+    encode_request,
+    parse_reply,
+)
 from tests.tracker.asking import (
     CONNECT,
     HASH,
@@ -155,3 +170,47 @@ def test_strangers_never_get_more_than_they_sent(data: bytes, as_connect: bool) 
     said = CONNECT[:8] + data if as_connect else data
     answer = at.udp.answer(said, HOST, 0.0)
     assert answer is None or len(answer) <= len(said)
+
+
+@given(
+    peers=st.lists(
+        st.tuples(st.integers(1, 65535), st.integers(0, 2**64), st.sampled_from([None, *Event])), min_size=1, max_size=8
+    ),
+    host=st.sampled_from([HOST, HOST6]),
+    transaction=st.integers(0, 2**32 - 1),
+)
+def test_our_client_and_it_understand_each_other(
+    peers: list[tuple[int, int, Event | None]], host: bytes, transaction: int
+) -> None:
+    at, ipv6 = desk(Policy([HASH], ["key"])), len(host) == 16
+    here: dict[int, bool] = {}
+    for port, left, event in peers:
+        asked = at.udp.answer(encode_request(Connect(transaction)), host, 0.0)
+        assert asked is not None
+        connected = parse_reply(asked, ipv6=ipv6)
+        assert isinstance(connected, Connected)
+        request = AnnounceRequest(InfoHashV1(HASH), PeerId(bytes(20)), port, 1, 2, left, event)
+        said = encode_request(Announce(connected.connection, transaction, request, b"/key/announce"))
+        here.pop(port, None)
+        others = {Address.of(str(ip_address(host)), each) for each, seed in here.items() if left or not seed}
+        if event is not Event.STOPPED:
+            here[port] = left == 0
+        else:
+            others = set()
+        answer = at.udp.answer(said, host, 0.0)
+        assert answer is not None
+        reply = parse_reply(answer, ipv6=ipv6)
+        assert isinstance(reply, Announced)
+        assert reply.transaction == transaction
+        assert set(reply.reply.peers) == others
+        seeds = sum(here.values())
+        assert reply.reply == AnnounceReply(1800, None, reply.reply.peers, seeds, len(here) - seeds)
+    at = desk()
+    asked = at.udp.answer(encode_request(Connect(transaction)), host, 0.0)
+    assert asked is not None
+    connected = parse_reply(asked, ipv6=ipv6)
+    assert isinstance(connected, Connected)
+    scrape = encode_request(Scrape(connected.connection, transaction, (InfoHashV1(HASH),) * 3))
+    answer = at.udp.answer(scrape, host, 0.0)
+    assert answer is not None
+    assert parse_reply(answer, ipv6=ipv6) == Scraped(transaction, (ScrapeEntry(0, 0, 0),) * 3)

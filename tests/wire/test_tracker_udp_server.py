@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.wire.tracker_udp import MAX_SCRAPE
 from bittern.wire.tracker_udp_server import (
     ANNOUNCE_SIZE,
-    MAX_SCRAPE,
     announced,
     connected,
     parse_announce,

@@ -1,7 +1,7 @@
 """The tracker's side of announces over UDP (BEP 15, 41), as flat as the rate of a busy tracker needs it.
 
 Numbers that only travel through stay bytes: the connection id, the transaction id, and the port, which with the
-sender's packed address makes a compact peer. All of it is big-endian.
+sender's packed address makes a compact peer. `tracker_udp` has the same datagrams as values, for clients.
 """
 
 # HOT: bench/tracker.py
@@ -9,20 +9,20 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import Final
 
-CONNECT: Final = 0
-ANNOUNCE: Final = 1
-SCRAPE: Final = 2
-ERROR: Final = 3
-"""Actions: what a datagram is about."""
+from .tracker_udp import MAX_SCRAPE, PROTOCOL_ID, Action
 
-CONNECT_REQUEST: Final = (0x41727101980).to_bytes(8)
+CONNECT: Final = int(Action.CONNECT)
+ANNOUNCE: Final = int(Action.ANNOUNCE)
+SCRAPE: Final = int(Action.SCRAPE)
+ERROR: Final = int(Action.ERROR)
+"""Actions as plain numbers."""
+
+CONNECT_REQUEST: Final = PROTOCOL_ID.to_bytes(8)
 """Stands for the connection id in a request for one."""
 HEAD: Final = Struct(">8sI4s")
 """How a request begins: connection id, action, transaction id."""
 ANNOUNCE_SIZE: Final = 98
 """Bytes of an announce without options."""
-MAX_SCRAPE: Final = 74
-"""Info hashes of one scrape: what fits into a packet of an Ethernet."""
 MAX_PEER_BYTES: Final = 1352
 """Bytes of peers in one answer: with all headers below 1,400, so that no path has to cut it up."""
 

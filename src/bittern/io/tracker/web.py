@@ -92,7 +92,9 @@ class WebServer:
                     return
                 continue  # it ended before it began
             host = socket.inet_pton(sock.family, sender[0].partition("%")[0])
-            self._connections[sock.fileno()] = _Connection(self, sock, host, now + REQUEST_SECONDS)
+            connection = _Connection(self, sock, host, now + REQUEST_SECONDS)
+            self._connections[sock.fileno()] = connection
+            connection.begin()
 
     def _pause(self) -> None:
         """Leave who comes in the backlog for a while, instead of being told of them for ever."""
@@ -107,7 +109,7 @@ class _Connection:
         due: when its time is over.
     """
 
-    __slots__ = ("_descriptor", "_ending", "_host", "_reader", "_server", "_sock", "_unsent", "due")
+    __slots__ = ("_descriptor", "_ending", "_host", "_reader", "_server", "_sock", "_unsent", "_waiting", "due")
 
     def __init__(self, server: WebServer, sock: socket.socket, host: bytes, due: float) -> None:
         sock.setblocking(False)
@@ -119,15 +121,26 @@ class _Connection:
         self._server = server
         self._sock = sock
         self._unsent = b""
-        server.loop.add_reader(self._descriptor, self._readable)
+        self._waiting = False  # for what it says next
+
+    def begin(self) -> None:
+        """Serve what is there already; most clients ask once and go, and are never waited for."""
+        self._readable()
+        if self._sock.fileno() >= 0 and not self._unsent:
+            self._wait()
 
     def close(self) -> None:
         """End it."""
-        self._server.loop.remove_reader(self._descriptor)
+        if self._waiting:
+            self._server.loop.remove_reader(self._descriptor)
         if self._unsent:
             self._server.loop.remove_writer(self._descriptor)
         self._sock.close()
         self._server.gone(self._descriptor)
+
+    def _wait(self) -> None:
+        self._waiting = True
+        self._server.loop.add_reader(self._descriptor, self._readable)
 
     def _readable(self) -> None:
         try:
@@ -183,11 +196,13 @@ class _Connection:
             return False
         waited, self._unsent = bool(self._unsent), data[sent:]
         if self._unsent and not waited:
-            self._server.loop.remove_reader(self._descriptor)
+            if self._waiting:
+                self._waiting = False
+                self._server.loop.remove_reader(self._descriptor)
             self._server.loop.add_writer(self._descriptor, self._writable)
         elif waited and not self._unsent:
             self._server.loop.remove_writer(self._descriptor)
-            self._server.loop.add_reader(self._descriptor, self._readable)
+            self._wait()
         return not self._unsent
 
     def _writable(self) -> None:
