@@ -91,6 +91,9 @@ class Nowhere:
     def connect(self, wish: object) -> None:
         """See ports.Net."""
 
+    def connect_web(self, wish: object) -> None:
+        """See ports.Net."""
+
     def get(self, wish: object) -> None:
         """See ports.Http."""
 

@@ -18,9 +18,10 @@ from fuzz.target_tracker_http_server import TARGET as TRACKER_HTTP_SERVER
 from fuzz.target_tracker_udp import TARGET as TRACKER_UDP
 from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
+from fuzz.target_webseed import TARGET as WEBSEED
 
 _CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
-_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP, TRACKER_UDP, KRPC)
+_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRACKER)}
 

@@ -1,6 +1,6 @@
 """A bittern client for benches, through the public API.
 
-    python bittern_peer.py seed|get SOURCE FOLDER [--listen HOST:PORT] [--peer HOST:PORT]
+    python bittern_peer.py seed|get SOURCE FOLDER [--listen HOST:PORT] [--peer HOST:PORT] [--web-seed URL]
         [--tracker] [--slots N] [--probe]
 
 It says `ready PORT`; a leecher then waits for `go` and says `done T` (monotonic seconds) when its bytes are in
@@ -28,6 +28,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("folder", help="what holds, or will hold, the torrent's root")
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
     parser.add_argument("--peer", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument("--web-seed", action="append", default=[], metavar="URL")
     parser.add_argument("--tracker", action="store_true", help="ask the torrent's trackers")
     parser.add_argument("--slots", type=int, default=2000, help="peers to serve at a time")
     parser.add_argument("--probe", action="store_true", help="measure the event loop's lag")
@@ -97,7 +98,7 @@ async def run(args: argparse.Namespace, settings: bittern.Settings) -> None:
             print(f"ready {session.port}", flush=True)
             if (await stdin.readline()).strip() != b"go":
                 return
-            torrent = await session.add(meta, save_path=args.folder, peers=args.peer)
+            torrent = await session.add(meta, save_path=args.folder, peers=args.peer, web_seeds=args.web_seed)
             await torrent.completed()
             print(f"done {time.monotonic()!r}", flush=True)
         while line := await stdin.readline():

@@ -1,5 +1,6 @@
 import io
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -27,6 +28,10 @@ FAILED = events.TrackerFailed("http://t/", "no\x07 answer", 15.0)
     ("status", "line"),
     [
         (DOWNLOADING, "film\ufffd[2J: 25.0% of 2.0 MiB, 128.0 KiB/s down, 1 peer, 12 s left"),
+        (
+            Status(state=State.DOWNLOADING, name="a", total_bytes=10, web_seeds=1),
+            "a: 0.0% of 10 B, 0 B/s down, 0 peers, 1 web seed",
+        ),
         (Status(state=State.CHECKING, name="a"), "a: checking"),
         (Status(state=State.CHECKING, name="a", check=(1 << 20, 2 << 20)), "a: checking 50% of 2.0 MiB"),
         (Status(state=State.METADATA, name="a", peers=2), "a: fetching the metadata, 2 peers"),
@@ -50,6 +55,7 @@ def test_a_line_says_how_it_stands(status: Status, line: str) -> None:
         (events.PieceFailed(3), "piece_failed", {"piece": 3}),
         (events.TrackerAnswered("u", 4, None), "tracker", {"url": "u", "peers": 4, "warning": None}),
         (events.TrackerFailed("u", "r", 14.6), "tracker_error", {"url": "u", "reason": "r", "retry_seconds": 15}),
+        (events.WebSeedFailed("u", "r", inf), "web_seed_error", {"url": "u", "reason": "r", "retry_seconds": 10**9}),
         (events.Failed(StorageError(StorageError.Kind.IO, "/a")), "failed", {"reason": "/a: input/output error"}),
         (events.SaveFailed("r"), "save_failed", {"reason": "r"}),
     ],
@@ -69,6 +75,10 @@ def test_a_warning_is_said_once_until_it_changes() -> None:
     assert warnings.lines(events.TrackerAnswered("http://t/", 1, None)) == []
     assert len(warnings.lines(FAILED)) == 1
     assert warnings.lines(events.TrackerAnswered("http://t/", 1, "slow\n")) == ["tracker http://t/ says: slow\ufffd"]
+    assert warnings.lines(events.WebSeedFailed("http://w/", "bad\n", inf)) == ["web seed http://w/: bad\ufffd"]
+    assert warnings.lines(events.WebSeedFailed("http://w/", "no", 7.0)) == [
+        "web seed http://w/: no; asking again in 7 s"
+    ]
     assert warnings.lines(events.PieceFailed(7)) == ["piece 7 came corrupt and is fetched again"]
 
 
@@ -78,6 +88,8 @@ def test_waiting_for_peers_is_told_less_and_less_often() -> None:
     said = [now for now in range(60) if waiting.line(alone, float(now))]
     assert said == [5, 15, 45]
     assert waiting.line(DOWNLOADING, 61.0) is None
+    by_web = Status(state=State.DOWNLOADING, name="a", web_seeds=2)
+    assert not any(waiting.line(by_web, 100.0 + now) for now in range(60))
     assert waiting.line(alone, 62.0) is None
     line = waiting.line(alone, 67.0)
     assert line == "no peers, for 5 s; 2 addresses known; still looking"

@@ -1,6 +1,6 @@
 from bittern.base.address import Address
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Connect, ForgetPiece, HttpGet, Resolve, SendDatagram
+from bittern.engine.effects import Connect, ConnectWeb, ForgetPiece, HttpGet, Resolve, SendDatagram
 
 
 class Script:
@@ -28,6 +28,9 @@ class Script:
     def connect(self, wish: object) -> None:
         self.story.append(("net", wish))
 
+    def connect_web(self, wish: object) -> None:
+        self.story.append(("web", wish))
+
     def get(self, wish: object) -> None:
         self.story.append(("http", wish))
 
@@ -46,12 +49,14 @@ def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> N
     driver = Driver(script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all the parts
     dial, fetch, job = Connect(1, 1, Address("10.0.0.1", 1)), HttpGet(2, 1, "u", "t", 1, 1.0), ForgetPiece(1, 2)
     packet, name = SendDatagram(Address("10.0.0.1", 1), b"x"), Resolve(3, "h", ipv6=False)
-    script.effects = [job, dial, fetch, packet, name]
+    web = ConnectWeb(3, 1, "a", 80, secure=False, local=False)
+    script.effects = [job, dial, web, fetch, packet, name]
     script.due = 7.0
     driver.turn(0.0)
-    assert script.story[-5:] == [
+    assert script.story[-6:] == [
         ("disk", job),
         ("net", dial),
+        ("web", web),
         ("http", fetch),
         ("udp", packet),
         ("resolver", name),

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,10 @@ async def test_a_link_may_select_files(tmp_path: Path) -> None:
         assert got.status.total_bytes == 4 * PIECE
         # without pads the last of these pieces holds the beginning of other files
         assert got.status.downloaded == 4 * PIECE
+
+
+def test_web_seeds_are_those_of_the_torrent_or_link(tmp_path: Path) -> None:
+    meta = replace(torrent(fill(tmp_path / "a.bin", PIECE)), web_seeds=("http://a/", "ftp://b/"))
+    options = AddOptions(save_path=tmp_path)
+    assert Identity(meta, options).web_seeds == ("http://a/", "ftp://b/")
+    assert Identity(Magnet.parse(meta.to_magnet().to_uri()), options).web_seeds == ("http://a/", "ftp://b/")

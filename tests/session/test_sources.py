@@ -12,7 +12,7 @@ from bittern.base.errors import BencodeError, MagnetError, NetworkError, Session
 from bittern.codec.magnet import Magnet
 from bittern.io.http import HttpFetcher
 from bittern.session import sources
-from bittern.session.sources import find_peer, find_torrent
+from bittern.session.sources import check_web_seeds, find_peer, find_torrent
 from bittern.tools.create import CreateOptions, create
 from bittern.tools.scan import scan
 from tests.session.rig import fill
@@ -125,3 +125,10 @@ async def test_a_name_that_nobody_knows_is_a_network_error(monkeypatch: pytest.M
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
     with pytest.raises(NetworkError, match=r"nowhere\.invalid:80: Name or service not known"):
         await find_peer("nowhere.invalid:80")
+
+
+@pytest.mark.parametrize("url", ["ftp://a/", "a", "http://", "file:///etc/passwd"])
+async def test_what_is_no_web_seed_is_refused(url: str) -> None:
+    check_web_seeds(["http://a/", "https://[::1]:8000/x y"])
+    with pytest.raises(SessionError, match="http or https URL"):
+        check_web_seeds(["http://a/", url])

@@ -17,6 +17,7 @@ SAYINGS: list[tuple[told.Event, events.Event | None]] = [
     (told.PeerDropped(0, ANN, "bye", False), events.PeerDropped(ANN, "bye", offence=False)),
     (told.TrackerAnswered(0, "http://t", 2, "w"), events.TrackerAnswered("http://t", 2, "w")),
     (told.TrackerFailed(0, "http://t", "no", 5.0), events.TrackerFailed("http://t", "no", 5.0)),
+    (told.WebSeedFailed(0, "http://w", "no", 5.0), events.WebSeedFailed("http://w", "no", 5.0)),
     (told.Completed(0), None),
 ]
 

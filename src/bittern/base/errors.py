@@ -32,6 +32,8 @@ class Offence(Enum):
     UNASKED_HASHES = "sent or refused hashes that were not asked for"
     BAD_HASHES = "sent hashes that do not lead to their root"
     TIMED_OUT = "was silent for too long"
+    BAD_HTTP = "does not speak HTTP as it should"
+    WRONG_RANGE = "sent other bytes than it was asked for"
 
 
 class BitternError(Exception):

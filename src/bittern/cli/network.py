@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bittern.session.settings import Settings
+from bittern.session.settings import WEB_CONNECTIONS, Settings
 
 from .arguments import Rate
 from .failures import UsageError
@@ -44,6 +44,9 @@ class Network:
 
     announce_to_all: bool = False
     """Announce to all trackers of a torrent; else to the first that works."""
+
+    no_web_seeds: bool = False
+    """Ask no web seeds."""
 
     dht_router: tuple[str, ...] = ()
     """HOST:PORT of a DHT node to begin with; there is no DHT yet."""
@@ -102,6 +105,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         max_peers=network.max_peers,
         use_trackers=not network.no_trackers,
         announce_to_all=network.announce_to_all,
+        web_connections=0 if network.no_web_seeds else WEB_CONNECTIONS,
         down_bytes_per_second=network.down_limit or inf,
         up_bytes_per_second=network.up_limit or inf,
         sequential=sequential,

@@ -19,6 +19,7 @@ KINDS: tuple[type[events.Event], ...] = (
     events.Completed,
     events.TrackerAnswered,
     events.TrackerFailed,
+    events.WebSeedFailed,
     events.Failed,
     events.SaveFailed,
 )
@@ -68,6 +69,9 @@ class Warnings:
             case events.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
                 again = f"; asking again in {format_duration(seconds)}" if seconds < 1e6 else ""
                 return self._once(url, f"tracker {printable(url, 120)}: {printable(reason, 300)}", again)
+            case events.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
+                again = f"; asking again in {format_duration(seconds)}" if 0 < seconds < 1e6 else ""
+                return self._once(url, f"web seed {printable(url, 120)}: {printable(reason, 300)}", again)
             case events.TrackerAnswered(url=url, warning=str(warning)):
                 return self._once(url, f"tracker {printable(url, 120)} says: {printable(warning, 300)}")
             case events.TrackerAnswered(url=url):
@@ -113,7 +117,7 @@ class Waiting:
 
     def line(self, status: Status, now: float) -> str | None:
         """What to say now, or None."""
-        if status.peers or status.state not in (State.DOWNLOADING, State.METADATA):
+        if status.peers or status.web_seeds or status.state not in (State.DOWNLOADING, State.METADATA):
             self._since, self._next = None, self._patience
             return None
         if self._since is None:
@@ -183,7 +187,7 @@ class Lines:
         waiting = self._waiting.line(status, now)
         if waiting:
             self.say(waiting)
-        if now < self._next or (status.state is State.DOWNLOADING and not status.peers):
+        if now < self._next or (status.state is State.DOWNLOADING and not status.peers and not status.web_seeds):
             return
         self._next = now + self._between
         self.say(summary(status))
@@ -266,6 +270,8 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
             return "tracker", {"url": url, "peers": peers, "warning": warning}
         case events.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
             return "tracker_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
+        case events.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
+            return "web_seed_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
         case events.Failed(error=error):
             return "failed", {"reason": str(error)}
         case events.SaveFailed(reason=reason):
@@ -290,6 +296,8 @@ def summary(status: Status) -> str:
         share = status.done_bytes / status.total_bytes if status.total_bytes else 0.0
         parts += [f"{share:.1%} of {format_size(status.total_bytes)}", f"{format_rate(status.down_rate)} down"]
     parts.append(f"{status.peers} peer{'' if status.peers == 1 else 's'}")
+    if status.web_seeds:
+        parts.append(f"{status.web_seeds} web seed{'' if status.web_seeds == 1 else 's'}")
     if status.eta_seconds is not None and not status.complete:
         parts.append(f"{format_duration(status.eta_seconds)} left")
     return f"{name}: {', '.join(parts)}"

@@ -111,8 +111,10 @@ async def unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
 
 
 def why_idle(torrent: Torrent) -> str:
-    """What is known of why nobody sends: the last words of the trackers."""
-    words = [f"{printable(t.url, 120)}: {printable(t.message, 200)}" for t in torrent.trackers if t.message]
+    """What is known of why nobody sends: the last words of web seeds and trackers."""
+    said = [(seed.url, seed.message) for seed in torrent.web_seeds]
+    said += [(tracker.url, tracker.message) for tracker in torrent.trackers]
+    words = [f"{printable(url, 120)}: {printable(message, 200)}" for url, message in said if message]
     return f" ({'; '.join(words[:3])})" if words else ""
 
 
@@ -120,6 +122,8 @@ def no_way_to_peers(torrent: Torrent) -> str | None:
     """Why no peer can ever be found, or None when one can."""
     trackers = torrent.trackers
     if torrent.status.known_peers or any(tracker.supported for tracker in trackers):
+        return None
+    if torrent.info is not None and any(not seed.banned for seed in torrent.web_seeds):
         return None
     if trackers:
         return "its trackers speak neither HTTP nor UDP, and no peer is named"

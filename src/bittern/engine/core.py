@@ -13,7 +13,7 @@ from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
 from .dormitory import Dormitory, Sleeper
-from .effects import Completion, Connect, DiskFailed, Effect, ExtentStored, HttpGet, LeavesHashed, RunRead
+from .effects import Completion, Connect, ConnectWeb, DiskFailed, Effect, ExtentStored, HttpGet, LeavesHashed, RunRead
 from .events import Event, PeerDropped
 from .limits import Limits
 from .ports import Chance, Disk, Receiver
@@ -236,6 +236,22 @@ class Core:
         if torrent is not None:
             torrent.connect_failed(ticket, reason, now)
 
+    def web_connected(self, ticket: int, link: Link, now: float) -> Stream:
+        """A `ConnectWeb` succeeded; the stream for its link."""
+        torrent = self._owners.pop(ticket, None)
+        stream = torrent.web.connected(ticket, link, now) if torrent is not None else None
+        if stream is None:
+            wire = self._new_wire(link, now, ())
+            self._strangers.pop(wire.key).close()
+            return wire
+        return stream
+
+    def web_failed(self, ticket: int, reason: str, now: float) -> None:
+        """A `ConnectWeb` led to nothing."""
+        torrent = self._owners.pop(ticket, None)
+        if torrent is not None:
+            torrent.web.failed(ticket, reason, now)
+
     def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """See Greeter: find the torrent, answer, and hand the connection over."""
         self._strangers.pop(wire.key, None)
@@ -398,7 +414,7 @@ class Core:
         for effect in effects:
             if isinstance(effect, HttpGet):
                 self._requests[effect.ticket] = effect
-            elif isinstance(effect, Connect):
+            elif isinstance(effect, (Connect, ConnectWeb)):
                 self._owners[effect.ticket] = self.torrents[effect.torrent]
         return effects
 

@@ -1,7 +1,7 @@
 """Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
 
 from .core import Core
-from .effects import Connect, HttpGet, Resolve, SendDatagram
+from .effects import Connect, ConnectWeb, HttpGet, Resolve, SendDatagram
 from .ports import Disk, Http, Net, Resolver, Udp
 
 
@@ -41,6 +41,8 @@ class Driver:
                 self._udp.send(effect)
             elif isinstance(effect, Resolve):
                 self._resolver.resolve(effect)
+            elif isinstance(effect, ConnectWeb):
+                self._net.connect_web(effect)
             else:
                 self._disk.submit(effect)
         self._due = core.next_deadline()

@@ -64,6 +64,26 @@ class SendDatagram:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectWeb:
+    """Open a connection to a web server for a torrent; answer with the same `ticket`.
+
+    Attributes:
+        torrent: for which torrent.
+        host: a name, or a numeric address.
+        port: of the server.
+        secure: whether to speak TLS; the server's certificate must be good for `host`.
+        local: whether an address of the local network, or of this machine, may be used.
+    """
+
+    ticket: int
+    torrent: int
+    host: str
+    port: int
+    secure: bool
+    local: bool
+
+
 MOST_TOLD = 64 << 20
 """Bytes of the longest bad piece that is read again to tell which blocks came from whom."""
 
@@ -144,7 +164,7 @@ class ForgetPiece:
 
 
 DiskJob = StoreExtent | ReadRun | HashLeaves | ForgetPiece
-Effect = Connect | HttpGet | Resolve | SendDatagram | StoreExtent | ReadRun | HashLeaves | ForgetPiece
+Effect = Connect | ConnectWeb | HttpGet | Resolve | SendDatagram | StoreExtent | ReadRun | HashLeaves | ForgetPiece
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,16 @@ class TrackerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSeedFailed:
+    """A web seed did not give what it was asked for; it is asked again after `retry_seconds`, infinity for never."""
+
+    torrent: int
+    url: str
+    reason: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StorageFailed:
     """The disk refused; the torrent asks for nothing more until `resume`.
 
@@ -125,6 +135,7 @@ Event = (
     | PeerDropped
     | TrackerAnswered
     | TrackerFailed
+    | WebSeedFailed
     | StorageFailed
     | Contradicted
     | SleeperCalled

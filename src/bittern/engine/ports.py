@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
-from .effects import Connect, DiskJob, HttpGet, Resolve, SendDatagram
+from .effects import Connect, ConnectWeb, DiskJob, HttpGet, Resolve, SendDatagram
 
 if TYPE_CHECKING:
     from random import Random
@@ -19,6 +19,10 @@ class Net(Protocol):
 
     def connect(self, wish: Connect) -> None:
         """Try to reach `wish.address`."""
+        ...
+
+    def connect_web(self, wish: ConnectWeb) -> None:
+        """Try to reach a web server. Answers come as `Core.web_connected` or `Core.web_failed`, in a later turn."""
         ...
 
 

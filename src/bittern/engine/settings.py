@@ -73,6 +73,8 @@ class EngineSettings:
     """A peer that owes blocks and is silent for so long is snubbed: its blocks are asked of others."""
     sequential: bool = False
     """Ask for pieces in order instead of the rarest first."""
+    max_web_connections: int = 8
+    """Connections of one torrent to web seeds, at most two of each; 0 for no web seeds (BEP 19)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

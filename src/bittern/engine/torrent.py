@@ -56,6 +56,7 @@ from .upload.choker import RECHOKE_SECONDS
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
 from .upload.uploads import Uploads
+from .web.seeds import WebSeeds
 from .world import Shared
 
 TICK_SECONDS = 1.0
@@ -118,6 +119,7 @@ class Torrent:
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
         self._company = Company(number, self._members, self.peerbook, shared, self._parted)
+        self.web = WebSeeds(number, wire_hash, self._company, shared)
         self._hashes = HashRoutes(number, self._company, shared)
         self._ends = PieceEnd(number, self._company, shared)
         self._suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
@@ -159,6 +161,7 @@ class Torrent:
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers, shared.memory)
         self.download.assembly.slabs.share(self.download.assembly, self._company.touch_all)
+        self.web.ready(info, self.download, self.limits.whole)
         self._serving.ready(info.geometry, have)
         self._suggesting.ready(have.size)
         memory, wake = shared.upload_memory, self._company.stir
@@ -217,6 +220,7 @@ class Torrent:
             # Nobody failed: all may be dialed again.
             self._company.drop(peer, "the torrent was paused", now, sated=True)
         self._members.stop_dialing(now)
+        self.web.stop()
         self.trackers.stop()
         self.state = TorrentState.PAUSED
         self._company.touch_all()
@@ -249,7 +253,9 @@ class Torrent:
         if download is None or self.info is None:
             raise LocalProtocolError("the metadata is not known yet")
         was_complete = download.complete
-        reprioritize(self.peers.values(), download, piece_priorities(self.info, files))
+        priorities = piece_priorities(self.info, files)
+        self.web.want(priorities)
+        reprioritize(self.peers.values(), download, priorities)
         if not download.complete:
             self.peerbook.hungry(now)
             if was_complete:
@@ -310,7 +316,8 @@ class Torrent:
     @property
     def downloaded(self) -> int:
         """Bytes of blocks that came, ever."""
-        return self._downloaded_by_gone + sum(peer.pipeline.arrived for peer in self.peers.values() if peer.pipeline)
+        by_peers = sum(peer.pipeline.arrived for peer in self.peers.values() if peer.pipeline)
+        return self._downloaded_by_gone + self.web.arrived + by_peers
 
     @property
     def uploaded(self) -> int:
@@ -360,10 +367,7 @@ class Torrent:
         peer.measure(now)
         have = self._serving.visible if self.download is not None else None
         introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=self._upload_only)
-        if self._tick_due == inf:
-            self._tick_due = now + TICK_SECONDS
-            self.down.add(0, now)  # the first second counts too
-            self.up.add(0, now)
+        self._measure(now)
         self._company.touch(peer)
 
     # --- answers to effects, called by the core
@@ -380,6 +384,7 @@ class Torrent:
             if short:  # else nobody waits for the memory
                 self._company.touch_all()
         elif isinstance(completion, PieceChecked) and completion.contradictory:
+            self.web.stop()
             self._ends.contradicted(download, completion.piece)
             self.pause(now)
         elif isinstance(completion, PieceChecked):
@@ -398,6 +403,7 @@ class Torrent:
             self._hashes.exchange.leaves_read(completion.job.ticket, None)
         elif isinstance(completion.job, StoreExtent):
             download.extent_done(completion.job)
+            self.web.stop()
             self._ends.storage_failed(download, completion.error, known=self.state is not TorrentState.ACTIVE)
             if self.state is TorrentState.ACTIVE:
                 self.state = TorrentState.FAILED
@@ -423,7 +429,7 @@ class Torrent:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
-        due = min(self._tick_due, self.limits.starved_until)
+        due = min(self._tick_due, self.limits.starved_until, self.web.due)
         tracker = self.announcer.next_due()
         if tracker is not None and tracker < due:
             due = tracker
@@ -483,7 +489,17 @@ class Torrent:
                 self._suggesting.advise(peer, download.picker.availability, crowd=len(peers))
             if peer.uploads.queued and not uploads.serve(peer, now):
                 self.limits.starve(peer, peer.lanes.up.ready_at(now))
+        if self.web.seeds:
+            self._settle_web(now, asking=asking)
         effects.extend(uploads.take_jobs())
+
+    def _settle_web(self, now: float, *, asking: bool) -> None:
+        if asking:
+            self.web.settle(now)
+        else:
+            self.web.stop()
+        if self.web.busy:
+            self._measure(now)
 
     # --- pieces
 
@@ -522,16 +538,24 @@ class Torrent:
         self._metadata.lost(peer)
         self._hashes.exchange.lost(peer)
         if not self.peers:
-            self._tick_due = inf
+            self._tick_due = inf if not self.web.busy else self._tick_due
             if self.left_bytes:
                 self.trackers.hurry(now)
 
     # --- what time demands
 
+    def _measure(self, now: float) -> None:
+        """Something begins to move."""
+        if self._tick_due == inf:
+            self._tick_due = now + TICK_SECONDS
+            self.down.add(0, now)  # the first second counts too
+            self.up.add(0, now)
+
     def _tick(self, now: float) -> None:
-        self._tick_due = now + TICK_SECONDS
+        self._tick_due = now + TICK_SECONDS if self.peers or self.web.busy else inf
         patience = self._shared.settings.request_timeout_seconds
         watch(self._company, self.download, patience, now, congested=self._ends.congested)
+        self.web.watch(patience, now)
         for peer in self.uploads.hogs(self.peers.values(), now) if self.uploads is not None else ():
             self._company.drop(peer, "it takes nothing, and others wait for the memory that it holds", now)
         self.down.count_up_to(self.downloaded, now)

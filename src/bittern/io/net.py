@@ -4,13 +4,15 @@ import asyncio
 import socket
 
 from bittern.base.address import Address
+from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
-from bittern.engine.effects import Connect
+from bittern.engine.effects import Connect, ConnectWeb
 from bittern.wire.stream import LinkLost, LossKind
 
 from .tasks import Tasks
 from .tcp import TcpLink, loss_of
 from .turn import Turn
+from .web import dial_web
 
 DIAL_SECONDS = 10.0
 
@@ -38,6 +40,22 @@ class TcpNet:
     def connect(self, wish: Connect) -> None:
         """See ports.Net."""
         self._tasks.start(self._dial(wish.ticket, wish.address), f"dial {wish.address}")
+
+    def connect_web(self, wish: ConnectWeb) -> None:
+        """See ports.Net."""
+        self._tasks.start(self._dial_web(wish), f"web seed {wish.host}")
+
+    async def _dial_web(self, wish: ConnectWeb) -> None:
+        try:
+            link = await dial_web(wish, self._loop, self._turn, self._source)
+        except NetworkError as error:
+            self._core.web_failed(wish.ticket, str(error), self._turn.now())
+        except Exception:
+            self._core.web_failed(wish.ticket, "internal error", self._turn.now())  # else it waits for ever
+            raise
+        else:
+            link.serve(self._core.web_connected(wish.ticket, link, self._turn.now()))
+        self._turn.soon()
 
     async def _dial(self, ticket: int, address: Address) -> None:
         family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET

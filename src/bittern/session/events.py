@@ -115,6 +115,15 @@ class TrackerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSeedFailed:
+    """A web seed failed or refused; it is asked again after `retry_seconds`: 0 for other files, infinity for never."""
+
+    url: str
+    reason: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The torrent stopped because of `error`."""
 
@@ -149,6 +158,7 @@ Event = (
     | PeerDropped
     | TrackerAnswered
     | TrackerFailed
+    | WebSeedFailed
     | Failed
     | SaveFailed
     | EventsLost

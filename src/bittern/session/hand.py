@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.codec.info import Info
 from bittern.engine.sources.tracker import TrackerSource
+from bittern.engine.web.seeds import WebSeeds
 
 from .entry import Entry, Mode
 from .events import Publisher
@@ -73,6 +74,10 @@ class Hand:
             return None
         announcer = dormitory.of(entry.info_hash).announcer
         return announcer.trackers if announcer is not None else None
+
+    def web_seeds(self, entry: Entry) -> WebSeeds | None:
+        """The web seeds of a torrent; None while it is not in its swarm, or asleep."""
+        return entry.life.swarm.web if entry.life is not None and entry.life.swarm is not None else None
 
     def pause(self, entry: Entry) -> None:
         """See Waking.pause."""

@@ -57,6 +57,11 @@ class Identity:
         """Those of its trackers that the user named."""
         return frozenset(url for tier in self.options.trackers for url in tier)
 
+    @property
+    def web_seeds(self) -> tuple[str, ...]:
+        """URLs of servers that have the files (BEP 19)."""
+        return self.source.web_seeds
+
     def learn(self, raw: bytes) -> Info:
         """Take over the info dictionary that peers, or the store, gave for our info hash.
 

@@ -51,6 +51,8 @@ class Membership:
                 runtime.core.also_called(self.swarm, source.info_hash_v1, source.info_hash_v2)
             self._surroundings.lives[self.swarm.number] = self._listener
             self._options.limits.apply(self.swarm)
+            if self._surroundings.settings.web_connections:
+                self.swarm.web.add(self._identity.web_seeds)
             self.swarm.add_candidates(self._options.addresses, Source.MANUAL, now)
             self.swarm.add_candidates(self._options.heard, Source.TRACKER, now)
             runtime.turn.soon()

@@ -8,6 +8,7 @@ from functools import partial
 
 from bittern.base.ids import InfoHashV1
 from bittern.codec.info import Info
+from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 
 from .entry import Entry, Mode, Tiers
@@ -238,7 +239,10 @@ def _metainfo(found: tuple[bytes | None, bytes | None], entry: Entry) -> Metainf
     torrent, info = found
     if torrent is not None:
         return Metainfo.from_bytes(torrent)
-    return Metainfo.from_info(Info.parse(info), entry.tiers) if info is not None else None
+    if info is None:
+        return None
+    web_seeds = Magnet.parse(entry.link).web_seeds if entry.link is not None else ()
+    return Metainfo.from_info(Info.parse(info), entry.tiers, web_seeds)
 
 
 def _row_of(entry: Entry) -> tuple[object, ...]:

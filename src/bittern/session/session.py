@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -26,7 +27,7 @@ from .options import AddOptions
 from .parts import Foundation, Parts
 from .queue import Places
 from .settings import Settings
-from .sources import TorrentSource, find_peer, find_torrent
+from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
 from .status import StatusChanges
 from .sweep import Sweep
 from .torrent import Torrent
@@ -130,6 +131,7 @@ class Session:
         select: Sequence[int] | None = None,
         priorities: Mapping[int, int] = MappingProxyType({}),
         trackers: Sequence[Sequence[str]] = (),
+        web_seeds: Sequence[str] = (),
         paused: bool = False,
         trust: bool = False,
         overwrite: bool = False,
@@ -147,6 +149,8 @@ class Session:
             priorities: how much single files are wanted, by such numbers, whatever `select` says; see
                 `Torrent.set_file_priorities`.
             trackers: tiers of URLs to ask beside those of the torrent.
+            web_seeds: http or https URLs of servers that have the files, beside those of the torrent (BEP 19): of the
+                file itself, or of the folder that its file or root folder is in, which ends in a slash.
             paused: whether it stays out of its swarm until `Torrent.resume`.
             trust: believe that files of the right size are right, instead of hashing them.
             overwrite: whether files without a single right piece may be overwritten.
@@ -159,10 +163,13 @@ class Session:
             NetworkError: the URL can not be fetched, or a peer's name is unknown.
             OSError: the .torrent file can not be read.
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
-            SessionError: the session is not open.
+            SessionError: the session is not open, or a web seed is no such URL.
         """
         self._open()
+        check_web_seeds(web_seeds)
         found = await self.find(source)
+        if web_seeds:
+            found = replace(found, web_seeds=tuple(dict.fromkeys((*web_seeds, *found.web_seeds))))
         options = AddOptions(
             save_path=_absolute(save_path if save_path is not None else self.settings.save_path),
             content=_absolute(content) if content is not None else None,

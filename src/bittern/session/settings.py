@@ -17,6 +17,8 @@ from .goals import AtGoal, Goal
 from .queue import Places
 
 USER_AGENT = f"bittern/{__version__}"
+WEB_CONNECTIONS = 8
+"""The rule for connections of one torrent to web seeds."""
 _STRANGERS = 200
 """Connections that have not said yet which torrent they want, where there are open files enough."""
 
@@ -70,6 +72,8 @@ class Settings:
     """Connections of all torrents together that are begun in a second."""
     max_dials: int = 16
     """Connections of one torrent that are being made at a time."""
+    web_connections: int = WEB_CONNECTIONS
+    """Connections of one torrent to web seeds, at most two of each; 0 for no web seeds (BEP 19)."""
     upload_slots: int = 8
     """Peers of one torrent that are served at a time; the least where the number is automatic."""
     slot_count: Literal["fixed", "automatic"] = "fixed"
@@ -226,4 +230,5 @@ class Settings:
             total_buffer_bytes=self.total_buffer_bytes,
             upload_buffer_bytes=self.upload_buffer_bytes,
             sequential=self.sequential,
+            max_web_connections=self.web_connections,
         )

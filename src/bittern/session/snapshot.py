@@ -39,6 +39,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
         peers=len(swarm.peers),
         seeds=sum(peer.is_seed for peer in swarm.peers.values()),
         known_peers=len(swarm.peerbook),
+        web_seeds=swarm.web.connected_seeds,
         eta_seconds=left / rate if rate >= 1 and total else None,
         downloaded=counters.downloaded + swarm.downloaded,
         uploaded=counters.uploaded + swarm.uploaded,

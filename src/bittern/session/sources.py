@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from bittern.base.address import Address
@@ -12,6 +13,7 @@ from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
+from bittern.wire.webseed import WebUrl
 
 MAX_TORRENT_BYTES = 10 << 20
 FETCH_SECONDS = 60.0
@@ -57,6 +59,13 @@ def magnet_of_hash(digits: str) -> Magnet:
     if len(digits) == 64:
         return Magnet(info_hash_v2=InfoHashV2.from_hex(digits))
     return Magnet(info_hash_v1=InfoHashV1.from_hex(digits))
+
+
+def check_web_seeds(urls: Iterable[str]) -> None:
+    """Raise SessionError where one can not be a web seed."""
+    for url in urls:
+        if WebUrl.parse(url) is None:
+            raise SessionError(f"{url}: a web seed is an http or https URL")
 
 
 async def find_peer(text: str) -> list[Address]:

@@ -47,6 +47,7 @@ class Status:
         peers: connected ones.
         seeds: of them, those that have everything.
         known_peers: addresses known, connected or not.
+        web_seeds: those that are connected to.
         eta_seconds: until it is complete at this rate; None when that can not be told.
         downloaded: bytes of blocks ever received.
         uploaded: bytes of blocks ever sent.
@@ -67,6 +68,7 @@ class Status:
     peers: int = 0
     seeds: int = 0
     known_peers: int = 0
+    web_seeds: int = 0
     eta_seconds: float | None = None
     downloaded: int = 0
     uploaded: int = 0
@@ -110,3 +112,24 @@ class TrackerStatus:
     failures: int
     message: str | None
     supported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WebSeedStatus:
+    """A web seed of a torrent at one moment.
+
+    Attributes:
+        url: as it was named.
+        downloaded: bytes that came from it and were needed.
+        down_rate: bytes a second that come.
+        failures: in a row.
+        message: what went wrong last, of unknown safety; None while all is well.
+        banned: whether it is never asked again.
+    """
+
+    url: str
+    downloaded: int
+    down_rate: float
+    failures: int
+    message: str | None
+    banned: bool

@@ -25,7 +25,7 @@ from .background import Background
 from .goals import Goal
 from .limits import Limits
 from .settings import Settings
-from .status import Status, TrackerStatus
+from .status import Status, TrackerStatus, WebSeedStatus
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -232,6 +232,11 @@ class Torrent(_StandIn[handles.Torrent]):
     def trackers(self) -> tuple[TrackerStatus, ...]:
         """Its trackers, in the order they are asked."""
         return self._look(lambda inner: inner.trackers)
+
+    @property
+    def web_seeds(self) -> tuple[WebSeedStatus, ...]:
+        """Its web seeds (BEP 19), as far as they have http or https URLs; none while it sleeps."""
+        return self._look(lambda inner: inner.web_seeds)
 
     @property
     def status(self) -> Status:

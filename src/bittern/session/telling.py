@@ -20,5 +20,7 @@ def public(event: told.Event) -> events.Event | None:
             return events.TrackerAnswered(url, peers, warning)
         case told.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):
             return events.TrackerFailed(url, reason, seconds)
+        case told.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
+            return events.WebSeedFailed(url, reason, seconds)
         case _:
             return None

@@ -20,7 +20,7 @@ from .limits import Limits
 from .moving import destination
 from .placement import Placement
 from .snapshot import status_of
-from .status import TROUBLED, State, Status, TrackerStatus
+from .status import TROUBLED, State, Status, TrackerStatus, WebSeedStatus
 
 
 class Torrent:
@@ -76,6 +76,18 @@ class Torrent:
         known = [TrackerStatus(state.url, state.failures, state.message) for state in source.trackers]
         unsupported = [TrackerStatus(url, 0, None, supported=False) for url in source.unsupported]
         return (*known, *unsupported)
+
+    @property
+    def web_seeds(self) -> tuple[WebSeedStatus, ...]:
+        """Its web seeds (BEP 19), as far as they have http or https URLs; none while it sleeps."""
+        web, now = self._hand.web_seeds(self._entry), time.monotonic()
+        seeds = web.seeds.values() if web is not None else ()
+        return tuple(
+            [
+                WebSeedStatus(seed.url, seed.arrived, seed.down.rate(now), seed.failures, seed.message, seed.banned)
+                for seed in seeds
+            ]
+        )
 
     @property
     def status(self) -> Status:

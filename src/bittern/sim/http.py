@@ -6,6 +6,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from bittern.base.address import Address
 from bittern.engine.effects import HttpGet
 
 from .host import Host
@@ -43,6 +44,8 @@ class Web:
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
+        self.servers: dict[str, Address] = {}
+        """Where connections to a name of web seeds lead."""
 
 
 class SimHttp:

@@ -9,7 +9,7 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Completion, Connect
+from bittern.engine.effects import Completion, Connect, ConnectWeb
 from bittern.engine.events import Completed, Event, MetadataReceived, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
@@ -26,14 +26,32 @@ from .udp import Services, SimUdp
 class SimNet:
     """The network of one process (`engine.ports.Net`)."""
 
-    def __init__(self, host: Host, core: Core) -> None:
+    def __init__(self, host: Host, web: Web, core: Core) -> None:
         self._host = host
+        self._web = web
         self._core = core
 
     def connect(self, wish: Connect) -> None:
         """Try to reach `wish.address`."""
         connected, failed = partial(self._connected, wish.ticket), partial(self._failed, wish.ticket)
         self._host.network.connect(self._host, wish.address, connected, failed)
+
+    def connect_web(self, wish: ConnectWeb) -> None:
+        """Try to reach the server called `wish.host`; nothing is encrypted."""
+        network, address = self._host.network, self._web.servers.get(wish.host)
+        if address is None:
+            network.world.after(0.0, partial(self._web_failed, wish.ticket, f"no server called {wish.host}"))
+            return
+        connected = partial(self._web_connected, wish.ticket)
+        network.connect(self._host, address, connected, lambda lost: self._web_failed(wish.ticket, str(lost)))
+
+    def _web_connected(self, ticket: int, link: Link) -> Stream:
+        return self._core.web_connected(ticket, link, self._host.network.world.now)
+
+    def _web_failed(self, ticket: int, reason: str) -> None:
+        if self._host.alive:
+            self._core.web_failed(ticket, reason, self._host.network.world.now)
+            self._host.touch()
 
     def _connected(self, ticket: int, link: Link) -> Stream:
         return self._core.connected(ticket, link, self._host.network.world.now)
@@ -65,7 +83,8 @@ class SimProcess:
         self.strict = False
         self._world = world
         udp = SimUdp(services or Services(), host, self.core)
-        self._driver = Driver(self.core, SimNet(host, self.core), self.disk, SimHttp(web, host, self.core), udp, udp)
+        net, http = SimNet(host, web, self.core), SimHttp(web, host, self.core)
+        self._driver = Driver(self.core, net, self.disk, http, udp, udp)
         self._contents: dict[int, Content] = {}
         self._sleepers: dict[InfoHashV1, Content] = {}
         self._wake_due = inf

@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -463,3 +465,59 @@ def test_a_place_that_can_not_be_written_is_named(tmp_path: Path) -> None:
         )
     assert done.stdout == "1\n", done
     assert f"{swarm.target / 'a.bin'}: read-only file system" in done.stderr
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """A web server that knows no ranges; its URL."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+def test_a_web_seed_alone_is_enough(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without a port that others could connect to, too."""
+    with web_server(swarm.source.parent) as url:
+        assert main(swarm.get("--listen", "127.0.0.1", "--web-seed", url)) == 0
+    assert capfd.readouterr().out.startswith("Complete: ")
+    assert swarm.arrived()
+
+
+def test_web_seeds_of_the_torrent_are_used_unless_that_is_forbidden(
+    swarm: Swarm, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with web_server(swarm.source.parent) as url:
+        swarm.torrent.write_bytes(replace(swarm.metainfo, web_seeds=(url,)).to_bytes())
+        assert main(swarm.get("--listen", "127.0.0.1", "--no-web-seeds")) == 6
+        assert "names no tracker" in capfd.readouterr().err
+        assert main(swarm.get("--listen", "127.0.0.1")) == 0
+    assert swarm.arrived()
+
+
+def test_a_web_seed_of_a_link_is_used_when_the_metadata_is_known(tmp_path: Path) -> None:
+    """Also in another run, when nobody is there but the web server."""
+    swarm = Swarm(tmp_path)
+    with web_server(swarm.source.parent) as url:
+        link = replace(swarm.metainfo, web_seeds=(url,)).to_magnet().to_uri()
+        words = ["get", link, "-d", str(swarm.target), "--down-limit", "100k", *LOCAL]
+        with swarm.seeded() as seed, start(*words, "--json", *seed) as first:
+            assert first.stdout is not None
+            for line in first.stdout:
+                if json.loads(line)["event"] == "metadata":
+                    first.send_signal(signal.SIGINT)
+                    break
+            first.communicate(timeout=30)
+        assert main(["get", link, "-d", str(swarm.target), *LOCAL]) == 0
+    assert swarm.arrived()
+
+
+def test_a_web_seed_that_does_not_answer_is_told(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(swarm.get("--web-seed", "http://127.0.0.1:1/", "--timeout", "1", *LOCAL)) == 6
+    said = capfd.readouterr().err
+    assert "web seed http://127.0.0.1:1/: 127.0.0.1:1: the connection was refused; asking again in" in said
+    assert main(swarm.get("--web-seed", "ftp://127.0.0.1/", *LOCAL)) == 1
+    assert "http or https URL" in capfd.readouterr().err

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import SessionError
-from bittern.cli.arguments import Json
+from bittern.cli.arguments import Json, checked_url
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import NoPeersError
 from bittern.cli.loop import interrupts, run
@@ -35,6 +35,7 @@ def get(
     *,
     directory: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path(),
     select_file: str | None = None,
+    web_seed: tuple[str, ...] = (),
     priority: tuple[str, ...] = (),
     seed_ratio: float | None = None,
     seed_time: float | None = None,
@@ -60,6 +61,9 @@ def get(
         Folder to download to; this one unless given.
     select_file
         Numbers of the files to download, as `bittern files` shows them: 1-3,5.
+    web_seed
+        http(s) URL of a server that has the file, or of the folder that it is in, with a slash at its end; may be
+        repeated.
     priority
         How much files are wanted, 0 (not at all) to 7 (first), 4 unless given: 1-3=7; may be repeated.
     seed_ratio
@@ -96,6 +100,7 @@ def get(
         folder=directory,
         choice=choice,
         network=network,
+        web_seeds=tuple(map(checked_url, web_seed)),
         sharing=sharing,
         overwrite=overwrite,
         recheck=recheck,
@@ -115,6 +120,7 @@ class _Job:
     folder: Path
     choice: FileChoice
     network: Network
+    web_seeds: tuple[str, ...]
     sharing: Sharing
     overwrite: bool
     recheck: bool
@@ -145,6 +151,7 @@ class _Job:
                         self.source,
                         self.folder,
                         peers=self.network.peer,
+                        web_seeds=self.web_seeds,
                         select=self.choice.select,
                         priorities=self.choice.priorities,
                         overwrite=self.overwrite,

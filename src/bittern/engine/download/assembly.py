@@ -157,6 +157,11 @@ class Assembly:
             if opened.owner == owner and opened.since < before:
                 opened.owner, opened.left_to, opened.former_owner = None, None, owner
 
+    def give_to_all(self, piece: int) -> None:
+        """What one was to bring alone of an open piece may be asked of anybody now."""
+        opened = self._open[piece]
+        opened.owner = opened.left_to = None
+
     def share_out(self, peer: int) -> None:
         """What was left to `peer`, though not to it alone, is begun by all now."""
         for opened in self._open.values():
@@ -291,6 +296,13 @@ class Assembly:
         extent = self._extent(piece, block)
         assert extent is not None
         return extent.bodies[block - extent.first]
+
+    def memory(self, run: Run) -> memoryview:
+        """Where the blocks of a run that is asked for belong, in one."""
+        extent = self._extent(run.piece, run.first)
+        assert extent is not None
+        begin = (run.first - extent.first) * BLOCK
+        return extent.data[begin : begin + (run.count - 1) * BLOCK + len(run.bodies[-1])]
 
     def length(self, piece: int, block: int) -> int:
         """Bytes of a block that is in memory in part or whole; 0 when its extent is not."""

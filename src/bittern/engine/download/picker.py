@@ -163,6 +163,20 @@ class Picker:
                 return piece
         return self._draw_one(self._best(self._of(has)))
 
+    def for_long_runs(self, among: int) -> int:
+        """Those of the set `among` that are free and wanted most, the rarest left out: peers keep those.
+
+        What no counted peer has comes first.
+        """
+        if not self._free.count:
+            return 0
+        pool = self._wanted_most(self._free.as_int() & among)
+        held = pool & self._availability.counted()
+        if held != pool:
+            return pool ^ held
+        rarest = self._availability.rarest(pool)
+        return pool ^ rarest or pool
+
     def _of(self, has: Bitfield) -> int:
         """The set of what is free and may be had."""
         return self._free.as_int() if has.complete else self._free.as_int() & has.as_int()

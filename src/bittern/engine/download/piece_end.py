@@ -37,7 +37,9 @@ class PieceEnd:
             return False  # the storage failed in between and everything was begun anew
         culprits = judge(senders, former_owner, peers, good=good)
         if not good or download.evidence.copies:
-            culprits += company.ban_hosts(weigh(download.evidence, piece, senders, peers, good=good))
+            culprits += company.ban_hosts(weigh(download.evidence, piece, senders, peers, company.others, good=good))
+        if not good and len(senders) == 1 and senders[0] in company.others:
+            company.ban_hosts([company.others[senders[0]]])
         for peer in culprits:
             company.ban(peer, RemoteProtocolError(Offence.CORRUPT_DATA, f"piece {piece}"), now)
             download.assembly.expunge(peer.number)

@@ -7,6 +7,7 @@ proof. So a liar is found whoever sends beside it, and no honest peer is banned 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bittern.engine.swarm.peer import Peer
 
@@ -50,7 +51,13 @@ def judge(senders: Sequence[int], former_owner: int | None, peers: Mapping[int, 
 
 
 def weigh(
-    evidence: Evidence, piece: int, senders: Sequence[int], peers: Mapping[int, Peer], *, good: bool
+    evidence: Evidence,
+    piece: int,
+    senders: Sequence[int],
+    peers: Mapping[int, Peer],
+    others: Mapping[int, str] = MappingProxyType({}),
+    *,
+    good: bool,
 ) -> tuple[str, ...]:
     """A piece was hashed: the addresses of those who are known to have lied in earlier copies of it.
 
@@ -61,10 +68,12 @@ def weigh(
         piece: its number.
         senders: numbers of the peers whose blocks were in it.
         peers: those who are still there.
+        others: names of senders that are no peers.
         good: whether the hash is right.
     """
     if not good:
-        evidence.failed(piece, {number: peers[number].address.host for number in senders if number in peers})
+        hosts = {number: peers[number].address.host for number in senders if number in peers}
+        evidence.failed(piece, hosts | {number: others[number] for number in senders if number in others})
         return ()
     if piece not in evidence:
         return ()

@@ -24,6 +24,8 @@ class Company:
     Attributes:
         peers: by their numbers, in order of arrival.
         touched: those among them with something to settle at the end of the turn; its owner takes it.
+        others: names of those who send blocks and are no peers, by number: web seeds.
+        convict: one of these names sent bad data; False where the name is none of theirs.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Company:
     ) -> None:
         self.peers = members.peers
         self.touched: dict[int, Peer] = {}
+        self.others: dict[int, str] = {}
+        self.convict: Callable[[str], bool] = lambda _: False
         self._torrent = torrent
         self._members = members
         self._book = book
@@ -79,7 +83,8 @@ class Company:
         They are not shown out here: what else is known of them may matter first.
         """
         for host in hosts:
-            self._book.ban(host)
+            if not self.convict(host):
+                self._book.ban(host)
         return [peer for peer in self.peers.values() if peer.address.host in hosts]
 
     def drop(self, peer: Peer, reason: str, now: float, *, sated: bool = False) -> None:

@@ -1,0 +1,89 @@
+"""Connections to web servers: names are looked up first, and only addresses that may be asked are connected to."""
+
+import asyncio
+import socket
+import ssl
+
+from bittern.base.address import Address
+from bittern.base.errors import NetworkError
+from bittern.engine.effects import ConnectWeb
+from bittern.engine.web.guard import may_be_asked
+
+from .tcp import TcpLink, loss_of
+from .tls import TlsLink, secured
+from .turn import Turn
+
+WEB_SECONDS = 20.0
+"""For look-up, connection and TLS together."""
+_EACH_SECONDS = 8.0
+_MOST_ADDRESSES = 4
+
+
+async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn, source: str | None) -> TcpLink:
+    """A link to the server of `wish`, which is to be served.
+
+    Args:
+        wish: whither.
+        loop: the running one.
+        turn: of that loop.
+        source: the local address to connect from, or None for the system's choice.
+
+    Raises:
+        NetworkError: it can not be reached, may not be asked, or is not who it should be.
+    """
+    try:
+        async with asyncio.timeout(WEB_SECONDS):
+            addresses = await _look_up(wish, loop)
+            sock, address = await _connect(addresses, loop, source)
+            if not wish.secure:
+                return TcpLink(loop, turn, sock, address)
+            return TlsLink(loop, turn, await secured(loop, sock, wish.host), address)
+    except TimeoutError:
+        raise NetworkError(f"{wish.host}: no answer within {WEB_SECONDS:g} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise NetworkError(f"{wish.host}: its certificate is not good: {error.verify_message}") from None
+    except ssl.SSLError as error:
+        raise NetworkError(f"{wish.host}: TLS failed: {error.reason or error}") from None
+    except socket.gaierror as error:
+        raise NetworkError(f"{wish.host}: {error.strerror}") from None
+    except UnicodeError:
+        raise NetworkError(f"{wish.host}: no name of a server") from None
+    except OSError as error:
+        raise NetworkError(f"{wish.host}:{wish.port}: {loss_of(error)}") from None
+
+
+async def _look_up(wish: ConnectWeb, loop: asyncio.AbstractEventLoop) -> list[Address]:
+    """Its addresses that may be asked, in the system's order: what was looked at is what is connected to."""
+    found = await loop.getaddrinfo(wish.host, wish.port, type=socket.SOCK_STREAM)
+    every = dict.fromkeys(Address.of(str(name[0]).partition("%")[0], wish.port) for *_, name in found)
+    addresses = [address for address in every if may_be_asked(address.host, local=wish.local)]
+    if not addresses:
+        raise NetworkError(f"{wish.host}: its address {next(iter(every)).host} is not one that a web seed may have")
+    return addresses[:_MOST_ADDRESSES]
+
+
+async def _connect(
+    addresses: list[Address], loop: asyncio.AbstractEventLoop, source: str | None
+) -> tuple[socket.socket, Address]:
+    """A connection to the first of these addresses that answers."""
+    last: OSError = OSError("no address")
+    for address in addresses:
+        sock = socket.socket(socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        connected = False
+        try:
+            sock.setblocking(False)
+            if source is not None:
+                sock.bind((source, 0))
+            async with asyncio.timeout(_EACH_SECONDS if len(addresses) > 1 else None):
+                await loop.sock_connect(sock, (address.host, address.port))
+            connected = True
+        except TimeoutError as error:
+            last = error
+        except OSError as error:
+            last = error
+        finally:
+            if not connected:
+                sock.close()
+        if connected:
+            return sock, address
+    raise last
