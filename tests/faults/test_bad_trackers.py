@@ -1,9 +1,12 @@
 """Trackers that are down, hang, lead in circles or talk nonsense: said clearly, asked again later, never fatal."""
 
 import gzip
+import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.faults.rigs import program
 from tests.faults.rigs.hostile import Proxy
@@ -174,3 +177,46 @@ def test_a_second_interrupt_ends_the_program_at_once(torrent: Torrent, into: Pat
             job.said("stopping")
             job.running.interrupt()
             assert job.ends(2) == 130
+
+
+def test_a_udp_tracker_that_never_answers_holds_up_neither_the_download_nor_the_end(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, Proxy(seed) as honest:
+        silent.bind(("127.0.0.1", 0))
+        source = torrent.with_trackers(tmp_path, f"udp://127.0.0.1:{silent.getsockname()[1]}/announce")
+        with program.get(source, into, tmp_path / "get", peers=(honest.address,)) as job:
+            job.saw("complete", seconds=5)
+            assert job.ends(10) == 0  # the tracker has five seconds to hear that we leave
+        silent.settimeout(1)
+        assert len(silent.recv(100)) == 16  # it was asked for a connection id
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_a_torrent_can_not_have_requests_sent_to_services_of_this_machine(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    """They are not even connected to."""
+    with ExitStack() as stack:
+        service = stack.enter_context(BadTracker(page(b"secret")))
+        datagrams = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        datagrams.bind(("127.0.0.1", 0))
+        honest = stack.enter_context(Proxy(seed, shut=True))
+        base, port = f"http://{service.address}", datagrams.getsockname()[1]
+        urls = [
+            f"{base}/admin",
+            f"{base}/announce?do=it",
+            f"http://localhost:{service.port}/x",
+            f"udp://127.0.0.1:{port}/x",
+        ]
+        source = torrent.with_trackers(tmp_path, *urls)
+        with program.get(source, into, tmp_path / "get", peers=(honest.address,)) as job:
+            assert wait_until(lambda: len(job.events("tracker_error")) >= len(urls), 20), job.lines
+            honest.open()
+            assert job.ends(DONE_WITHIN) == 0
+        datagrams.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            datagrams.recv(1)
+    assert service.asked == []
+    assert all("local network" in event["reason"] for event in job.events("tracker_error"))
+    assert (into / NAME).read_bytes() == torrent.data
