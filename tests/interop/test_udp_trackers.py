@@ -54,9 +54,9 @@ def test_opentracker_brings_us_together(seeder: Client, tmp_path: Path) -> None:
         info_hash = Metainfo.load(swarm.torrent).info.wire_hash
         stack.enter_context(run_opentracker(tracker, info_hash, tmp_path))
         swarm.seed(seeder)
-        assert tracker.scrape() == (1, 0, 0)
+        assert tracker.counts() == (1, 0, 0)
         peer, into = swarm.get(Bittern())
         peer.wait_complete(60)
         assert swarm.content.differences(into.folder) == []
         # One download was completed, and whoever completed it has said goodbye.
-        assert wait_until(lambda: tracker.scrape() == (1, 1, 0), 10), tracker.scrape()
+        assert wait_until(lambda: tracker.counts() == (1, 1, 0), 10), tracker.counts()

@@ -42,7 +42,7 @@ async def test_a_name_is_looked_up_by_one_family(
     until: Until,
 ) -> None:
     engine, tasks = Engine(), Tasks()
-    resolver = SystemResolver(asyncio.get_running_loop(), turn, engine, tasks)  # type: ignore[arg-type]  # the part of a core that is used
+    resolver = SystemResolver(asyncio.get_running_loop(), turn, engine, tasks)
     resolver.resolve(Resolve(7, host, ipv6=ipv6))
     await until(lambda: bool(engine.heard))
     assert engine.heard == {7: expected}

@@ -48,7 +48,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 async def sockets(engine: Engine, turn: Turn) -> AsyncIterator[UdpSockets]:
-    one = UdpSockets(asyncio.get_running_loop(), turn, engine)  # type: ignore[arg-type]  # the part of a core that is used
+    one = UdpSockets(asyncio.get_running_loop(), turn, engine)
     yield one
     one.close()
 
@@ -110,7 +110,7 @@ async def test_where_the_system_can_not_send_it_says_so_later(
 
 
 async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:
-    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, "127.0.0.1")  # type: ignore[arg-type]  # as above
+    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, "127.0.0.1")
     sockets.send(SendDatagram(Address("::1", 9), b"x"))
     await until(lambda: bool(engine.refused))
     sockets.close()

@@ -52,6 +52,7 @@ COMMANDS = (
     Command("verify", "verify:verify", "Check files against their torrent, piece by piece."),
     Command("edit", "edit:edit", "Change trackers, web seeds or the comment of torrent files."),
     Command("tracker", "tracker:tracker", "Tell peers of each other, over HTTP and UDP."),
+    Command("scrape", "scrape:scrape", "Ask trackers how large swarms are."),
     Command("demo", "demo:demo", "Download from a swarm on this machine, to see it work."),
     Command("lab", "lab:lab", "Take single steps of the protocol, each on its own."),
 )

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
+from typing import Protocol
 
-from bittern.engine.core import Core
 from bittern.engine.effects import Resolve
 
 from .tasks import Tasks
@@ -12,17 +12,25 @@ from .turn import Turn
 LOOK_UP_SECONDS = 20.0
 
 
+class Asker(Protocol):
+    """Who is told of look-ups; a Core is one."""
+
+    def resolved(self, ticket: int, hosts: tuple[str, ...], now: float) -> None:
+        """A name has these addresses, none where that failed."""
+        ...
+
+
 class SystemResolver:
     """Looks up names (see ports.Resolver).
 
     Args:
         loop: whose threads do it.
         turn: of that loop.
-        core: that is told.
+        core: is told.
         tasks: where look-ups run.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Asker, tasks: Tasks) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core

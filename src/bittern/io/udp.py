@@ -4,9 +4,9 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from bittern.base.address import Address
-from bittern.engine.core import Core
 from bittern.engine.effects import SendDatagram
 
 from .turn import Turn
@@ -14,6 +14,18 @@ from .turn import Turn
 LONGEST = 65535
 AT_ONCE = 64
 """Datagrams read before others of the loop have their turn."""
+
+
+class Mailbox(Protocol):
+    """Who is told of datagrams; a Core is one."""
+
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        """One came."""
+        ...
+
+    def datagram_refused(self, address: Address, reason: str, now: float) -> None:
+        """The system can not send to `address`."""
+        ...
 
 
 def reachable_by(sockets: Sequence[socket.socket], source: str | None) -> tuple[int, ...]:
@@ -30,11 +42,11 @@ class UdpSockets:
     Args:
         loop: that watches the sockets.
         turn: of that loop.
-        core: that is told what comes.
+        core: is told what comes.
         source: the local address to send from, or None for the system's choice.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, source: str | None = None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Mailbox, source: str | None = None) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core

@@ -78,6 +78,13 @@ class Tracker:
         peers = b"".join(socket.inet_aton(p.address) + struct.pack(">H", p.port) for p in present.values())
         return b"d8:intervali%de5:peers%d:%se" % (INTERVAL_SECONDS, len(peers), peers)
 
+    def scrape(self, info_hash: bytes) -> bytes:
+        """The bencoded state of one swarm (BEP 48)."""
+        last = {a.peer_id: a for a in self.announces if a.info_hash == info_hash}
+        left = [a.left for a in last.values() if a.event != "stopped"]
+        counts = (left.count(0), sum(a.event == "completed" for a in self.announces), len(left) - left.count(0))
+        return b"d5:filesd20:%sd8:completei%de10:downloadedi%de10:incompletei%deeee" % (info_hash, *counts)
+
 
 @contextmanager
 def serve(listening: socket.socket) -> Iterator[Tracker]:
@@ -87,10 +94,14 @@ def serve(listening: socket.socket) -> Iterator[Tracker]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if urlsplit(self.path).path != "/announce":
+            asked = urlsplit(self.path)
+            if asked.path not in ("/announce", "/scrape"):
                 self.send_error(404)
                 return
-            body = tracker.take(_read(self))
+            if asked.path == "/scrape":
+                body = tracker.scrape(parse_qs(asked.query, encoding="latin-1")["info_hash"][0].encode("latin-1"))
+            else:
+                body = tracker.take(_read(self))
             self.send_response(200)
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(body)))

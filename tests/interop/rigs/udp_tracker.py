@@ -99,9 +99,9 @@ class Opentracker(Tracker):
 
     def has_seed(self, port: int) -> bool:
         """Whether any seed has announced itself; it does not tell which."""
-        return self.scrape()[0] > 0
+        return self.counts()[0] > 0
 
-    def scrape(self) -> tuple[int, int, int]:
+    def counts(self) -> tuple[int, int, int]:
         """Seeds, downloads and leechers of the torrent; zeros where it does not answer."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, suppress(OSError):
             sock.settimeout(1)
