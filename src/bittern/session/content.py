@@ -4,6 +4,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,9 @@ from bittern.io.disk.spans import open_regular
 _log = logging.getLogger("bittern.session")
 
 Stamps = list[FileStamp | None]
+
+_MOST_TOLD = 10
+"""Links of a torrent that are named because they were not made; there may be thousands."""
 
 
 def stored(file: File) -> bool:
@@ -165,12 +169,30 @@ class Content:
             except OSError as error:
                 raise storage_error(error, path) from error
 
-    def finish(self) -> None:
-        """Give complete files what only complete ones have (BEP 47). Blocks."""
-        try:
-            self.storage.mark_executable(self.wanted_files)
-        except StorageError as error:
-            _log.warning("%s: a complete file could not be marked executable: %s", self.info.wire_hash, error)
+    def finish(self, *, executable: bool, symlinks: bool) -> None:
+        """Give complete files what only complete ones have (BEP 47). Blocks.
+
+        Args:
+            executable: let those be run that are programs.
+            symlinks: make symbolic links; why one is not made is logged.
+        """
+        if executable:
+            try:
+                self.storage.mark_executable(self.wanted_files)
+            except StorageError as error:
+                _log.warning("%s: a complete file could not be marked executable: %s", self.info.wire_hash, error)
+        if symlinks:
+            self._say_unmade(self.storage.make_links(self.wanted_files))
+
+    def relink(self, before: Mapping[int, tuple[str, str]]) -> None:
+        """Let the links follow files that moved: see `FileStorage.relink`. Blocks."""
+        self._say_unmade(self.storage.relink(before))
+
+    def _say_unmade(self, problems: Mapping[str, str]) -> None:
+        for path, reason in islice(problems.items(), _MOST_TOLD):
+            _log.warning("%s: the symbolic link %s was not made: %s", self.info.wire_hash, path, reason)
+        if (more := len(problems) - _MOST_TOLD) > 0:
+            _log.warning("%s: nor were %d other symbolic links", self.info.wire_hash, more)
 
     def _stamp(self, number: int) -> FileStamp | None:
         file, path = self.info.files[number], self.storage.paths[number]

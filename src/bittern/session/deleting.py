@@ -1,11 +1,12 @@
-"""Deleting what a torrent brought: its listed files and the folders that are empty then, nothing else."""
+"""Deleting what a torrent brought: its listed files and links, and the folders that are empty then, nothing else."""
 
 import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.files import FileStorage, storage_error
+from bittern.io.disk.links import remove_link
 
 from .content import Content, stored
 
@@ -13,7 +14,8 @@ from .content import Content, stored
 def delete_content(content: Content) -> None:
     """Delete the torrent's files, and its part file. Blocks.
 
-    Folders go when they are empty. No link is followed: what lies behind one is somebody else's.
+    Folders go when they are empty. No link is followed: what lies behind one is somebody else's. Links go that say
+    what the torrent's do; others stay.
 
     Raises:
         StorageError: a file could not be deleted; those before it are gone. Or one is there under two names, and
@@ -30,7 +32,9 @@ def delete_content(content: Content) -> None:
         _unlink(path)
     content.storage.parts.delete()
     if info.multi_file:
-        remove_empty_folders(paths, root)
+        _unlink_links(content.storage)
+        links = [content.storage.paths[number] for number, file in enumerate(info.files) if file.symlink is not None]
+        remove_empty_folders([*paths, *links], root)
 
 
 def remove_empty_folders(paths: Iterable[str], root: str) -> None:
@@ -47,6 +51,14 @@ def _inner_folders(path: str, root: str) -> list[str]:
         return []
     parts = path[len(root) + 1 :].split("/")[:-1]
     return [os.path.join(root, *parts[:depth]) for depth in range(len(parts) + 1)]
+
+
+def _unlink_links(storage: FileStorage) -> None:
+    for path, text in storage.own_links().values():
+        try:
+            remove_link(path, text, storage.trusted)
+        except OSError as error:
+            raise storage_error(error, path) from error
 
 
 def _unlink(path: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -69,6 +70,7 @@ class Life:
         self._errand = Errand(str(self.info_hash), self._fail)
         self._trouble = Trouble(surroundings.settings.retry_seconds)
         self._saving = asyncio.Lock()
+        self._finishing: Future[None] | None = None
 
     @property
     def info_hash(self) -> InfoHashV1:
@@ -260,6 +262,8 @@ class Life:
         """Leave the swarm and forget what was saved."""
         await self._errand.end()
         await self._part()
+        if self._finishing is not None:  # no link is to come after the files were deleted
+            await asyncio.wrap_future(self._finishing)
         self._enter(State.REMOVED)
         try:
             await self.journal.forget()
@@ -426,9 +430,10 @@ class Life:
 
     def _on_completed(self) -> None:
         self.journal.completed()
-        asked = self._surroundings.settings.executable
-        if asked and self.content is not None and any(file.executable for file in self.content.info.files):
-            self._surroundings.threads.submit(self.content.finish)
+        asked, content = self._surroundings.settings, self.content
+        if content is not None and (asked.executable or asked.symlinks):
+            finish = partial(content.finish, executable=asked.executable, symlinks=asked.symlinks)
+            self._finishing = self._surroundings.threads.submit(finish)
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)
         self.publisher.publish(events.Completed())

@@ -174,11 +174,12 @@ class Mover:
 
 def _carry_all(content: Content, to: Placement, stop: Event, tell: Callable[[int], None]) -> None:
     info, storage = content.info, content.storage
-    left, old_root = list(storage.paths), str(storage.root)
+    left, old_root, links = list(storage.paths), str(storage.root), storage.own_links()
     storage.move(to.paths(info), to.parts(info), str(to.folder), stop, tell)
     if info.multi_file:
-        remove_empty_folders(left, old_root)
         storage.root = to.folder / to.root
+        content.relink(links)
+        remove_empty_folders(left, old_root)
 
 
 def _refuse(content: Content, to: Placement) -> None:

@@ -121,6 +121,8 @@ class Settings:
     """Have the system set aside all the room that a torrent needs first; else files grow as pieces come."""
     executable: bool = False
     """Whether complete files that a torrent marks as programs may be run (BEP 47); else nothing that is fetched may."""
+    symlinks: bool = False
+    """Whether symbolic links of a torrent are made when it is complete (BEP 47), those that stay in its folder."""
     part_suffix: bool = False
     """Whether the names of files end in `.part` until they are complete and on the disk."""
     sequential: bool = False

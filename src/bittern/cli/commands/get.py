@@ -43,6 +43,7 @@ def get(
     preallocate: bool = False,
     part_suffix: bool = False,
     executable: bool = False,
+    symlinks: bool = False,
     overwrite: bool = False,
     recheck: bool = False,
     timeout: float | None = None,
@@ -78,6 +79,8 @@ def get(
         Let the names of files end in .part until they are complete.
     executable
         Let complete files be run that the torrent marks as programs.
+    symlinks
+        Make the torrent's symbolic links when it is complete, those that stay in its folder.
     overwrite
         Overwrite files that have nothing in common with the torrent's.
     recheck
@@ -91,7 +94,11 @@ def get(
     """
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
     settings = replace(
-        sharing.applied_to(settings), preallocate=preallocate, part_suffix=part_suffix, executable=executable
+        sharing.applied_to(settings),
+        preallocate=preallocate,
+        part_suffix=part_suffix,
+        executable=executable,
+        symlinks=symlinks,
     )
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)

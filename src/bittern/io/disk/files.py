@@ -3,18 +3,20 @@
 import errno
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
 from bittern.codec.filemap import FileMap
+from bittern.codec.links import Link, plan_links
 from bittern.codec.metainfo import Info
 from bittern.io import capabilities
 
 from .allocating import allocated, free_bytes, set_aside
 from .handles import Handles, pread, pwrite
+from .links import is_link, make_link, remove_link
 from .moving import carry
 from .parts import PartFile
 from .spans import Span
@@ -165,6 +167,8 @@ class FileStorage:
     ) -> None:
         """Move its files to `paths`, one by one; reading goes on meanwhile, nothing may be written. Blocks.
 
+        Symbolic links do not move: see `relink`.
+
         Args:
             paths: for each of the torrent's files, where it goes.
             parts: where the part file goes.
@@ -189,6 +193,9 @@ class FileStorage:
             source, file = self.paths[number], self._info.files[number]
             place = target + SUFFIX if number in self.suffixed else target
             if source == place:
+                continue
+            if file.symlink is not None:
+                self.paths[number] = place  # what it says may change: see `relink`
                 continue
             before = moved
             self._carry(source, place, partial(self._now_at, number, place), stop, count)
@@ -316,6 +323,69 @@ class FileStorage:
                     self._handles.release(handle)
             except OSError as error:
                 raise storage_error(error, self.paths[number]) from error
+
+    def make_links(self, wanted: Collection[int]) -> dict[str, str]:
+        """Make the symbolic links of the torrent (BEP 47); why some were not made, by their paths. Blocks.
+
+        Nothing that is there is overwritten. Where the user said what the content is, none is made: links are the
+        user's own there.
+
+        Args:
+            wanted: numbers of the files that are complete, and of the links that may be made.
+        """
+        if not self.trusted:
+            return {}
+        with self._places:
+            links, refused = self._plan_links(wanted)
+            problems = {self.paths[number]: reason for number, reason in refused.items()}
+            for link in links:
+                self._make_link(link, problems)
+        return problems
+
+    def own_links(self) -> dict[int, tuple[str, str]]:
+        """The links that are there and say what ours do, by number: where, and what they say. Blocks."""
+        if not self.trusted:
+            return {}
+        with self._places:
+            here = {link.number: (self.paths[link.number], link.text) for link in self._plan_links()[0]}
+        return {number: link for number, link in here.items() if is_link(*link, self.trusted)}
+
+    def relink(self, before: Mapping[int, tuple[str, str]]) -> dict[str, str]:
+        """After files moved, let the links that `own_links` found before do so; why some did not. Blocks."""
+        problems: dict[str, str] = {}
+        with self._places:
+            now = {link.number: link for link in self._plan_links()[0]}
+            for number, (path, text) in before.items():
+                link = now.get(number)
+                if link is not None and (self.paths[number], link.text) == (path, text):
+                    continue
+                if link is not None and self.paths[number] != path:  # whole at one of the two places at every moment
+                    self._make_link(link, problems)
+                try:
+                    remove_link(path, text, self.trusted)
+                except OSError as error:
+                    problems[path] = str(error.strerror)
+                if link is not None and self.paths[number] == path:
+                    self._make_link(link, problems)
+        return problems
+
+    def _plan_links(self, wanted: Collection[int] | None = None) -> tuple[list[Link], dict[int, str]]:
+        if not any(file.symlink is not None for file in self._info.files):
+            return [], {}
+        root = str(self.root).rstrip("/") + "/"
+        own = (path.removesuffix(SUFFIX) if at in self.suffixed else path for at, path in enumerate(self.paths))
+        return plan_links(
+            self._info.files, [path[len(root) :] if path.startswith(root) else "" for path in own], wanted
+        )
+
+    def _make_link(self, link: Link, problems: dict[str, str]) -> None:
+        path = self.paths[link.number]
+        try:
+            make_link(path, link.text, self.trusted)
+        except FileExistsError:
+            problems[path] = "something else is in its place"
+        except OSError as error:
+            problems[path] = str(error.strerror)
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write `data` at `offset` of the torrent; what falls into pads is dropped.
