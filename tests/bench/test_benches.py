@@ -22,6 +22,7 @@ from bench import (
     swarm,
     tracker,
     transfer,
+    web_seed,
     workload,
 )
 from bench.peers import LIBTORRENT
@@ -33,6 +34,7 @@ from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.star import Link, star
 from tests.interop.rigs.tracker import serve
+from tests.interop.rigs.web import missing_nginx
 from tests.session.moves import MoveKill
 
 pytestmark = pytest.mark.interop
@@ -84,6 +86,15 @@ def test_idle_peers_stay_connected(work: Workload, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(idle_peers, "SETTLE_SECONDS", 0.0)
     row = idle_peers.measure(LIBTORRENT, work, tmp_path, peers=5, seconds=0.1)
     assert (row["peers"], row["still_open"]) == (5, 5)
+
+
+def test_a_web_seed_is_measured_beside_curl(tmp_path: Path) -> None:
+    require(missing_nginx() or (None if shutil.which("curl") else "curl is not installed"))
+    [runs] = web_seed.measure(SIZE, 1, tmp_path)
+    assert [(run.client, run.size) for run in runs] == [("curl", SIZE), ("bittern", SIZE)]
+    rows = [line.split(" | ") for line in web_seed.table(runs).splitlines()[2:]]
+    assert rows[0][3] == "1.00"
+    assert not (tmp_path / "out").exists()
 
 
 def test_limits_of_each_level_are_measured(tmp_path: Path) -> None:

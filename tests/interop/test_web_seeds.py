@@ -13,6 +13,7 @@ from tests.interop.rigs.client import Command
 from tests.interop.rigs.content import Content, Kind, make, torrent_of
 from tests.interop.rigs.place import LOOPBACK
 from tests.interop.rigs.web import http_server, missing_nginx, nginx
+from tests.io.test_tls import certificate
 
 SECONDS = 60
 
@@ -82,6 +83,31 @@ def test_redirects_and_limits_of_a_real_server_are_kept(tmp_path: Path) -> None:
     with nginx(content.folder, tmp_path / "nginx", more) as url:
         get(torrent(content, Kind.V1_MULTI, tmp_path, f"{url}old/"), tmp_path)
     assert content.differences(tmp_path / "copy") == []
+
+
+@pytest.mark.usefixtures("nginx_is_here")
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_server_is_believed_by_its_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
+) -> None:
+    content = make(tmp_path / "content", Kind.V1_SINGLE)
+    certificate(tmp_path, "localhost")
+    port = LOOPBACK.free_port()
+    more = f"listen 127.0.0.1:{port} ssl; ssl_certificate {tmp_path}/cert; ssl_certificate_key {tmp_path}/key;"
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
+    source = torrent(content, Kind.V1_SINGLE, tmp_path, f"https://localhost:{port}/")
+    (tmp_path / "work").mkdir()
+    options = ("--timeout", "3")
+    with nginx(content.folder, tmp_path / "nginx", more):  # noqa: SIM117 - the server is there before
+        with Bittern(options=options).get(str(source), tmp_path / "copy", LOOPBACK, tmp_path / "work") as command:
+            assert isinstance(command, Command)
+            assert command.running.wait(SECONDS) == (0 if trusted else 6)
+    if trusted:
+        assert content.differences(tmp_path / "copy") == []
+    else:
+        assert "its certificate is not good" in command.running.log.read_text()
+        assert asked(tmp_path / "nginx") == []
 
 
 @pytest.fixture

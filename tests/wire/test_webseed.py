@@ -70,6 +70,7 @@ def test_who_may_do_what_is_told_to_this_server_alone() -> None:
     assert (near.target, near.user) == ("/x/z?q", b"me:a@b")
     assert (str(far), far.user) == ("http://two/z", None)
     assert url.leads_to("ftp://one/z") is None
+    assert url.leads_to("http://[::\xa9]/") is None
 
 
 @pytest.mark.parametrize(

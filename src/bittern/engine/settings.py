@@ -74,7 +74,7 @@ class EngineSettings:
     sequential: bool = False
     """Ask for pieces in order instead of the rarest first."""
     max_web_connections: int = 8
-    """Connections of one torrent to web seeds, at most two of each; 0 for no web seeds (BEP 19)."""
+    """Connections of one torrent to web seeds, at most two of each; 0 for none (BEP 19). They count among all, too."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -72,7 +72,10 @@ class WebUrl(NamedTuple):
 
         What a user may do here is not told to another server.
         """
-        url = WebUrl.parse(urljoin(str(self), location.strip()))
+        try:
+            url = WebUrl.parse(urljoin(str(self), location.strip()))
+        except ValueError:
+            return None
         if url is not None and url.user is None and url.origin == self.origin:
             return url._replace(user=self.user)
         return url

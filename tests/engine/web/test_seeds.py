@@ -461,6 +461,21 @@ def test_connections_are_bounded() -> None:
     assert sum(server.connections for server in servers) >= 3
 
 
+def test_places_are_those_of_all_connections() -> None:
+    """With one place for all torrents, web seeds take turns, and leave nothing behind."""
+    stage = Stage(EngineSettings(listen_port=PORT, max_connections=1))
+    contents = [make_content(stage.world, f"c{number}", size=8 * MIB, piece_size=MIB) for number in range(2)]
+    server = stage.server(contents[0], up=4.0 * MIB)
+    server.files["/c1"] = contents[1].data
+    torrents = [stage.get(content) for content in contents]
+    for _ in range(20):
+        stage.waits(0.5)
+        assert len(stage.client.host.links) <= 1
+    assert len(stage.client.completed) == 2
+    assert [torrent.web.busy for torrent in torrents] == [False, False]
+    assert stage.client.core._shared.places.taken == 0
+
+
 def test_without_connections_there_are_no_web_seeds() -> None:
     stage = Stage(EngineSettings(listen_port=PORT, max_web_connections=0))
     content = make_content(stage.world, size=MIB)

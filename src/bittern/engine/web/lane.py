@@ -83,6 +83,8 @@ class Lane:
         """Of the connection that is being made; 0 for none."""
         self.due = inf
         """When a limit lets it go on."""
+        self.counted = False
+        """Whether it has a place among the connections of all torrents."""
         self._scene = scene
         self._cursor = Cursor(seed.number, scene.download, scene.shared.scratch.slab)
         self._parts: deque[FileRange] = deque()  # yet to be asked for

@@ -1,6 +1,6 @@
 """The web seeds of one torrent: which of them is asked, over how many connections, and what they are blamed for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from bittern.base.ids import InfoHashV1
@@ -95,8 +95,7 @@ class WebSeeds:
         lanes, self._lanes = self._lanes, {}
         self.due = inf
         for each in lanes.values():
-            for lane in each:
-                lane.stop()
+            self._close(each)
 
     def want(self, priorities: Sequence[int]) -> None:
         """What has priority 0 from now on is not to come."""
@@ -123,10 +122,12 @@ class WebSeeds:
                 if place < len(lanes) and lanes[place].due < self.due:
                     self.due = lanes[place].due
         for number, lanes in list(self._lanes.items()):
-            for lane in lanes:
-                if lane.idle:
-                    lane.stop()
+            self._close([lane for lane in lanes if lane.idle])
             lanes[:] = [lane for lane in lanes if not lane.idle]
+            for lane in lanes:
+                if not lane.counted:
+                    lane.counted = True
+                    self._shared.places.enter()
             if not lanes:
                 del self._lanes[number]
                 if now < self.seeds[number].due < self.due:
@@ -169,13 +170,19 @@ class WebSeeds:
                 if not seed.banned:
                     reason = "sent data that fails its hash"
                     seed.ban(reason)
-                    for lane in self._lanes.pop(number, ()):
-                        lane.stop()
+                    self._close(self._lanes.pop(number, ()))
                     if self._scene is not None:
                         self._scene.download.assembly.expunge(number)
                     self._shared.events.append(WebSeedFailed(self._torrent, url, reason, inf))
                 return True
         return False
+
+    def _close(self, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
+            lane.stop()
+            if lane.counted:
+                lane.counted = False
+                self._shared.places.leave()
 
     def _lane(self, ticket: int) -> Lane | None:
         for lanes in self._lanes.values():
@@ -191,7 +198,11 @@ class WebSeeds:
         free = len(scene.download.picker) * scene.info.piece_size
         if free < 2 * seed.stretch if place else not (free or scene.download.assembly.askable):
             return False
-        return place < seed.connections and now >= seed.due and used < self._shared.settings.max_web_connections
+        wanted = place < seed.connections and now >= seed.due and used < self._shared.settings.max_web_connections
+        if wanted and self._shared.places.full:
+            self._shared.places.wait(self._torrent)
+            return False
+        return wanted
 
     def _peers_wait(self) -> bool:
         """Whether a peer that would give us something is asked for nothing."""
