@@ -103,6 +103,9 @@ class Nowhere:
     def resolve(self, wish: object) -> None:
         """See ports.Resolver."""
 
+    def announce(self, wish: object) -> None:
+        """See ports.Local."""
+
 
 class Line:
     """A Link whose other end is the bench."""
@@ -272,7 +275,7 @@ def rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
     [buffer] = stream.receive_buffers()
     buffer[: len(hello)] = hello
     stream.received(len(hello), 0.0)
-    return Rig(core, Driver(core, nowhere, disk, nowhere, nowhere, nowhere), disk, stream, remote)
+    return Rig(core, Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere), disk, stream, remote)
 
 
 def leech(blocks: int, read: int) -> Counter[str]:

@@ -8,6 +8,7 @@ from fuzz.target_bencode import TARGET as BENCODE
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
 from fuzz.target_krpc import TARGET as KRPC
+from fuzz.target_lsd import TARGET as LSD
 from fuzz.target_magnet import TARGET as MAGNET
 from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
@@ -18,10 +19,11 @@ from fuzz.target_tracker_http_server import TARGET as TRACKER_HTTP_SERVER
 from fuzz.target_tracker_udp import TARGET as TRACKER_UDP
 from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
+from fuzz.target_ut_pex import TARGET as UT_PEX
 from fuzz.target_webseed import TARGET as WEBSEED
 
 _CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
-_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
+_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRACKER)}
 

@@ -37,6 +37,7 @@ TARGET = Target(
         *(b"1:m", b"1:v", b"1:p", b"4:reqq", b"6:yourip", b"4:ipv4", b"4:ipv6", b"13:metadata_size"),
         *(
             b"11:upload_only",
+            b"1:e",
             b"d",
             b"l",
             b"e",

@@ -116,8 +116,8 @@ def run_commands(lines: list[str], tracker: Tracker) -> None:
 def test_commands_run(page: Path, place: Path) -> None:
     said = [line for block in blocks(page, "sh") for line in block.splitlines()]
     lines = [line for line in said if line.startswith(("bittern ", "echo "))]
-    with swarm(place) as (tracker, _):
-        run_commands(lines, tracker)
+    with swarm(place) as (tracker, seed):
+        run_commands([line.replace("127.0.0.1:51413", seed) for line in lines], tracker)
 
 
 def test_what_the_readme_says_runs(place: Path) -> None:

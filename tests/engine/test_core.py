@@ -9,14 +9,15 @@ from bittern.base.errors import LocalProtocolError, Offence
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.core import Core
-from bittern.engine.effects import Connect, HttpGet
-from bittern.engine.events import Completed, MetadataReceived, PeerDropped, PieceFailed
+from bittern.engine.effects import AnnounceLocally, Connect, HttpGet
+from bittern.engine.events import Completed, MetadataReceived, PeerDropped, PieceFailed, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.sim.world import World
 from bittern.testing.playbook import Playbook
 from bittern.wire import peerwire
 from bittern.wire.handshake import Handshake, Reserved
+from bittern.wire.lsd import GROUP_V4, LocalAnnounce
 from bittern.wire.messages import (
     AllowedFast,
     BitfieldMessage,
@@ -144,7 +145,7 @@ def test_a_handshake_that_breaks_off_is_an_offence() -> None:
 
 
 def test_a_stranger_that_says_nothing_is_given_up_in_time() -> None:
-    bench = Bench()
+    bench = Bench(EngineSettings(use_lsd=False))
     line, _ = bench.arrives()
     due = bench.core.next_deadline()
     assert due == 10.0
@@ -627,3 +628,73 @@ def test_senseless_metadata_messages_end_the_connection(payload: bytes) -> None:
     with Playbook(have="1") as play:
         play.joins("eve", extensions={"ut_metadata": UT}).says("eve", Extended(2, payload))
         play.expect_drop("eve", Offence.BAD_EXTENSION)
+
+
+# --- the local network (BEP 14)
+
+
+def shouts(core: Core, now: float) -> list[LocalAnnounce]:
+    """What is said to the local network at `now`."""
+    core.advance(now)
+    core.settle(now)
+    return [effect.announce for effect in core.take_effects() if isinstance(effect, AnnounceLocally)]
+
+
+def overhears(core: Core, *names: InfoHashV1, host: str = "10.0.0.7", now: float = 0.0) -> None:
+    """Somebody there says that it takes part in these swarms."""
+    core.local_heard(LocalAnnounce(51413, names).encode(GROUP_V4), host, now)
+
+
+def test_a_torrent_that_takes_part_is_told_to_the_local_network() -> None:
+    bench = Bench(EngineSettings(listen_port=7000))
+    due = bench.core.next_deadline()
+    assert due is not None
+    [announce] = shouts(bench.core, due)
+    assert (announce.port, announce.info_hashes) == (7000, (HASH,))
+    assert shouts(bench.core, due + 60) == []
+    assert shouts(bench.core, due + 300) == [announce]
+
+
+def test_a_torrent_is_not_told_while_it_is_paused_and_soon_afterwards() -> None:
+    bench = Bench(EngineSettings(listen_port=7000))
+    bench.torrent.pause(0.0)
+    assert shouts(bench.core, 5.0) == []
+    bench.torrent.resume(6.0)
+    bench.core.search_locally(6.0)
+    assert len(shouts(bench.core, 7.0)) == 1
+
+
+def test_who_says_that_it_takes_part_is_dialed_and_answered() -> None:
+    bench = Bench(EngineSettings(listen_port=7000))
+    assert len(shouts(bench.core, 1.0)) == 1
+    overhears(bench.core, OTHER, HASH, now=2.0)
+    [dial] = [effect for effect in bench.turn(2.0) if isinstance(effect, Connect)]
+    assert dial.address == Address("10.0.0.7", 51413)
+    assert [announce.info_hashes for announce in shouts(bench.core, 61.0)] == [(HASH,)]
+    overhears(bench.core, HASH, now=62.0)  # not new any more
+    assert shouts(bench.core, 122.0) == []
+
+
+def test_of_a_torrent_that_we_do_not_have_or_that_is_paused_nothing_follows() -> None:
+    bench = Bench()
+    overhears(bench.core, OTHER)
+    bench.torrent.pause(0.0)
+    overhears(bench.core, HASH)
+    assert (bench.turn(), len(bench.torrent.peerbook), bench.core.take_events()) == ([], 0, [])
+
+
+def test_a_torrent_that_sleeps_is_called_but_told_of_nobody() -> None:
+    """It may be private: that is not known before it is awake."""
+    bench = Bench()
+    bench.core.add_sleeping(OTHER, (), 0.0)
+    overhears(bench.core, OTHER)
+    [call] = [event for event in bench.core.take_events() if isinstance(event, SleeperCalled)]
+    assert (call.info_hash, call.addresses) == (OTHER, ())
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(use_lsd=False, listen_port=1), EngineSettings(listen_port=0)])
+def test_without_it_or_without_a_port_nothing_is_said(settings: EngineSettings) -> None:
+    bench = Bench(settings)
+    assert [shouts(bench.core, float(now)) for now in range(400)] == [[]] * 400
+    overhears(bench.core, HASH, now=400.0)
+    assert len(bench.torrent.peerbook) == int(settings.use_lsd)

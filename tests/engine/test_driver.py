@@ -1,6 +1,8 @@
 from bittern.base.address import Address
+from bittern.base.ids import InfoHashV1
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Connect, ConnectWeb, ForgetPiece, HttpGet, Resolve, SendDatagram
+from bittern.engine.effects import AnnounceLocally, Connect, ConnectWeb, ForgetPiece, HttpGet, Resolve, SendDatagram
+from bittern.wire.lsd import LocalAnnounce
 
 
 class Script:
@@ -40,26 +42,31 @@ class Script:
     def resolve(self, wish: object) -> None:
         self.story.append(("resolver", wish))
 
+    def announce(self, wish: object) -> None:
+        self.story.append(("local", wish))
+
     def submit(self, job: object) -> None:
         self.story.append(("disk", job))
 
 
 def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> None:
     script = Script()
-    driver = Driver(script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all the parts
+    driver = Driver(script, script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all
     dial, fetch, job = Connect(1, 1, Address("10.0.0.1", 1)), HttpGet(2, 1, "u", "t", 1, 1.0), ForgetPiece(1, 2)
     packet, name = SendDatagram(Address("10.0.0.1", 1), b"x"), Resolve(3, "h", ipv6=False)
     web = ConnectWeb(3, 1, "a", 80, secure=False, local=False)
-    script.effects = [job, dial, web, fetch, packet, name]
+    shout = AnnounceLocally(LocalAnnounce(1, (InfoHashV1(bytes(20)),)))
+    script.effects = [job, dial, web, fetch, packet, name, shout]
     script.due = 7.0
     driver.turn(0.0)
-    assert script.story[-6:] == [
+    assert script.story[-7:] == [
         ("disk", job),
         ("net", dial),
         ("web", web),
         ("http", fetch),
         ("udp", packet),
         ("resolver", name),
+        ("local", shout),
     ]
     script.story.clear()
     script.due = 7.0

@@ -12,6 +12,7 @@ from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
 from bittern.engine.messages import Messages
 from bittern.engine.settings import EngineSettings
+from bittern.engine.sources.pex import PeerExchange
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.serving import Serving
 from bittern.engine.upload.suggesting import Suggesting
@@ -38,6 +39,7 @@ class Case:
             HashRoutes(1, self.hall.company, self.hall.shared),
             self.serving,
             Suggesting(Random(1)),
+            PeerExchange(self.hall.company, self.hall.book, settings),
             self.learned.append,
         )
 

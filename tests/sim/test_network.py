@@ -99,3 +99,19 @@ def test_hosts_are_in_networks_of_their_own_unless_told_otherwise() -> None:
     network.together = True
     near = [network.host(name).address.host.rpartition(".")[0] for name in "def"]
     assert (len(set(apart)), len(set(near))) == (3, 1)
+
+
+def test_what_is_said_to_the_local_network_is_heard_by_all_others_in_it() -> None:
+    world = World(Random)
+    network = Network(world)
+    heard: list[tuple[str, bytes, str]] = []
+    hosts = [network.host(name) for name in ("ann", "bob", "cat", "dan")]
+    for host in hosts:
+        host.hear = lambda datagram, sender, name=host.name: heard.append((name, datagram, sender))
+    network.shout(hosts[0], b"there is no local network")
+    network.lan = True
+    network.split(hosts[:3], hosts[3:])
+    hosts[2].hear = None
+    network.shout(hosts[0], b"hello")
+    world.run(1.0)
+    assert heard == [("bob", b"hello", hosts[0].address.host)]

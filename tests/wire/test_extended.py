@@ -18,13 +18,14 @@ HANDSHAKES = st.builds(
     ipv6=st.none() | st.ip_addresses(v=6).map(str),
     metadata_size=st.none() | st.integers(1, MAX_METADATA),
     upload_only=st.none() | st.booleans(),
+    prefers_encryption=st.none() | st.booleans(),
 )
 BENCODABLE = st.recursive(
     st.binary(max_size=30) | st.integers(-(2**63), 2**63 - 1),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-KEYS = st.sampled_from([b"m", b"v", b"p", b"reqq", b"yourip", b"ipv4", b"ipv6", b"metadata_size", b"upload_only"])
+KEYS = st.sampled_from([b"m", b"v", b"p", b"reqq", b"yourip", b"ipv4", b"ipv6", b"metadata_size", b"upload_only", b"e"])
 
 
 def test_the_handshake_has_the_form_of_bep_10() -> None:

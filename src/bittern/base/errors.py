@@ -27,6 +27,8 @@ class Offence(Enum):
     CORRUPT_DATA = "sent data that fails its hash"
     REQUEST_FLOOD = "asked for more than any client may"
     BAD_EXTENSION = "sent an invalid extension message"
+    PEX_FLOOD = "told of peers more often than anybody may"
+    BAD_ANNOUNCE = "sent an invalid announce to the local network"
     BAD_METADATA = "sent metadata that fails its hash"
     BAD_HASH_REQUEST = "named a row of hashes that no tree can have"
     UNASKED_HASHES = "sent or refused hashes that were not asked for"

@@ -55,10 +55,10 @@ class Network:
     """No DHT; there is none yet."""
 
     no_pex: bool = False
-    """No peer exchange; there is none yet."""
+    """Tell peers of no others, and take none from them."""
 
     no_lsd: bool = False
-    """No search for local peers; there is none yet."""
+    """Look for no peers in the local network."""
 
     no_utp: bool = False
     """No uTP; there is none yet."""
@@ -106,6 +106,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         use_trackers=not network.no_trackers,
         announce_to_all=network.announce_to_all,
         web_connections=0 if network.no_web_seeds else WEB_CONNECTIONS,
+        use_pex=not network.no_pex,
+        use_lsd=not network.no_lsd,
         down_bytes_per_second=network.down_limit or inf,
         up_bytes_per_second=network.up_limit or inf,
         sequential=sequential,

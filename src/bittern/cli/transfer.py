@@ -118,8 +118,15 @@ def why_idle(torrent: Torrent) -> str:
     return f" ({'; '.join(words[:3])})" if words else ""
 
 
-def no_way_to_peers(torrent: Torrent) -> str | None:
-    """Why no peer can ever be found, or None when one can."""
+def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
+    """Why no peer can ever be found, or None when one can.
+
+    Args:
+        torrent: in its swarm.
+        searching: whether peers are looked for in the local network, as those of private torrents never are.
+    """
+    if searching and not (torrent.info is not None and torrent.info.private):
+        return None
     trackers = torrent.trackers
     if torrent.status.known_peers or any(tracker.supported for tracker in trackers):
         return None

@@ -1,6 +1,8 @@
 """All torrents of a process: routes connections by their handshake, and answers by their ticket."""
 
 from collections.abc import Collection, Sequence
+from hashlib import sha256
+from math import inf
 
 from bittern.base.address import Address
 from bittern.base.deadlines import Deadlines
@@ -13,13 +15,26 @@ from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
 from .dormitory import Dormitory, Sleeper
-from .effects import Completion, Connect, ConnectWeb, DiskFailed, Effect, ExtentStored, HttpGet, LeavesHashed, RunRead
+from .effects import (
+    AnnounceLocally,
+    Completion,
+    Connect,
+    ConnectWeb,
+    DiskFailed,
+    Effect,
+    ExtentStored,
+    HttpGet,
+    LeavesHashed,
+    RunRead,
+)
 from .events import Event, PeerDropped
 from .limits import Limits
 from .ports import Chance, Disk, Receiver
 from .settings import EngineSettings
 from .sources.announcer import Tally, understood
+from .sources.lsd import LocalSearch
 from .swarm.bans import Bans
+from .swarm.peerbook import Source
 from .swarm.places import crowded_out
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
@@ -49,6 +64,7 @@ class Core:
         )
         self.torrents: dict[int, Torrent] = {}
         self.dormitory = Dormitory(self._shared)
+        self._local = LocalSearch(settings.listen_port, sha256(peer_id).hexdigest()[:16])
         self._by_hash: dict[InfoHashV1, Torrent] = {}
         self._also_called: dict[InfoHashV1, InfoHashV1] = {}  # other hashes of torrents, to those they were added by
         self._callers: dict[int, tuple[PeerWire, Handshake]] = {}  # of strangers, who wait for a torrent to wake up
@@ -88,7 +104,13 @@ class Core:
         self.torrents[torrent.number] = torrent
         self._by_hash[wire_hash] = torrent
         self._shared.dirty[torrent.number] = None
+        self.search_locally(now)
         return torrent
+
+    def search_locally(self, now: float) -> None:
+        """A torrent takes part in its swarm, for the first time or again: the local network is told soon."""
+        if self._shared.settings.use_lsd:
+            self._local.stir(now)
 
     def also_called(self, torrent: Torrent, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """The info hashes of `torrent`, as far as they are known: who calls it by any of them is let in (BEP 52)."""
@@ -346,6 +368,22 @@ class Core:
         else:
             self.dormitory.tracker_said(number, ticket, said, now)
 
+    def local_heard(self, datagram: bytes, host: str, now: float) -> None:
+        """A datagram came from `host`, a numeric address, that was sent to all of the local network (BEP 14)."""
+        heard = self._local.heard(datagram, host, now)
+        if heard is None:
+            return
+        address, names = heard
+        for name in names:
+            own = self._also_called.get(name, name)
+            torrent = self._by_hash.get(own)
+            if torrent is not None and torrent.searches_locally:
+                torrent.names.met((address,), name)
+                if torrent.add_candidates((address,), Source.LSD, now):
+                    self._local.answer((name,), now)
+            elif own in self.dormitory:
+                self.dormitory.call(own)  # whether it may deal with this one is known when it is awake
+
     # --- turns
 
     def settle(self, now: float) -> None:
@@ -381,13 +419,13 @@ class Core:
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
-        due, sleepers = self._deadlines.next(), self.dormitory.next_deadline()
-        due = due if sleepers is None else sleepers if due is None else min(due, sleepers)
+        dues = (self._deadlines.next(), self.dormitory.next_deadline())
+        due = min([self._local.next_due(), *[due for due in dues if due is not None]])
         shared = self._shared
         if shared.turnstile.waiting or shared.udp_trackers.lines:  # seldom
-            others = (due, shared.turnstile.next_deadline(), shared.udp_trackers.next_deadline())
-            due = min((other for other in others if other is not None), default=None)
-        return due
+            others = (shared.turnstile.next_deadline(), shared.udp_trackers.next_deadline())
+            due = min([due, *[other for other in others if other is not None]])
+        return due if due != inf else None
 
     def advance(self, now: float) -> None:
         """Do what time demands."""
@@ -405,6 +443,11 @@ class Core:
                 self.torrents[key].advance(now)
                 self._shared.dirty[key] = None
         self.dormitory.advance(now)
+        if now >= self._local.next_due():
+            searching = [torrent for torrent in self.torrents.values() if torrent.searches_locally]
+            announce = self._local.announce([name for torrent in searching for name in torrent.names.all], now)
+            if announce is not None:
+                self._shared.effects.append(AnnounceLocally(announce))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""

@@ -1,8 +1,8 @@
 """Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
 
 from .core import Core
-from .effects import Connect, ConnectWeb, HttpGet, Resolve, SendDatagram
-from .ports import Disk, Http, Net, Resolver, Udp
+from .effects import AnnounceLocally, Connect, ConnectWeb, HttpGet, Resolve, SendDatagram
+from .ports import Disk, Http, Local, Net, Resolver, Udp
 
 
 class Driver:
@@ -15,15 +15,19 @@ class Driver:
         http: fetches.
         udp: moves datagrams.
         resolver: looks up names.
+        local: announces in the local network.
     """
 
-    def __init__(self, core: Core, net: Net, disk: Disk, http: Http, udp: Udp, resolver: Resolver) -> None:
+    def __init__(
+        self, core: Core, net: Net, disk: Disk, http: Http, udp: Udp, resolver: Resolver, local: Local
+    ) -> None:
         self.core = core
         self._net = net
         self._disk = disk
         self._http = http
         self._udp = udp
         self._resolver = resolver
+        self._local = local
         self._due: float | None = 0.0
 
     def turn(self, now: float) -> float | None:
@@ -43,6 +47,8 @@ class Driver:
                 self._resolver.resolve(effect)
             elif isinstance(effect, ConnectWeb):
                 self._net.connect_web(effect)
+            elif isinstance(effect, AnnounceLocally):
+                self._local.announce(effect)
             else:
                 self._disk.submit(effect)
         self._due = core.next_deadline()

@@ -7,6 +7,7 @@ from bittern.base.address import Address
 from bittern.base.errors import StorageError
 from bittern.codec.hybrid import BOTH_BYTES, HybridHasher, contradicts
 from bittern.codec.merkle import PieceHasher
+from bittern.wire.lsd import LocalAnnounce
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,13 @@ class ConnectWeb:
     port: int
     secure: bool
     local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceLocally:
+    """Send `announce` to everybody in each local network (BEP 14). Nothing answers."""
+
+    announce: LocalAnnounce
 
 
 MOST_TOLD = 64 << 20
@@ -164,7 +172,18 @@ class ForgetPiece:
 
 
 DiskJob = StoreExtent | ReadRun | HashLeaves | ForgetPiece
-Effect = Connect | ConnectWeb | HttpGet | Resolve | SendDatagram | StoreExtent | ReadRun | HashLeaves | ForgetPiece
+Effect = (
+    Connect
+    | ConnectWeb
+    | HttpGet
+    | Resolve
+    | SendDatagram
+    | AnnounceLocally
+    | StoreExtent
+    | ReadRun
+    | HashLeaves
+    | ForgetPiece
+)
 
 
 @dataclass(frozen=True, slots=True)

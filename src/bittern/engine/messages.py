@@ -15,11 +15,12 @@ from .download.asking import stop_asking
 from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_routes import HashRoutes
+from .sources.pex import PeerExchange
 from .swarm.company import Company
 from .swarm.members import Members
 from .swarm.peer import Peer
 from .swarm.turnover import is_sated
-from .swarm.welcome import LT_DONTHAVE, UT_METADATA
+from .swarm.welcome import LT_DONTHAVE, UT_METADATA, UT_PEX
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
 
@@ -34,6 +35,7 @@ class Messages:
         hashes: what hash messages lead to.
         serving: whom we serve.
         suggesting: which pieces are asked for by many.
+        pex: what peers tell of peers.
         learned: is called with the info dictionary when it is complete.
     """
 
@@ -45,6 +47,7 @@ class Messages:
         hashes: HashRoutes,
         serving: Serving,
         suggesting: Suggesting,
+        pex: PeerExchange,
         learned: Callable[[bytes], None],
     ) -> None:
         self._company = company
@@ -53,6 +56,7 @@ class Messages:
         self._hashes = hashes
         self._serving = serving
         self._suggesting = suggesting
+        self._pex = pex
         self._learned = learned
         self._download: Download | None = None
 
@@ -187,12 +191,15 @@ class Messages:
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
             self._members.told_our_address(peer)
+            self._pex.introduced(peer, now)
             if peer.says.port is not None:
                 self._members.listens_on(peer, peer.says.port, now)
             self.part_if_both_seed(peer, now)
         elif ext_id == LT_DONTHAVE:
             holdings.heard_lost(peer, self._download, donthave.parse(payload))
             self._company.touch_all()  # what it can not give, others may
+        elif ext_id == UT_PEX:
+            self._pex.heard(peer, payload, now, complete=self._download is not None and self._download.complete)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
-from .effects import Connect, ConnectWeb, DiskJob, HttpGet, Resolve, SendDatagram
+from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, HttpGet, Resolve, SendDatagram
 
 if TYPE_CHECKING:
     from random import Random
@@ -67,6 +67,14 @@ class Resolver(Protocol):
 
     def resolve(self, wish: Resolve) -> None:
         """Find the addresses of `wish.host`."""
+        ...
+
+
+class Local(Protocol):
+    """Speaks to everybody in the local networks. What others say comes as `Core.local_heard`."""
+
+    def announce(self, wish: AnnounceLocally) -> None:
+        """Send it on each network that peers may reach us from."""
         ...
 
 

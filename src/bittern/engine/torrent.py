@@ -45,6 +45,7 @@ from .limits import TorrentLimits
 from .messages import Messages
 from .sources.allowed import sources_for
 from .sources.announcer import Announcer, Tally
+from .sources.pex import PeerExchange
 from .sources.tracker import TrackerSource
 from .swarm.company import Company
 from .swarm.members import Members
@@ -123,13 +124,16 @@ class Torrent:
         self._hashes = HashRoutes(number, self._company, shared)
         self._ends = PieceEnd(number, self._company, shared)
         self._suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
+        self._pex = PeerExchange(self._company, self.peerbook, shared.settings)
         self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
-        parts = (self._metadata, self._hashes, self._serving, self._suggesting)
+        parts = (self._metadata, self._hashes, self._serving, self._suggesting, self._pex)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
         self._tick_due = inf
         self._rechoke_due = 0.0
         self.limits = TorrentLimits(shared.limits)
         self._downloaded_by_gone = 0
+        self.sources = sources_for(None, shared.settings)
+        self.peerbook.keep(self.sources)
 
     # --- commands
 
@@ -154,9 +158,7 @@ class Torrent:
         rng = shared.chance.rng_for("picker", self.wire_hash)
         wanted = wanted if wanted is not None else Bitfield.full(have.size)
         self.info = info
-        if strangers := self.peerbook.keep(sources_for(info, shared.settings)):
-            self._members.stop_dialing(now)
-            self._company.leave_strangers(strangers, now)
+        self._limit_sources(info, now)
         self.called(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers, shared.memory)
@@ -193,6 +195,7 @@ class Torrent:
             now: the time.
         """
         self.called(info.info_hash_v1, info.info_hash_v2)
+        self._limit_sources(info, now)
         self._metadata.known(info.raw)
         self._hashes.seek(info, Layers(info, layers), self.names)
         if self.state is TorrentState.READY:
@@ -293,15 +296,28 @@ class Torrent:
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new. None are, of a source that the torrent may not use."""
         self._company.touch_all()
-        if source not in sources_for(self.info, self._shared.settings):
-            return 0
         return sum(self.peerbook.add(address, source, now) for address in addresses)
 
     def _learned(self, raw: bytes) -> None:
         self.state = TorrentState.READY
         self._shared.events.append(MetadataReceived(self.number, raw))
 
+    def _limit_sources(self, info: Info, now: float) -> None:
+        """Peers are found in the ways that a torrent of `info` may use, and in no other."""
+        self.sources = sources_for(info, self._shared.settings)
+        if strangers := self.peerbook.keep(self.sources):
+            self._members.stop_dialing(now)
+            self._company.leave_strangers(strangers, now)
+        if self._pex.on and Source.PEX not in self.sources:
+            self._pex.on = False
+            self._describe()
+
     # --- what is known, for status and announces
+
+    @property
+    def searches_locally(self) -> bool:
+        """Whether it is announced in the local network, and finds peers there (BEP 14)."""
+        return Source.LSD in self.sources and self.state in (TorrentState.ACTIVE, TorrentState.METADATA)
 
     @property
     def left_bytes(self) -> int:
@@ -357,6 +373,8 @@ class Torrent:
         if weaker is not None and self.state is not TorrentState.PAUSED:
             self._company.drop(weaker, "a peer of higher rank wants its place", now)
         closed = "the torrent is paused" if self.state is TorrentState.PAUSED else None
+        if not incoming and wire.link.address not in self.peerbook:  # it was dialed before that was known
+            closed = "who named it may not name any peer"
         peer = members.admit(wire, handshake, now, incoming=incoming, refusal=closed)
         if peer is None:
             self._company.touch_all()  # there may be room for a dial
@@ -366,7 +384,8 @@ class Torrent:
         self._messages.land(peer)
         peer.measure(now)
         have = self._serving.visible if self.download is not None else None
-        introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=self._upload_only)
+        upload_only, pex = self._upload_only, self._pex.on
+        introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=upload_only, pex=pex)
         self._measure(now)
         self._company.touch(peer)
 
@@ -515,7 +534,8 @@ class Torrent:
     def _describe(self) -> None:
         """Whether we want something has changed: tell everybody (BEP 21)."""
         for peer in self.peers.values():
-            describe(peer, self._shared.settings, self._metadata.size, upload_only=self._upload_only)
+            upload_only, pex = self._upload_only, self._pex.on
+            describe(peer, self._shared.settings, self._metadata.size, upload_only=upload_only, pex=pex)
 
     # --- peers
 
@@ -528,6 +548,7 @@ class Torrent:
         """A peer is gone: every part forgets it."""
         self._suggesting.withdraw(peer)
         download = self.download
+        self._pex.left(peer, complete=download is not None and download.complete)
         if download is not None and peer.pipeline is not None and peer.pieces is not None:
             peer.lanes.down.give_back(peer.pipeline.outstanding * BLOCK)
             peer.pipeline.give_up(forgive=False)
@@ -558,6 +579,7 @@ class Torrent:
         self.web.watch(patience, now)
         for peer in self.uploads.hogs(self.peers.values(), now) if self.uploads is not None else ():
             self._company.drop(peer, "it takes nothing, and others wait for the memory that it holds", now)
+        self._pex.tell(now)
         self.down.count_up_to(self.downloaded, now)
         self.up.count_up_to(self.uploaded, now)
         if now >= self._rechoke_due and self.download is not None:

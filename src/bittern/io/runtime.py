@@ -20,6 +20,7 @@ from .disk.files import FileStorage
 from .disk.handles import Handles
 from .disk.pool import DiskPool
 from .http import HttpFetcher, HttpPort
+from .multicast import Multicast
 from .net import TcpNet
 from .resolver import SystemResolver
 from .tasks import Tasks
@@ -64,10 +65,12 @@ class Runtime:
         )
         self.core = Core(settings, peer_id, SeededChance(seed), self.disk)
         net = TcpNet(self._loop, self.turn, self.core, self.tasks, source)
+        hosts = [sock.getsockname()[0] for sock in sockets] if source is None else [source]
+        self._multicast = Multicast(self._loop, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
         self.udp = UdpSockets(self._loop, self.turn, self.core, source)
         resolver = SystemResolver(self._loop, self.turn, self.core, self.tasks)
-        self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver)
+        self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
         self.turn.start(self._settle, lambda: self.core.unsettled)
 
@@ -75,6 +78,11 @@ class Runtime:
     def port(self) -> int:
         """The port that is listened on, or 0."""
         return self._listeners[0].port if self._listeners else 0
+
+    @property
+    def searches_locally(self) -> bool:
+        """Whether there is a local network to look for peers in (BEP 14)."""
+        return self._multicast.networks > 0
 
     def storage(self, info: Info, folder: Path) -> FileStorage:
         """The files of a torrent below `folder`."""
@@ -101,6 +109,7 @@ class Runtime:
         for listener in self._listeners:
             listener.close()
         self.udp.close()
+        self._multicast.close()
         self.turn.close()
         await self.tasks.close()
         self.core.close(self.now())
@@ -115,6 +124,10 @@ class Runtime:
         if events:
             self._on_events(events)
         return due
+
+    def _local_heard(self, datagram: bytes, host: str) -> None:
+        self.core.local_heard(datagram, host, self.turn.now())
+        self.turn.soon()
 
     def _wake(self) -> None:
         """Called on a worker thread."""

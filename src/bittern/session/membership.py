@@ -103,8 +103,10 @@ class Membership:
     def speak(self) -> None:
         """Take part again."""
         if self.swarm is not None:
-            self.swarm.resume(self._surroundings.runtime.now())
-            self._surroundings.runtime.turn.soon()
+            runtime = self._surroundings.runtime
+            self.swarm.resume(runtime.now())
+            runtime.core.search_locally(runtime.now())
+            runtime.turn.soon()
 
     def prioritize(self, info: Info, swarm: Swarm) -> None:
         """Want files as much as the options say from now on."""

@@ -101,6 +101,11 @@ class Session:
         return self._open().runtime.port
 
     @property
+    def searches_locally(self) -> bool:
+        """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
+        return self._open().runtime.searches_locally
+
+    @property
     def torrents(self) -> tuple[Torrent, ...]:
         """All of them, in the order they were added."""
         parts = self._parts

@@ -60,6 +60,11 @@ class Settings:
     """Whether to ask the trackers that torrents name."""
     announce_to_all: bool = False
     """Whether each torrent is announced to all its trackers; else to the first that works."""
+    use_pex: bool = True
+    """Whether peers tell each other of peers (BEP 11), of torrents that are not private."""
+    use_lsd: bool = True
+    """Whether peers are looked for in the local networks (BEP 14), for torrents that are not private; not on loopback.
+    """
     max_peers: int = 80
     """Connections of one torrent."""
     max_connections: int = 500
@@ -214,6 +219,8 @@ class Settings:
         return EngineSettings(
             use_trackers=self.use_trackers,
             announce_to_all=self.announce_to_all,
+            use_pex=self.use_pex,
+            use_lsd=self.use_lsd,
             user_agent=USER_AGENT,
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,

@@ -130,6 +130,11 @@ class Session(_StandIn[asynchronous.Session]):
         return self._look(lambda inner: inner.port)
 
     @property
+    def searches_locally(self) -> bool:
+        """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
+        return self._look(lambda inner: inner.searches_locally)
+
+    @property
     def torrents(self) -> tuple["Torrent", ...]:
         """All of them, in the order they were added."""
         return tuple([self._handle(each) for each in self._look(lambda inner: inner.torrents)])
@@ -237,6 +242,11 @@ class Torrent(_StandIn[handles.Torrent]):
     def web_seeds(self) -> tuple[WebSeedStatus, ...]:
         """Its web seeds (BEP 19), as far as they have http or https URLs; none while it sleeps."""
         return self._look(lambda inner: inner.web_seeds)
+
+    @property
+    def found_by(self) -> dict[str, int]:
+        """How many of the addresses in `Status.known_peers` are known from whom; see `bittern.Torrent.found_by`."""
+        return self._look(lambda inner: inner.found_by)
 
     @property
     def status(self) -> Status:

@@ -90,6 +90,16 @@ class Torrent:
         )
 
     @property
+    def found_by(self) -> dict[str, int]:
+        """How many of the addresses in `Status.known_peers` are known from whom.
+
+        Where several named one, the most trusted counts. Keys: `manual` (the user, or the link), `tracker`, `dht`,
+        `pex` (other peers), `lsd` (the local network), `incoming` (they came by themselves), `resume` (an earlier run).
+        """
+        swarm = self._life.swarm if self._life is not None else None
+        return {source.value: count for source, count in swarm.peerbook.counts.items()} if swarm is not None else {}
+
+    @property
     def status(self) -> Status:
         """How it is right now."""
         life = self._life

@@ -52,6 +52,7 @@ class Host:
         cut: how reads and writes are split.
         acceptor: what takes incoming connections; None when nothing listens.
         end_turn: called once at the end of every instant in which something happened to this host.
+        hear: called with each datagram that was sent to all of the local network, and with its sender's host.
         alive: whether the machine has power.
         links: open links by number.
         calls: what its process asked of its sockets: connections to make and to accept, reads, writes.
@@ -70,6 +71,7 @@ class Host:
         self.cut = Cut.WHOLE
         self.acceptor: Acceptor | None = None
         self.end_turn: Callable[[float], None] | None = None
+        self.hear: Callable[[bytes, str], None] | None = None
         self.alive = True
         self.links: dict[int, SimLink] = {}
         self.calls = 0

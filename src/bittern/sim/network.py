@@ -54,6 +54,7 @@ class Network:
         hosts: by name, in the order in which they came.
         jitter: up to so many seconds are added to the latency of each chunk.
         together: hosts that come are put into one /24 (up to 254 of them); else each is in one of its own.
+        lan: whether all hosts are in one local network, and hear what is said to everybody there.
         rng: chance for jitter and for how reads and writes are cut.
     """
 
@@ -62,6 +63,7 @@ class Network:
         self.hosts: dict[str, Host] = {}
         self.jitter = 0.0
         self.together = False
+        self.lan = False
         self.rng = world.chance("network").rng_for("cut and jitter")
         self._by_ip: dict[str, Host] = {}
         self._side: dict[str, int] = {}
@@ -123,6 +125,16 @@ class Network:
 
     def _delay(self, source: Host, target: Host) -> float:
         return source.latency + target.latency + (self.rng.uniform(0, self.jitter) if self.jitter else 0.0)
+
+    def shout(self, host: Host, datagram: bytes) -> None:
+        """Send a datagram to everybody in the local network of `host`, which does not hear it itself."""
+        for other in self.hosts.values() if self.lan else ():
+            if other is not host:
+                self.world.after(self._delay(host, other), partial(self._hear, host, other, datagram))
+
+    def _hear(self, host: Host, other: Host, datagram: bytes) -> None:
+        if self.reachable(host, other) and other.hear is not None:
+            other.hear(datagram, host.address.host)
 
     # ------------------------------------------------------------------ bytes on their way
 
@@ -186,6 +198,7 @@ class Network:
         self.world.trace.note(self.world.now, f"{host.name} stopped")
         host.acceptor = None
         host.end_turn = None
+        host.hear = None
         for link in list(host.links.values()):
             link.reset()
 

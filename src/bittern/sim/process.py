@@ -9,11 +9,12 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Completion, Connect, ConnectWeb
+from bittern.engine.effects import AnnounceLocally, Completion, Connect, ConnectWeb
 from bittern.engine.events import Completed, Event, MetadataReceived, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
+from bittern.wire.lsd import GROUP_V4
 from bittern.wire.stream import Link, LinkLost, Stream
 
 from .content import Content
@@ -60,6 +61,17 @@ class SimNet:
         self._core.connect_failed(ticket, reason, self._host.network.world.now)
 
 
+class SimLocal:
+    """The local network of one process (`engine.ports.Local`)."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def announce(self, wish: AnnounceLocally) -> None:
+        """To all hosts, where they are in one local network (see `Network.lan`)."""
+        self._host.network.shout(self._host, wish.announce.encode(GROUP_V4))
+
+
 class SimProcess:
     """A client that runs on `host`.
 
@@ -84,12 +96,13 @@ class SimProcess:
         self._world = world
         udp = SimUdp(services or Services(), host, self.core)
         net, http = SimNet(host, web, self.core), SimHttp(web, host, self.core)
-        self._driver = Driver(self.core, net, self.disk, http, udp, udp)
+        self._driver = Driver(self.core, net, self.disk, http, udp, udp, SimLocal(host))
         self._contents: dict[int, Content] = {}
         self._sleepers: dict[InfoHashV1, Content] = {}
         self._wake_due = inf
         host.acceptor = self.core
         host.end_turn = self._end_turn
+        host.hear = self._hear
 
     @property
     def name(self) -> str:
@@ -209,6 +222,10 @@ class SimProcess:
         if self.host.alive and self.host.end_turn is not None:
             self.core.disk_done(completions, self._world.now)
             self.host.touch()
+
+    def _hear(self, datagram: bytes, host: str) -> None:
+        self.core.local_heard(datagram, host, self._world.now)
+        self.host.touch()
 
     def _end_turn(self, now: float) -> None:
         due = self._driver.turn(now)

@@ -37,6 +37,7 @@ class ExtendedHandshake:
         ipv6: an IPv6 address of the peer.
         metadata_size: bytes of the info dictionary, 1 to 30 MiB (BEP 9).
         upload_only: it wants no more pieces (BEP 21).
+        prefers_encryption: it would rather have connections encrypted (`e`).
     """
 
     extensions: Mapping[str, int] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class ExtendedHandshake:
     ipv6: str | None = None
     metadata_size: int | None = None
     upload_only: bool | None = None
+    prefers_encryption: bool | None = None
 
     def updated(self, later: Self) -> Self:
         """What holds after a `later` handshake of the same peer: what that one does not name stays.
@@ -73,6 +75,8 @@ class ExtendedHandshake:
             said[b"v"] = self.client
         if self.upload_only is not None:
             said[b"upload_only"] = int(self.upload_only)
+        if self.prefers_encryption is not None:
+            said[b"e"] = int(self.prefers_encryption)
         return encode(said)
 
     def message(self) -> Extended:
@@ -97,6 +101,7 @@ class ExtendedHandshake:
             ipv6=_ip(said.get(b"ipv6"), 16),
             metadata_size=_number(said.get(b"metadata_size"), MAX_METADATA),
             upload_only=_flag(said.get(b"upload_only")),
+            prefers_encryption=_flag(said.get(b"e")),
         )
 
 

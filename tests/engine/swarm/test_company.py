@@ -52,3 +52,11 @@ def test_a_host_is_banned_also_when_nobody_is_there_from_it() -> None:
     assert hall.company.ban_hosts(["10.0.0.2", "10.0.0.3"]) == [bob]
     assert [hall.book.banned(f"10.0.0.{host}", 0.0) for host in (1, 2, 3)] == [False, True, True]
     assert hall.company.peers == {1: ann, 2: bob}
+
+
+def test_who_was_named_by_somebody_who_may_not_goes() -> None:
+    hall = Hall()
+    ann, bob = hall.comes("10.0.0.1"), hall.comes("10.0.0.2")
+    hall.company.leave_strangers([ann.address], 1.0)
+    assert list(hall.company.peers.values()) == [bob]
+    assert hall.offenders() == []

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from bittern.base.address import Address
 from bittern.engine.swarm import peerbook as module
 from bittern.engine.swarm.bans import Bans
-from bittern.engine.swarm.peerbook import FAILURES_MOST, RETRY_MOST_SECONDS, RETRY_SECONDS, Peerbook, Source
+from bittern.engine.swarm.peerbook import (
+    FAILURES_MOST,
+    HEARSAY_FAILURES_MOST,
+    MOST_HEARSAY,
+    RETRY_MOST_SECONDS,
+    RETRY_SECONDS,
+    Peerbook,
+    Source,
+)
 
 ANN, BOB, CAT = (Address(f"10.0.0.{number}", 51413) for number in (1, 2, 3))
 
@@ -244,3 +252,79 @@ def test_what_others_than_those_allowed_named_is_forgotten() -> None:
     peerbook.ended(BOB, 1.0, useful=True)
     assert len(peerbook) == 1
     assert dialed(peerbook, 2.0) == ANN
+
+
+def test_what_other_peers_say_is_tried_after_all_else_and_sooner_forgotten() -> None:
+    peerbook = Peerbook(Random(3))
+    for number in range(20):
+        assert peerbook.add(Address(f"10.1.{number}.1", 6881), Source.PEX, 0.0)
+        assert peerbook.add(Address(f"10.2.{number}.1", 6881), Source.TRACKER, 0.0)
+    for rank in (None, lambda address: 0.9 if address.host.startswith("10.1.") else 0.1):
+        if rank is not None:
+            peerbook.rank(rank)
+        order = [address.host for _ in range(40) if (address := dialed(peerbook, 0.0)) is not None]
+        assert [host[:5] for host in order] == ["10.2."] * 20 + ["10.1."] * 20
+        for host in order:
+            peerbook.ended(Address(host, 6881), 0.0, useful=False, sated=True)
+        peerbook.hungry(0.0)
+    told = Address("10.1.0.1", 6881)
+    for failures in range(HEARSAY_FAILURES_MOST):
+        assert told in peerbook, failures
+        peerbook.ended(told, 0.0, useful=False)
+    assert told not in peerbook
+    assert peerbook.counts == {Source.TRACKER: 20, Source.PEX: 19}
+
+
+def test_hearsay_that_somebody_else_confirms_is_so_no_longer() -> None:
+    peerbook = book(ANN, BOB, CAT, source=Source.PEX)
+    assert not peerbook.add(CAT, Source.TRACKER, 0.0)
+    assert not peerbook.add(CAT, Source.PEX, 0.0)
+    assert peerbook.counts == {Source.TRACKER: 1, Source.PEX: 2}
+    assert not peerbook.add(BOB, Source.MANUAL, 0.0)
+    assert [dialed(peerbook, 0.0) for _ in range(3)] == [BOB, CAT, ANN]
+
+
+def test_liars_can_fill_a_third_of_the_book_and_what_failed_makes_room() -> None:
+    peerbook = Peerbook(Random(3))
+    told = [Address(f"10.{number >> 8}.{number & 255}.1", 6881) for number in range(MOST_HEARSAY + 1)]
+    assert [peerbook.add(address, Source.PEX, 0.0) for address in told] == [True] * MOST_HEARSAY + [False]
+    assert peerbook.add(ANN, Source.TRACKER, 0.0)
+    peerbook.ended(told[7], 0.0, useful=False)
+    assert peerbook.add(told[-1], Source.PEX, 0.0)
+    assert told[7] not in peerbook
+    assert peerbook.counts == {Source.TRACKER: 1, Source.PEX: MOST_HEARSAY}
+
+
+def test_only_sources_that_may_be_used_are_believed_from_now_on() -> None:
+    peerbook = Peerbook(Random(3))
+    peerbook.add(ANN, Source.PEX, 0.0)
+    peerbook.add(BOB, Source.TRACKER, 0.0)
+    assert peerbook.keep({Source.TRACKER, Source.MANUAL}) == [ANN]
+    assert not peerbook.add(ANN, Source.LSD, 0.0)
+    assert peerbook.add(ANN, Source.MANUAL, 0.0)
+    assert peerbook.counts == {Source.MANUAL: 1, Source.TRACKER: 1}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "end", "self", "ours", "keep"]), st.integers(0, 9), st.sampled_from(Source))
+    )
+)
+def test_counts_are_those_of_the_candidates(steps: list[tuple[str, int, Source]]) -> None:
+    peerbook = Peerbook(Random(3))
+    everybody = [Address(f"10.0.0.{number}", 51413) for number in range(1, 11)]
+    for what, number, source in steps:
+        address = everybody[number]
+        match what:
+            case "add":
+                peerbook.add(address, source, 0.0)
+            case "end":
+                peerbook.ended(address, 0.0, useful=False)
+            case "self":
+                peerbook.is_self(address)
+            case "ours":
+                peerbook.ours((address,))
+            case _:
+                peerbook.keep(set(Source) - {source})
+    assert sum(peerbook.counts.values()) == len(peerbook) == sum(address in peerbook for address in everybody)
+    assert all(count > 0 for count in peerbook.counts.values())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.base.address import Address
-from bittern.engine.swarm.reach import believed, is_unicast
+from bittern.engine.swarm.reach import believed, is_unicast, scope_of, sees
 
 FAR = Address("93.184.216.34", 6881)
 HERE = [Address("127.0.0.1", 22), Address("127.8.9.10", 80), Address("::1", 443)]
@@ -45,3 +45,28 @@ def test_nobody_else_may(teller: str | None) -> None:
 @given(st.text())
 def test_any_host_is_judged_without_failing(teller: str) -> None:
     assert FAR in believed([FAR, *HERE], teller)
+
+
+@pytest.mark.parametrize(
+    ("host", "scope"),
+    [
+        *(
+            ("93.184.216.34", 0),
+            ("2001:db8::1", 0),
+            ("192.168.1.1", 1),
+            ("10.0.0.1", 1),
+            ("fe80::1", 1),
+            ("fd00::1", 1),
+        ),
+        *(("127.0.0.1", 2), ("127.9.9.9", 2), ("::1", 2)),
+    ],
+)
+def test_addresses_are_reached_from_everywhere_from_their_network_or_from_their_machine(host: str, scope: int) -> None:
+    assert scope_of(host) == scope
+
+
+@pytest.mark.parametrize("near", ["127.0.0.1", "192.168.1.1", "93.184.216.34"])
+def test_who_is_near_sees_what_is_near_and_what_is_far(near: str) -> None:
+    hosts = ["93.184.216.34", "192.168.1.1", "127.0.0.1"]
+    seen = [host for host in hosts if sees(near, Address(host, 1))]
+    assert seen == hosts[: scope_of(near) + 1]

@@ -5,7 +5,15 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.priority import priority
-from bittern.engine.swarm.welcome import CROSSING_SECONDS, LT_DONTHAVE, UT_METADATA, crosses, introduce, our_handshake
+from bittern.engine.swarm.welcome import (
+    CROSSING_SECONDS,
+    LT_DONTHAVE,
+    UT_METADATA,
+    UT_PEX,
+    crosses,
+    introduce,
+    our_handshake,
+)
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Reserved
 from bittern.wire.messages import BitfieldMessage, Extended, HaveAll, HaveNone, Message
@@ -36,7 +44,7 @@ def test_our_handshake_says_what_we_speak() -> None:
 )
 def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, said: list[Message]) -> None:  # noqa: FBT001 - a parameter
     peer = make_peer(fast=fast)
-    introduce(peer, SETTINGS, None, have, upload_only=False)
+    introduce(peer, SETTINGS, None, have, upload_only=False, pex=True)
     assert messages_of(take_sent(peer)) == said
 
 
@@ -44,11 +52,12 @@ def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, sai
 def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | None) -> None:
     peer = make_peer()
     peer.extended = True
-    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, upload_only=bool(size))
+    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, upload_only=bool(size), pex=bool(size))
     first, second = messages_of(take_sent(peer))
     assert isinstance(first, Extended)
     said = ExtendedHandshake.parse(first.payload)
-    assert (first.ext_id, dict(said.extensions)) == (0, {"ut_metadata": UT_METADATA, "lt_donthave": LT_DONTHAVE})
+    numbers = {"ut_metadata": UT_METADATA, "lt_donthave": LT_DONTHAVE, "ut_pex": UT_PEX if size else 0}
+    assert (first.ext_id, dict(said.extensions)) == (0, numbers)
     assert (said.client, said.port, said.request_queue, said.your_ip) == ("bittern/1", 51413, 77, "10.0.0.1")
     assert (said.metadata_size, said.upload_only) == (size, bool(size))
     assert second == (HaveAll() if size else HaveNone())

@@ -32,6 +32,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tracker", action="store_true", help="nothing: the torrent's trackers are always asked")
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
+    parser.add_argument("--lsd", action="store_true", help="look for peers in the local network")
+    parser.add_argument("--down-limit", type=int, default=0, metavar="BYTES", help="a second; 0 for none")
     return parser.parse_args()
 
 
@@ -41,7 +43,7 @@ def open_session(args: argparse.Namespace) -> lt.session:
     ours: lt.settings_pack = {
         "listen_interfaces": args.listen,
         "enable_dht": False,
-        "enable_lsd": False,
+        "enable_lsd": args.lsd,
         "enable_upnp": False,
         "enable_natpmp": False,
         "enable_ip_notifier": False,
@@ -72,6 +74,8 @@ def add(session: lt.session, args: argparse.Namespace) -> lt.torrent_handle:
     params.save_path = args.folder
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     handle = session.add_torrent(params)
+    if args.down_limit:
+        handle.set_download_limit(args.down_limit)  # the session's limit is not for peers in the local network
     for peer in args.peer:
         host, _, port = peer.rpartition(":")
         handle.connect_peer((host, int(port)))

@@ -17,11 +17,12 @@ QUIET = ("--no-dht", "--no-lsd", "--no-pex", "--no-nat", "--no-utp")
 
 @dataclass(frozen=True, slots=True)
 class Bittern:
-    """bittern with its defaults, TCP on one address, no DHT, LSD, PEX or port mapping."""
+    """bittern with its defaults, TCP on one address; `quiet` is what it does without."""
 
     name: str = "bittern"
     private: bool = False
     options: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = QUIET
 
     def __str__(self) -> str:
         return self.name
@@ -48,7 +49,7 @@ class Bittern:
     @contextmanager
     def _start(self, command: list[str], place: Place, work: Path) -> Iterator[Command]:
         port = place.free_port()
-        network = ["--listen", place.address, "--port", str(port), *QUIET, *self.options]
+        network = ["--listen", place.address, "--port", str(port), *self.quiet, *self.options]
         home = {"HOME": str(work), "XDG_STATE_HOME": str(work / "state"), "XDG_CONFIG_HOME": str(work / "config")}
         run = [*place.enter, sys.executable, "-m", "bittern", *command, *network]
         with Running(run, work / "log.txt", env={**home, "XDG_CACHE_HOME": str(work / "cache")}) as running:

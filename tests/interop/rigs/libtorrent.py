@@ -35,7 +35,7 @@ class LibtorrentPeer:
 
 @dataclass(frozen=True, slots=True)
 class Libtorrent:
-    """libtorrent with its default settings, TCP on one address, no DHT, LSD or port mapping."""
+    """libtorrent with its default settings, TCP on one address, no DHT, LSD or port mapping; it exchanges peers."""
 
     name: str = "libtorrent"
     private: bool = False

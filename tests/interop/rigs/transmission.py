@@ -51,10 +51,14 @@ class TransmissionPeer:
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """transmission-daemon, TCP on one address, no DHT, LPD, PEX or port mapping. It knows no v2."""
+    """transmission-daemon, TCP on one address, no DHT, LPD, PEX or port mapping. It knows no v2.
+
+    `settings` go before ours.
+    """
 
     name: str = "transmission"
     private: bool = True
+    settings: tuple[tuple[str, object], ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -88,7 +92,8 @@ class Transmission:
         port, rpc_port = place.free_port(), place.free_port()
         config = work / "config"
         config.mkdir()
-        (config / "settings.json").write_text(json.dumps(_settings(place.address, port, rpc_port, folder)))
+        settings = _settings(place.address, port, rpc_port, folder) | dict(self.settings)
+        (config / "settings.json").write_text(json.dumps(settings))
         command = [*place.enter, "transmission-daemon", "--foreground", "--config-dir", str(config)]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
             peer = TransmissionPeer(running, port, f"{place.address}:{rpc_port}", place)

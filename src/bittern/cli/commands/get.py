@@ -173,7 +173,7 @@ class _Job:
                     self.choice.check(len(torrent.files))
                 watch = Watch(torrent, self.report, stop)
                 try:
-                    await self._complete(torrent, watch, settings)
+                    await self._complete(torrent, watch, settings, searching=session.searches_locally)
                 except StoppedError:
                     self._say_unfinished(torrent)
                     return ExitCode.UNFINISHED
@@ -185,14 +185,16 @@ class _Job:
                     await self._seed(torrent, watch)
                 return ExitCode.OK
 
-    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings) -> None:
+    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings, *, searching: bool) -> None:
         if torrent.info is not None:
             await watch.until(torrent.checked())
         else:
             await watch.until_state(lambda state: state is not State.CHECKING)
-        if not torrent.status.complete and settings.port is None:
-            nowhere = no_way_to_peers(torrent)
-            if nowhere is not None and torrent.status.state not in TROUBLED:
+        status, nowhere = torrent.status, no_way_to_peers(torrent)
+        if nowhere is not None and not status.complete and status.state not in TROUBLED:
+            if no_way_to_peers(torrent, searching=searching) is None:
+                self.report.say(f"{nowhere}: looking for peers in the local network")
+            elif settings.port is None:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
         await watch.until(torrent.completed(), self.timeout)

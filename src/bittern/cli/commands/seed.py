@@ -107,7 +107,7 @@ async def _seed(
                 if not torrent.status.complete:
                     _complain(torrent)
                     return ExitCode.VERIFY_FAILED
-                nowhere = no_way_to_peers(torrent)
+                nowhere = no_way_to_peers(torrent, searching=session.searches_locally)
                 if nowhere is not None:
                     report.say(f"{nowhere}; peers have to know this address, port {session.port}")
                 await torrent.resume()

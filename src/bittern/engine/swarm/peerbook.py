@@ -1,5 +1,6 @@
 """Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -17,6 +18,11 @@ MOST_CANDIDATES = 3000
 RETRY_SECONDS = 15.0
 RETRY_MOST_SECONDS = 900.0
 FAILURES_MOST = 8
+MOST_HEARSAY = 1000
+"""Candidates that are known from other peers alone; those who lie leave room for what trackers say."""
+HEARSAY_FAILURES_MOST = 2
+HEARSAY_RELUCTANCE = 1.0
+"""Ranks are 0 to 1: whatever its rank, hearsay comes after all others."""
 SATED_SECONDS = 3600.0
 """Where neither side has anything for the other, this long passes before it is dialed again."""
 
@@ -77,24 +83,40 @@ class Peerbook:
         self._rank: Callable[[Address], float | None] | None = None
         self._next_due: float | None = None  # of the idle candidates, when `_due_known`
         self._due_known = False
+        self._counts: Counter[Source] = Counter()
+        self._sources: Collection[Source] = frozenset(Source)
 
     def __len__(self) -> int:
         return len(self._candidates)
 
+    def __contains__(self, address: Address) -> bool:
+        return address in self._candidates
+
+    @property
+    def counts(self) -> dict[Source, int]:
+        """How many candidates each source named, the most trusted one where several did."""
+        return {source: self._counts[source] for source in Source if self._counts[source]}
+
     def add(self, address: Address, source: Source, now: float) -> bool:
         """Remember `address`; False when it is known, banned, ourselves or no unicast address."""
-        if address in self._candidates or address in self._own or address in self._ours:
+        if source not in self._sources or address in self._own or address in self._ours:
+            return False
+        if address in self._candidates:
+            self._confirm(self._candidates[address], source)
             return False
         if self._bans.banned(address.host, now) or not is_unicast(address):
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):
             return False
+        if source is Source.PEX and self._counts[source] >= MOST_HEARSAY and not self._forget_one(hearsay=True):
+            return False
         # The user's own word is tried first; the others by their rank, or in an order of chance while there is none.
         order = -1.0 if source is Source.MANUAL else self._rng.random()
         rank = self._rank(address) if self._rank is not None and source is not Source.MANUAL else None
         order = 1.0 - rank if rank is not None else order
-        order += _reluctance(address) if source is not Source.MANUAL else 0.0
+        order += _reluctance(address, source) if source is not Source.MANUAL else 0.0
         self._candidates[address] = Candidate(address, source, order, retry_at=now)
+        self._counts[source] += 1
         self._due_known = False
         return True
 
@@ -102,7 +124,7 @@ class Peerbook:
         """Try candidates in the order of `rank`, the highest first (BEP 40); those without a rank as chance has it."""
         for candidate in self._candidates.values():
             if candidate.source is not Source.MANUAL and (value := rank(candidate.address)) is not None:
-                candidate.order = 1.0 - value + _reluctance(candidate.address)
+                candidate.order = 1.0 - value + _reluctance(candidate.address, candidate.source)
         self._rank = rank
 
     def next(self, now: float) -> Candidate | None:
@@ -142,8 +164,9 @@ class Peerbook:
         wait = SATED_SECONDS if sated else min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
         retry_at = now + wait * (0.75 + self._rng.random() / 2)
         candidate.retry_at = max(retry_at, self._bans.until(address.host))
-        if candidate.failures >= FAILURES_MOST and candidate.source is not Source.MANUAL:
-            del self._candidates[address]
+        most = HEARSAY_FAILURES_MOST if candidate.source is Source.PEX else FAILURES_MOST
+        if candidate.failures >= most and candidate.source is not Source.MANUAL:
+            self._drop(address)
 
     def hungry(self, now: float) -> None:
         """We want something (again): who was left alone because both sides had everything may be dialed now."""
@@ -154,24 +177,26 @@ class Peerbook:
 
     def is_self(self, address: Address) -> None:
         """`address` turned out to be our own."""
-        self._candidates.pop(address, None)
+        if address in self._candidates:
+            self._drop(address)
         self._own[address] = None
-        self._due_known = False
 
     def ours(self, addresses: tuple[Address, ...]) -> None:
         """These are our own, as others see us; they replace those that were told before."""
         self._ours = addresses
         for address in addresses:
             if address in self._candidates and self._candidates[address].state is _State.IDLE:
-                del self._candidates[address]
-        self._due_known = False
+                self._drop(address)
 
     def keep(self, sources: Collection[Source]) -> list[Address]:
-        """Forget what others than `sources` named, and say what that was: nobody may stay connected there."""
+        """Forget what others than `sources` named, and say what that was: nobody may stay connected there.
+
+        From now on they are not believed any more.
+        """
+        self._sources = sources
         strange = [address for address, candidate in self._candidates.items() if candidate.source not in sources]
         for address in strange:
-            del self._candidates[address]
-        self._due_known = False
+            self._drop(address)
         return strange
 
     def ban(self, host: str) -> None:
@@ -199,19 +224,41 @@ class Peerbook:
                     best = candidate
         return best
 
-    def _forget_one(self, *, any_idle: bool) -> bool:
-        """Make room by the one that failed most; for the user's own word also by one that did not."""
+    def _confirm(self, candidate: Candidate, source: Source) -> None:
+        """A known address is named again: what was hearsay is so no longer when somebody else says it, too."""
+        if candidate.source is Source.PEX and source is not Source.PEX:
+            candidate.order = -1.0 if source is Source.MANUAL else candidate.order - HEARSAY_RELUCTANCE
+            self._counts[candidate.source] -= 1
+            self._counts[source] += 1
+            candidate.source = source
+
+    def _forget_one(self, *, any_idle: bool = False, hearsay: bool = False) -> bool:
+        """Make room by the one that failed most; for the user's own word also by one that did not.
+
+        With `hearsay` by one of those that are known from other peers alone.
+        """
         worst = max(
-            (c for c in self._candidates.values() if c.state is _State.IDLE and (c.failures or any_idle)),
+            (
+                c
+                for c in self._candidates.values()
+                if c.state is _State.IDLE and (c.failures or any_idle) and (not hearsay or c.source is Source.PEX)
+            ),
             key=lambda c: (c.source is not Source.MANUAL, c.failures, c.order),
             default=None,
         )
         if worst is None:
             return False
-        del self._candidates[worst.address]
+        self._drop(worst.address)
         return True
 
+    def _drop(self, address: Address) -> None:
+        self._counts[self._candidates.pop(address).source] -= 1
+        self._due_known = False
 
-def _reluctance(address: Address) -> float:
-    """Ports of a system's services are tried last: no peer listens there, but somebody may want us to attack one."""
-    return 2.0 if address.port < 1024 else 0.0
+
+def _reluctance(address: Address, source: Source) -> float:
+    """Ports of a system's services are tried last: no peer listens there, but somebody may want us to attack one.
+
+    What other peers say is tried after what trackers say.
+    """
+    return (2.0 if address.port < 1024 else 0.0) + (HEARSAY_RELUCTANCE if source is Source.PEX else 0.0)

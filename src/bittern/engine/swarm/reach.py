@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, ip_address, ip_network
 
-from bittern.base.address import Address
+from bittern.base.address import Address, is_local
 
 from .places import is_this_machine
 
@@ -35,6 +35,23 @@ def believed(addresses: Iterable[Address], teller: str | None) -> tuple[Address,
     if teller is not None and _here(teller):
         return tuple(addresses)
     return tuple(address for address in addresses if not is_this_machine(address.host))
+
+
+def scope_of(host: str) -> int:
+    """From where a numeric address can be reached: 0 from everywhere, 1 from its network, 2 from its machine."""
+    return 2 if is_this_machine(host) else int(is_local(host))
+
+
+def sees(host: str, address: Address) -> bool:
+    """Whether who is at `host` can know `address` from its own connections, or can make use of it.
+
+    Nobody beyond the local network is told of addresses in it, nor believed when he tells of some.
+
+    Args:
+        host: a numeric address.
+        address: another.
+    """
+    return scope_of(address.host) <= scope_of(host)
 
 
 def _here(host: str) -> bool:

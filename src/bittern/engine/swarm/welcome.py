@@ -6,11 +6,14 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
-from bittern.wire import donthave, ut_metadata
+from bittern.wire import donthave, ut_metadata, ut_pex
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake, Reserved
 
 from .peer import Peer
+
+UT_PEX = 1
+"""The number under which we want to be told of peers."""
 
 UT_METADATA = 2
 """The number under which we want to be sent metadata messages."""
@@ -55,7 +58,7 @@ def crosses(
     return incoming != (our_id > twin.peer_id)
 
 
-def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *, upload_only: bool) -> None:
+def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *, upload_only: bool, pex: bool) -> None:
     """Say what we speak (BEP 10), all of it: some clients forget what a later handshake does not repeat.
 
     Args:
@@ -63,10 +66,12 @@ def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *,
         settings: for names and numbers.
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         upload_only: we want nothing (BEP 21).
+        pex: we want to be told of peers (BEP 11).
     """
     if peer.extended:
+        numbers = {ut_metadata.NAME: UT_METADATA, donthave.NAME: LT_DONTHAVE}
         ours = ExtendedHandshake(
-            extensions={ut_metadata.NAME: UT_METADATA, donthave.NAME: LT_DONTHAVE},
+            extensions=numbers | {ut_pex.NAME: UT_PEX if pex else 0},  # 0: no longer, or never
             client=settings.user_agent,
             port=settings.listen_port or None,
             request_queue=settings.max_requests_queued,
@@ -78,7 +83,13 @@ def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *,
 
 
 def introduce(
-    peer: Peer, settings: EngineSettings, metadata_size: int | None, have: Bitfield | None, *, upload_only: bool
+    peer: Peer,
+    settings: EngineSettings,
+    metadata_size: int | None,
+    have: Bitfield | None,
+    *,
+    upload_only: bool,
+    pex: bool,
 ) -> None:
     """Say what we speak and have, to a peer whose handshake came.
 
@@ -88,8 +99,9 @@ def introduce(
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         have: what is stored, or None likewise.
         upload_only: we want nothing (BEP 21).
+        pex: we want to be told of peers (BEP 11).
     """
-    describe(peer, settings, metadata_size, upload_only=upload_only)
+    describe(peer, settings, metadata_size, upload_only=upload_only, pex=pex)
     # BEP 6: with the fast extension exactly one of these three comes first; without, nothing means nothing.
     if peer.fast and have is not None and have.complete:
         peer.wire.send_have_all()
