@@ -290,3 +290,21 @@ def test_a_goodbye_waits_for_nobody() -> None:
     rig.trackers.stop()
     rig.announcer.announce_in_turn(Tally(1, 2, 3), 1.0)
     assert len(rig.shared.effects) == 1
+
+
+def test_goodbye_is_said_by_the_families_that_a_tracker_answered_by() -> None:
+    rig = Rig()
+    rig.shared.settings = replace(rig.shared.settings, ipv6=True)
+    four, six = rig.announce()
+    rig.answered(four, GOOD, 0.0)
+    rig.failed(six, TrackerError("no answer"), 30.0)
+    rig.trackers.stop()
+    assert [wish.ipv6 for wish in rig.announce(31.0)] == [False]
+
+
+def test_a_start_that_no_family_has_answered_yet_is_taken_back_by_all() -> None:
+    rig = Rig()
+    rig.shared.settings = replace(rig.shared.settings, ipv6=True)
+    rig.announce()
+    rig.trackers.stop()
+    assert [wish.ipv6 for wish in rig.announce(1.0)] == [False, True]

@@ -48,7 +48,7 @@ class _Round:
 
     tracker: TrackerState
     goodbye: bool
-    steering: dict[int, None] = field(default_factory=dict)  # tickets of those whose answers matter to the tracker
+    steering: dict[int, bool | None] = field(default_factory=dict)  # those that matter to the tracker, and their family
     answered: bool = False
     errors: list[TrackerError] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class Announcer:
         if current.goodbye:
             return None
         steers = ticket in current.steering
-        current.steering.pop(ticket, None)
+        ipv6 = current.steering.pop(ticket, None)
         if isinstance(said, TrackerError):
             current.errors.append(said)
             if steers and not current.steering and not current.answered:
@@ -128,6 +128,7 @@ class Announcer:
             if not current.answered:
                 current.answered = True
                 self.trackers.answered(current.tracker, said, now)
+            current.tracker.knows_us_by[ipv6] = None
             self._shared.events.append(TrackerAnswered(self._torrent, url, len(said.peers), said.warning))
         host = urlsplit(url).hostname
         if said.external_ip is not None and host is not None:
@@ -151,7 +152,9 @@ class Announcer:
         )
         current = _Round(wish.tracker, wish.goodbye)
         try:
-            for ipv6 in _families(wish.tracker.url, self._shared.settings):
+            families = _families(wish.tracker.url, self._shared.settings)
+            known = [ipv6 for ipv6 in families if ipv6 in wish.tracker.knows_us_by]
+            for ipv6 in known if wish.goodbye and known else families:
                 self._ask(current, request, now, ipv6=ipv6)
                 if self.other_hash is not None:
                     other = replace(request, info_hash=self.other_hash, tracker_id=None)
@@ -180,7 +183,7 @@ class Announcer:
         shared.turnstile.begin(ticket)
         self._asked[ticket] = current, request.info_hash
         if steers:
-            current.steering[ticket] = None
+            current.steering[ticket] = ipv6
 
     def _abandon(self, tracker: TrackerState) -> None:
         """What this tracker was asked before does not matter any more."""

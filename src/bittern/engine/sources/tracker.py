@@ -1,7 +1,7 @@
 """When to ask which tracker for peers (BEP 3, BEP 12): tiers in order, backoff with jitter, each event once."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from math import inf
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ class TrackerState:
         complete_owed: it is to be told that the download ended.
         busy: an announce to it is under way.
         event: of that announce.
+        knows_us_by: the families of addresses (IPv6 or not) by which it answered: a goodbye by others would hang.
         tracker_id: to be sent back to it.
         message: what it said last that people should read.
     """
@@ -55,6 +56,7 @@ class TrackerState:
     complete_owed: bool = False
     busy: bool = False
     event: Event | None = None
+    knows_us_by: dict[bool | None, None] = field(default_factory=dict)
     tracker_id: bytes | None = None
     message: str | None = None
 
