@@ -1,6 +1,7 @@
 """Real clients find each other by our tracker, over HTTP and UDP."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,18 @@ SOURCE = Path(__file__).parents[2] / "src"
 @contextmanager
 def tracker(place: Place, folder: Path) -> Iterator[dict[str, str]]:
     """`bittern tracker` at a place: its announce URLs by scheme."""
-    words = ("tracker", "--json", "--listen", place.address, "--http-port", "0", "--udp-port", "0", "--stats", "all")
+    words = (
+        "tracker",
+        "--json",
+        "--listen",
+        place.address.strip("[]"),
+        "--http-port",
+        "0",
+        "--udp-port",
+        "0",
+        "--stats",
+        "all",
+    )
     command = [*place.enter, sys.executable, "-m", "bittern", *words]
     environment = {"PYTHONPATH": str(SOURCE), "HOME": str(folder)}
     with Running(command, folder / "tracker.log", env=environment, talks=True) as running:
@@ -69,26 +81,43 @@ ARIA2_UDP = Aria2(options=("--enable-dht=true",))
 def test_a_download_finds_its_seed(client: Client, scheme: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The seed is the client's, the leecher libtorrent's; all they know of each other comes from the tracker."""
     require(client.missing())
+    require(Libtorrent().missing())
     place = request.getfixturevalue("private_place") if client.private else LOOPBACK
-    content = make(tmp_path / "content", Kind.V1_SINGLE)
-    with tracker(place, tmp_path) as urls:
-        torrent = tmp_path / "a.torrent"
+    meet(client, scheme, place, tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["http", "udp"])
+def test_a_download_finds_its_seed_by_ipv6(scheme: str, tmp_path: Path) -> None:
+    require(Libtorrent().missing())
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        require("this machine has no IPv6")
+    meet(Libtorrent(), scheme, Place("[::1]"), tmp_path, "ipv6")
+
+
+def meet(client: Client, scheme: str, place: Place, work: Path, family: str = "ipv4") -> None:
+    """A seed and a download that the tracker brings together, until the download has said good-bye."""
+    content = make(work / "content", Kind.V1_SINGLE)
+    with tracker(place, work) as urls:
+        torrent = work / "a.torrent"
         torrent.write_bytes(torrent_of(content, Kind.V1_SINGLE, urls[scheme]))
 
         def figure(name: str) -> float:
             return figures(place, urls["http"])[name]
 
-        with client.seed(torrent, content, place, folder(tmp_path, "seed")):
-            assert wait_until(lambda: figure('peers{family="ipv4",role="seed"}') == 1, 30)
-            into = Content(tmp_path / "leech" / "downloads", content.name)
-            folder(tmp_path, "leech")
+        def seeds() -> float:
+            return figure(f'peers{{family="{family}",role="seed"}}')
+
+        with client.seed(torrent, content, place, folder(work, "seed")):
+            assert wait_until(lambda: seeds() == 1, 30)
+            into = Content(folder(work, "leech") / "downloads", content.name)
             into.folder.mkdir()
-            require(Libtorrent().missing())
-            with Libtorrent().get(str(torrent), into.folder, place, tmp_path / "leech") as peer:
+            with Libtorrent().get(str(torrent), into.folder, place, work / "leech") as peer:
                 peer.wait_complete(60)
-                assert wait_until(lambda: figure('peers{family="ipv4",role="seed"}') == 2, 20)
+                assert wait_until(lambda: seeds() == 2, 20)
                 peer.close()
-            assert wait_until(lambda: figure('peers{family="ipv4",role="seed"}') == 1, 20)  # it has said good-bye
+            assert wait_until(lambda: seeds() == 1, 20)
             assert content.differences(into.folder) == []
         assert figure(f'requests_total{{protocol="{scheme}",kind="announces"}}') >= 3
         assert figure(f'requests_total{{protocol="{scheme}",kind="refused"}}') == 0

@@ -150,3 +150,16 @@ def test_a_peer_is_looked_at_once_in_its_time(monkeypatch: pytest.MonkeyPatch) -
         registry.advance(now)
         registry.announce(HASHES[0], PEERS[0], False, 0, 0)
     assert looked <= 10
+
+
+def test_a_flood_of_silent_peers_is_forgotten_bit_by_bit() -> None:
+    registry = made()
+    for number in range(10):
+        registry.announce(HASHES[number % 3], number.to_bytes(6), False, 2, 0)
+    known = []
+    for now in range(LIFE + 1, LIFE + 6):
+        registry.advance(now, 4)
+        registry.announce(HASHES[0], bytes(6), False, 0, 0)  # while the others go
+        registry.check_invariants()
+        known.append(registry.totals().known)
+    assert known == [6, 2, 1, 1, 1]

@@ -124,9 +124,12 @@ class Crowd:
             return None
         return (tick - (self._seeds if at & 1 else self._leechers).seen[at >> 1]) & 255
 
-    def rows(self, tick: int) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
-        """Leechers, then seeds: their packed addresses, and a byte each of ticks since they announced."""
-        ages = bytes((tick - seen) & 255 for seen in range(256))
+    def rows(self, ages: bytes) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """Leechers, then seeds: their packed addresses, and a byte each of ticks since they announced.
+
+        Args:
+            ages: for each of the 256 ticks that a peer may have announced at, how long that is ago.
+        """
         return (
             (bytes(self._leechers.addresses), bytes(self._leechers.seen.translate(ages))),
             (bytes(self._seeds.addresses), bytes(self._seeds.seen.translate(ages))),

@@ -20,7 +20,7 @@ LIFE: Final = 128
 REMEMBERED: Final = 1 << 20
 """Torrents of which completed downloads are remembered."""
 
-_SIZES: Final = (6, 18)
+_ALL: Final = 1 << 62
 
 
 class Totals(NamedTuple):
@@ -73,6 +73,7 @@ class Registry:
         self._completed: dict[bytes, int] = {}
         self._wheel: dict[int, _Spoke] = {}
         self._newest = self._spoke(self._tick + LIFE + 1)
+        self._overdue: list[_Spoke] = []
         self._known = 0
         self._expired = 0
 
@@ -124,16 +125,22 @@ class Registry:
         seeds, leechers = self._counts(info_hash)
         return seeds, self._completed.get(info_hash, 0), leechers
 
-    def advance(self, now: float) -> None:
-        """It is `now`: forget whose time is over. Announces until the next call count as of now."""
+    def advance(self, now: float, most: int = _ALL) -> None:
+        """It is `now`: forget whose time is over. Announces until the next call count as of now.
+
+        Args:
+            now: monotonic seconds.
+            most: peers to look at; the others' turn comes with the next calls.
+        """
         target = int(now * self._ticks_per_second)
         while self._tick < target:
             self._tick += 1
             self._newest = self._spoke(self._tick + LIFE + 1)
             spoke = self._wheel.pop(self._tick, None)
             if spoke is not None:
-                for crowd, address in zip(spoke.crowds, spoke.addresses, strict=True):
-                    self._look_at(crowd, address)
+                self._overdue.append(spoke)
+            most = self._look_at_overdue(most)
+        self._look_at_overdue(most)
 
     def totals(self) -> Totals:
         """Counts over all swarms; walks over them, so ask seldom."""
@@ -155,9 +162,10 @@ class Registry:
 
     def rows(self) -> Iterator[tuple[bytes, bool, bytes, bytes]]:
         """Everybody, to be kept: info hash, whether they are seeds, packed addresses, a byte of age in ticks each."""
+        since = bytes((self._tick - seen) & 255 for seen in range(256))
         for crowds in (self._four, self._six):
             for crowd in crowds.values():
-                for seed, (addresses, ages) in enumerate(crowd.rows(self._tick)):
+                for seed, (addresses, ages) in enumerate(crowd.rows(since)):
                     if ages:
                         yield crowd.info_hash, bool(seed), addresses, ages
 
@@ -190,7 +198,7 @@ class Registry:
         known = sorted((id(crowd), address) for crowd in crowds for address in crowd.places)
         wheel = [
             (id(crowd), address)
-            for spoke in self._wheel.values()
+            for spoke in (*self._wheel.values(), *self._overdue)
             for crowd, address in zip(spoke.crowds, spoke.addresses, strict=True)
         ]
         assert sorted(wheel) == known
@@ -217,6 +225,17 @@ class Registry:
             kept = list(self._completed.items())[REMEMBERED // 2 :]
             self._completed = dict(kept)
         self._completed[info_hash] = self._completed.get(info_hash, 0) + 1
+
+    def _look_at_overdue(self, most: int) -> int:
+        """Look at `most` of those whose tick has come; how many more might be looked at."""
+        while self._overdue and most > 0:
+            spoke = self._overdue[-1]
+            if spoke.crowds:
+                self._look_at(spoke.crowds.pop(), spoke.addresses.pop())
+                most -= 1
+            else:
+                self._overdue.pop()
+        return most
 
     def _look_at(self, crowd: Crowd, address: bytes) -> None:
         age = crowd.age(address, self._tick)

@@ -36,6 +36,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - a tracker is there for everybody
 PORT = 6969
 SAVE_SECONDS = 300.0
 _TURN_SECONDS = 1.0
+_LOOK_AT = 4096  # peers a turn, so that nobody waits for long while millions fall silent
 _RECEIVE_BUFFER = 4 << 20
 _HIDDEN = Answer(b"not found\n", 404)
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
@@ -205,7 +206,7 @@ class TrackerService:
                 async with asyncio.timeout(_TURN_SECONDS):
                     await self._stop.wait()
             now = time.monotonic()
-            self.registry.advance(now)
+            self.registry.advance(now, _LOOK_AT)
             for web in self._webs:
                 web.sweep(now)
             if self._state is not None and now >= save_at:
