@@ -332,14 +332,16 @@ def test_redirects_in_a_circle_end() -> None:
     assert stage.failures[-1].retry_seconds == inf
 
 
-def test_a_limit_holds_for_web_seeds_too() -> None:
-    stage = Stage(EngineSettings(listen_port=PORT, down_bytes_per_second=100_000))
-    content = make_content(stage.world, size=2 * MIB)
+@pytest.mark.parametrize("rate", [7_001.3, 99_999.7, 1_000_000.1])
+def test_a_limit_holds_for_web_seeds_too(rate: float) -> None:
+    stage = Stage(EngineSettings(listen_port=PORT, down_bytes_per_second=rate))
+    content = make_content(stage.world, size=int(20 * rate))
     stage.server(content)
     torrent = stage.get(content)
     stage.waits(10.0)
-    assert torrent.downloaded == pytest.approx(1_000_000, rel=0.15)
+    assert torrent.downloaded == pytest.approx(10 * rate, rel=0.15, abs=20_000)
     assert stage.run(torrent, 15)
+    assert stage.failures == []
 
 
 def test_a_slow_disk_makes_the_server_wait_and_memory_is_bounded() -> None:

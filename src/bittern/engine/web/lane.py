@@ -219,7 +219,7 @@ class Lane:
         """Where the next bytes go."""
         places: Sequence[memoryview] = ()
         if not self._scene.download.congested and self._room > 0 and self._fill_pads():
-            places = self._cursor.place(self._at, int(min(most, self._room)))
+            places = self._cursor.place(self._at, int(min(most, max(BLOCK, self._room))))  # a unit may always pass
         self._stalled = not places
         return places
 
