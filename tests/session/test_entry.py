@@ -54,3 +54,9 @@ def test_listeners_of_a_sleeper_hear_its_trackers() -> None:
 
 def test_who_listens_to_a_removed_torrent_hears_its_end() -> None:
     assert make(state=State.REMOVED).listen(10).ended
+
+
+def test_the_first_of_its_trackers_are_those_that_the_user_named() -> None:
+    tiers = (("http://mine", "udp://mine:1"), ("http://theirs",))
+    entry = Entry(number=1, info_hash=InfoHashV1(bytes(20)), save_path="", tiers=tiers, own_tiers=1)
+    assert entry.own_trackers == {"http://mine", "udp://mine:1"}

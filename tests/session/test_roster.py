@@ -31,6 +31,7 @@ entries = st.builds(
     content=st.one_of(st.none(), texts),
     name=texts,
     tiers=st.lists(st.lists(texts, max_size=2).map(tuple), max_size=2).map(tuple),
+    own_tiers=st.integers(0, 2),
     select=st.one_of(st.none(), st.lists(st.integers(0, 9)).map(tuple)),
     file_priorities=st.one_of(st.none(), st.dictionaries(st.integers(0, 9), st.integers(0, 7))),
     super_seed=st.booleans(),

@@ -106,6 +106,7 @@ def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> En
         content=str(options.content) if options.content is not None else None,
         name=name or "",
         tiers=(*options.trackers, *own),
+        own_tiers=len(options.trackers),
         select=tuple(options.select) if options.select is not None else None,
         file_priorities=dict(options.priorities) or None,
         super_seed=options.super_seed,

@@ -54,6 +54,7 @@ class Entry:
         content: the file or root folder itself, where it has another name or place.
         name: of the file or root folder; a stand-in while the metadata is unknown.
         tiers: all its trackers.
+        own_tiers: how many of those, the first ones, the user named.
         select: numbers of wanted files, or None for all.
         also: the other info hash of a hybrid, by which peers call it, too; None while it is not known.
         link: the magnet link, while the metadata is unknown.
@@ -86,6 +87,7 @@ class Entry:
     content: str | None = None
     name: str = ""
     tiers: Tiers = ()
+    own_tiers: int = 0
     select: tuple[int, ...] | None = None
     link: str | None = None
     mode: Mode = Mode.AUTO
@@ -162,6 +164,11 @@ class Entry:
         save_path, content = str(options.save_path), str(options.content) if options.content is not None else None
         if (save_path, content) != (self.save_path, self.content):
             self.save_path, self.content, self.unsaved = save_path, content, True
+
+    @property
+    def own_trackers(self) -> frozenset[str]:
+        """Those of its trackers that the user named."""
+        return frozenset(url for tier in self.tiers[: self.own_tiers] for url in tier)
 
     def note(self, status: Status, now: float) -> None:
         """Take over what is known while it is awake."""

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS members (
     save_path TEXT NOT NULL,
     content TEXT,
     name TEXT NOT NULL,
-    tiers TEXT NOT NULL,       -- as JSON
+    tiers TEXT NOT NULL,       -- as JSON; before them how many of them the user named, if any
     selection TEXT,            -- as JSON; NULL for all files
     file_priorities TEXT,      -- as JSON, or NULL
     limits TEXT,               -- as JSON, or NULL
@@ -165,7 +165,7 @@ class _Reader:
     """Makes entries of rows; what many have in common is one object."""
 
     def __init__(self) -> None:
-        self._tiers: dict[str, Tiers] = {}
+        self._tiers: dict[str, tuple[int, Tiers]] = {}
         self._texts: dict[str, str] = {}
 
     def chunk(self, connection: sqlite3.Connection, after: int) -> tuple[list[Entry], int | None]:
@@ -179,13 +179,15 @@ class _Reader:
         number, info_hash, save_path, content, name, tiers, selection, priorities, limits, link, mode = row[:11]
         position, priority, goal, goal_met, state, done, total, uploaded, downloaded, complete, seeded = row[11:22]
         try:
+            own_tiers, trackers = self._tiers_of(str(tiers))
             return Entry(
                 number=_int(number),
                 info_hash=InfoHashV1(_bytes(info_hash)),
                 save_path=self._text(str(save_path)),
                 content=None if content is None else str(content),
                 name=str(name),
-                tiers=self._tiers_of(str(tiers)),
+                tiers=trackers,
+                own_tiers=own_tiers,
                 select=None if selection is None else tuple(map(_int, json.loads(str(selection)))),
                 file_priorities=None if priorities is None else dict(json.loads(str(priorities))),
                 limits=None if limits is None else Limits(*json.loads(str(limits))),
@@ -212,9 +214,11 @@ class _Reader:
     def _text(self, text: str) -> str:
         return self._texts.setdefault(text, text)
 
-    def _tiers_of(self, text: str) -> Tiers:
+    def _tiers_of(self, text: str) -> tuple[int, Tiers]:
         if text not in self._tiers:
-            self._tiers[text] = tuple(tuple(map(str, tier)) for tier in json.loads(text))
+            said = json.loads(text)
+            own = said.pop(0) if said and isinstance(said[0], int) else 0
+            self._tiers[text] = own, tuple(tuple(map(str, tier)) for tier in said)
         return self._tiers[text]
 
 
@@ -252,7 +256,7 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
         entry.save_path,
         entry.content,
         entry.name,
-        json.dumps(entry.tiers),
+        json.dumps([entry.own_tiers, *entry.tiers] if entry.own_tiers else entry.tiers),
         None if entry.select is None else json.dumps(entry.select),
         None if entry.file_priorities is None else json.dumps(list(entry.file_priorities.items())),
         None if entry.limits is None else json.dumps(astuple(entry.limits)),

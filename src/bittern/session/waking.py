@@ -100,7 +100,7 @@ class Waking:
         runtime = self._surroundings.runtime
         if entry.info_hash not in runtime.core.dormitory:
             tiers = entry.tiers if self._surroundings.settings.use_trackers else ()
-            sleeper = runtime.core.add_sleeping(entry.info_hash, tiers, runtime.now(), entry.also)
+            sleeper = runtime.core.add_sleeping(entry.info_hash, tiers, runtime.now(), entry.also, entry.own_trackers)
             self._surroundings.lives[sleeper.number] = entry
             runtime.turn.soon()
         entry.enter(State.SEEDING, time.monotonic())
