@@ -54,6 +54,7 @@ COMMANDS = (
     Command("tracker", "tracker:tracker", "Tell peers of each other, over HTTP and UDP."),
     Command("scrape", "scrape:scrape", "Ask trackers how large swarms are."),
     Command("demo", "demo:demo", "Download from a swarm on this machine, to see it work."),
+    Command("dht", "dht:dht", "Look into the distributed hash table, store in it, be part of it."),
     Command("lab", "lab:lab", "Take single steps of the protocol, each on its own."),
 )
 

@@ -10,7 +10,7 @@ from bittern.wire.krpc import Ask, Contact, Query, Reply
 
 SLOW_SECONDS: Final = 1.0
 """Who has not answered by then is not waited for alone: somebody else is asked, too."""
-GONE_SECONDS: Final = 4.0
+GONE_SECONDS: Final = 2.5
 """Who has not answered by then does not answer."""
 TRANSACTION_BYTES: Final = 4
 

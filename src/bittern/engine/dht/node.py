@@ -26,7 +26,7 @@ from .places import is_near
 from .searches import ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from .state import NodeState
 from .table import BUCKET, Table
-from .upkeep import Upkeep
+from .upkeep import FEW, Upkeep
 
 if TYPE_CHECKING:
     from random import Random
@@ -290,7 +290,7 @@ class Node:
         if isinstance(message, Refusal):
             call.asker.failed(call.contact, now)
             return
-        if not self._upkeep.is_router(address):
+        if not self._upkeep.is_router(address) or len(self.table) < FEW:
             if call.contact.id and call.contact.id != message.sender:
                 self.table.failed(call.contact, now)
             self.table.answered(Contact(message.sender, address), now)

@@ -87,7 +87,7 @@ class Upkeep:
         self._self_due = now
 
     def add_router(self, address: Address, now: float) -> None:
-        """A node that is known to be there; it is asked when others are few, and never comes into the table."""
+        """A node that is known to be there; it is asked when others are few, and is no node of the table else."""
         self._routers[address] = None
         if len(self._table) < FEW:
             self._begin_due, self._retry = now, RETRY_SECONDS

@@ -1,0 +1,372 @@
+"""`bittern dht`: the distributed hash table, for looking into it, storing in it, and being part of it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from bittern.cli.arguments import Json, group
+from bittern.cli.exit_codes import ExitCode
+from bittern.cli.failures import UsageError
+from bittern.cli.output import note, print_json, printable, say
+
+if TYPE_CHECKING:
+    from bittern.base.address import Address
+    from bittern.engine.dht.bloom import Filter
+    from bittern.engine.dht.items import Item
+    from bittern.io.dht import Table
+
+ROUTERS = ("dht.libtorrent.org:25401", "dht.transmissionbt.com:6881", "router.bittorrent.com:6881")
+"""Where commands begin, unless others are named."""
+
+dht = group("dht", "Look into the distributed hash table, store in it, be part of it.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Flags about the network."""
+
+    dht_router: tuple[str, ...] = ()
+    """HOST:PORT of a node to begin with, well-known ones unless given; may be repeated."""
+
+    listen: tuple[str, ...] = ()
+    """IP address to use, of each family one; every one of the machine unless given."""
+
+    port: int = 0
+    """UDP port to use; any free one unless given."""
+
+
+@dht.command
+def lookup(info_hash: str, /, *, place: Place | None = None, json: Json = False) -> ExitCode | None:
+    """Look for the peers of a torrent and print them, one a line.
+
+    Parameters
+    ----------
+    info_hash
+        40 hexadecimal digits, or the 64 of a v2 info hash.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+
+    return run(_lookup(_hash(info_hash), place or Place(), json=json))
+
+
+@dht.command
+def scrape(info_hash: str, /, *, place: Place | None = None, json: Json = False) -> ExitCode | None:
+    """Say about how many seeds and other peers a torrent has.
+
+    Parameters
+    ----------
+    info_hash
+        40 hexadecimal digits, or the 64 of a v2 info hash.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+
+    return run(_scrape(_hash(info_hash), place or Place(), json=json))
+
+
+@dht.command
+def announce(
+    info_hash: str, peer_port: int, /, *, place: Place | None = None, seed: bool = False, json: Json = False
+) -> ExitCode | None:
+    """Tell that a torrent is shared at this machine.
+
+    Parameters
+    ----------
+    info_hash
+        40 hexadecimal digits, or the 64 of a v2 info hash.
+    peer_port
+        The TCP port where peers may connect.
+    seed
+        Say that all of it is here.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+
+    if not 0 < peer_port < 65536:
+        raise UsageError(f"{peer_port}: write a port from 1 to 65535")
+    return run(_announce(_hash(info_hash), place or Place(), peer_port, seed=seed, json=json))
+
+
+@dht.command
+def get(target: str, /, *, place: Place | None = None, salt: str = "", json: Json = False) -> ExitCode | None:
+    """Print what is stored in the table.
+
+    Parameters
+    ----------
+    target
+        40 hexadecimal digits of an immutable item, or 64 of the public key of a mutable one.
+    salt
+        Of a mutable item.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+
+    return run(_get(target, place or Place(), salt.encode(), json=json))
+
+
+@dht.command
+def put(
+    value: str,
+    /,
+    *,
+    place: Place | None = None,
+    key: Path | None = None,
+    salt: str = "",
+    seq: int = 1,
+    cas: int | None = None,
+    json: Json = False,
+) -> ExitCode | None:
+    """Store a text in the table, for two hours.
+
+    Parameters
+    ----------
+    value
+        At most 990 bytes.
+    key
+        A file with the secret of a mutable item, 64 hexadecimal digits; it is made if it is not there.
+    salt
+        Sets items of one key apart.
+    seq
+        Number of the version: higher ones replace lower ones; 1 unless given.
+    cas
+        Store only in the place of the version with this number.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+    from bittern.codec.bencode import encode
+    from bittern.engine.dht.items import Item
+    from bittern.wire.krpc import MAX_SALT, MAX_VALUE
+
+    raw, salted = encode(value), salt.encode()
+    if len(raw) > MAX_VALUE or len(salted) > MAX_SALT:
+        raise UsageError(f"a value has at most {MAX_VALUE - 4} bytes, a salt {MAX_SALT}")
+    if not 0 <= seq < 2**63:
+        raise UsageError(f"--seq {seq}: write a number that is not negative")
+    item = Item(raw) if key is None else _signed(raw, _secret(key), salted, seq)
+    return run(_put(item, place or Place(), cas, json=json))
+
+
+@dht.command
+def sample(target: str, /, *, place: Place | None = None, json: Json = False) -> ExitCode | None:
+    """Ask the nodes on the way to a target for torrents that they know, and print the info hashes.
+
+    Parameters
+    ----------
+    target
+        40 hexadecimal digits.
+    json
+        Print one JSON document.
+    """
+    from bittern.cli.loop import run
+
+    return run(_sample(_hash(target), place or Place(), json=json))
+
+
+@dht.command
+def node(*, place: Place | None = None) -> None:
+    """Be a node of the table until Ctrl-C."""
+    from bittern.cli.loop import run
+
+    run(_node(place or Place()))
+
+
+# ---------------------------------------------------------------------- what they do
+
+
+async def _lookup(info_hash: bytes, place: Place, *, json: bool) -> ExitCode | None:
+    found: dict[Address, None] = {}
+
+    def came(peers: "Sequence[Address]") -> None:
+        for peer in peers:
+            if peer not in found and not json:
+                say(str(peer))
+            found[peer] = None
+
+    async with _table(place) as table:
+        done = await table.find_peers(info_hash, came)
+    if json:
+        peers = [str(peer) for peer in found]
+        print_json({"info_hash": info_hash.hex(), "peers": peers, "asked": done.asked, "answered": done.answered})
+    else:
+        note(f"{len(found)} peers; {done.asked} questions, {done.answered} answers")
+    return None if found else ExitCode.NOT_FOUND
+
+
+async def _scrape(info_hash: bytes, place: Place, *, json: bool) -> ExitCode | None:
+    async with _table(place, read_only=False) as table:
+        done = await table.find_peers(info_hash, lambda _: None, scrape=True)
+    seeds, others = map(_people, done.scrape) if done.scrape is not None else (0, 0)
+    if json:
+        print_json({"info_hash": info_hash.hex(), "seeds": seeds, "others": others, "answered": done.answered})
+    else:
+        say(f"about {seeds} seeds and {others} others")
+    return None if done.scrape is not None else ExitCode.NOT_FOUND
+
+
+def _people(counted: "Filter") -> int:
+    """An empty filter counts half an address (BEP 33)."""
+    count = counted.count()
+    return round(count) if count > 0.75 else 0
+
+
+async def _announce(info_hash: bytes, place: Place, port: int, *, seed: bool, json: bool) -> ExitCode | None:
+    from bittern.wire.krpc import AnnouncePeer
+
+    write = AnnouncePeer(info_hash, port, b"", seed=seed)
+    async with _table(place) as table:
+        done = await table.find_peers(info_hash, lambda _: None, announce=write)
+    if json:
+        print_json({"info_hash": info_hash.hex(), "stored": done.stored, "asked": done.asked})
+    else:
+        say(f"announced to {done.stored} nodes")
+    return None if done.stored else ExitCode.NETWORK
+
+
+async def _get(target: str, place: Place, salt: bytes, *, json: bool) -> ExitCode | None:
+    from bittern.codec.bencode import decode
+    from bittern.engine.dht.items import target_of
+
+    digits = _digits(target)
+    async with _table(place, read_only=False) as table:
+        item = await table.get(digits if len(digits) == 20 else target_of(digits, salt), salt=salt)
+    if item is None:
+        note("bittern: nothing is stored there")
+        return ExitCode.NOT_FOUND
+    value = decode(item.value)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else item.value.decode(errors="replace")
+    if json:
+        print_json(
+            {
+                "target": item.target.hex(),
+                "value": text,
+                "bencoded": item.value.hex(),
+                "key": item.key.hex() if item.key is not None else None,
+                "seq": item.seq if item.key is not None else None,
+            }
+        )
+    else:
+        say(printable(text, 1000))
+    return None
+
+
+async def _put(item: "Item", place: Place, cas: int | None, *, json: bool) -> ExitCode | None:
+    async with _table(place) as table:
+        done = await table.put(item, cas=cas)
+    if json:
+        key = item.key.hex() if item.key is not None else None
+        print_json({"target": item.target.hex(), "key": key, "stored": done.stored, "asked": done.asked})
+    else:
+        note(f"stored at {done.stored} nodes")
+        say((item.key or item.target).hex())
+    return None if done.stored else ExitCode.NETWORK
+
+
+async def _sample(target: bytes, place: Place, *, json: bool) -> ExitCode | None:
+    async with _table(place, read_only=False) as table:
+        told = await table.sample(target)
+    hashes = dict.fromkeys(info_hash for each in told for info_hash in each.info_hashes)
+    if json:
+        nodes = [{"node": str(each.contact.address), "count": each.count, "interval": each.interval} for each in told]
+        print_json({"info_hashes": [info_hash.hex() for info_hash in hashes], "nodes": nodes})
+    else:
+        for info_hash in hashes:
+            say(info_hash.hex())
+    return None
+
+
+async def _node(place: Place) -> None:
+    from bittern.cli.loop import interrupts
+
+    async with _table(place, read_only=False, alone=True) as table:
+        for ipv6, port in table.ports.items():
+            say(f"IPv{6 if ipv6 else 4} node on UDP port {port}")
+        with interrupts("") as stop:
+            await stop.wait()
+        known = sum(len(each.table) for each in table.nodes)
+        note(f"{known} nodes known, {sum(each.stored[0] for each in table.nodes)} torrents stored")
+
+
+@asynccontextmanager
+async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -> "AsyncIterator[Table]":
+    """A table that has begun.
+
+    Short runs burden nobody (BEP 43). But who wants long answers must be ready to be asked back: they go to nobody
+    who may have forged its address.
+    """
+    from bittern.base.errors import NetworkError
+    from bittern.io.dht import Table, bind
+    from bittern.session.sources import find_peer
+
+    sockets = [bind(host, place.port) for host in place.listen]
+    if not sockets:
+        sockets.append(bind("0.0.0.0", place.port))  # noqa: S104 - a node is there to be asked
+        with suppress(NetworkError):  # a machine without IPv6
+            sockets.append(bind("::", sockets[0].getsockname()[1]))
+    table = Table(sockets, read_only=read_only)
+    try:
+        known, reason = 0, ""
+        for router in place.dht_router or ROUTERS:
+            try:
+                for address in await find_peer(router):
+                    table.add_router(address)
+                    known += 1
+            except NetworkError as error:
+                reason = str(error)
+        if not alone and not (known and await table.ready()):
+            raise NetworkError(reason or "no node of the table answers; name another with --dht-router")
+        yield table
+    finally:
+        table.close()
+
+
+# ---------------------------------------------------------------------- what is written on the command line
+
+
+def _digits(text: str) -> bytes:
+    try:
+        digits = bytes.fromhex(text)
+    except ValueError:
+        digits = b""
+    if len(digits) not in (20, 32):
+        raise UsageError(f"{printable(text, 80)}: write 40 or 64 hexadecimal digits")
+    return digits
+
+
+def _hash(text: str) -> bytes:
+    return _digits(text)[:20]
+
+
+def _secret(path: Path) -> bytes:
+    import secrets
+
+    try:
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        text = secrets.token_hex(32)
+        path.touch(mode=0o600)
+        path.write_text(text + "\n")
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError:
+        seed = b""
+    if len(seed) != 32:
+        raise UsageError(f"{path}: not a secret of 64 hexadecimal digits")
+    return seed
+
+
+def _signed(value: bytes, seed: bytes, salt: bytes, seq: int) -> "Item":
+    from bittern.engine.dht.items import Item, signed_bytes
+    from bittern.io.ed25519 import public_key, sign
+
+    return Item(value, public_key(seed), salt, seq, sign(seed, signed_bytes(value, seq, salt)))

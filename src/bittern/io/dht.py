@@ -1,0 +1,245 @@
+"""The distributed hash table in the real world: sockets, a clock, and answers to wait for."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Final
+
+from bittern.base.address import Address
+from bittern.base.errors import NetworkError
+from bittern.engine.dht.dht import Dht
+from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
+from bittern.engine.dht.items import Item
+from bittern.engine.dht.node import Node, NodeSettings
+from bittern.engine.dht.state import NodeState
+from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
+
+from .chance import SeededChance
+from .ed25519 import verify
+
+BURST: Final = 64
+"""Datagrams that are read of one socket before others get their turn."""
+_RECEIVE_BYTES: Final = 1 << 20
+
+_log = logging.getLogger("bittern.dht")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound UDP socket that does not block.
+
+    Raises:
+        NetworkError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from None
+    return sock
+
+
+class Table:
+    """The distributed hash table, on the running loop.
+
+    Args:
+        sockets: bound ones, at most one of each address family; owned from now on.
+        read_only: ask and do not answer (BEP 43).
+        reply_rate: bytes per second of all that is answered.
+        states: what was kept from before, by whether it is of IPv6.
+        seed: for repeatable decisions, or None.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        *,
+        read_only: bool = False,
+        reply_rate: float = 16_000.0,
+        states: Mapping[bool, NodeState] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sockets = {sock.family == socket.AF_INET6: sock for sock in sockets}
+        chance, states, now = SeededChance(seed), states or {}, time.monotonic()
+        nodes = [
+            Node(
+                NodeSettings(ipv6=ipv6, read_only=read_only, reply_rate=reply_rate),
+                rng=chance.rng_for("dht", b"6" if ipv6 else b"4"),
+                entropy=chance.entropy,
+                verify=verify,
+                now=now,
+                state=states.get(ipv6),
+            )
+            for ipv6 in self._sockets
+        ]
+        self._dht = Dht(nodes)
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = inf
+        self._waiting: dict[int, tuple[asyncio.Future[SearchDone], Callable[[Event], None]]] = {}
+        for sock in self._sockets.values():
+            self._loop.add_reader(sock.fileno(), self._readable, sock)
+        self._settle(now)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The node of each address family."""
+        return self._dht.nodes
+
+    @property
+    def ports(self) -> dict[bool, int]:
+        """Where they listen, by whether it is IPv6."""
+        return {ipv6: int(sock.getsockname()[1]) for ipv6, sock in self._sockets.items()}
+
+    @property
+    def states(self) -> dict[bool, NodeState]:
+        """What to keep for the next run, by whether it is of IPv6."""
+        return {node.settings.ipv6: node.state() for node in self._dht.nodes}
+
+    def meet(self, address: Address) -> None:
+        """There may be a node at `address`: a peer said so."""
+        now = time.monotonic()
+        self._dht.meet(address, now)
+        self._settle(now)
+
+    def add_router(self, address: Address) -> None:
+        """There is a node at `address` to begin with."""
+        now = time.monotonic()
+        self._dht.add_router(address, now)
+        self._settle(now)
+
+    async def ready(self, nodes: int = 1) -> bool:
+        """Wait until so many nodes are known; False when it takes longer than 10 seconds."""
+        give_up_at = self._loop.time() + 10.0
+        while max((len(node.table) for node in self._dht.nodes), default=0) < nodes:
+            if self._loop.time() > give_up_at:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    # ------------------------------------------------------------------ searches
+
+    async def find_peers(
+        self,
+        info_hash: bytes,
+        found: Callable[[tuple[Address, ...]], None],
+        *,
+        announce: AnnouncePeer | None = None,
+        no_seeds: bool = False,
+        scrape: bool = False,
+    ) -> SearchDone:
+        """Look for the peers of a torrent, and announce us if `announce` is given; `found` is told as they come."""
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, PeersFound):
+                found(event.peers)
+
+        now = time.monotonic()
+        search = self._dht.find_peers(info_hash, now, announce=announce, no_seeds=no_seeds, scrape=scrape)
+        return await self._done(search, on_event, now)
+
+    async def find_nodes(self, target: bytes) -> SearchDone:
+        """Look for the nodes round `target`."""
+        now = time.monotonic()
+        return await self._done(self._dht.find_nodes(target, now), lambda _: None, now)
+
+    async def get(self, target: bytes, *, salt: bytes = b"") -> Item | None:
+        """What is stored under `target`, the newest version of it."""
+        best: list[Item] = []
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, ItemFound) and (not best or event.item.seq > best[-1].seq):
+                best.append(event.item)
+
+        now = time.monotonic()
+        await self._done(self._dht.get_item(target, now, salt=salt), on_event, now)
+        return best[-1] if best else None
+
+    async def put(self, item: Item, *, cas: int | None = None) -> SearchDone:
+        """Store `item`; with `cas` only in the place of that version."""
+        now = time.monotonic()
+        return await self._done(self._dht.put_item(item, now, cas=cas), lambda _: None, now)
+
+    async def sample(self, target: bytes) -> list[SamplesFound]:
+        """What the nodes on the way to `target` tell of torrents that they know (BEP 51)."""
+        told: list[SamplesFound] = []
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, SamplesFound):
+                told.append(event)
+
+        now = time.monotonic()
+        await self._done(self._dht.sample(target, now), on_event, now)
+        return told
+
+    async def _done(self, search: int, on_event: Callable[[Event], None], now: float) -> SearchDone:
+        future: asyncio.Future[SearchDone] = self._loop.create_future()
+        self._waiting[search] = (future, on_event)
+        self._settle(now)
+        try:
+            return await future
+        finally:
+            self._waiting.pop(search, None)
+
+    # ------------------------------------------------------------------ datagrams and time
+
+    def close(self) -> None:
+        """End it; who waits is cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for sock in self._sockets.values():
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        for future, _ in list(self._waiting.values()):
+            future.cancel()
+        self._sockets = {}
+
+    def _readable(self, sock: socket.socket) -> None:
+        now = time.monotonic()
+        for _ in range(BURST):
+            try:
+                datagram, name = sock.recvfrom(MAX_DATAGRAM + 1)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                continue  # an earlier datagram came back: its timeout will tell
+            self._dht.receive(datagram, Address(name[0].partition("%")[0], name[1]), now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        for datagram, address in self._dht.take_datagrams():
+            sock = self._sockets.get(address.is_ipv6)
+            if sock is not None:
+                try:
+                    sock.sendto(datagram, address)
+                except OSError as error:  # as if it were lost
+                    _log.debug("to %s: %s", address, error)
+        for event in self._dht.take_events(now):
+            self._on_event(event)
+        due = self._dht.next_deadline()
+        if self._sockets and due < self._due:
+            self._due = due
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer, self._due = None, inf
+        now = time.monotonic()
+        self._dht.advance(now)
+        self._settle(now)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, PeersFound | ItemFound | SamplesFound | SearchDone) and event.search in self._waiting:
+            future, on_event = self._waiting[event.search]
+            on_event(event)
+            if isinstance(event, SearchDone) and not future.done():
+                future.set_result(event)

@@ -1,0 +1,112 @@
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.cli.exit_codes import ExitCode
+from bittern.cli.main import main
+from bittern.io.dht import Table, bind
+
+HASH = "ab" * 20
+
+
+@pytest.fixture(scope="module")
+def router() -> Iterator[str]:
+    """Where to begin: one of four nodes on this machine, which run in a thread of their own."""
+    ready, port = threading.Event(), list[int]()
+    stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        some = [Table([bind("127.0.0.1", 0)], reply_rate=1e6) for _ in range(4)]
+        for table in some[1:]:
+            table.add_router(Address("127.0.0.1", some[0].ports[False]))
+        for table in some[1:]:
+            await table.ready(2)
+        port.append(some[0].ports[False])
+        stops.append((asyncio.get_running_loop(), stop))
+        ready.set()
+        await stop.wait()
+        for table in some:
+            table.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert ready.wait(30)
+    yield f"127.0.0.1:{port[0]}"
+    ((loop, stop),) = stops
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+
+
+class Say:
+    def __init__(self, router: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self._flags = ["--dht-router", router, "--listen", "127.0.0.1"]
+        self._capsys = capsys
+
+    def __call__(self, *words: str, code: int = ExitCode.OK) -> str:
+        """What `bittern dht` prints."""
+        self._capsys.readouterr()
+        assert main(["dht", *words, *self._flags]) == code
+        return self._capsys.readouterr().out
+
+
+@pytest.fixture
+def say(router: str, capsys: pytest.CaptureFixture[str]) -> Say:
+    return Say(router, capsys)
+
+
+def test_what_is_announced_is_looked_up_counted_and_sampled(say: Say) -> None:
+    assert say("lookup", HASH, code=ExitCode.NOT_FOUND) == ""
+    assert say("announce", HASH, "7000", "--seed").startswith("announced to ")
+    assert say("lookup", HASH) == "127.0.0.1:7000\n"
+    assert json.loads(say("lookup", HASH, "--json"))["peers"] == ["127.0.0.1:7000"]
+    assert say("scrape", HASH) == "about 1 seeds and 0 others\n"
+    assert json.loads(say("sample", HASH, "--json"))["info_hashes"] == [HASH]
+
+
+def test_a_text_that_is_put_is_got(say: Say) -> None:
+    target = say("put", "hello \u00e4").strip()
+    assert say("get", target) == "hello \u00e4\n"
+
+
+def test_a_newer_version_replaces_an_older_one(say: Say, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    key = say("put", "one", "--key", str(secret), "--salt", "s").strip()
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert say("put", "two", "--key", str(secret), "--salt", "s", "--seq", "2").strip() == key
+    found = json.loads(say("get", key, "--salt", "s", "--json"))
+    assert (found["value"], found["seq"], found["key"]) == ("two", 2, key)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("lookup", "xyz"),
+        ("get", "abcd"),
+        ("announce", HASH, "0"),
+        ("put", "x" * 1000),
+        ("put", "x", "--salt", "s" * 65),
+        ("put", "x", "--seq", "-1"),
+    ],
+)
+def test_what_can_not_be_is_said_in_one_line(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dht", *words]) == ExitCode.USAGE
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_that_holds_no_secret_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("letters")
+    assert main(["dht", "put", "x", "--key", str(path)]) == ExitCode.USAGE
+    assert path.read_text() == "letters"
+
+
+def test_nobody_there_is_a_failure_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dht", "lookup", HASH, "--listen", "127.0.0.1", "--dht-router", "nowhere.invalid:1"]
+    assert main(words) == ExitCode.NETWORK
+    assert "nowhere.invalid" in capsys.readouterr().err

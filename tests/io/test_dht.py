@@ -1,0 +1,91 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.base.errors import NetworkError
+from bittern.engine.dht.items import Item, signed_bytes
+from bittern.io.dht import Table, bind
+from bittern.io.ed25519 import public_key, sign
+from bittern.wire.krpc import AnnouncePeer, Contact
+
+HASH, SEED = b"\x02" * 20, b"\x03" * 32
+
+
+@asynccontextmanager
+async def tables(count: int, *, read_only: bool = False) -> AsyncIterator[list[Table]]:
+    """So many that have met the first; the last of them read-only if that is asked for."""
+    made: list[Table] = []
+    try:
+        for number in range(count):
+            made.append(Table([bind("127.0.0.1", 0)], read_only=read_only and number == count - 1))
+            if number:
+                made[-1].add_router(Address("127.0.0.1", made[0].ports[False]))
+        for table in made[1:]:
+            assert await table.ready(min(count - 2, 3))
+        yield made
+    finally:
+        for table in made:
+            table.close()
+
+
+async def test_a_peer_that_one_announces_another_finds() -> None:
+    async with tables(5) as some:
+        done = await some[1].find_peers(HASH, lambda _: None, announce=AnnouncePeer(HASH, 7000, b""))
+        assert done.stored >= 3
+        found: list[Address] = []
+        await some[4].find_peers(HASH, found.extend)
+        assert found == [Address("127.0.0.1", 7000)]
+        told = await some[3].sample(HASH)
+        assert HASH in {info_hash for each in told for info_hash in each.info_hashes}
+
+
+async def test_items_are_stored_and_found_also_by_who_answers_nobody() -> None:
+    async with tables(5, read_only=True) as some:
+        plain = Item(b"5:hello")
+        value = b"4:text"
+        signed = Item(value, public_key(SEED), b"salt", 1, sign(SEED, signed_bytes(value, 1, b"salt")))
+        forged = Item(b"4:fake", public_key(SEED), b"salt", 2, signed.signature)
+        assert (await some[4].put(plain)).stored >= 3
+        assert (await some[1].put(signed)).stored >= 3
+        assert (await some[2].put(forged)).stored == 0
+        assert await some[4].get(plain.target) == plain
+        assert await some[4].get(signed.target, salt=b"salt") == signed
+        assert await some[4].get(os.urandom(20)) is None
+
+
+async def test_what_is_kept_leads_back_into_the_table() -> None:
+    async with tables(4) as some:
+        states = some[3].states
+        again = Table([bind("127.0.0.1", 0)], states=states)
+        try:
+            assert again.nodes[0].id == some[3].nodes[0].id
+            assert await again.ready(2)
+        finally:
+            again.close()
+
+
+async def test_who_has_nobody_to_ask_is_told_soon_and_closing_leaves_nobody_waiting() -> None:
+    table = Table([bind("127.0.0.1", 0)])
+    assert (await table.find_nodes(HASH)).asked == 0
+    table.meet(Address("127.0.0.1", 1))  # nobody is there
+    table.add_router(Address("127.0.0.1", 9))
+    table.nodes[0].table.answered(_nobody(), asyncio.get_running_loop().time())
+    waiting = asyncio.create_task(table.find_nodes(HASH))
+    await asyncio.sleep(0.05)
+    table.close()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    assert waiting.cancelled()
+
+
+def _nobody() -> Contact:
+    return Contact(b"\x07" * 20, Address("127.0.0.1", 2))
+
+
+def test_an_address_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(NetworkError, match=r"192\.0\.2\.1"):
+        bind("192.0.2.1", 0)
