@@ -49,10 +49,10 @@ class Network:
     """Ask no web seeds."""
 
     dht_router: tuple[str, ...] = ()
-    """HOST:PORT of a DHT node to begin with; there is no DHT yet."""
+    """HOST:PORT of a DHT node to begin with; without any there is no DHT yet; may be repeated."""
 
     no_dht: bool = False
-    """No DHT; there is none yet."""
+    """No DHT."""
 
     no_pex: bool = False
     """Tell peers of no others, and take none from them."""
@@ -104,6 +104,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         port=network.port,
         max_peers=network.max_peers,
         use_trackers=not network.no_trackers,
+        dht=bool(network.dht_router) and not network.no_dht,
+        dht_routers=network.dht_router,
         announce_to_all=network.announce_to_all,
         web_connections=0 if network.no_web_seeds else WEB_CONNECTIONS,
         use_pex=not network.no_pex,
@@ -124,7 +126,5 @@ def _refuse_promises(network: Network) -> None:
         raise UsageError("--encryption require: not supported yet, connections are not encrypted; leave it out")
     if network.interface is not None:
         raise UsageError("--interface: not supported yet; name the address to listen on with --listen")
-    if network.dht_router:
-        raise UsageError("--dht-router: there is no DHT yet; name peers with --peer")
     if network.no_tcp:
         raise UsageError("--no-tcp: TCP is the only transport yet; leave it out")

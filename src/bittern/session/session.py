@@ -20,6 +20,7 @@ from bittern.engine.events import Event, SleeperCalled
 from bittern.io.tasks import Tasks
 
 from .board import Board
+from .dht import DhtSource
 from .door import Door
 from .entry import Entry
 from .goals import Goal
@@ -86,6 +87,8 @@ class Session:
                 await parts.take_down()
             raise
         self._tasks.start(parts.steward.run(), "bittern session")
+        if self.settings.dht:
+            self._tasks.start(DhtSource(self._entries, parts.surroundings).run(), "bittern dht")
         if self.settings.keep_torrents:
             self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
         return self

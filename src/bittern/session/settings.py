@@ -58,6 +58,10 @@ class Settings:
     """The local IP address that connections are made from; None for the system's choice."""
     use_trackers: bool = True
     """Whether to ask the trackers that torrents name."""
+    dht: bool = False
+    """Whether to take part in the distributed hash table, and to ask it for peers of torrents that are not private."""
+    dht_routers: tuple[str, ...] = ()
+    """`HOST:PORT` of nodes of the table to begin with; those that were known in the last run are remembered."""
     announce_to_all: bool = False
     """Whether each torrent is announced to all its trackers; else to the first that works."""
     use_pex: bool = True
@@ -218,6 +222,7 @@ class Settings:
         most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
         return EngineSettings(
             use_trackers=self.use_trackers,
+            use_dht=self.dht,
             announce_to_all=self.announce_to_all,
             use_pex=self.use_pex,
             use_lsd=self.use_lsd,

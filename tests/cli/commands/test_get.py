@@ -147,7 +147,6 @@ def test_files_are_fetched_as_much_as_they_are_wanted(tmp_path: Path, capsys: py
         (("--proxy", "socks5://127.0.0.1:1"), "--proxy: not supported yet"),
         (("--encryption", "require"), "--encryption require: not supported yet"),
         (("--interface", "tun0"), "--interface: not supported yet"),
-        (("--dht-router", "h:1"), "--dht-router"),
         (("--no-tcp",), "--no-tcp"),
         (("--listen", "localhost"), "--listen localhost: write an IP address"),
         (("--port", "70000"), "--port 70000"),
