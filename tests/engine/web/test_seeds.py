@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial as bound
 from math import inf
+from random import Random
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +17,7 @@ from bittern.sim.content import Content, make_content, make_content_files, make_
 from bittern.sim.host import Cut
 from bittern.sim.network import PORT
 from bittern.sim.world import World
-from tests.engine.web.rig import MIB, Reply, Request, Stage, joined_files, partial
+from tests.engine.web.rig import MIB, FileServer, Reply, Request, Stage, joined_files, partial
 
 SIZES = (100_000, 1, 300_000, 0, 16384, 65536, 7)
 MAKERS: dict[str, Callable[[World], Content]] = {
@@ -512,3 +513,54 @@ def test_a_torrent_that_is_removed_leaves_no_connection() -> None:
         stage.client.host.touch()
         stage.waits(1.0)
         assert stage.client.host.links == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_servers_do_the_download_is_right_and_ends(seed: int) -> None:
+    """Answers are cut, lost, refused, sent elsewhere, or of whole files, at random, and peers come and go."""
+    settings = EngineSettings(listen_port=PORT, buffer_bytes=2 * MIB, disk_queue_bytes=MIB)
+    stage = Stage(settings, seed)
+    rng = Random(seed)
+    maker = rng.choice(list(MAKERS.values()))
+    content = maker(stage.world)
+    stage.client.disk.latency = rng.choice([0.0, 0.2])
+    servers = [stage.server(content, f"m{number}", up=rng.choice([50_000.0, inf])) for number in range(3)]
+    for server in servers:
+        server.host.cut = Cut.RANDOM
+        server.react = bound(misbehave, server, rng, stage)
+    torrent = stage.get(content, *(f"http://m{number}/" for number in range(3)))
+    for number in range(2):
+        peer = stage.process(f"peer{number}")
+        peer.seed(content)
+        peer.host.uplink.rate = 20_000
+        stage.client.know(torrent, peer)
+        stage.world.after(rng.uniform(0, 20), peer.stop)
+    assert stage.run(torrent, 4000)
+    assert torrent.download is not None
+    assert torrent.download.assembly.slabs.used == 0
+    stage.waits(10)
+    assert stage.client.core._shared.places.taken == 0
+
+
+def misbehave(server: FileServer, rng: Random, stage: Stage, request: Request) -> Reply | None:
+    """For ten minutes; then the server is well."""
+    kind = rng.randrange(12) if stage.world.now < 600 else 11
+    data = server.files[request.path]
+    whole = Reply(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+    right = partial(data, *request.span) if request.span else whole
+    match kind:
+        case 0:
+            return Reply(right.data[: rng.randrange(len(right.data))], closes=True)
+        case 1:
+            return Reply(b"", closes=True)
+        case 2:
+            return Reply(b"HTTP/1.1 503 X\r\nContent-Length: 2\r\n\r\nno")
+        case 3:
+            return Reply(right.data, closes=True)
+        case 4:
+            return whole
+        case 5:
+            there = rng.choice(["m0", "m1", "m2"])
+            head = "HTTP/1.1 302 X\r\nLocation: http://%s%s\r\nContent-Length: 0\r\n\r\n"
+            return Reply((head % (there, quote(request.path))).encode())
+    return None

@@ -108,8 +108,7 @@ class WebSeeds:
         """End of a turn: ask for what is missing."""
         scene = self._scene
         if scene is None or scene.download.complete:
-            if self._lanes:
-                self.stop()
+            self.stop()
             return
         self.due = inf
         for place in range(CONNECTIONS):
