@@ -121,6 +121,31 @@ def test_selected_files_are_fetched(tmp_path: Path) -> None:
     assert copy.read_bytes() == (swarm.source / "one.bin").read_bytes()
 
 
+def test_links_are_made_when_the_configuration_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = album(tmp_path / "src" / "album")
+    (root / "link").symlink_to("one.bin")
+    (root / "taken").symlink_to("two")
+    content, target = str(root), tmp_path / "src"
+    assert main(["create", content, "--symlinks", "keep", "-o", str(tmp_path / "t.torrent"), "--private"]) == 0
+    words = ("get", str(tmp_path / "t.torrent"), "-d", str(target), *QUICK)
+    (root / "link").unlink()
+    (root / "taken").unlink()
+    (root / "taken").write_text("mine")
+    assert main([*words]) == 0
+    assert not (root / "link").exists()
+    (tmp_path / "config.toml").write_text("[get]\nsymlinks = true\n")
+    monkeypatch.setenv("BITTERN_CONFIG", str(tmp_path / "config.toml"))
+    capsys.readouterr()
+    with start(*words) as job:
+        _, err = job.communicate(timeout=30)
+    assert job.returncode == 0
+    assert (root / "link").readlink() == Path("one.bin")
+    assert "album/taken was not made: something else is in its place" in err
+    assert len(err.splitlines()) == 1
+
+
 def test_files_are_fetched_as_much_as_they_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     swarm = Swarm(tmp_path, content=album(tmp_path / "src" / "album"))
     with swarm.seeded() as seed:

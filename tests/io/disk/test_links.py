@@ -116,6 +116,17 @@ def test_links_follow_files_that_moved(tmp_path: Path) -> None:
     assert not os.path.lexists(tmp_path / "name" / "e" / "b")
 
 
+def test_links_that_a_kill_left_at_both_places_end_at_the_new_one(tmp_path: Path) -> None:
+    storage = written(tmp_path)
+    storage.make_links(range(5))
+    before = storage.own_links()
+    storage.paths[2] = str(tmp_path / "name" / "a")
+    (tmp_path / "name" / "a").symlink_to("d/f0")
+    assert storage.relink(before) == {}
+    assert says(tmp_path / "name" / "a") == "d/f0"
+    assert not os.path.lexists(tmp_path / "name" / "up" / "a")
+
+
 def test_a_link_goes_whose_target_has_gone_elsewhere(tmp_path: Path) -> None:
     storage = written(tmp_path)
     storage.make_links(range(5))

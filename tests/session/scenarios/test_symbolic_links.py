@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
-import shutil
+from collections.abc import Collection
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from bittern.codec.metainfo import Metainfo
+from bittern.io.disk.files import FileStorage
+from bittern.session.content import Content
+from bittern.session.deleting import delete_content
 from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.tools.create import CreateOptions, Version, create
@@ -145,14 +149,25 @@ async def test_removing_deletes_links_that_say_what_ours_do_and_no_others(tmp_pa
     assert sorted(str(path.relative_to(root)) for path in root.rglob("*")) == ["two", "two/first"]
 
 
-async def test_no_link_comes_after_the_files_were_deleted(tmp_path: Path) -> None:
+async def test_no_link_comes_after_the_files_were_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meta = linked_album(tmp_path / "src")
+    for place in LINKS:
+        (tmp_path / "src" / "album" / place).unlink()
+    deleted, make = Event(), FileStorage.make_links
+
+    def make_late(storage: FileStorage, wanted: Collection[int]) -> dict[str, str]:
+        deleted.wait(0.5)
+        return make(storage, wanted)
+
+    def delete_and_say_so(content: Content) -> None:
+        delete_content(content)
+        deleted.set()
+
+    monkeypatch.setattr(FileStorage, "make_links", make_late)
+    monkeypatch.setattr("bittern.session.door.delete_content", delete_and_say_so)
     async with Session(settings(tmp_path / "a", symlinks=True)) as session:
-        for _ in range(5):
-            shutil.copytree(tmp_path / "src", tmp_path / "dst", symlinks=True, dirs_exist_ok=True)
-            for place in LINKS:
-                (tmp_path / "dst" / "album" / place).unlink()
-            torrent = await session.add(meta, tmp_path / "dst")
-            await torrent.completed()
-            await session.remove(torrent, delete_data=True)
-            assert not list((tmp_path / "dst").iterdir())
+        torrent = await session.add(meta, tmp_path / "src")
+        await torrent.completed()
+        await session.remove(torrent, delete_data=True)
+    assert deleted.is_set()
+    assert not list((tmp_path / "src").iterdir())
