@@ -20,6 +20,7 @@ DONE_WITHIN = 20
 ALL = bytes(a | b for a, b in zip(wire.FAST, wire.EXTENSIONS, strict=True))
 SUGGEST, ALLOWED_FAST, PORT = 13, 17, 9
 LT_DONTHAVE = 7
+UT_PEX = 1
 
 
 def numbers(kind: int, torrent: Torrent) -> bytes:
@@ -73,6 +74,12 @@ def metadata_that_nobody_wants(torrent: Torrent) -> bytes:
     return wire.message(wire.EXTENDED, b"\2" + head + bytes(BLOCK))
 
 
+def gossip(torrent: Torrent) -> bytes:
+    """BEP 11: fifty addresses of this machine, on which nobody listens."""
+    crowd = b"".join(b"\x7f\0\0" + bytes((number,)) + b"\xff\xfe" for number in range(100, 150))
+    return wire.message(wire.EXTENDED, bytes((UT_PEX,)) + b"d5:added%d:" % len(crowd) + crowd + b"e")
+
+
 def requests_for_what_is_not_there(torrent: Torrent) -> bytes:
     return wire.message(wire.REQUEST, struct.pack(">III", 0, 0, BLOCK)) * 100
 
@@ -92,6 +99,7 @@ FLOODS: list[Flood] = [
     messages_of_the_future,
     extension_handshakes,
     metadata_that_nobody_wants,
+    gossip,
     requests_for_what_is_not_there,
     cancels,
 ]

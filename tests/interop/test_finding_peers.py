@@ -113,15 +113,13 @@ def test_a_magnet_link_with_nothing_but_a_hash_of_version_2_completes(open_star:
 
 
 @pytest.mark.parametrize("partner", TELLERS, ids=str)
-@pytest.mark.timeout(240)
 def test_bittern_hears_of_a_seed_from_the_one_peer_that_it_knows(open_star: OpenStar, partner: Client) -> None:
-    """Transmission speaks of its peers every 90 s."""
     swarm, network = open_star(Kind.V1_SINGLE, 3, partner)
     swarm.seed(Libtorrent(), place=network.hosts[0])
     middle, _ = swarm.get(partner, place=network.hosts[1])
     options = named(network, 1, middle)
     peer, downloaded = swarm.get(Bittern(quiet=PEX, options=options), untracked(swarm), place=network.hosts[2])
-    peer.wait_complete(150)
+    peer.wait_complete(TIMEOUT_SECONDS)
     assert swarm.content.differences(downloaded.folder) == []
 
 
