@@ -419,8 +419,10 @@ class Core:
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
-        dues = (self._deadlines.next(), self.dormitory.next_deadline())
-        due = min([self._local.next_due(), *[due for due in dues if due is not None]])
+        due = self._local.next_due()
+        for other in (self._deadlines.next(), self.dormitory.next_deadline()):
+            if other is not None and other < due:
+                due = other
         shared = self._shared
         if shared.turnstile.waiting or shared.udp_trackers.lines:  # seldom
             others = (shared.turnstile.next_deadline(), shared.udp_trackers.next_deadline())

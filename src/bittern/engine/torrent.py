@@ -448,8 +448,11 @@ class Torrent:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
-        due = min(self._tick_due, self.limits.starved_until, self.web.due)
-        tracker = self.announcer.next_due()
+        due, starved, web = self._tick_due, self.limits.starved_until, self.web.due
+        due = starved if starved < due else due  # noqa: FURB136 - each turn: no call
+        due = web if web < due else due  # noqa: FURB136 - as above
+        waits = self.number in self._shared.turnstile.waiting and not self.trackers.leaving
+        tracker = self.trackers.next_due() if not waits else None
         if tracker is not None and tracker < due:
             due = tracker
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):

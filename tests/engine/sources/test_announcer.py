@@ -269,14 +269,14 @@ def test_an_announce_waits_for_its_turn() -> None:
     for number in range(MOST_UNDER_WAY):
         rig.shared.turnstile.begin(1000 + number)
     rig.announcer.announce_in_turn(Tally(1, 2, 3), 0.0)
-    assert (rig.shared.effects, rig.announcer.next_due()) == ([], None)
+    assert (rig.shared.effects, list(rig.shared.turnstile.waiting)) == ([], [4])
     rig.shared.turnstile.end(1000, 10.0)
     due = rig.shared.turnstile.next_deadline()
     assert due is not None
     assert 10.0 <= due < 10.1
     rig.shared.turnstile.advance(due)
     assert list(rig.shared.turnstile.take_woken()) == [4]
-    assert rig.announcer.next_due() == 0.0
+    assert rig.trackers.next_due() == 0.0
     rig.announcer.announce_in_turn(Tally(1, 2, 3), 10.0)
     assert len(rig.shared.effects) == 1
 

@@ -79,12 +79,6 @@ class Announcer:
         carried = self._carried
         self._carried = Tally(carried.uploaded + tally.uploaded, carried.downloaded + tally.downloaded, 0)
 
-    def next_due(self) -> float | None:
-        """When `announce` has something to do; None for never, or when the turnstile wakes us."""
-        if self._torrent in self._shared.turnstile.waiting and not self.trackers.leaving:
-            return None
-        return self.trackers.next_due()
-
     def announce(self, tally: Tally, now: float) -> None:
         """Make the announces that are due."""
         while (wish := self.trackers.next(now)) is not None:
