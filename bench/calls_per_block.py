@@ -9,6 +9,7 @@ by tests/test_calls_per_block.py, where wall-clock benches would only see noise.
 """
 
 import argparse
+import gc
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -49,12 +50,15 @@ class Counting:
         self.calls: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Count from now on."""
+        """Count from now on; a collection of garbage meanwhile would be counted, with what others hooked to it."""
+        gc.collect()
+        gc.disable()
         sys.setprofile(self._note)
 
     def stop(self) -> None:
         """Count no more."""
         sys.setprofile(None)
+        gc.enable()
         for own in ("Counting.stop", "setprofile"):
             self.calls.pop(own, None)
 
