@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,11 @@ async def leaves_no_task() -> AsyncIterator[None]:
     """Fail a test that leaves a task on its loop."""
     before = asyncio.all_tasks()
     yield
+    await tasks_end(before)
+
+
+async def tasks_end(before: set[asyncio.Task[Any]]) -> None:
+    """Fail when tasks that were not there before do not end, with some patience."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while left := asyncio.all_tasks() - before - {asyncio.current_task()}:
         assert time.monotonic() < give_up_at, f"left running: {[task.get_name() for task in left]}"

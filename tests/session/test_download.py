@@ -37,6 +37,24 @@ def test_errors_come_out_of_the_thread(tmp_path: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("bittern")]
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_ctrl_c_at_the_start_leaves_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> None:
+    """It may come while the thread is being started: then nobody would wait for it, and it would never end."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name == "bittern-download":
+            if begun:
+                start(thread)
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        download("ab" * 20, tmp_path, settings=settings(tmp_path / "b"))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("bittern")]
+
+
 def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     script = (
         "import sys, bittern, pathlib\n"

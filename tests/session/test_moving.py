@@ -227,3 +227,15 @@ def test_a_move_that_is_killed_at_any_moment_loses_no_byte(tmp_path: Path) -> No
     hits = list(Moves(tmp_path, Random(4)).kill(KILLS))
     assert len(hits) == KILLS
     assert any(hit.old_bytes for hit in hits)
+
+
+async def test_the_path_of_a_renamed_torrent_is_known_while_it_sleeps(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    kept = settings(tmp_path / "state", keep_torrents=True)
+    async with Session(kept) as session:
+        there = await session.add(meta, tmp_path)
+        await there.completed()
+        await there.rename("b.bin")
+    async with Session(kept) as session:
+        [there] = session.torrents
+        assert there.path == tmp_path / "b.bin"

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,15 +39,17 @@ def download(
     """
     work = _Work(replace(settings or Settings(), save_path=Path(into)), source, peers, timeout)
     thread = threading.Thread(target=work.run, name="bittern-download")
-    thread.start()
     try:
+        thread.start()
         work.ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
     except BaseException:
         work.cancel()
-        work.ended.wait()
+        if thread.ident is not None:
+            work.ended.wait()
         raise
     finally:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
     return work.result()
 
 
@@ -65,6 +68,7 @@ class _Work:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Path] | None = None
+        self._cancelled = False
 
     def run(self) -> None:
         try:
@@ -75,8 +79,10 @@ class _Work:
             self.ended.set()
 
     def cancel(self) -> None:
+        self._cancelled = True  # for one that has not come so far as to have a task
         if self._loop is not None and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     def result(self) -> Path:
         if self._error is not None:
@@ -86,6 +92,8 @@ class _Work:
 
     async def _download(self) -> Path:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self._cancelled:
+            raise asyncio.CancelledError
         async with Session(self._settings) as session:
             torrent = await session.add(self._source, peers=self._peers)
             async with asyncio.timeout(self._timeout):

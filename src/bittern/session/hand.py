@@ -1,6 +1,7 @@
 """What the handle of a torrent may do in its session."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.codec.info import Info
@@ -12,7 +13,7 @@ from .events import Publisher
 from .life import Life
 from .limits import Limits
 from .options import check_priorities
-from .placement import Placement
+from .placement import Placement, path_now
 from .queue import moved
 from .roster import Roster
 from .status import State
@@ -64,6 +65,13 @@ class Hand:
             return None
         found = self._roster.source_now(entry)
         return found.info if found is not None else None
+
+    def path(self, entry: Entry) -> Path | None:
+        """Where a torrent is that sleeps, renamed perhaps: read while the loop waits."""
+        if not entry.total_bytes:
+            return None
+        found = path_now(self._surroundings.store, entry.info_hash, entry.place) if not self._closed else None
+        return found or Path(entry.save_path) / entry.name
 
     def trackers(self, entry: Entry) -> TrackerSource | None:
         """What is known of the trackers of a torrent; None before it was in its swarm."""

@@ -71,6 +71,7 @@ class Life:
         self._trouble = Trouble(surroundings.settings.retry_seconds)
         self._saving = asyncio.Lock()
         self._finishing: Future[None] | None = None
+        self._relocation: asyncio.Task[None] | None = None
 
     @property
     def info_hash(self) -> InfoHashV1:
@@ -172,7 +173,7 @@ class Life:
         self._membership.prioritize(info, swarm)
         if swarm.download is not None:
             self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
-            if self.state is not State.CHECKING and self.mover.progress is None:
+            if self.state is not State.CHECKING and not self._relocating:
                 self._errand.run(self._settle)
             self.done_bytes = self.content.bytes_in(swarm.download.have)
 
@@ -196,7 +197,7 @@ class Life:
         """Hash everything that is there, and join the swarm again."""
         if self.info is None:
             return
-        if self.mover.progress is not None:
+        if self._relocating:
             raise SessionError("its files are being moved: wait for that, or cancel it")
         self._trouble.clear()
         self._enter(State.CHECKING)
@@ -206,12 +207,18 @@ class Life:
         """Move or rename the files; see `Torrent.move_to`."""
         if self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
             raise SessionError(f"its files can not be moved now, it is {self.state.value}")
-        if self.mover.progress is not None:
+        if self._relocating:
             raise SessionError("its files are being moved already")
         refused: list[BitternError] = []
-        await asyncio.shield(self._errand.run(partial(self._relocate, choose, refused)))
+        self._relocation = self._errand.run(partial(self._relocate, choose, refused))
+        await asyncio.shield(self._relocation)
         if refused:
             raise refused[0]
+
+    @property
+    def _relocating(self) -> bool:
+        """Whether files are being moved, from the first preparation until all is written down."""
+        return self._relocation is not None and not self._relocation.done()
 
     async def _relocate(self, choose: Callable[[Info, Placement], Placement], refused: list[BitternError]) -> None:
         assert self.info is not None

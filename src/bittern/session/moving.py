@@ -129,21 +129,30 @@ class Mover:
                 await end_move(store, info.wire_hash, place, place, was)
                 raise
             async with saving:
-                await end_move(store, info.wire_hash, place, target, to)
-                self._arrive(info, to, content)
+                ending = asyncio.ensure_future(end_move(store, info.wire_hash, place, target, to))
+                try:
+                    await asyncio.shield(ending)
+                finally:  # whoever is cancelled meanwhile: what is written down is so
+                    await asyncio.wait([ending])
+                    if ending.exception() is None:
+                        self._arrive(info, to, content)
+                        self._own(other)
         except BaseException:
-            if other is not None:
+            if other is not None and other is not self._lock:
                 other.release()
             raise
-        if other is not None:
-            self._lock.release()
-            self._lock = other
         self._publisher.publish(events.Moved(content.path))
 
     def _arrive(self, info: Info, at: Placement, content: Content) -> None:
         at.apply(info, self._options)
         self._journal.place = self._options.place
         content.path = at.folder / at.root
+
+    def _own(self, lock: TorrentLock | None) -> None:
+        """Hold another lock instead, if it is another."""
+        if lock is not None:
+            self._lock.release()
+            self._lock = lock
 
     async def _carry(self, content: Content, to: Placement) -> None:
         loop, stop = asyncio.get_running_loop(), self._stop

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from bittern.base.errors import SessionError
+from bittern.base.errors import SessionError, StorageError
 from bittern.codec.metainfo import Info
 from bittern.codec.paths import safe_path
 
@@ -119,6 +119,17 @@ class Move:
     at: Placement
     was: Placement | None = None
     target: str | None = None
+
+
+def path_now(store: Store, info_hash: bytes, place: str) -> Path | None:
+    """The file or root folder of a torrent that was moved or renamed; the caller waits. None when nothing is kept."""
+    query = "SELECT at FROM placements WHERE info_hash = ? AND save_path = ? AND was IS NULL"
+    try:
+        row = store.transact_now(lambda connection: connection.execute(query, (info_hash, place)).fetchone())
+        at = Placement.decode(row[0]) if row is not None else None
+    except (StorageError, ValueError, TypeError):
+        return None
+    return at.folder / at.root if at is not None else None
 
 
 async def load_move(store: Store, info_hash: bytes, place: str) -> Move | None:

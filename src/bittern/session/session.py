@@ -50,6 +50,7 @@ class Session:
         self._handles: WeakValueDictionary[InfoHashV1, Torrent] = WeakValueDictionary()
         self._parts: Parts | None = None
         self._tasks = Tasks()
+        self._ending: asyncio.Task[None] | None = None
         self._board: Board[InfoHashV1] = Board()
         self._door = Door(self._entries)
 
@@ -66,6 +67,8 @@ class Session:
         """
         if self._parts is not None:
             raise SessionError("the session is open already")
+        if self._ending is not None:  # nobody waits for it any more, and the folder is not free before
+            await asyncio.wait([self._ending])
         foundation = await Foundation.lay(self.settings)
         try:
             parts = self._build(foundation)
@@ -302,12 +305,15 @@ class Session:
         return self._open().rules.bans
 
     async def close(self) -> None:
-        """Tell the trackers, save, and end everything; `async with` calls it."""
+        """Tell the trackers, save, and end everything; `async with` calls it.
+
+        What is begun here is done to its end, whoever is cancelled meanwhile; to call it again is to wait for that.
+        """
         parts, self._parts = self._parts, None
-        if parts is None:
-            return
-        # What is begun here is done to its end, whoever is cancelled meanwhile.
-        await asyncio.shield(asyncio.get_running_loop().create_task(self._close(parts), name="bittern end"))
+        if parts is not None:
+            self._ending = asyncio.get_running_loop().create_task(self._close(parts), name="bittern end")
+        if self._ending is not None and not self._ending.done():
+            await asyncio.shield(self._ending)
 
     async def _close(self, parts: Parts) -> None:
         await self._tasks.close()
@@ -321,6 +327,7 @@ class Session:
             await parts.steward.save()
             await parts.rules.close()
             await parts.waking.close()
+            await parts.steward.save_places()
             await goodbye
         finally:
             parts.hand.close()

@@ -148,6 +148,13 @@ class Steward:
                 entry.note(status_of(entry.life, entry.life.name, now), now)
                 entry.follow(entry.life.options, entry.life.info)
 
+    async def save_places(self) -> None:
+        """Write down where files are that were being moved when the last save began; lives have ended."""
+        for entry in self._waking.awake.values():
+            if entry.life is not None:
+                entry.follow(entry.life.options, entry.life.info)
+        await self.save()
+
     def decide(self) -> None:
         """Let those run that the queue has places for."""
         self._wants_places = False

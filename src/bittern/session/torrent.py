@@ -65,7 +65,7 @@ class Torrent:
             return Path(entry.content)
         if self._life is not None:
             return self._life.path
-        return Path(entry.save_path) / entry.name if entry.total_bytes else None
+        return self._hand.path(entry)
 
     @property
     def trackers(self) -> tuple[TrackerStatus, ...]:
