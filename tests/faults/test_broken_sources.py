@@ -99,7 +99,7 @@ def test_names_in_messages_can_not_steer_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_good_torrent_without_any_way_to_peers_says_so(torrent: Torrent, tmp_path: Path) -> None:
-    done = run(["get", str(torrent.path), "-d", str(tmp_path)], tmp_path / "home")
+    done = run(["get", str(torrent.path), "-d", str(tmp_path), "--no-lsd"], tmp_path / "home")
     assert done.returncode == 6
     [line] = done.stderr.splitlines()
     assert "no peer is named" in line
