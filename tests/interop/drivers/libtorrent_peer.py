@@ -33,6 +33,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
     parser.add_argument("--lsd", action="store_true", help="look for peers in the local network")
+    parser.add_argument("--no-pex", action="store_true", help="neither tell peers of peers nor listen to them")
     parser.add_argument("--down-limit", type=int, default=0, metavar="BYTES", help="a second; 0 for none")
     return parser.parse_args()
 
@@ -73,6 +74,8 @@ def add(session: lt.session, args: argparse.Namespace) -> lt.torrent_handle:
         params = lt.load_torrent_file(args.source)
     params.save_path = args.folder
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    if args.no_pex:
+        params.flags |= lt.torrent_flags.disable_pex
     handle = session.add_torrent(params)
     if args.down_limit:
         handle.set_download_limit(args.down_limit)  # the session's limit is not for peers in the local network
