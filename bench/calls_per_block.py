@@ -51,7 +51,6 @@ class Counting:
 
     def start(self) -> None:
         """Count from now on; a collection of garbage meanwhile would be counted, with what others hooked to it."""
-        gc.collect()
         gc.disable()
         sys.setprofile(self._note)
 
