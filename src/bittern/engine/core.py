@@ -450,6 +450,8 @@ class Core:
             announce = self._local.announce([name for torrent in searching for name in torrent.names.all], now)
             if announce is not None:
                 self._shared.effects.append(AnnounceLocally(announce))
+            if not self.torrents:
+                self._local.rest()
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""

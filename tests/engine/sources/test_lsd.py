@@ -57,6 +57,16 @@ def test_only_active_torrents_are_announced_and_a_hybrid_by_both_hashes() -> Non
     assert announced(search, [A, B], 61.0) == (A, B)
 
 
+def test_who_rests_has_nothing_to_do_until_somebody_is_awake_and_a_minute_is_kept() -> None:
+    search = LocalSearch(1, "us")
+    search.stir(0.0)
+    assert announced(search, [A], 1.0) == (A,)
+    search.rest()
+    assert search.next_due() == inf
+    search.stir(20.0)
+    assert search.next_due() == 1.0 + LEAST_SECONDS
+
+
 def test_more_torrents_than_fit_take_turns() -> None:
     search = LocalSearch(1, "us")
     search.stir(0.0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from bittern.engine.events import SleeperCalled
+from bittern.engine.sources.lsd import LEAST_SECONDS
 from bittern.sim.content import Content, make_content
 from bittern.sim.process import SimProcess
 from bittern.sim.swarm import Swarm
@@ -19,7 +20,9 @@ def weight(process: SimProcess) -> Counter[type]:
 
     def counts(found: object) -> bool:
         own = type(found).__module__.startswith(("bittern", "builtins")) and not isinstance(found, type)
-        return gc.is_tracked(found) and own and not callable(found) and found is not process.disk
+        # Which tuples and dicts the collector tracks is its own affair, and changes while it works.
+        object_of_note = gc.is_tracked(found) or isinstance(found, dict)
+        return object_of_note and own and not callable(found) and found is not process.disk
 
     seen, left = {id(process.core): process.core}, list[object]([process.core])
     while left:
@@ -28,7 +31,7 @@ def weight(process: SimProcess) -> Counter[type]:
                 seen[id(found)] = found
                 left.append(found)
     kinds = Counter(map(type, seen.values()))
-    del kinds[tuple]  # the collector itself decides which of these it tracks, and when
+    del kinds[tuple]
     return kinds
 
 
@@ -53,7 +56,7 @@ class Hall:
             self.go_on(10.0)
             self.keeper.lull()
             if not self.keeper.core.torrents:
-                self.go_on(1.0)
+                self.go_on(LEAST_SECONDS + 1.0)  # the local network may be looked at once more
                 return
         raise AssertionError("it does not fall asleep")
 
@@ -92,15 +95,15 @@ def test_visits_leave_no_object_and_no_timer_behind(seed: int) -> None:
     hall = Hall(seed)
     core = hall.keeper.core
 
-    def visited(number: int) -> tuple[Counter[type], float]:
+    def visited(number: int) -> Counter[type]:
         hall.visit(f"visitor {number}", hall.contents[10])
         hall.rest()
-        due = core.next_deadline()
-        assert due is not None
-        return weight(hall.keeper), due - hall.swarm.world.now
+        return weight(hall.keeper)
 
-    first, _ = visited(0)
+    first = visited(0)
     for number in range(1, 8):
-        objects, due = visited(number)
-        assert objects - first == Counter(), "what a visit leaves is the same for the second as for the eighth"
-        assert due > 60.0, "nothing ticks: the next thing to do is an announce"
+        assert visited(number) - first == Counter(), "what a visit leaves is the same for the second as for the eighth"
+        due, told = core.next_deadline(), len(hall.swarm.tracker.log)
+        assert due is not None
+        hall.go_on(due - hall.swarm.world.now + 1.0)
+        assert len(hall.swarm.tracker.log) > told, "nothing ticks: the next thing to do is an announce"

@@ -45,6 +45,10 @@ class LocalSearch:
         """There may be something new to announce."""
         self._due = min(self._due, max(now + FIRST_SECONDS, self._open_at))
 
+    def rest(self) -> None:
+        """Nobody is awake who would be announced: not before `stir`."""
+        self._due = inf
+
     def next_due(self) -> float:
         """When to call `announce`; infinity for not before `stir`."""
         return self._due
