@@ -20,8 +20,15 @@ help:  ## This list
 demo: $(RUN_STAMP)  ## Download and verify a torrent from a real local swarm
 	@$(BIN)/bittern demo
 
+# Tests with real clients mostly wait for these, so the others run beside them; what they said is shown at the end.
 test: $(DEV_STAMP)  ## The whole test suite, real clients included where they are installed
-	$(BIN)/pytest
+	@mkdir -p build
+	@$(BIN)/pytest -m interop >build/interop.log 2>&1 & partners=$$!; \
+	$(BIN)/pytest -m "not interop"; own=$$?; \
+	wait $$partners; theirs=$$?; \
+	cat build/interop.log; \
+	test $$own -eq 0 || echo "tests without partners failed: see above"; \
+	test $$own -eq 0 -a $$theirs -eq 0
 
 lint: $(DEV_STAMP)  ## Format, lint, types, floors
 	$(BIN)/ruff format --check .
