@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import ResumeError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
 from bittern.codec.info import Info
-from bittern.codec.resume import MAGIC, FileStamp, Resume
+from bittern.codec.resume import MAGIC, MOST_PEERS, FileStamp, Resume
 
 SAMPLE = Resume(
     info_hash=InfoHashV1(bytes(20)),
@@ -22,8 +23,10 @@ SAMPLE = Resume(
     downloaded=2,
     added_at=3,
     completed_at=4,
+    peers=(Address("2001:db8::1", 6881), Address("192.0.2.1", 51413)),
 )
 
+addresses = st.builds(lambda ip, port: Address.of(str(ip), port), st.ip_addresses(), st.integers(0, 65535))
 stamps = st.none() | st.builds(FileStamp, st.integers(0, 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
 
 
@@ -45,6 +48,7 @@ def resumes(draw: st.DrawFn) -> Resume:
         completed_at=draw(st.none() | st.integers(0, 2**40)),
         unchecked=unchecked,
         ours=not unchecked or draw(st.booleans()),
+        peers=tuple(draw(st.lists(addresses, max_size=4))),
     )
 
 
@@ -109,6 +113,10 @@ GOOD: dict[str, object] = {
         {"unchecked": b"\x80\x00\x00"},
         {"unchecked": 1},
         {"unchecked": b"\x80", "ours": 2},
+        {"peers": bytes(6)},
+        {"peers": [1]},
+        {"peers": [bytes(6), bytes(7)]},
+        {"peers": [bytes(6)] * (MOST_PEERS + 1)},
     ],
 )
 def test_a_good_checksum_over_bad_fields_is_refused(change: dict[str, object]) -> None:

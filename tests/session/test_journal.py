@@ -1,14 +1,18 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bittern.base.address import Address
+from bittern.codec.bencode import decode, encode
+from bittern.codec.metainfo import Metainfo
 from bittern.codec.resume import Resume
 from bittern.io.disk.files import FileStorage
 from bittern.session.content import Content, Stamps
 from bittern.session.session import Session
 from bittern.session.store import Store
-from tests.session.rig import PIECE, eventually, fill, life_of, settings, torrent
+from tests.session.rig import PIECE, eventually, fill, life_of, settings, torrent, tracking
 
 SECONDS = 30
 
@@ -83,3 +87,54 @@ async def test_what_was_done_in_a_swarm_that_was_left_counts(tmp_path: Path) -> 
         assert (there.status.uploaded, got.status.downloaded) == (20 * PIECE, 20 * PIECE)
         await got.recheck()
         assert got.status.downloaded == 20 * PIECE
+
+
+def private(meta: Metainfo) -> Metainfo:
+    """The same, for members of its tracker only (BEP 27)."""
+    info = decode(meta.info.raw)
+    assert isinstance(info, dict)
+    return Metainfo.from_bytes(encode({"announce": meta.trackers[0][0], "info": info | {b"private": 1}}))
+
+
+@pytest.mark.parametrize("secret", [False, True])
+async def test_without_its_tracker_a_torrent_finds_its_peers_again_but_a_private_one_does_not(
+    tmp_path: Path,
+    secret: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    source = fill(tmp_path / "src" / "a.bin", 100 * PIECE)
+    slow = settings(tmp_path / "b", down_bytes_per_second=40 * PIECE, use_pex=False)
+    async with Session(settings(tmp_path / "a", use_pex=False)) as seed:
+        with tracking() as tracker:
+            meta = torrent(source, tracker.url)
+            meta = private(meta) if secret else meta
+            await (await seed.add(meta, tmp_path / "src")).completed()
+            await eventually(lambda: tracker.has_seed(seed.port))
+            async with Session(slow) as leech:
+                got = await leech.add(meta, tmp_path / "dst")
+                await eventually(lambda: got.status.done_bytes > 0)
+        async with Session(replace(slow, down_bytes_per_second=float("inf"))) as leech:
+            got = await leech.add(meta, tmp_path / "dst")
+            if secret:
+                await eventually(lambda: any(tracker.failures for tracker in got.trackers))
+                assert (got.found_by, got.status.complete) == ({}, False)
+            else:
+                await asyncio.wait_for(got.completed(), SECONDS)
+                assert got.found_by == {"resume": 1}
+            record = await life_of(leech, got).journal.open()
+            assert record is not None
+            assert record.resume is not None
+            kept = Resume.decode(record.resume).peers
+            assert kept == (() if secret else (Address("127.0.0.1", seed.port),))
+
+
+async def test_a_torrent_that_is_checked_again_keeps_its_peers(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 100 * PIECE))
+    async with (
+        Session(settings(tmp_path / "a")) as seed,
+        Session(settings(tmp_path / "b", down_bytes_per_second=40 * PIECE)) as leech,
+    ):
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+        await eventually(lambda: got.status.done_bytes > 0)
+        await got.recheck()
+        assert life_of(leech, got).journal.peers == (Address("127.0.0.1", seed.port),)

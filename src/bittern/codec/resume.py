@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple, Self
 
+from bittern.base.address import Address, parse_compact
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import BencodeError, LocalProtocolError, RemoteProtocolError, ResumeError
 from bittern.base.ids import InfoHashV1
@@ -19,6 +20,9 @@ from .info import MAX_PIECES, Info
 MAGIC = b"bittern resume 1\n"
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of the largest form that is read: about a million files."""
+
+MOST_PEERS = 100
+"""Addresses of peers that are kept."""
 
 _LIMITS = Limits(depth=3, tokens=3_000_000, size=MAX_BYTES)
 _DIGEST_BYTES = 32
@@ -53,6 +57,7 @@ class Resume:
         unchecked: pieces that a check had yet to read when it was interrupted, as the bytes of a Bitfield; empty for
             none.
         ours: whether the files were known to be the torrent's before that check.
+        peers: where peers of its swarm answered us, at most 100, the best first.
     """
 
     info_hash: InfoHashV1
@@ -65,6 +70,7 @@ class Resume:
     completed_at: int | None = None
     unchecked: bytes = b""
     ours: bool = True
+    peers: tuple[Address, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes to save."""
@@ -83,6 +89,8 @@ class Resume:
         if self.unchecked:
             box["unchecked"] = self.unchecked
             box["ours"] = int(self.ours)
+        if self.peers:
+            box["peers"] = [address.compact() for address in self.peers]
         body = encode(box)
         return MAGIC + sha256(body).digest() + body
 
@@ -117,6 +125,7 @@ class Resume:
             completed_at=_number(box, b"completed at", INTEGER_MIN) if b"completed at" in box else None,
             unchecked=_bytes(box.get(b"unchecked", b"")),
             ours=bool(_number(box, b"ours", 0, 1)) if b"ours" in box else True,
+            peers=_peers(box.get(b"peers", [])),
         )
         resume.have()
         resume.to_check()
@@ -176,6 +185,14 @@ def _number(box: dict[bytes, Value], key: bytes, low: int, high: int = INTEGER_M
     if not isinstance(value, int) or not low <= value <= high:
         raise ResumeError(f"the resume data has a bad `{key.decode()}`")
     return value
+
+
+def _peers(value: Value) -> tuple[Address, ...]:
+    entries = value if isinstance(value, list) else [None]
+    packed = [entry for entry in entries if isinstance(entry, bytes) and len(entry) in (6, 18)]
+    if len(packed) != len(entries) or len(entries) > MOST_PEERS:
+        raise ResumeError("the resume data has bad addresses of peers")
+    return tuple([address for entry in packed for address in parse_compact(entry, ipv6=len(entry) == 18)])
 
 
 def _stamps(value: Value | None) -> tuple[FileStamp | None, ...]:

@@ -4,11 +4,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
 from bittern.codec.layers import proved
 from bittern.codec.metainfo import Info
-from bittern.codec.resume import Resume
+from bittern.codec.resume import MOST_PEERS, Resume
+from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 
 from .content import Content, Stamps
@@ -57,6 +59,8 @@ class Journal:
         self._saved_at = 0.0
         self._started = False
         self.counters = Counters()
+        self.peers: tuple[Address, ...] = ()
+        """Where peers answered us in the swarm that was left last, of an earlier run perhaps."""
 
     async def open(self) -> Record | None:
         """What was saved before; a torrent on its way to this place may have it under the old one."""
@@ -144,6 +148,7 @@ class Journal:
         """The swarm is left; what was done in it counts as before."""
         self.counters.uploaded += swarm.uploaded
         self.counters.downloaded += swarm.downloaded
+        self.peers = _reached(swarm)
         self._uploaded = 0
 
     async def save(self, content: Content, swarm: Swarm, *, last: bool = False) -> StorageError | None:
@@ -195,6 +200,7 @@ class Journal:
         if not counters.added_at and saved is not None:
             counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
             counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
+            self.peers = saved.peers
         counters.added_at = counters.added_at or int(time.time())
 
     def _resume(self, info: Info, have: Bitfield, stamps: Stamps, swarm: Swarm | None = None) -> Resume:
@@ -208,6 +214,7 @@ class Journal:
             downloaded=counters.downloaded + (swarm.downloaded if swarm is not None else 0),
             added_at=counters.added_at,
             completed_at=counters.completed_at,
+            peers=_reached(swarm) if swarm is not None else self.peers,
         )
 
     async def forget(self) -> None:
@@ -218,3 +225,8 @@ class Journal:
         """
         self._started = False
         await self._surroundings.store.delete(self._info_hash, self.place)
+
+
+def _reached(swarm: Swarm) -> tuple[Address, ...]:
+    """Where to find its peers in the next run; nothing where that may not be used (BEP 27)."""
+    return tuple(swarm.peerbook.reached(MOST_PEERS)) if Source.RESUME in swarm.sources else ()

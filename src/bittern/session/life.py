@@ -379,7 +379,7 @@ class Life:
         """Exchange pieces from now on."""
         assert self.info is not None
         assert self.content is not None
-        swarm = self._membership.begin(self.content, have)
+        swarm = self._membership.begin(self.content, have, self.journal.peers)
         if self.options.priorities:
             self._want(self.info, swarm)
         self._membership.admit(swarm)

@@ -1,8 +1,9 @@
 """One torrent's place in the core: how it gets its swarm, is silent in it, and leaves it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info
@@ -72,12 +73,13 @@ class Membership:
         if self._layers is not None and not self._layers.done():
             self._layers.set_result(rows)
 
-    def begin(self, content: Content, have: Bitfield) -> Swarm:
+    def begin(self, content: Content, have: Bitfield, peers: Sequence[Address] = ()) -> Swarm:
         """Exchange pieces from now on.
 
         Args:
             content: the files.
             have: pieces that are in them.
+            peers: where some of the swarm were found before.
         """
         runtime, info = self._surroundings.runtime, content.info
         swarm = self.enter()
@@ -86,6 +88,7 @@ class Membership:
         if self._options.super_seed:
             swarm.super_seed()
         swarm.begin(info, have, content.wanted, runtime.now(), self._identity.layers)
+        swarm.add_candidates(peers, Source.RESUME, runtime.now())
         return swarm
 
     def admit(self, swarm: Swarm) -> None:

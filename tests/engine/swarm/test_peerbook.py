@@ -139,6 +139,34 @@ def test_who_has_everything_as_we_do_is_left_alone_until_we_are_hungry() -> None
     assert dialed(peerbook, 10.0) == ANN
 
 
+def test_who_answered_us_is_to_be_found_again_the_best_first() -> None:
+    addresses = [Address(f"10.0.1.{number}", 51413) for number in range(1, 7)]
+    peerbook = book(*addresses)
+    fails, called, here, banned, silent, left = addresses
+    while dialed(peerbook, 0.0) is not None:
+        pass
+    peerbook.connected(called)  # it dialed us, and says that it listens there
+    for address in (fails, here, banned, left):
+        peerbook.connected(address, reached=True)
+    peerbook.ended(fails, 0.0, useful=True)
+    peerbook.ended(fails, 1.0, useful=False)
+    peerbook.ended(left, 0.0, useful=True)
+    peerbook.ended(silent, 0.0, useful=False)
+    peerbook.connected(here)
+    peerbook.ban(banned.host)
+    assert peerbook.reached(9) == [here, left, fails]
+    assert peerbook.reached(2) == [here, left]
+
+
+def test_who_was_found_in_an_earlier_run_is_kept_until_it_fails_for_good() -> None:
+    peerbook = book(ANN, source=Source.RESUME)
+    for at in range(FAILURES_MOST):
+        assert peerbook.reached(9) == [ANN]
+        assert dialed(peerbook, at * 1e4) == ANN
+        peerbook.ended(ANN, at * 1e4, useful=False)
+    assert peerbook.reached(9) == []
+
+
 def test_our_own_address_is_never_dialed_again() -> None:
     peerbook = book(ANN)
     peerbook.is_self(ANN)

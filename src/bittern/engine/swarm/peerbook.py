@@ -55,6 +55,7 @@ class Candidate:
         address: where it listens.
         source: who named it first.
         failures: tries in a row that led to nothing.
+        reached: somebody of the swarm answered us there, in an earlier run perhaps.
         retry_at: not to be tried before.
     """
 
@@ -64,6 +65,7 @@ class Candidate:
     state: _State = _State.IDLE
     failures: int = 0
     retry_at: float = 0.0
+    reached: bool = False
 
 
 class Peerbook:
@@ -115,7 +117,7 @@ class Peerbook:
         rank = self._rank(address) if self._rank is not None and source is not Source.MANUAL else None
         order = 1.0 - rank if rank is not None else order
         order += _reluctance(address, source) if source is not Source.MANUAL else 0.0
-        self._candidates[address] = Candidate(address, source, order, retry_at=now)
+        self._candidates[address] = Candidate(address, source, order, retry_at=now, reached=source is Source.RESUME)
         self._counts[source] += 1
         self._due_known = False
         return True
@@ -145,12 +147,13 @@ class Peerbook:
             self._due_known = True
         return self._next_due
 
-    def connected(self, address: Address) -> None:
-        """A handshake with `address` succeeded, whoever dialed."""
+    def connected(self, address: Address, *, reached: bool = False) -> None:
+        """A handshake with `address` succeeded, whoever dialed; `reached`: it was us who did, so it listens there."""
         candidate = self._candidates.get(address)
         if candidate is not None:
             candidate.state = _State.CONNECTED
             candidate.failures = 0
+            candidate.reached = candidate.reached or reached
             self._due_known = False
 
     def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
@@ -198,6 +201,15 @@ class Peerbook:
         for address in strange:
             self._drop(address)
         return strange
+
+    def reached(self, most: int) -> list[Address]:
+        """Where the swarm may be found again in another run: somebody of it answered there when we dialed.
+
+        Those that are connected come first, then who failed least since.
+        """
+        good = [c for c in self._candidates.values() if c.reached and not self._bans.until(c.address.host)]
+        good.sort(key=lambda c: (c.state is not _State.CONNECTED, c.failures))
+        return [candidate.address for candidate in good[:most]]
 
     def ban(self, host: str) -> None:
         """Never deal with `host` again, in no torrent: an IP address, whatever the port."""
