@@ -13,6 +13,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.members import Members
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Peerbook, Source
+from bittern.engine.swarm.priority import priority
 from bittern.engine.swarm.turnover import SETTLED_SECONDS, TURNOVER_SECONDS
 from bittern.engine.swarm.welcome import CROSSING_SECONDS
 from bittern.engine.world import Shared
@@ -105,6 +106,36 @@ def test_our_own_address_is_not_dialed_again() -> None:
     assert door.dialed() == [own]
     door.comes(2, OURS, incoming=False)
     assert not door.book.add(own, Source.TRACKER, 1.0)
+
+
+def test_candidates_are_ranked_as_soon_as_anybody_tells_our_address() -> None:
+    """A tracker, say (BEP 24): the next dial goes by it, before any peer has spoken."""
+    ours = Address("123.213.32.10", 51413)
+    addresses = [Address(f"98.{number}.54.32", 1) for number in range(20)]
+    door = Door()
+    for address in (*addresses, ours):
+        door.book.add(address, Source.TRACKER, 0.0)
+    door.shared.ourselves.told(ours.host, "tracker.example")
+    wanted = sorted(addresses, key=lambda address: priority(ours, address), reverse=True)
+    assert door.dialed() == wanted[: door.shared.settings.max_dials]
+    assert ours not in door.book
+
+
+def test_only_where_we_dialed_somebody_can_be_found_again() -> None:
+    """Who says where it listens may be wrong; a dial that led to somebody who is here already was not."""
+    door = Door()
+    there, again, claimed = Address("10.0.0.1", 1), Address("10.0.0.2", 7), Address("10.0.0.3", 9)
+    for address in (there, again):
+        door.book.add(address, Source.TRACKER, 0.0)
+    assert len(door.dialed()) == 2
+    door.comes(1, incoming=False)
+    door.comes(2, port=50000)
+    door.comes(2, port=7, incoming=False)
+    caller = door.comes(3, port=50000)
+    assert caller is not None
+    door.members.listens_on(caller, claimed.port, 0.0)
+    assert claimed in door.book
+    assert door.book.reached(9) == [there, again]
 
 
 def test_an_address_that_others_call_ours_is_neither_taken_nor_kept() -> None:

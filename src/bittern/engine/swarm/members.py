@@ -45,6 +45,7 @@ class Members:
 
     def dials(self, now: float) -> Iterator[Connect]:
         """The connections to make now."""
+        self._follow_our_address()
         while (wish := self._dialing.next(self._shared.next_ticket(), len(self.peers), now)) is not None:
             yield wish
 
@@ -119,7 +120,7 @@ class Members:
         refusal = self._refusal(handshake, address, refusal, now)
         if twin is not None and not incoming:
             wire.close()
-            self._also_at(twin, address)
+            self._also_at(twin, address, reached=True)
             return None
         if refusal is not None:
             wire.close()
@@ -138,19 +139,15 @@ class Members:
         )
         self.peers[peer.number] = peer
         self._shared.places.enter()
-        self._book.connected(address)
+        self._book.connected(address, reached=not incoming)
         self._shared.events.append(PeerJoined(self._torrent, address, handshake.peer_id))
         return peer
 
     def told_our_address(self, peer: Peer) -> None:
-        """A peer says how it sees us: candidates are ranked by that (BEP 40)."""
-        ourselves = self._shared.ourselves
+        """A peer says how it sees us."""
         if peer.says.your_ip is not None:
-            ourselves.told(peer.says.your_ip, peer.address.host)
-        if ourselves.known != self._ranked_for:
-            self._ranked_for = ourselves.known
-            self._book.rank(ourselves.rank)
-            self._book.ours(ourselves.known)
+            self._shared.ourselves.told(peer.says.your_ip, peer.address.host)
+            self._follow_our_address()
 
     def listens_on(self, peer: Peer, port: int, now: float) -> None:
         """A peer that connected to us says where it can be dialed: the first word counts."""
@@ -205,10 +202,18 @@ class Members:
                 return "its network has as many peers with us as one may have"
         return None
 
-    def _also_at(self, peer: Peer, address: Address) -> None:
-        """A peer can be dialed at `address`: no need to while it is connected."""
+    def _follow_our_address(self) -> None:
+        """Whoever told us our address, candidates are ranked by it (BEP 40), and it is not dialed."""
+        ourselves = self._shared.ourselves
+        if ourselves.known != self._ranked_for:
+            self._ranked_for = ourselves.known
+            self._book.rank(ourselves.rank)
+            self._book.ours(ourselves.known)
+
+    def _also_at(self, peer: Peer, address: Address, *, reached: bool = False) -> None:
+        """A peer can be dialed at `address`, as it says or as we have found: no need to while it is connected."""
         peer.listens_at.append(address)
-        self._book.connected(address)
+        self._book.connected(address, reached=reached)
 
     def _tell_dropped(self, address: Address, reason: str, *, offence: bool) -> None:
         self._shared.events.append(PeerDropped(self._torrent, address, reason, offence))
