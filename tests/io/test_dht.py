@@ -43,6 +43,20 @@ async def test_a_peer_that_one_announces_another_finds() -> None:
         assert HASH in {info_hash for each in told for info_hash in each.info_hashes}
 
 
+async def test_who_is_not_waited_for_any_more_asks_nobody_any_more() -> None:
+    async with tables(5) as some:
+        search = asyncio.create_task(
+            some[1].find_peers(HASH, lambda _: None, announce=AnnouncePeer(HASH, 7000, b"")),
+        )
+        await asyncio.sleep(0)  # the first questions are on their way
+        search.cancel()
+        with suppress(asyncio.CancelledError):
+            await search
+        await asyncio.sleep(0.3)
+        assert [table.nodes[0].stored[0] for table in some] == [0] * 5
+        assert len(some[1].nodes[0]._searches) == 0
+
+
 async def test_items_are_stored_and_found_also_by_who_answers_nobody() -> None:
     async with tables(5, read_only=True) as some:
         plain = Item(b"5:hello")

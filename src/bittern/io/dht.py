@@ -186,6 +186,11 @@ class Table:
         self._settle(now)
         try:
             return await future
+        except asyncio.CancelledError:
+            now = time.monotonic()
+            self._dht.abandon(search, now)
+            self._settle(now)
+            raise
         finally:
             self._waiting.pop(search, None)
 

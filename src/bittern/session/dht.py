@@ -9,7 +9,6 @@ from bittern.base.address import Address
 from bittern.base.errors import BitternError, NetworkError, ResumeError
 from bittern.base.ids import InfoHashV1
 from bittern.engine.dht.state import NodeState
-from bittern.engine.sources.allowed import sources_for
 from bittern.engine.sources.dht import DhtSchedule
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
@@ -43,6 +42,7 @@ class DhtSource:
         self._surroundings = surroundings
         self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
         self._tasks = Tasks()
+        self._searches: dict[bytes, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Take part until cancelled."""
@@ -62,20 +62,22 @@ class DhtSource:
                     await self._surroundings.store.keep_fact(_FACTS[ipv6], state.encode().hex())
 
     def _begin(self, table: Table) -> None:
-        """Look for the torrents whose turn it is."""
+        """Look for the torrents whose turn it is; nothing goes on for those that may not take part any more."""
         swarms = self._swarms()
+        for key in [key for key in self._searches if key not in swarms]:
+            self._searches.pop(key).cancel()
         for key in self._schedule.take_due(swarms, self._surroundings.runtime.now()):
-            self._tasks.start(self._look_for(table, key, swarms[key]), "bittern dht search")
+            search = self._look_for(table, key, swarms[key])
+            self._searches[key] = self._tasks.start(search, "bittern dht search")
 
     def _swarms(self) -> dict[bytes, Swarm]:
-        engine = self._surroundings.settings.for_engine(None)
         return {
             bytes(swarm.wire_hash): swarm
             for entry in self._entries.values()
             if entry.life is not None
             and entry.now_doing in _IN_SWARM
             and (swarm := entry.life.swarm) is not None
-            and Source.DHT in sources_for(swarm.info, engine)
+            and Source.DHT in swarm.sources
         }
 
     async def _look_for(self, table: Table, key: bytes, swarm: Swarm) -> None:
@@ -88,6 +90,7 @@ class DhtSource:
         complete = swarm.download is not None and swarm.download.complete
         announce = AnnouncePeer(key, runtime.port, b"", seed=complete) if runtime.port else None
         done = await table.find_peers(key, found, announce=announce, no_seeds=complete)
+        self._searches.pop(key, None)
         self._schedule.done(key, runtime.now(), answers=done.answered)
 
     async def _meet_routers(self, table: Table) -> None:

@@ -66,6 +66,16 @@ def test_a_search_runs_in_both_families_and_is_done_once() -> None:
     assert [round(each.count()) for each in done.scrape] == [0, 2]
 
 
+def test_an_abandoned_search_ends_in_both_families_and_announces_nothing() -> None:
+    net = Net(6)
+    announcer, _ = net.all[0]
+    number = announcer.find_peers(HASH, net.now, announce=AnnouncePeer(HASH, 7000, b""))
+    announcer.abandon(number, net.now)
+    (done,) = [e for e in net.run(announcer, 5.0) if isinstance(e, SearchDone)]
+    assert (done.search, done.stored) == (number, 0)
+    assert [node.stored[0] for dht, _ in net.all for node in dht.nodes] == [0] * 12
+
+
 def test_items_are_stored_and_found_by_one_number() -> None:
     net, item = Net(4), Item(b"5:hello")
     number = net.all[0][0].put_item(item, net.now)

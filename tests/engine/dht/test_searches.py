@@ -142,6 +142,37 @@ def test_nodes_of_the_other_family_are_handed_on() -> None:
     assert OtherFamily((six,)) in net.events
 
 
+def test_an_abandoned_search_asks_nobody_and_writes_nothing_any_more() -> None:
+    net, searches = Net(Reply(b"", b"", token=b"tt")), Searches()
+    announce = AnnouncePeer(TARGET, 7000, b"")
+    search = PeerSearch(searches.number(), lookup(), net, ipv6=False, announce=announce)
+    searches.add(search)
+    searches.take_ready()
+    search.lookup.begin(contacts())
+    search.go_on(0.0)
+    asked = len(net.asked)
+    searches.abandon(search.number)
+    for contact, _, asker in net._line:
+        asker.answered(contact, replace(net.reply, sender=contact.id), 1.0)
+    assert (len(net.asked), search.stored) == (asked, 0)
+    assert [type(event) for event in net.events] == [SearchDone]
+    searches.take_ready()
+    assert len(searches) == 0
+
+
+def test_a_search_that_waits_may_be_abandoned_too() -> None:
+    net, searches = Net(Reply(b"", b"")), Searches()
+    for _ in range(MAX_ACTIVE + 1):
+        searches.add(Search(searches.number(), lookup(), net, ipv6=False))
+    searches.take_ready()
+    searches.abandon(MAX_ACTIVE + 1)
+    assert [event.search for event in net.events if isinstance(event, SearchDone)] == [MAX_ACTIVE + 1]
+    searches.abandon(1)
+    [(last, _)] = searches.take_ready()
+    last.go_on(0.0)
+    assert (last.is_over, net.asked) == (True, [])
+
+
 def test_so_many_searches_run_at_once_and_the_others_in_turn() -> None:
     net, searches = Net(Reply(b"", b"")), Searches()
     made = [Search(searches.number(), lookup(), net, ipv6=False) for _ in range(MAX_ACTIVE + 3)]

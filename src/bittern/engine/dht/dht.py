@@ -110,6 +110,12 @@ class Dht:
         """Ask the nodes on the way to `target` for torrents that they know."""
         return self._start(lambda node: node.sample(target, now))
 
+    def abandon(self, search: int, now: float) -> None:
+        """Let a search end as it stands: nobody is asked or told anything for it any more."""
+        for (node, number), name in list(self._names.items()):
+            if name == search:
+                node.abandon(number, now)
+
     def _start(self, begin: Callable[[Node], int]) -> int:
         self._numbers += 1
         self._searches[self._numbers] = _Both(len(self.nodes))

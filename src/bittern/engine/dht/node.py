@@ -326,6 +326,11 @@ class Node:
         )
         return self._start(search, now)
 
+    def abandon(self, search: int, now: float) -> None:
+        """Let a search end as it stands: nobody is asked or told anything for it any more."""
+        self._searches.abandon(search)
+        self._begin_searches(now)
+
     def _start(self, search: Search, now: float) -> int:
         self._searches.add(search)
         self._begin_searches(now)

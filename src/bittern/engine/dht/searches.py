@@ -71,6 +71,8 @@ class Search:
 
     def go_on(self, now: float) -> None:
         """Ask whoever is next."""
+        if self.is_over:
+            return
         if self._to_write is None:
             for contact in self.lookup.take_next():
                 self._line.ask(contact, self._question(), self, now)
@@ -84,7 +86,12 @@ class Search:
             self._writing += 1
             self._writes += 1
             self._line.ask(candidate.contact, ask, _Write(self), now)
-        if not self._writing and not self.is_over:
+        if not self._writing:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Ask nobody any more, and write nothing: what was found is the result."""
+        if not self.is_over:
             self.is_over = True
             self._tell_result()
 
@@ -304,6 +311,12 @@ class Searches:
     def add(self, search: Search, begin: Iterable[Contact] = ()) -> None:
         """Run `search` when it is its turn, beginning with nodes that are not in the table."""
         self._waiting.append((search, tuple(begin)))
+
+    def abandon(self, number: int) -> None:
+        """Let a search end as it stands, whether it has begun or not."""
+        for search in (*self._active.values(), *(search for search, _ in self._waiting)):
+            if search.number == number:
+                search.abandon()
 
     def take_ready(self) -> list[tuple[Search, tuple[Contact, ...]]]:
         """The searches that begin now."""
