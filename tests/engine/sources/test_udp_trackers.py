@@ -130,6 +130,38 @@ def test_what_has_no_answer_is_sent_again_after_15_then_30_seconds_then_given_up
     assert rig.trackers.lines == {}
 
 
+def hasty(rig: Rig, now: float) -> int:
+    """A question that has 5 s, and is asked again after 2."""
+    rig.last += 1
+    rig.trackers.ask(UdpAsk(rig.last, URL, REQUEST, ipv6=False, timeout_seconds=5.0, resend_seconds=2.0), now)
+    return rig.last
+
+
+def test_who_has_little_time_asks_again_sooner_and_once() -> None:
+    rig = Rig()
+    rig.comes(Announced(rig.open().transaction, REPLY), 0.0)
+    rig.answers()
+    ticket = hasty(rig, 10.0)
+    told = []
+    for due in (10.0, 12.0, 15.0):
+        rig.trackers.advance(due)
+        told.append(len(rig.announces()))
+    assert told == [1, 1, 0]
+    assert str(rig.answers()[ticket]) == "no answer within 5 s"
+
+
+def test_who_has_little_time_does_not_wait_for_a_connection_that_others_asked_for() -> None:
+    rig = Rig()
+    rig.ask(0.0)
+    rig.resolve()
+    assert [type(request) for request in rig.sent()] == [Connect]
+    hasty(rig, 1.0)
+    assert (rig.sent(), rig.trackers.next_deadline()) == ([], 3.0)
+    rig.trackers.advance(3.0)
+    rig.connect(3.5)
+    assert len(rig.announces()) == 2
+
+
 def test_an_announce_that_has_no_answer_is_sent_again_with_a_new_connection_when_the_old_is_too_old() -> None:
     """The example of BEP 15: sent at 2, 17, 47, then a new connection is needed at 107."""
     rig = Rig()

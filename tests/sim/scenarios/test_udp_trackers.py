@@ -1,12 +1,20 @@
 """Swarms that know of each other by a UDP tracker alone, on lines that lose datagrams."""
 
 from collections import Counter
+from functools import partial
 from random import Random
 
+import pytest
+
 from bittern.engine.events import TrackerFailed
+from bittern.engine.sources.announcer import GOODBYE_SECONDS
 from bittern.engine.sources.turnstile import MOST_UNDER_WAY
+from bittern.sim.host import Host
 from bittern.sim.swarm import Swarm
 from bittern.sim.tracker import Mood
+from bittern.sim.udp import Service
+from bittern.wire.announce import Event
+from bittern.wire.tracker_udp import Announce, Connect, parse_request
 
 
 def test_a_swarm_finds_itself_by_datagrams() -> None:
@@ -50,3 +58,32 @@ def test_no_more_than_some_of_many_torrents_are_announced_at_a_time() -> None:
         swarm.world.run(0.1)
         most = max(most, len(leecher.core._shared.udp_asked))
     assert most == MOST_UNDER_WAY
+
+
+@pytest.mark.parametrize(("seconds", "lost"), [(10.0, Announce), (100.0, Connect), (100.0, Announce)])
+def test_a_goodbye_that_is_lost_is_said_again_before_its_time_is_over(
+    seconds: float, lost: type[Announce | Connect]
+) -> None:
+    """After ten seconds the connection id is good, after a hundred a new one is needed first."""
+    swarm = Swarm(Random, 8, seeds=1, leechers=0, udp_tracker=True)
+    swarm.world.run(seconds)
+    missing: list[Announce | Connect] = []
+
+    def loses(service: Service, host: Host, data: bytes) -> bytes | None:
+        request = parse_request(data)
+        if not missing and isinstance(request, lost):
+            missing.append(request)
+            return None
+        return service(host, data)
+
+    for address, service in list(swarm.services.at.items()):
+        swarm.services.at[address] = partial(loses, service)
+    [seed] = swarm.seeds
+    [torrent] = seed.core.torrents.values()
+    seed.core.remove(torrent, swarm.world.now)
+    seed.host.touch()
+    swarm.world.run(GOODBYE_SECONDS)
+    assert len(missing) == 1
+    assert [said.event for said in swarm.tracker.log if said.event] == ["started", "stopped"]
+    assert swarm.tracker.log[-1].event == Event.STOPPED.value
+    assert seed.core.goodbyes == 0

@@ -37,7 +37,7 @@ def test_a_redirect_is_followed_with_its_query() -> None:
 
 def test_the_first_tracker_with_peers_counts(tracker: FakeTracker) -> None:
     with FakeTracker(HASH, 1000, []) as empty:
-        found = ask("udp://t:80/announce", "http://127.0.0.1:1/announce", empty.url, tracker.url, "http://127.0.0.1:1/")
+        found = ask("wss://t:80/announce", "http://127.0.0.1:1/announce", empty.url, tracker.url, "http://127.0.0.1:1/")
     assert len(found) == 2
     assert empty.announces == tracker.announces == 1
 
@@ -54,7 +54,7 @@ def test_the_last_failure_is_told_with_its_tracker(tracker: FakeTracker) -> None
     assert caught.value.__notes__ == [tracker.url]
 
 
-@pytest.mark.parametrize("trackers", [(), ("udp://t:80/announce", "wss://t/")])
+@pytest.mark.parametrize("trackers", [(), ("ftp://t:80/announce", "wss://t/")])
 def test_without_a_tracker_of_this_kind_there_is_nothing_to_ask(trackers: tuple[str, ...]) -> None:
     with pytest.raises(TrackerError, match="names no http"):
         ask(*trackers)

@@ -16,12 +16,14 @@ from bittern.wire.tracker_http import announce_url, parse_announce_reply
 
 from .guard import may_be_local
 from .tracker import Announcement, TrackerSource, TrackerState
-from .udp_trackers import UdpAsk
+from .udp_trackers import FIRST_RESEND_SECONDS, UdpAsk
 
 TIMEOUT_SECONDS = 30.0
 UDP_TIMEOUT_SECONDS = 60.0
 """Time for two repetitions (BEP 15): after 15 s, and 30 s later."""
 GOODBYE_SECONDS = 5.0
+GOODBYE_RESEND_SECONDS = 2.0
+"""A goodbye by datagram that has no answer is said again after so long, once in its time."""
 MOST_BYTES = 2 << 20
 
 
@@ -164,8 +166,10 @@ class Announcer:
         local = tracker.trusted or may_be_local(tracker.url)
         ticket = shared.next_ticket()
         if tracker.url[:4].lower() == "udp:":
-            seconds = GOODBYE_SECONDS if current.goodbye else UDP_TIMEOUT_SECONDS
-            ask = UdpAsk(ticket, tracker.url, request, bool(ipv6), seconds, local)
+            seconds, again = UDP_TIMEOUT_SECONDS, FIRST_RESEND_SECONDS
+            if current.goodbye:
+                seconds, again = GOODBYE_SECONDS, GOODBYE_RESEND_SECONDS
+            ask = UdpAsk(ticket, tracker.url, request, bool(ipv6), seconds, local, again)
             shared.udp_trackers.ask(ask, now)
             shared.udp_asked[ticket] = self._torrent
         else:

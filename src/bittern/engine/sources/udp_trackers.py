@@ -2,7 +2,7 @@
 
 A tracker gives out a connection id for a minute, so that nobody announces in another's name. Who asks the same tracker
 at the same time shares one look-up, and one such id. What is not answered is sent again after 15 s, then 30 s, and so
-on, until the time of the question is over.
+on, until the time of the question is over; sooner where who asks has less time.
 """
 
 from collections.abc import Callable
@@ -52,6 +52,7 @@ class UdpAsk:
         ipv6: whether to reach it by IPv6, else by IPv4.
         timeout_seconds: time for everything, from look-up to answer.
         local: whether it may be on this machine or in its network.
+        resend_seconds: what has no answer is sent again after so long, doubled each time.
     """
 
     ticket: int
@@ -60,6 +61,7 @@ class UdpAsk:
     ipv6: bool
     timeout_seconds: float
     local: bool = False
+    resend_seconds: float = FIRST_RESEND_SECONDS
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +76,7 @@ class _Line:
     valid_until: float = 0.0
     transaction: int | None = None  # of the request for a connection id, while that is under way
     tries: int = 0
+    again_at: float = 0.0  # that request is sent again
     waiting: dict[int, "_Asked"] = field(default_factory=dict)  # for the connection id
     open: dict[int, "_Asked"] = field(default_factory=dict)  # all that were not answered yet, by ticket
 
@@ -132,6 +135,10 @@ class UdpTrackers:
         self._asked[ask.ticket] = line.open[ask.ticket] = line.waiting[ask.ticket] = asked
         self._deadlines.set(ask.ticket, asked.give_up_at)
         self._go_on(line, now)
+        if line.transaction is not None and ask.resend_seconds < FIRST_RESEND_SECONDS:
+            # The request for an id may be one that was sent, and lost, when there was more time.
+            line.again_at = min(line.again_at, now + ask.resend_seconds)
+            self._deadlines.set(line.number, line.again_at)
 
     def take_answers(self) -> list[tuple[int, Answer]]:
         """What became of questions since the last call: ticket, and answer or error."""
@@ -246,7 +253,9 @@ class UdpTrackers:
         if line.transaction is None:
             line.transaction = self._new_transaction(line)
         self._emit(line, Connect(line.transaction))
-        self._deadlines.set(line.number, now + _patience(line.tries))
+        first = min((asked.ask.resend_seconds for asked in line.waiting.values()), default=FIRST_RESEND_SECONDS)
+        line.again_at = now + _patience(first, line.tries)
+        self._deadlines.set(line.number, line.again_at)
         line.tries += 1
 
     def _send(self, asked: _Asked, connection: int, now: float) -> None:
@@ -257,7 +266,7 @@ class UdpTrackers:
             self._emit(asked.line, Announce(connection, asked.transaction, ask.about, url_data(ask.tracker)))
         else:
             self._emit(asked.line, Scrape(connection, asked.transaction, ask.about))
-        self._deadlines.set(ask.ticket, min(now + _patience(asked.tries), asked.give_up_at))
+        self._deadlines.set(ask.ticket, min(now + _patience(ask.resend_seconds, asked.tries), asked.give_up_at))
         asked.tries += 1
 
     def _emit(self, line: _Line, request: Request) -> None:
@@ -317,6 +326,6 @@ def _announces(asked: _Asked) -> bool:
     return isinstance(asked.ask.about, AnnounceRequest)
 
 
-def _patience(tries: int) -> float:
+def _patience(first: float, tries: int) -> float:
     """Seconds until the next try, after `tries` before the last (BEP 15)."""
-    return FIRST_RESEND_SECONDS * 2.0 ** min(tries, MOST_DOUBLINGS)
+    return first * 2.0 ** min(tries, MOST_DOUBLINGS)

@@ -1,4 +1,4 @@
-"""Asking HTTP trackers for peers."""
+"""Asking trackers for peers, one after the other."""
 
 import time
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ from bittern.wire.tracker_http import MAX_REPLY, announce_url, parse_announce_re
 from .client import NAME, Client
 
 _REDIRECTS = 5
+_WEB = ("http://", "https://")
+_UDP = "udp://"
 
 
 def announce(client: Client, trackers: Sequence[str], info_hash: InfoHashV1, left: int) -> AnnounceReply:
@@ -21,7 +23,7 @@ def announce(client: Client, trackers: Sequence[str], info_hash: InfoHashV1, lef
 
     Args:
         client: who asks.
-        trackers: URLs, the best first; those that are not http or https are passed over.
+        trackers: URLs, the best first; those that are not http, https or udp are passed over.
         info_hash: the torrent.
         left: bytes still missing; at least 1, or trackers name no seeds.
 
@@ -33,12 +35,12 @@ def announce(client: Client, trackers: Sequence[str], info_hash: InfoHashV1, lef
     """
     request = AnnounceRequest(info_hash, client.peer_id, client.port, uploaded=0, downloaded=0, left=left)
     reply = None
-    failure = TrackerError("the torrent names no http or https tracker")
+    failure = TrackerError("the torrent names no http, https or udp tracker")
     for tracker in trackers:
-        if not tracker.lower().startswith(("http://", "https://")):
+        if not tracker.lower().startswith((*_WEB, _UDP)):
             continue
         try:
-            reply = _ask(client, announce_url(tracker, request))
+            reply = _ask_one(client, tracker, request)
         except TrackerError as error:
             failure = error
             failure.add_note(tracker)
@@ -48,6 +50,14 @@ def announce(client: Client, trackers: Sequence[str], info_hash: InfoHashV1, lef
     if reply is None:
         raise failure
     return reply
+
+
+def _ask_one(client: Client, tracker: str, request: AnnounceRequest) -> AnnounceReply:
+    if tracker.lower().startswith(_UDP):
+        from .udp import ask  # noqa: PLC0415 - a third of the start, which few need
+
+        return ask(client, tracker, request)
+    return _ask(client, announce_url(tracker, request))
 
 
 def _ask(client: Client, url: str) -> AnnounceReply:
@@ -61,7 +71,7 @@ def _ask(client: Client, url: str) -> AnnounceReply:
         if target is None:
             break
         url = urljoin(url, target)
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not url.lower().startswith(_WEB):
             raise TrackerError(f"redirects to {url}")
     else:
         raise TrackerError(f"redirects more than {_REDIRECTS} times")
