@@ -44,6 +44,28 @@ def test_limits_of_peers_hold_for_those_that_are_there_and_those_that_come() -> 
     assert here.lanes.up.limit == joined(torrent, 3).lanes.up.limit == 50.0
 
 
+def test_a_peer_may_have_limits_of_its_own_in_place_of_those_of_every_peer() -> None:
+    torrent = TorrentLimits(Limits(EngineSettings(exempt_local=True)))
+    ann, bob, local = joined(torrent), joined(torrent, 2, "2001:db8::1"), joined(torrent, 3, "10.0.0.1")
+    own = {ann.address.host: (50.0, None), local.address.host: (None, 5.0)}
+    torrent.limit_peers([ann, bob, local], 1000.0, 2000.0, own)
+    assert [(peer.lanes.down.limit, peer.lanes.up.limit) for peer in (ann, bob, local)] == [
+        (50.0, 2000.0),
+        (1000.0, 2000.0),
+        (inf, 5.0),
+    ]
+    again = joined(torrent, 4)
+    assert (again.lanes.down.limit, again.lanes.up.limit) == (50.0, 2000.0)
+    torrent.limit_peers([ann, again, local], None, None, {ann.address.host: (inf, 1.0)})
+    assert [(peer.lanes.down.limit, peer.lanes.up.limit) for peer in (ann, again, local)] == [
+        (inf, 1.0),
+        (inf, 1.0),
+        (inf, inf),
+    ]
+    torrent.limit_peers([ann], None, None)
+    assert (ann.lanes.down.limit, ann.lanes.up.limit) == (1000.0, 2000.0)
+
+
 @pytest.mark.parametrize(
     ("host", "exempt"),
     [(host, True) for host in ("10.1.2.3", "fd00::1", "fe80::1", "127.0.0.1", "::1", "172.31.0.1", "192.168.1.1")]

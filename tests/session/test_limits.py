@@ -30,6 +30,25 @@ def test_only_numbers_that_can_be_limits_are_taken() -> None:
     assert limits == Limits(down=1.0, up=inf, peer_down=3.0)
 
 
+def test_limits_of_single_peers_are_taken_only_with_an_address_and_are_forgotten_with_none() -> None:
+    limits = Limits()
+    for host, down, up, wrong in (
+        ("example.org", 1.0, None, "no IP address"),
+        ("10.0.0.1", 0.0, None, "down"),
+        ("10.0.0.1", None, -1.0, "up"),
+    ):
+        with pytest.raises(SessionError, match=wrong):
+            limits.update_peer(host, down, up)
+    assert limits == Limits()
+    limits.update_peer("::ffff:10.0.0.1", 5.0, None)
+    limits.update_peer("2001:DB8::0:1", inf, 0.0)
+    copy = limits.copy()
+    assert limits.peers == {"10.0.0.1": (5.0, None), "2001:db8::1": (inf, 0.0)}
+    limits.update_peer("10.0.0.1", None, None)
+    assert limits.peers == {"2001:db8::1": (inf, 0.0)}
+    assert len(copy.peers) == 2
+
+
 async def rate_of(torrent: Torrent, seconds: float) -> float:
     """Bytes per second that come now, measured from a block to a block."""
 
@@ -58,6 +77,17 @@ async def test_limits_hold_on_real_sockets_and_change_while_bytes_flow(tmp_path:
             handle.set_limits(down=inf, peer_down=400.0 * KB)
             await asyncio.sleep(0.5)  # what was asked for before
             assert await rate_of(handle, 1.5) == pytest.approx(400 * KB, rel=0.10)
+            handle.set_peer_limits("127.0.0.1", down=800.0 * KB)
+            handle.set_peer_limits("127.0.0.2", down=1.0 * KB)
+            await asyncio.sleep(0.5)
+            assert await rate_of(handle, 1.5) == pytest.approx(800 * KB, rel=0.10)
+            (peer,) = handle.peers
+            assert (peer.host, peer.down_limit, peer.up_limit) == ("127.0.0.1", 800.0 * KB, inf)
+            assert peer.down_rate > 0
+            assert (peer.seed, peer.incoming, peer.downloaded > 0, peer.uploaded) == (True, False, True, 0)
+            handle.set_peer_limits("127.0.0.1")
+            assert handle.limits.peers == {"127.0.0.2": (1.0 * KB, None)}
+            assert handle.limits.peer_down == 400.0 * KB
             handle.set_limits(peer_down=inf)
             leech.group("slow", down=1000.0 * KB)
             handle.join("slow")

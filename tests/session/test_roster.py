@@ -23,6 +23,8 @@ KEPT = [field.name for field in fields(Entry) if field.name not in {
 }]  # fmt: skip
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 counts = st.integers(0, 2**62)
+numbers = st.sampled_from([None, 5.0, inf])
+own_limits = st.dictionaries(texts, st.tuples(numbers, numbers), max_size=2)
 entries = st.builds(
     Entry,
     number=st.integers(1, 2**62),
@@ -35,7 +37,7 @@ entries = st.builds(
     select=st.one_of(st.none(), st.lists(st.integers(0, 9)).map(tuple)),
     file_priorities=st.one_of(st.none(), st.dictionaries(st.integers(0, 9), st.integers(0, 7))),
     super_seed=st.booleans(),
-    limits=st.one_of(st.none(), st.builds(Limits, down=st.sampled_from([None, 5.0, inf]), group=texts)),
+    limits=st.one_of(st.none(), st.builds(Limits, down=numbers, group=texts, peers=own_limits)),
     link=st.one_of(st.none(), texts),
     mode=st.sampled_from(Mode),
     position=counts,

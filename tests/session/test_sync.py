@@ -177,6 +177,8 @@ def test_every_command_reaches_the_session(tmp_path: Path) -> None:
         got = session.add(meta, tmp_path / "dst", peers=[address], recheck=True, super_seed=False)
         got.completed(SECONDS)
         got.set_limits(up=1_000_000)
+        got.set_peer_limits("10.0.0.2", down=1000)
+        assert got.limits.peers == {"10.0.0.2": (1000, None)}
         got.join("few")
         got.set_priority(2)
         got.set_goal(Goal(ratio=9))

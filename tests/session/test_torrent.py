@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import NoSuchTorrentError, SessionError
+from bittern.base.errors import NoSuchTorrentError, SessionError, StorageError
 from bittern.codec.magnet import Magnet
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
-from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
+from tests.session.rig import PIECE, album, eventually, fill, life_of, settings, torrent
 
 SECONDS = 30
 
@@ -106,6 +106,32 @@ async def test_pieces_with_deadlines_come_first(tmp_path: Path) -> None:
         await asyncio.wait_for(got.completed(), SECONDS)
         stored = [event.piece for event in stream.take() if isinstance(event, events.PieceStored)]
         assert {31, 22} <= {*stored[:8]}, "all that was asked for first may be stored in any order"
+
+
+async def test_a_deadline_wakes_who_sleeps_and_waits_for_a_check(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", 20 * PIECE))
+    kept = settings(tmp_path / "s", keep_torrents=True)
+    async with Session(kept) as session:
+        await (await session.add(meta, tmp_path)).completed()
+    async with Session(kept) as session:
+        (there,) = session.torrents
+        assert session._entries[there.info_hash].life is None
+        await there.set_deadline(3, 1.0)
+        assert there.status.complete
+        assert life_of(session, there).swarm is not None
+        checking = asyncio.ensure_future(there.recheck())
+        await asyncio.sleep(0)
+        assert there.status.state is State.CHECKING
+        await there.set_deadline(3, 1.0)
+        assert there.status.complete
+        with pytest.raises(SessionError, match="no piece 20"):
+            await there.set_deadline(20, 1.0)
+        await checking
+    (tmp_path / "a.bin").unlink()
+    async with Session(kept) as session:
+        (there,) = session.torrents
+        with pytest.raises(StorageError):
+            await there.set_deadline(3, 1.0)
 
 
 async def test_a_recheck_finds_what_changed_under_us(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def test_what_is_over_is_not_tried_again() -> None:
     assert not trouble.may_be_over(1e9)
 
 
+def test_what_can_not_be_read_is_tried_once_more_for_each_file() -> None:
+    trouble = Trouble(30.0)
+    bad, other = StorageError(KINDS.IO, "a"), StorageError(KINDS.IO, "b")
+    assert [trouble.is_worth_a_second_try(error) for error in (bad, bad, other, bad)] == [True, False, True, False]
+    assert not trouble.is_worth_a_second_try(StorageError(KINDS.REPLACED, "c"))
+    assert trouble.is_surmountable(bad, reading=True), "a try that failed leaves the other way open"
+
+
 def test_only_the_first_bad_place_of_a_file_is_looked_at_again() -> None:
     trouble = Trouble(30.0)
     bad = StorageError(StorageError.Kind.IO, "a")

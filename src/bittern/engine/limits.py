@@ -1,13 +1,17 @@
 """How fast the torrents of a core may be: limits for all together, for groups, for each torrent, for each peer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
+from types import MappingProxyType
 
 from bittern.base.address import is_local
 
 from .settings import EngineSettings
 from .swarm.lanes import Lanes
 from .swarm.peer import Peer
+
+Own = Mapping[str, tuple[float | None, float | None]]
+"""Limits of single peers, down and up, by numeric address; None for those of every peer."""
 
 
 class Limits:
@@ -49,6 +53,7 @@ class TorrentLimits:
         self.whole = Lanes(limits.whole)
         self._limits = limits
         self._peer_down = self._peer_up = inf
+        self._own: Own = MappingProxyType({})
         self.starved_until = inf
         self._starved: dict[int, Peer] = {}
 
@@ -57,24 +62,33 @@ class TorrentLimits:
         self.whole.move(self._limits.group(group) if group is not None else self._limits.whole)
 
     def equip(self, peer: Peer) -> None:
-        """Hold a new peer to the limits, unless it is exempt."""
+        """Hold a new peer to the limits; one that is exempt, to none but its own."""
         if not (self._limits.exempt_local and is_local(peer.address.host)):
             peer.lanes = Lanes(self.whole)
-            peer.lanes.set_limits(self._peer_down, self._peer_up)
+        self._hold(peer)
 
-    def limit_peers(self, peers: Iterable[Peer], down: float | None, up: float | None) -> None:
+    def limit_peers(
+        self, peers: Iterable[Peer], down: float | None, up: float | None, own: Own = MappingProxyType({})
+    ) -> None:
         """Bytes per second of each peer from now on; `math.inf` for no limit, None for no change.
 
         Args:
             peers: those that are there.
             down: of what is asked of a peer.
             up: of what a peer is served.
+            own: those of single peers, in place of these; all of them, as others have none any more.
         """
         self._peer_down = down if down is not None else self._peer_down
         self._peer_up = up if up is not None else self._peer_up
+        self._own = own
         for peer in peers:
-            if peer.lanes.above is self.whole:
-                peer.lanes.set_limits(down, up)
+            self._hold(peer)
+
+    def _hold(self, peer: Peer) -> None:
+        own_down, own_up = self._own.get(peer.address.host, (None, None))
+        exempt = peer.lanes.above is None
+        down, up = (inf, inf) if exempt else (self._peer_down, self._peer_up)
+        peer.lanes.set_limits(down if own_down is None else own_down, up if own_up is None else own_up)
 
     def starve(self, peer: Peer, due: float) -> None:
         """A limit keeps `peer` waiting until `due`; infinity: none does."""

@@ -9,7 +9,7 @@ from bittern.io.runtime import Runtime
 
 def ban(runtime: Runtime, host: str, seconds: float | None) -> None:
     """See `Session.ban`."""
-    host = _numeric(host)
+    host = numeric(host)
     if seconds is not None and not seconds > 0:
         raise SessionError(f"seconds = {seconds}: must be positive")
     now = runtime.now()
@@ -20,7 +20,7 @@ def ban(runtime: Runtime, host: str, seconds: float | None) -> None:
 
 def unban(runtime: Runtime, host: str) -> bool:
     """See `Session.unban`."""
-    host = _numeric(host)
+    host = numeric(host)
     found = runtime.core.bans.unban(host)
     runtime.core.bans_changed(host, runtime.now())
     runtime.turn.soon()
@@ -34,7 +34,12 @@ def all_bans(runtime: Runtime) -> dict[str, float | None]:
     return {host: until - now if until != inf else None for host, until in bans.items()}
 
 
-def _numeric(host: str) -> str:
+def numeric(host: str) -> str:
+    """An IP address as it is known here.
+
+    Raises:
+        SessionError: this is none.
+    """
     try:
         return Address.of(host, 0).host
     except ValueError:

@@ -1,5 +1,6 @@
 """What the handle of a torrent may do in its session."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -159,14 +160,25 @@ class Hand:
 
     async def relocate(self, entry: Entry, choose: Callable[[Info, Placement], Placement]) -> None:
         """Move or rename the files of a torrent, which wakes up for it; see `Torrent.move_to`."""
-        life = await self.awaken(entry)
-        while life.state is State.CHECKING:  # it has just woken up
-            await life.publisher.change()
+        life = await self._checked(entry)
         try:
             await life.relocate(choose)
         finally:
             entry.follow(life.options, life.info)
             self.changed(entry)
+
+    async def set_deadline(self, entry: Entry, piece: int, seconds: float | None) -> None:
+        """Need a piece of a torrent in time, which wakes up for it; see `Torrent.set_deadline`."""
+        began = time.monotonic()
+        life = await self._checked(entry)
+        life.set_deadline(piece, None if seconds is None else seconds - (time.monotonic() - began))
+
+    async def _checked(self, entry: Entry) -> Life:
+        """The life of a torrent, woken up if it has none, when its files have been checked or that has failed."""
+        life = await self.awaken(entry)
+        while life.state is State.CHECKING and not life.publisher.ended:
+            await life.publisher.change()
+        return life
 
     def changed(self, entry: Entry) -> None:
         """Something was set that is to be kept, and that the queue may depend on."""

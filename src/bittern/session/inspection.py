@@ -134,6 +134,11 @@ class Inspection:
         self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
         return have
 
+    async def reads(self, content: Content, piece: int) -> bool:
+        """Whether a piece can be read, and is right."""
+        found = await self._surroundings.in_thread(hash_suspects, content, [piece], Pace(), lambda _: None)
+        return bool(found.good)
+
     async def _look(self, content: Content, believed: Resume | None) -> tuple[Stamps, Plan]:
         in_thread = self._surroundings.in_thread
         stamps = await in_thread(content.look)

@@ -72,6 +72,7 @@ class Life:
         self._saving = asyncio.Lock()
         self._finishing: Future[None] | None = None
         self._relocation: asyncio.Task[None] | None = None
+        self._second_try: asyncio.Task[None] | None = None
 
     @property
     def info_hash(self) -> InfoHashV1:
@@ -164,7 +165,7 @@ class Life:
         if self.info is None or not 0 <= piece < self.info.geometry.piece_count:
             raise SessionError(f"there is no piece {piece}, or what the torrent is made of is not known yet")
         if self.swarm is None or self.swarm.download is None:
-            raise SessionError("its files are being checked: wait for `checked()`")
+            raise self.error or SessionError("it is not known what is there: wait for `checked()`")
         self._membership.set_deadline(self.swarm, piece, seconds)
 
     def _want(self, info: Info, swarm: Swarm) -> None:
@@ -173,7 +174,7 @@ class Life:
         self._membership.prioritize(info, swarm)
         if swarm.download is not None:
             self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
-            if self.state is not State.CHECKING and not self._relocating:
+            if self.state is not State.CHECKING and not self._relocating and not self._reading_again:
                 self._errand.run(self._settle)
             self.done_bytes = self.content.bytes_in(swarm.download.have)
 
@@ -449,6 +450,12 @@ class Life:
     def _on_storage_failed(self, error: StorageError, piece: int | None) -> None:
         if self.state in (State.FAILED, State.CHECKING) or self.swarm is None:
             return
+        if piece is not None and self._reading_again:
+            return  # if it stays so, the next one to ask will meet it again
+        if piece is not None and not self._errand.busy and self._trouble.is_worth_a_second_try(error):
+            _log.warning("%s: reading piece %d again: %s", self.info_hash, piece, error)
+            self._second_try = self._errand.run(partial(self._read_again, error, piece))
+            return
         if self._trouble.is_surmountable(error, reading=piece is not None):
             _log.warning("%s: looking at the files again: %s", self.info_hash, error)
             self._enter(State.CHECKING)
@@ -457,6 +464,26 @@ class Life:
         if self.swarm.state is not TorrentState.FAILED:
             self._membership.hush()  # what was promised can not be read: promise nothing
         self._fail(error, pause=False)
+
+    @property
+    def _reading_again(self) -> bool:
+        """Whether a piece that could not be read is tried once more."""
+        return self._second_try is not None and not self._second_try.done()
+
+    async def _read_again(self, error: StorageError, piece: int) -> None:
+        """The swarm goes on meanwhile: the piece is refused, and offered again when it is right after all."""
+        assert self.content is not None
+        right = True  # also when something else is to be done first: whoever asks next may meet it again
+        try:
+            right = await self.inspection.reads(self.content, piece)
+        finally:
+            self._second_try = None
+            if right and self.state in (State.DOWNLOADING, State.SEEDING):
+                self._membership.speak()
+        if right:
+            await self._settle()  # files may have become wanted meanwhile
+        else:
+            self._on_storage_failed(error, piece)
 
     def _fail(self, error: BitternError, *, pause: bool = True) -> None:
         if pause and self.swarm is not None:

@@ -1,10 +1,12 @@
 """Limits that the user sets while a session runs: of all torrents, of groups, of one torrent and its peers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isnan
 
 from bittern.base.errors import SessionError
 from bittern.engine.torrent import Torrent as Swarm
+
+from .bans import numeric
 
 
 def check_limit(name: str, limit: float | None, *, zero: bool = False) -> None:
@@ -21,6 +23,7 @@ class Limits:
         down, up: of all its peers together.
         peer_down, peer_up: of each of its peers.
         group: the torrents with which it shares limits.
+        peers: by numeric address, those of single peers, down and up, in place of `peer_down` and `peer_up`.
     """
 
     down: float | None = None
@@ -28,6 +31,7 @@ class Limits:
     peer_down: float | None = None
     peer_up: float | None = None
     group: str | None = None
+    peers: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def update(self, down: float | None, up: float | None, peer_down: float | None, peer_up: float | None) -> None:
         """Set those that are not None.
@@ -44,9 +48,26 @@ class Limits:
         self.peer_down = peer_down if peer_down is not None else self.peer_down
         self.peer_up = peer_up if peer_up is not None else self.peer_up
 
+    def update_peer(self, host: str, down: float | None, up: float | None) -> None:
+        """Set those of a single peer; None where those of every peer hold.
+
+        Raises:
+            SessionError: this is no IP address, or no limit; nothing is set then.
+        """
+        host = numeric(host)
+        check_limit("down", down)
+        check_limit("up", up, zero=True)
+        self.peers.pop(host, None)
+        if (down, up) != (None, None):
+            self.peers[host] = (down, up)
+
+    def copy(self) -> "Limits":
+        """The same, that goes its own way."""
+        return replace(self, peers=dict(self.peers))
+
     def apply(self, swarm: Swarm) -> None:
         """Hold a swarm to them."""
         swarm.limits.join(self.group)
         swarm.limits.whole.set_limits(self.down, self.up)
-        swarm.limits.limit_peers(swarm.peers.values(), self.peer_down, self.peer_up)
+        swarm.limits.limit_peers(swarm.peers.values(), self.peer_down, self.peer_up, self.peers)
         swarm.limits_changed()

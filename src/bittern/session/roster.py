@@ -190,7 +190,7 @@ class _Reader:
                 own_tiers=own_tiers,
                 select=None if selection is None else tuple(map(_int, json.loads(str(selection)))),
                 file_priorities=None if priorities is None else dict(json.loads(str(priorities))),
-                limits=None if limits is None else Limits(*json.loads(str(limits))),
+                limits=None if limits is None else _limits_of(str(limits)),
                 link=None if link is None else str(link),
                 mode=Mode(mode),
                 position=_int(position),
@@ -259,7 +259,7 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
         json.dumps([entry.own_tiers, *entry.tiers] if entry.own_tiers else entry.tiers),
         None if entry.select is None else json.dumps(entry.select),
         None if entry.file_priorities is None else json.dumps(list(entry.file_priorities.items())),
-        None if entry.limits is None else json.dumps(astuple(entry.limits)),
+        None if entry.limits is None else _limits_text(entry.limits),
         entry.link,
         entry.mode.value,
         entry.position,
@@ -280,6 +280,17 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
 
 def _goal_text(goal: Goal) -> str:
     return json.dumps([goal.ratio, goal.seed_minutes, goal.idle_minutes, goal.then.value])
+
+
+def _limits_text(limits: Limits) -> str:
+    *most, peers = astuple(limits)
+    return json.dumps([*most, peers] if peers else most)  # earlier versions know none of single peers
+
+
+def _limits_of(text: str) -> Limits:
+    down, up, peer_down, peer_up, group, *peers = json.loads(text)
+    own = {str(host): (own_down, own_up) for host, (own_down, own_up) in (peers[0] if peers else {}).items()}
+    return Limits(down, up, peer_down, peer_up, group, own)
 
 
 def _goal_of(text: str) -> Goal:

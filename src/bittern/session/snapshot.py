@@ -1,7 +1,9 @@
-"""The status of a torrent that is awake, put together from its parts."""
+"""The status of a torrent that is awake, and of its peers, put together from its parts."""
+
+from bittern.engine.swarm.peer import Peer
 
 from .life import Life
-from .status import Status
+from .status import PeerStatus, Status
 
 
 def status_of(life: Life, name: str, now: float) -> Status:
@@ -44,9 +46,27 @@ def status_of(life: Life, name: str, now: float) -> Status:
         downloaded=counters.downloaded + swarm.downloaded,
         uploaded=counters.uploaded + swarm.uploaded,
         corrupt_bytes=swarm.download.corrupt if swarm.download is not None else 0,
+        metadata=swarm.metadata_progress,
         check=life.inspection.progress,
         check_paused=pace is not None and pace.paused,
         move=life.mover.progress,
         complete=life.complete,
         error=life.error,
+    )
+
+
+def status_of_peer(peer: Peer, now: float) -> PeerStatus:
+    """How a peer is at `now`, monotonic seconds."""
+    return PeerStatus(
+        host=peer.address.host,
+        port=peer.address.port,
+        client=peer.says.client,
+        incoming=peer.incoming,
+        seed=peer.is_seed,
+        down_rate=peer.down.rate(now),
+        up_rate=peer.up.rate(now),
+        downloaded=peer.pipeline.arrived if peer.pipeline is not None else 0,
+        uploaded=peer.uploads.sent,
+        down_limit=peer.lanes.down.limit,
+        up_limit=peer.lanes.up.limit,
     )

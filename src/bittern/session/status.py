@@ -52,6 +52,8 @@ class Status:
         downloaded: bytes of blocks ever received.
         uploaded: bytes of blocks ever sent.
         corrupt_bytes: bytes of pieces that came and failed their hash, since it was added.
+        metadata: blocks of 16 KiB of the metadata that came, and all there are, while it is fetched; None while that is
+            unknown.
         check: bytes checked and to be checked, while that goes on.
         check_paused: whether that waits for `Torrent.resume_check`.
         move: bytes moved and to be moved, while files are moving.
@@ -73,6 +75,7 @@ class Status:
     downloaded: int = 0
     uploaded: int = 0
     corrupt_bytes: int = 0
+    metadata: tuple[int, int] | None = None
     check: tuple[int, int] | None = None
     check_paused: bool = False
     move: tuple[int, int] | None = None
@@ -95,6 +98,37 @@ class StatusChanges:
     whole: bool
     torrents: Mapping[InfoHashV1, Status]
     gone: tuple[InfoHashV1, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerStatus:
+    """A connected peer of a torrent at one moment.
+
+    Attributes:
+        host: its numeric IP address.
+        port: at its end of the connection.
+        client: what it calls itself, at most 64 printable characters; None while it has not said.
+        incoming: whether it connected to us.
+        seed: whether it has everything.
+        down_rate: bytes a second that come from it.
+        up_rate: bytes a second that go to it.
+        downloaded: bytes of blocks that came from it, over this connection.
+        uploaded: bytes of blocks that went to it, likewise.
+        down_limit: bytes a second from it at most; `math.inf` for no limit.
+        up_limit: bytes a second to it at most; likewise.
+    """
+
+    host: str
+    port: int
+    client: str | None
+    incoming: bool
+    seed: bool
+    down_rate: float
+    up_rate: float
+    downloaded: int
+    uploaded: int
+    down_limit: float
+    up_limit: float
 
 
 @dataclass(frozen=True, slots=True)

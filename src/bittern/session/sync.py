@@ -25,7 +25,7 @@ from .background import Background
 from .goals import Goal
 from .limits import Limits
 from .settings import Settings
-from .status import Status, TrackerStatus, WebSeedStatus
+from .status import PeerStatus, Status, TrackerStatus, WebSeedStatus
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -249,6 +249,11 @@ class Torrent(_StandIn[handles.Torrent]):
         return self._look(lambda inner: inner.found_by)
 
     @property
+    def peers(self) -> tuple[PeerStatus, ...]:
+        """Those that it is connected to, in the order they came."""
+        return self._look(lambda inner: inner.peers)
+
+    @property
     def status(self) -> Status:
         """How it is right now."""
         return self._look(lambda inner: inner.status)
@@ -327,6 +332,7 @@ class Torrent(_StandIn[handles.Torrent]):
     set_file_priorities = _calls(handles.Torrent.set_file_priorities)
     set_deadline = _waits(handles.Torrent.set_deadline)
     set_limits = _calls(handles.Torrent.set_limits)
+    set_peer_limits = _calls(handles.Torrent.set_peer_limits)
     set_super_seeding = _calls(handles.Torrent.set_super_seeding)
     join = _calls(handles.Torrent.join)
     move = _calls(handles.Torrent.move)

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError, SessionError
@@ -19,8 +18,8 @@ from .life import Life
 from .limits import Limits
 from .moving import destination
 from .placement import Placement
-from .snapshot import status_of
-from .status import TROUBLED, State, Status, TrackerStatus, WebSeedStatus
+from .snapshot import status_of, status_of_peer
+from .status import TROUBLED, PeerStatus, State, Status, TrackerStatus, WebSeedStatus
 
 
 class Torrent:
@@ -98,6 +97,12 @@ class Torrent:
         """
         swarm = self._life.swarm if self._life is not None else None
         return {source.value: count for source, count in swarm.peerbook.counts.items()} if swarm is not None else {}
+
+    @property
+    def peers(self) -> tuple[PeerStatus, ...]:
+        """Those that it is connected to, in the order they came."""
+        swarm, now = self._life.swarm if self._life is not None else None, time.monotonic()
+        return tuple([status_of_peer(peer, now) for peer in swarm.peers.values()]) if swarm is not None else ()
 
     @property
     def status(self) -> Status:
@@ -193,13 +198,15 @@ class Torrent:
         """Need a piece within so many seconds: those with deadlines come before all others, earliest first.
 
         A block that would come too late from the peer that owes it is asked of a faster one as well. With None the
-        piece is needed at no time any more. Deadlines are forgotten with a restart and a `recheck`.
+        piece is needed at no time any more. Deadlines are forgotten with a restart, a `recheck`, and in sleep.
+
+        It waits while files are being checked; a torrent that sleeps wakes up. That time counts.
 
         Raises:
-            SessionError: there is no such piece, or it is not known yet what is there.
-            BitternError: the torrent slept and does not wake up.
+            SessionError: there is no such piece, or it is not known yet what the torrent is made of.
+            BitternError: the torrent slept and does not wake up, or failed.
         """
-        (await self._hand.awaken(self._entry)).set_deadline(piece, seconds)
+        await self._hand.set_deadline(self._entry, piece, seconds)
 
     async def recheck(self) -> None:
         """Hash everything that is there; returns when that is done. What is not there is fetched again.
@@ -250,6 +257,24 @@ class Torrent:
         limits.update(down, up, peer_down, peer_up)
         self._hand.limit(self._entry, limits)
 
+    def set_peer_limits(self, host: str, *, down: float | None = None, up: float | None = None) -> None:
+        """Hold one peer to limits of its own from now on, and whenever it connects again.
+
+        They take the place of `peer_down` and `peer_up`; those of the torrent, its group and the session hold beside
+        them, but not for peers of the local network that are exempt (`Settings.exempt_local`).
+
+        Args:
+            host: its numeric IP address; where several peers have it, each is held to the limits.
+            down: bytes of content per second from it; `math.inf` for no limit, None for `peer_down`.
+            up: bytes of content per second to it; likewise `peer_up`. With neither, it is as every other peer again.
+
+        Raises:
+            SessionError: this is no IP address, one is negative, or nothing could ever be downloaded.
+        """
+        limits = self.limits
+        limits.update_peer(host, down, up)
+        self._hand.limit(self._entry, limits)
+
     @property
     def group(self) -> str | None:
         """The group whose limits it shares (see `Session.group`), or None."""
@@ -264,7 +289,7 @@ class Torrent:
     @property
     def limits(self) -> Limits:
         """A copy of its limits: None where none was ever set."""
-        return replace(self._entry.limits) if self._entry.limits is not None else Limits()
+        return self._entry.limits.copy() if self._entry.limits is not None else Limits()
 
     @property
     def super_seeding(self) -> bool:

@@ -19,6 +19,17 @@ class Trouble:
         self._retry_seconds = retry_seconds
         self._retry_due = inf
         self._unreadable: set[str] = set()
+        self._tried: set[str] = set()
+
+    def is_worth_a_second_try(self, error: StorageError) -> bool:
+        """Whether what could not be read is read once more before anything is done about it.
+
+        The first time for each file it is: cables, controllers and network file systems have their moments.
+        """
+        if error.kind is not StorageError.Kind.IO or error.path in self._tried:
+            return False
+        self._tried.add(error.path)
+        return True
 
     def is_surmountable(self, error: StorageError, *, reading: bool) -> bool:
         """Whether another look at the files is the answer to what the disk said, instead of failing.

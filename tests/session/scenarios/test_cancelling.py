@@ -235,7 +235,7 @@ RECIPES: dict[str, list[Recipe]] = {
     "Torrent.completed": [Recipe(World.begin, of(Torrent.completed))],
     "Torrent.pause": [Recipe(World.seed, of(Torrent.pause))],
     "Torrent.resume": [Recipe(World.seed, of(Torrent.resume))],
-    "Torrent.set_deadline": [Recipe(World.sleep, of(lambda there: there.set_deadline(0, 1.0)), (SessionError,))],
+    "Torrent.set_deadline": [Recipe(World.sleep, of(lambda there: there.set_deadline(0, 1.0)))],
     "Torrent.recheck": [Recipe(World.sleep, of(Torrent.recheck))],
     "Torrent.move_to": [Recipe(World.seed, _move)],
     "Torrent.rename": [Recipe(World.seed, _rename)],

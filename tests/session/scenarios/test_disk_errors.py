@@ -81,13 +81,30 @@ async def settled(there: Torrent, true: Callable[[], bool]) -> None:
     await eventually(lambda: there.status.state is not State.CHECKING and true())
 
 
-async def test_what_can_be_read_again_is_seeded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_can_be_read_the_second_time_costs_no_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The swarm goes on: nobody is left, nothing is checked but the one piece, and everybody gets everything."""
+    async with AsyncExitStack() as stack:
+        pair = Pair(tmp_path, stack)
+        there = await pair.begin()
+        stream = there.events(events.StateChanged, events.PeerJoined, events.CheckProgress)
+        disk = BadDisk(monkeypatch)
+        disk.places = {3: 2}  # without waiting, and in a thread
+        got = await pair.ask()
+        await asyncio.wait_for(got.completed(), SECONDS)
+        assert not any(disk.places.values())
+        assert [type(event) for event in stream.take()] == [events.PeerJoined]
+        assert not pair.seed.bans
+        assert not pair.leech.bans
+    assert (tmp_path / "dst" / "a.bin").read_bytes() == pair.data
+
+
+async def test_what_can_be_read_the_third_time_is_seeded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:
         pair = Pair(tmp_path, stack)
         there = await pair.begin()
         stream = there.events(events.StateChanged)
         disk = BadDisk(monkeypatch)
-        disk.places = {3: 2}  # without waiting, and in a thread
+        disk.places = {3: 3}  # without waiting, in a thread, and when it is tried again
         got = await pair.ask()
         await settled(there, lambda: not any(disk.places.values()))
         got = await pair.ask_again(got)
