@@ -9,6 +9,7 @@ from bittern.base.address import Address
 from bittern.base.errors import StorageError
 from bittern.base.ids import PeerId
 from bittern.cli.reports import Json, Lines, Quiet, Waiting, Warnings, document, report_for, summary
+from bittern.cli.search import Search
 from bittern.session import events
 from bittern.session.status import State, Status
 
@@ -34,7 +35,9 @@ FAILED = events.TrackerFailed("http://t/", "no\x07 answer", 15.0)
         ),
         (Status(state=State.CHECKING, name="a"), "a: checking"),
         (Status(state=State.CHECKING, name="a", check=(1 << 20, 2 << 20)), "a: checking 50% of 2.0 MiB"),
-        (Status(state=State.METADATA, name="a", peers=2), "a: fetching the metadata, 2 peers"),
+        (Status(state=State.METADATA, name="a", peers=2), "a: metadata, 2 peers"),
+        (Status(state=State.METADATA, name="a", peers=1, metadata=(3, 7)), "a: metadata 3/7, 1 peer"),
+        (Status(state=State.METADATA, name="a"), "a: waiting for peers"),
         (
             Status(state=State.SEEDING, name="a", total_bytes=100, done_bytes=100, uploaded=150, complete=True),
             "a: seeding, ratio 1.50, 0 B/s up, 0 peers",
@@ -97,6 +100,22 @@ def test_waiting_for_peers_is_told_less_and_less_often() -> None:
     assert (waiting.line(alone, 77.0) or "").endswith("; the last, 127.0.0.1:1: refused\ufffd; still looking")
 
 
+def test_while_nobody_is_there_it_is_said_whom_is_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("bittern.cli.reports.time.monotonic", lambda: now)
+    report = Lines()
+    status = Status(state=State.METADATA, name="a", known_peers=2)
+    for now in (1.0, 3.0, 6.0):
+        report.show(status, Search(("2 trackers", "the DHT"), {"tracker": 2} if now > 3 else {}))
+    assert capsys.readouterr().err.splitlines() == [
+        "bittern: a: asking 2 trackers and the DHT for peers",
+        "bittern: addresses of peers: 2 from trackers",
+        "bittern: no peers, for 5 s; 2 addresses known; still asking 2 trackers and the DHT",
+    ]
+
+
 def test_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("bittern.cli.reports.time.monotonic", lambda: now)
@@ -120,14 +139,14 @@ def test_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 def test_json_prints_a_line_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     report = Json()
     report.tell(events.PieceFailed(1))
-    report.show(DOWNLOADING)
+    report.show(DOWNLOADING, Search((), {"dht": 3}))
     report.show(Status(state=State.CHECKING, name="a"))
     report.result("complete", {"path": "/a"}, "not this")
     report.say("beside it")
     out, err = capsys.readouterr()
     found = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in found] == ["piece_failed", "progress", "complete"]
-    assert found[1]["eta_seconds"] == 12
+    assert (found[1]["eta_seconds"], found[1]["found_by"]) == (12, {"dht": 3})
     assert err == "bittern: beside it\n"
 
 

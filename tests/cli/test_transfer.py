@@ -5,6 +5,7 @@ import pytest
 
 from bittern.cli.failures import NoPeersError
 from bittern.cli.reports import Quiet
+from bittern.cli.search import NOWHERE, Search
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped, why_idle
 from bittern.session import events
 from bittern.session.session import Session
@@ -23,19 +24,21 @@ class Recorder(Quiet):
         super().__init__()
         self.told: list[events.Event] = []
         self.shown: list[Status] = []
+        self.searches: list[Search] = []
 
     def tell(self, event: events.Event) -> None:
         self.told.append(event)
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
         self.shown.append(status)
+        self.searches.append(search)
 
 
 async def test_a_milestone_is_waited_for_and_reported(tmp_path: Path) -> None:
     report = Recorder()
     async with Session(settings(tmp_path / "s")) as session:
         there = await session.add(torrent(fill(tmp_path / "a.bin", 1000)), tmp_path)
-        watch = Watch(there, report, asyncio.Event())
+        watch = Watch(there, session, report, asyncio.Event())
         await asyncio.wait_for(watch.until(there.completed()), 20)
         await asyncio.wait_for(watch.until_state(lambda state: state is State.SEEDING), 20)
     assert events.Checked(1000, 1000) in report.told
@@ -46,7 +49,7 @@ async def test_a_stop_ends_the_waiting(tmp_path: Path) -> None:
     stop = asyncio.Event()
     async with Session(settings(tmp_path / "s")) as session:
         there = await session.add(LINK, tmp_path)
-        watch = Watch(there, Recorder(), stop)
+        watch = Watch(there, session, Recorder(), stop)
         asyncio.get_running_loop().call_later(0.05, stop.set)
         with pytest.raises(StoppedError):
             await asyncio.wait_for(watch.until(there.completed()), 20)
@@ -58,7 +61,7 @@ async def test_a_stop_ends_the_waiting(tmp_path: Path) -> None:
 async def test_nothing_for_too_long_is_an_error(tmp_path: Path) -> None:
     async with Session(settings(tmp_path / "s")) as session:
         there = await session.add(LINK, tmp_path)
-        watch = Watch(there, Recorder(), asyncio.Event())
+        watch = Watch(there, session, Recorder(), asyncio.Event())
         with pytest.raises(NoPeersError, match=r"nothing came for 0\.1 s"):
             await asyncio.wait_for(watch.until(there.completed(), 0.1), 20)
 

@@ -12,7 +12,8 @@ from bittern.session import events
 from bittern.session.status import State, Status
 
 from .output import format_duration, format_rate, format_size, printable, say
-from .reports import Waiting, Warnings
+from .reports import Waiting, Warnings, fetching
+from .search import NOWHERE, Finds, Search
 
 
 class Display:
@@ -35,6 +36,7 @@ class Display:
         self._task = self._progress.add_task("", total=None, numbers="")
         self._warnings = Warnings()
         self._waiting = Waiting()
+        self._finds = Finds()
         self._started = False
 
     def tell(self, event: events.Event) -> None:
@@ -43,11 +45,11 @@ class Display:
         for line in self._warnings.lines(event):
             self.say(line)
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
         """See Report."""
-        waiting = self._waiting.line(status, time.monotonic())
-        if waiting:
-            self.say(waiting)
+        for line in (self._finds.line(search.found), self._waiting.line(status, time.monotonic(), search)):
+            if line:
+                self.say(line)
         done, total = status.done_bytes, status.total_bytes
         if status.state is State.CHECKING:
             done, total = status.check or (0, 0)
@@ -56,7 +58,7 @@ class Display:
             description=printable(status.name, self._name_width),
             completed=done,
             total=total or None,
-            numbers=numbers(status),
+            numbers=numbers(status, search),
         )
         if not self._started:
             self._started = True
@@ -83,13 +85,13 @@ class _Share(ProgressColumn):
         return Text(f"{task.percentage:5.1f}%" if task.total else "", justify="right")
 
 
-def numbers(status: Status) -> str:
+def numbers(status: Status, search: Search = NOWHERE) -> str:
     """What stands behind the bar."""
     peers = f"{status.peers} peer{'' if status.peers == 1 else 's'}"
     if status.state is State.CHECKING:
         return "checking"
     if status.state is State.METADATA:
-        return f"metadata, {peers}"
+        return fetching(status, search)
     if status.complete and not status.peers and not status.up_rate:
         return f"of {format_size(status.total_bytes)}, complete"
     if status.complete:

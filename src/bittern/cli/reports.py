@@ -9,6 +9,7 @@ from bittern.session import events
 from bittern.session.status import TROUBLED, State, Status
 
 from .output import colour_wanted, format_duration, format_rate, format_size, note, print_json, printable, say, warn
+from .search import NOWHERE, Finds, Search
 
 KINDS: tuple[type[events.Event], ...] = (
     events.StateChanged,
@@ -39,8 +40,8 @@ class Report(Protocol):
         """Something happened."""
         ...
 
-    def show(self, status: Status) -> None:
-        """How it stands."""
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
+        """How it stands, and how peers are looked for."""
         ...
 
     def say(self, line: str) -> None:
@@ -115,7 +116,7 @@ class Waiting:
         if isinstance(event, events.PeerDropped):
             self._last = f"; the last, {event.address}: {printable(event.reason, 200)}"
 
-    def line(self, status: Status, now: float) -> str | None:
+    def line(self, status: Status, now: float, search: Search = NOWHERE) -> str | None:
         """What to say now, or None."""
         if status.peers or status.web_seeds or status.state not in (State.DOWNLOADING, State.METADATA):
             self._since, self._next = None, self._patience
@@ -127,7 +128,8 @@ class Waiting:
         self._next *= 3
         count = status.known_peers
         known = f"; {count} address{'' if count == 1 else 'es'} known" if count else ""
-        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; still looking"
+        looking = f"still asking {search.words}" if search.asked else "still looking"
+        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; {looking}"
 
 
 class Quiet:
@@ -143,7 +145,7 @@ class Quiet:
         if isinstance(event, events.SaveFailed):
             self.say(self._warnings.lines(event)[0])
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
         """See Report."""
 
     def say(self, line: str) -> None:
@@ -171,7 +173,7 @@ class Lines:
         self._next = time.monotonic() + 2.0
         self._warnings = Warnings()
         self._waiting = Waiting()
-        self._phase: State | None = None
+        self._finds = Finds()
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
@@ -181,16 +183,16 @@ class Lines:
         for line in self._warnings.lines(event):
             self.say(line)
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
         """See Report."""
         now = time.monotonic()
-        waiting = self._waiting.line(status, now)
-        if waiting:
-            self.say(waiting)
+        for line in (self._finds.line(search.found), self._waiting.line(status, now, search)):
+            if line:
+                self.say(line)
         if now < self._next or (status.state is State.DOWNLOADING and not status.peers and not status.web_seeds):
             return
         self._next = now + self._between
-        self.say(summary(status))
+        self.say(summary(status, search))
 
     def say(self, line: str) -> None:
         """See Report."""
@@ -215,10 +217,11 @@ class Json:
         if found is not None:
             self._print(*found)
 
-    def show(self, status: Status) -> None:
+    def show(self, status: Status, search: Search = NOWHERE) -> None:
         """See Report."""
         if status.state not in (State.CHECKING, *TROUBLED):
-            self._print("progress", progress_fields(status))
+            fields = progress_fields(status)
+            self._print("progress", {**fields, "known_peers": status.known_peers, "found_by": dict(search.found)})
 
     def say(self, line: str) -> None:
         """See Report."""
@@ -279,7 +282,16 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def summary(status: Status) -> str:
+def fetching(status: Status, search: Search = NOWHERE) -> str:
+    """How the metadata of a link comes."""
+    if not status.peers:
+        return f"asking {search.words} for peers" if search.asked else "waiting for peers"
+    have, total = status.metadata or (0, 0)
+    part = f" {have}/{total}" if total else ""
+    return f"metadata{part}, {status.peers} peer{'' if status.peers == 1 else 's'}"
+
+
+def summary(status: Status, search: Search = NOWHERE) -> str:
     """How a transfer stands, in one line."""
     name = printable(status.name, 60)
     if status.state is State.CHECKING:
@@ -287,7 +299,7 @@ def summary(status: Status) -> str:
         part = f" {done / total:.0%} of {format_size(total)}" if total else ""
         return f"{name}: checking{part}"
     if status.state is State.METADATA:
-        return f"{name}: fetching the metadata, {status.peers} peers"
+        return f"{name}: {fetching(status, search)}"
     parts = []
     if status.complete:
         ratio = status.uploaded / status.total_bytes if status.total_bytes else 0.0

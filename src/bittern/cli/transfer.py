@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bittern.session.events import PeerDropped
+from bittern.session.session import Session
 from bittern.session.status import State, Status
 from bittern.session.torrent import Torrent
 
 from .failures import NoPeersError
 from .output import printable
 from .reports import KINDS, Report
+from .search import Search
 
 T = TypeVar("T")
 
@@ -25,12 +27,14 @@ class Watch:
 
     Args:
         torrent: to follow.
+        session: that it is in.
         report: is told how it goes.
         stop: set when the user has enough.
     """
 
-    def __init__(self, torrent: Torrent, report: Report, stop: asyncio.Event) -> None:
+    def __init__(self, torrent: Torrent, session: Session, report: Report, stop: asyncio.Event) -> None:
         self._torrent = torrent
+        self._session = session
         self._report = report
         self._stop = stop
         self._events = torrent.events(*KINDS)
@@ -70,7 +74,7 @@ class Watch:
         """Report what happened and how it stands."""
         for event in (*self._events.take(), *self._peers.take()):
             self._report.tell(event)
-        self._report.show(self._torrent.status)
+        self._report.show(self._torrent.status, Search.of(self._torrent, self._session))
 
     async def until_state(self, wanted: Callable[[State], bool]) -> None:
         """Report until the torrent is in a state that is `wanted`; raises as `until`."""

@@ -320,6 +320,11 @@ class Torrent:
         return Source.LSD in self.sources and self.state in (TorrentState.ACTIVE, TorrentState.METADATA)
 
     @property
+    def metadata_progress(self) -> tuple[int, int] | None:
+        """See MetadataExchange.progress."""
+        return self._metadata.progress
+
+    @property
     def left_bytes(self) -> int:
         """Wanted bytes that are not stored; 1 while the metadata is unknown."""
         return self.download.left_bytes if self.download is not None else 1

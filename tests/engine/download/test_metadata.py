@@ -51,7 +51,9 @@ class Fetch:
 
 def test_one_peer_gives_all_of_it_a_few_pieces_at_a_time() -> None:
     fetch = Fetch()
+    assert fetch.fetch.progress is None
     assert fetch.turn(1) == [0, 1, 2, 3]
+    assert fetch.fetch.progress == (4, 7)
     assert fetch.turn(1) == [4, 5, 6]
     assert fetch.raw == RAW
 

@@ -171,7 +171,7 @@ class _Job:
                 self._torrent = torrent
                 if torrent.info is not None:
                     self.choice.check(len(torrent.files))
-                watch = Watch(torrent, self.report, stop)
+                watch = Watch(torrent, session, self.report, stop)
                 try:
                     await self._complete(torrent, watch, settings, searching=session.searches_locally)
                 except StoppedError:

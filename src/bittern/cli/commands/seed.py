@@ -102,7 +102,7 @@ async def _seed(
                     super_seed=terms.super_seed,
                 )
                 terms.sharing.hold(torrent)
-                watch = Watch(torrent, report, stop)
+                watch = Watch(torrent, session, report, stop)
                 await watch.until(torrent.checked())
                 if not torrent.status.complete:
                     _complain(torrent)

@@ -51,6 +51,11 @@ class MetadataExchange:
         return self._fetch is not None
 
     @property
+    def progress(self) -> tuple[int, int] | None:
+        """Its pieces that came, and all there are, by what most peers say; None while that, or everything, is known."""
+        return self._fetch.progress if self._fetch is not None else None
+
+    @property
     def size(self) -> int | None:
         """Bytes of the dictionary that we serve; None while we have none."""
         return len(self._raw) if self._raw is not None else None

@@ -43,6 +43,11 @@ class MetadataFetch:
         self._began_at = 0.0
         self.failures = 0
 
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """Pieces that came, and all there are; None while the size is unknown. What came may be wrong, and go."""
+        return (len(self._pieces), self._geometry.piece_count) if self._geometry is not None else None
+
     def wants_from(self, peer: int, size: int | None, now: float) -> list[int]:
         """Pieces to ask of a peer that says the dictionary has `size` bytes; they count as asked then."""
         if size is not None and peer not in self._shut:
