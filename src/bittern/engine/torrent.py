@@ -11,10 +11,8 @@ from types import MappingProxyType
 
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
-from bittern.base.errors import LocalProtocolError, Offence, TrackerError
-from bittern.base.geometry import BLOCK
+from bittern.base.errors import LocalProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, InfoHashV2
-from bittern.base.rate import Meter
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.wire.announce import AnnounceReply
@@ -22,14 +20,13 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
-from .download import holdings
-from .download.asking import cancel, reprioritize, top_up, update_interest
+from .download.asking import reprioritize, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_routes import HashRoutes
 from .download.piece_end import PieceEnd
 from .download.priorities import piece_priorities
-from .download.watch import watch
+from .download.taking import Taking
 from .effects import (
     Completion,
     ExtentStored,
@@ -40,12 +37,11 @@ from .effects import (
     RunRead,
     StoreExtent,
 )
-from .events import Completed, MetadataReceived, StorageFailed
+from .events import Completed, MetadataReceived
 from .limits import TorrentLimits
 from .messages import Messages
-from .sources.allowed import sources_for
 from .sources.announcer import Announcer, Tally
-from .sources.pex import PeerExchange
+from .sources.finding import Finding
 from .sources.tracker import TrackerSource
 from .swarm.company import Company
 from .swarm.members import Members
@@ -53,14 +49,13 @@ from .swarm.names import Names
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
 from .swarm.welcome import describe, introduce
-from .upload.choker import RECHOKE_SECONDS
+from .traffic import Traffic
+from .upload.giving import Giving
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
 from .upload.uploads import Uploads
 from .web.seeds import WebSeeds
 from .world import Shared
-
-TICK_SECONDS = 1.0
 
 
 @unique
@@ -115,25 +110,23 @@ class Torrent:
             announcer = Announcer(number, wire_hash, trackers, shared)
         self.announcer = announcer
         self.trackers = announcer.trackers
-        self.down = Meter()
-        self.up = Meter()
         self._shared = shared
         self._metadata = MetadataExchange(wire_hash)
         self._company = Company(number, self._members, self.peerbook, shared, self._parted)
         self.web = WebSeeds(number, wire_hash, self._company, shared)
         self._hashes = HashRoutes(number, self._company, shared)
         self._ends = PieceEnd(number, self._company, shared)
-        self._suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
-        self._pex = PeerExchange(self._company, self.peerbook, shared.settings)
+        suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
         self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
-        parts = (self._metadata, self._hashes, self._serving, self._suggesting, self._pex)
-        self._messages = Messages(self._company, self._members, *parts, self._learned)
-        self._tick_due = inf
-        self._rechoke_due = 0.0
+        self._traffic = Traffic(self.peers, self.web)
+        self.down, self.up = self._traffic.down, self._traffic.up
         self.limits = TorrentLimits(shared.limits)
-        self._downloaded_by_gone = 0
-        self.sources = sources_for(None, shared.settings)
-        self.peerbook.keep(self.sources)
+        self._finding = Finding(self._company, self._members, self.peerbook, self.names, announcer, shared.settings)
+        self._taking = Taking(self._company, self._metadata, self._hashes, self._ends, self.limits, shared)
+        self._giving = Giving(number, self._company, self._members, self._serving, suggesting, self.limits, shared)
+        self._pex = self._finding.pex
+        parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex)
+        self._messages = Messages(self._company, self._members, *parts, self._learned)
 
     # --- commands
 
@@ -162,12 +155,10 @@ class Torrent:
         self.called(info.info_hash_v1, info.info_hash_v2)
         self.layers = Layers(info, layers) if info.info_hash_v2 is not None else None
         self.download = Download(self.number, info, have, wanted, shared.settings, rng, self.layers, shared.memory)
-        self.download.assembly.slabs.share(self.download.assembly, self._company.touch_all)
         self.web.ready(info, self.download, self.limits.whole)
-        self._serving.ready(info.geometry, have)
-        self._suggesting.ready(have.size)
-        memory, wake = shared.upload_memory, self._company.stir
-        self.uploads = Uploads(self.number, info.geometry, have, memory, wake, shared.read_now, shared.next_ticket)
+        self._taking.ready(self.download)
+        self.uploads = self._giving.ready(self.download)
+        self._traffic.ready(self.uploads)
         self._metadata.known(info.raw)
         self._hashes.ready(self.download, self.layers, self.names)
         self._messages.ready(self.download)
@@ -295,8 +286,7 @@ class Torrent:
 
     def add_candidates(self, addresses: Sequence[Address], source: Source, now: float) -> int:
         """Remember addresses of peers; how many were new. None are, of a source that the torrent may not use."""
-        self._company.touch_all()
-        return sum(self.peerbook.add(address, source, now) for address in addresses)
+        return self._finding.add(addresses, source, now)
 
     def _learned(self, raw: bytes) -> None:
         self.state = TorrentState.READY
@@ -304,15 +294,15 @@ class Torrent:
 
     def _limit_sources(self, info: Info, now: float) -> None:
         """Peers are found in the ways that a torrent of `info` may use, and in no other."""
-        self.sources = sources_for(info, self._shared.settings)
-        if strangers := self.peerbook.keep(self.sources):
-            self._members.stop_dialing(now)
-            self._company.leave_strangers(strangers, now)
-        if self._pex.on and Source.PEX not in self.sources:
-            self._pex.on = False
+        if self._finding.limit_to(info, now):
             self._describe()
 
     # --- what is known, for status and announces
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Who may name its peers."""
+        return self._finding.sources
 
     @property
     def searches_locally(self) -> bool:
@@ -337,18 +327,17 @@ class Torrent:
     @property
     def downloaded(self) -> int:
         """Bytes of blocks that came, ever."""
-        by_peers = sum(peer.pipeline.arrived for peer in self.peers.values() if peer.pipeline)
-        return self._downloaded_by_gone + self.web.arrived + by_peers
+        return self._traffic.downloaded
 
     @property
     def uploaded(self) -> int:
         """Bytes of blocks handed to connections, ever."""
-        return self.uploads.total if self.uploads is not None else 0
+        return self._traffic.uploaded
 
     @property
     def unsent(self) -> int:
         """Bytes of blocks among them that connections have not sent yet."""
-        return sum(peer.wire.unsent - peer.wire.unsent_words for peer in self.peers.values())
+        return self._traffic.unsent
 
     # --- connections, called by the core
 
@@ -370,19 +359,9 @@ class Torrent:
         self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, name: InfoHashV1 | None = None
     ) -> None:
         """A handshake for this torrent is complete, both ways; `name` is the info hash that the connection goes by."""
-        members = self._members
-        crossed = members.crossed(wire, handshake, now, incoming=incoming)
-        if crossed is not None:
-            self._company.drop(crossed, Offence.DUPLICATE_PEER.value, now)
-        weaker = members.gives_way(wire, handshake, now)
-        if weaker is not None and self.state is not TorrentState.PAUSED:
-            self._company.drop(weaker, "a peer of higher rank wants its place", now)
         closed = "the torrent is paused" if self.state is TorrentState.PAUSED else None
-        if not incoming and wire.link.address not in self.peerbook:  # it was dialed before that was known
-            closed = "who named it may not name any peer"
-        peer = members.admit(wire, handshake, now, incoming=incoming, refusal=closed)
+        peer = self._company.receive(wire, handshake, now, incoming=incoming, refusal=closed)
         if peer is None:
-            self._company.touch_all()  # there may be room for a dial
             return
         peer.info_hash = name
         self.limits.equip(peer)
@@ -391,22 +370,18 @@ class Torrent:
         have = self._serving.visible if self.download is not None else None
         upload_only, pex = self._upload_only, self._pex.on
         introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=upload_only, pex=pex)
-        self._measure(now)
+        self._traffic.begin(now)
         self._company.touch(peer)
 
     # --- answers to effects, called by the core
 
     def disk_done(self, completion: Completion, now: float) -> None:
         """A disk job ended."""
-        download, uploads = self.download, self.uploads
-        if download is None or uploads is None:
+        download = self.download
+        if download is None:
             return
         if isinstance(completion, ExtentStored):
-            short = download.congested or download.assembly.slabs.exhausted
-            download.extent_done(completion.job)
-            self._shared.dirty[self.number] = None
-            if short:  # else nobody waits for the memory
-                self._company.touch_all()
+            self._taking.stored(completion.job)
         elif isinstance(completion, PieceChecked) and completion.contradictory:
             self.web.stop()
             self._ends.contradicted(download, completion.piece)
@@ -419,8 +394,7 @@ class Torrent:
             if self.layers is not None:
                 self._hashes.exchange.checked(completion.piece, leaves, good=completion.good)
         elif isinstance(completion, RunRead):
-            for reader in uploads.read(completion.job.ticket):
-                self._company.touch(reader)
+            self._giving.read(completion.job.ticket)
         elif isinstance(completion, LeavesHashed):
             self._hashes.exchange.leaves_read(completion.job.ticket, completion.leaves)
         elif isinstance(completion.job, HashLeaves):
@@ -434,30 +408,20 @@ class Torrent:
             self._company.touch_all()
         else:
             assert isinstance(completion.job, ReadRun)
-            for reader in self._serving.unreadable(uploads.failed(completion.job.ticket), self.peers.values()):
-                self._company.touch(reader)
-            piece = completion.job.offset // download.geometry.piece_size
-            self._shared.events.append(StorageFailed(self.number, completion.error, piece))
+            self._giving.unreadable(completion.job, completion.error)
 
     def tracker_said(self, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
         """A tracker answered, refused, or did not answer."""
-        self._company.touch_all()
-        name = self.announcer.hash_of(ticket)
-        reply = self.announcer.heard(ticket, said, now)
-        if reply is not None:
-            self.names.met(reply.peers, name)
-        if reply is not None and self.state is not TorrentState.PAUSED:
-            self.add_candidates(reply.peers, Source.TRACKER, now)
+        self._finding.tracker_said(ticket, said, now, welcome=self.state is not TorrentState.PAUSED)
 
     # --- time
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
-        due, starved, web = self._tick_due, self.limits.starved_until, self.web.due
+        due, starved, web = self._traffic.due, self.limits.starved_until, self.web.due
         due = starved if starved < due else due  # noqa: FURB136 - each turn: no call
         due = web if web < due else due  # noqa: FURB136 - as above
-        waits = self.number in self._shared.turnstile.waiting and not self.trackers.leaving
-        tracker = self.trackers.next_due() if not waits else None
+        tracker = self.announcer.next_due()
         if tracker is not None and tracker < due:
             due = tracker
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
@@ -469,7 +433,7 @@ class Torrent:
         """Do what time demands."""
         if now >= self.limits.starved_until:
             self.limits_changed()
-        if now >= self._tick_due:
+        if now >= self._traffic.due:
             self._tick(now)
         download = self.download
         partial = download is not None and download.complete and not download.have.complete
@@ -481,44 +445,12 @@ class Torrent:
 
     def settle(self, now: float) -> None:
         """End of a turn: ask, serve and store what this turn made possible."""
-        dirty, self._company.touched = self._company.touched, {}
-        download, uploads = self.download, self.uploads
-        if download is None or uploads is None:
-            for peer in dirty.values():
-                self._metadata.ask(peer, now)
-                self._hashes.ask_early(peer, now)
-            return
-        effects = self._shared.effects
-        effects.extend(download.take_jobs())
-        peers = self.peers.values()
-        for asker, piece, block in download.assembly.take_superfluous():
-            spared = cancel(asker, peers, download, piece, block)
-            if spared is not None:
-                dirty[spared.number] = spared
-        self._ends.set_congestion(download, now)
-        if self._serving.secretive:
-            self._serving.show(dirty, self.peers)
-        waiting = uploads.waiting()
-        if waiting:
-            dirty = {peer.number: peer for peer in waiting} | dirty
-        asking, hashing = self.state is TorrentState.ACTIVE, self._hashes.exchange.wanted
-        advising = download.complete and not self._serving.secretive  # else it would tell what is not shown
-        if self._suggesting.ending and advising:
-            self._serving.reserve(
-                self._suggesting.last_takers(self.peers, download.picker.availability, now), self.peers
-            )
-        for peer in dirty.values():
-            if hashing:
-                self._hashes.exchange.ask(peer, now)
-            if asking:
-                self.limits.starve(peer, top_up(peer, peers, download, now))
-            if advising:
-                self._suggesting.advise(peer, download.picker.availability, crowd=len(peers))
-            if peer.uploads.queued and not uploads.serve(peer, now):
-                self.limits.starve(peer, peer.lanes.up.ready_at(now))
-        if self.web.seeds:
+        touched, self._company.touched = self._company.touched, {}
+        asking = self.state is TorrentState.ACTIVE
+        self._taking.settle(touched, now, asking=asking)
+        self._giving.settle(touched, now)
+        if self.web.seeds and self.download is not None:
             self._settle_web(now, asking=asking)
-        effects.extend(uploads.take_jobs())
 
     def _settle_web(self, now: float, *, asking: bool) -> None:
         if asking:
@@ -526,7 +458,7 @@ class Torrent:
         else:
             self.web.stop()
         if self.web.busy:
-            self._measure(now)
+            self._traffic.begin(now)
 
     # --- pieces
 
@@ -554,48 +486,22 @@ class Torrent:
 
     def _parted(self, peer: Peer, now: float) -> None:
         """A peer is gone: every part forgets it."""
-        self._suggesting.withdraw(peer)
-        download = self.download
-        self._pex.left(peer, complete=download is not None and download.complete)
-        if download is not None and peer.pipeline is not None and peer.pieces is not None:
-            peer.lanes.down.give_back(peer.pipeline.outstanding * BLOCK)
-            peer.pipeline.give_up(forgive=False)
-            self._downloaded_by_gone += peer.pipeline.arrived
-            holdings.gone(peer, download)
-        if self.uploads is not None:
-            self.uploads.forget(peer)
-        self._metadata.lost(peer)
-        self._hashes.exchange.lost(peer)
-        if not self.peers:
-            self._tick_due = inf if not self.web.busy else self._tick_due
-            if self.left_bytes:
-                self.trackers.hurry(now)
+        self._pex.left(peer, complete=self.download is not None and self.download.complete)
+        self._taking.left(peer)
+        self._giving.left(peer)
+        self._traffic.left(peer)
+        if not self.peers and self.left_bytes:
+            self.trackers.hurry(now)
 
     # --- what time demands
 
-    def _measure(self, now: float) -> None:
-        """Something begins to move."""
-        if self._tick_due == inf:
-            self._tick_due = now + TICK_SECONDS
-            self.down.add(0, now)  # the first second counts too
-            self.up.add(0, now)
-
     def _tick(self, now: float) -> None:
-        self._tick_due = now + TICK_SECONDS if self.peers or self.web.busy else inf
-        patience = self._shared.settings.request_timeout_seconds
-        watch(self._company, self.download, patience, now, congested=self._ends.congested)
-        self.web.watch(patience, now)
-        for peer in self.uploads.hogs(self.peers.values(), now) if self.uploads is not None else ():
-            self._company.drop(peer, "it takes nothing, and others wait for the memory that it holds", now)
+        self._traffic.schedule(now)
+        self._taking.watch(now)
+        self.web.watch(self._shared.settings.request_timeout_seconds, now)
+        self._giving.watch(now)
         self._pex.tell(now)
-        self.down.count_up_to(self.downloaded, now)
-        self.up.count_up_to(self.uploaded, now)
-        if now >= self._rechoke_due and self.download is not None:
-            self._rechoke_due = now + RECHOKE_SECONDS
-            for peer in self._members.to_part_with(now, seeding=self.download.complete):
-                self._company.drop(peer, "others wait that may be of more use", now, sated=True)
-            self._serving.rechoke(self.peers, now, seeding=self.download.complete)
-            self._company.touch_all()
-        hurried = self.download is not None and self.download.urgent.due
-        if self._metadata.wanted or self._hashes.exchange.wanted or hurried:
+        self._traffic.count(now)
+        self._giving.rechoke(now)
+        if self._taking.impatient:
             self._company.touch_all()

@@ -99,6 +99,12 @@ class Announcer:
             self._announce_to(wish, tally, now)
         turnstile.forget(self._torrent)
 
+    def next_due(self) -> float | None:
+        """When `announce_in_turn` has something to do; None while it waits at the turnstile, or has nothing to say."""
+        if self._torrent in self._shared.turnstile.waiting and not self.trackers.leaving:
+            return None
+        return self.trackers.next_due()
+
     def hash_of(self, ticket: int) -> InfoHashV1 | None:
         """Which info hash a question was about; None when it is not under way."""
         asked = self._asked.get(ticket)

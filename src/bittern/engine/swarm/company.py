@@ -3,8 +3,10 @@
 from collections.abc import Callable, Collection
 
 from bittern.base.address import Address
-from bittern.base.errors import RemoteProtocolError
+from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.engine.world import Shared
+from bittern.wire.handshake import Handshake
+from bittern.wire.peerwire import PeerWire
 
 from .members import Members
 from .peer import Peer
@@ -59,6 +61,31 @@ class Company:
         """Something changed that may matter to everybody."""
         self.touched.update(self.peers)
         self._shared.dirty[self._torrent] = None
+
+    def receive(
+        self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, refusal: str | None
+    ) -> Peer | None:
+        """A handshake is complete: the new peer, for which another one may have to go; None when it is not let in.
+
+        Args:
+            wire: its connection, which is closed where there is no peer.
+            handshake: what it said.
+            now: the time.
+            incoming: whether it connected to us.
+            refusal: why nobody is let in at all.
+        """
+        crossed = self._members.crossed(wire, handshake, now, incoming=incoming)
+        if crossed is not None:
+            self.drop(crossed, Offence.DUPLICATE_PEER.value, now)
+        weaker = self._members.gives_way(wire, handshake, now)
+        if weaker is not None and refusal is None:
+            self.drop(weaker, "a peer of higher rank wants its place", now)
+        if not incoming and wire.link.address not in self._book:  # it was dialed before that was known
+            refusal = "who named it may not name any peer"
+        peer = self._members.admit(wire, handshake, now, incoming=incoming, refusal=refusal)
+        if peer is None:
+            self.touch_all()  # there may be room for a dial
+        return peer
 
     def ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
         """Have nothing to do with a peer's address any more, over no connection."""
