@@ -10,7 +10,7 @@ from bittern.tracker.http import HttpFront
 from bittern.tracker.policy import Policy
 from bittern.tracker.registry import Registry
 from bittern.tracker.settings import TrackerSettings
-from bittern.wire.http_request import RequestError, RequestReader
+from bittern.wire.http_request import Answer, RequestError, RequestReader
 from fuzz.driver import Target
 
 _HOSTS = (bytes([192, 0, 2, 1]), bytes(range(16)))
@@ -38,6 +38,7 @@ def _answers(data: bytes, step: int) -> list[bytes]:
             reader.feed(part)
             while (request := reader.take()) is not None:
                 answer = front.answer(request, _HOSTS[len(answers) % 2], 0.0)
+                assert isinstance(answer, Answer)
                 if answer.status == 200:
                     decode(answer.body)
                 answers.append(answer.encode(keep_alive=request.keep_alive))

@@ -6,6 +6,7 @@ from struct import Struct
 from typing import Any
 from urllib.parse import quote
 
+from bittern.tracker.colleagues import Errand
 from bittern.tracker.connection_ids import ConnectionIds
 from bittern.tracker.counters import Counters
 from bittern.tracker.http import HttpFront
@@ -13,6 +14,7 @@ from bittern.tracker.policy import Policy
 from bittern.tracker.registry import Registry
 from bittern.tracker.settings import TrackerSettings
 from bittern.tracker.udp import UdpFront
+from bittern.wire.http_request import Answer, Request
 from bittern.wire.tracker_udp_server import CONNECT_REQUEST
 
 HASH = bytes(range(0x15, 0x15 + 20))
@@ -30,6 +32,18 @@ class Desk:
     http: HttpFront
     registry: Registry
     counters: Counters
+
+    def ask_udp(self, data: bytes, host: bytes, now: float) -> bytes | None:
+        """The answer to a datagram, where it needs nobody else."""
+        answer = self.udp.answer(data, host, now)
+        assert not isinstance(answer, Errand)
+        return answer
+
+    def ask_http(self, request: Request, host: bytes, now: float) -> Answer:
+        """The answer to a request, where it needs nobody else."""
+        answer = self.http.answer(request, host, now)
+        assert isinstance(answer, Answer)
+        return answer
 
 
 def desk(policy: Policy | None = None, **changes: Any) -> Desk:

@@ -15,7 +15,7 @@ HOST6 = bytes([0x20, 0x01, 0x0D, 0xB8, *range(12)])
 
 
 def ask(at: Desk, target: str, host: bytes = HOST, method: str = "GET") -> Answer:
-    return at.http.answer(Request(method, target, keep_alive=True), host, 0.0)
+    return at.ask_http(Request(method, target, keep_alive=True), host, 0.0)
 
 
 def said(at: Desk, target: str, host: bytes = HOST) -> dict[bytes, Any]:

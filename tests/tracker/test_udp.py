@@ -35,7 +35,7 @@ OTHER = bytes([192, 0, 2, 2])
 
 
 def connection(at: Desk, host: bytes = HOST, now: float = 0.0) -> bytes:
-    answer = at.udp.answer(CONNECT, host, now)
+    answer = at.ask_udp(CONNECT, host, now)
     assert answer is not None
     assert answer[:8] == bytes(4) + TRANSACTION
     return answer[8:]
@@ -44,7 +44,7 @@ def connection(at: Desk, host: bytes = HOST, now: float = 0.0) -> bytes:
 def announce(at: Desk, host: bytes, port: int = 6881, *, left: int = 1, event: int = 2, numwant: int = -1) -> bytes:
     """The answer after its transaction id."""
     data = announce_datagram(connection(at, host), port, left=left, event=event, numwant=numwant)
-    answer = at.udp.answer(data, host, 0.0)
+    answer = at.ask_udp(data, host, 0.0)
     assert answer is not None
     assert answer[:8] == b"\0\0\0\1" + TRANSACTION
     return answer[8:]
@@ -87,9 +87,9 @@ def test_a_scrape_tells_counts_in_the_order_asked_for() -> None:
     at = desk()
     announce(at, HOST, 1)
     announce(at, HOST, 1, left=0, event=1)
-    answer = at.udp.answer(scrape_datagram(connection(at), bytes(20), HASH), HOST, 0.0)
+    answer = at.ask_udp(scrape_datagram(connection(at), bytes(20), HASH), HOST, 0.0)
     assert answer == b"\0\0\0\2" + TRANSACTION + bytes(12) + bytes.fromhex("00000001 00000001 00000000")
-    many = at.udp.answer(scrape_datagram(connection(at), *[HASH] * 100), HOST, 0.0)
+    many = at.ask_udp(scrape_datagram(connection(at), *[HASH] * 100), HOST, 0.0)
     assert many is not None
     assert len(many) == 8 + 12 * MAX_SCRAPE
 
@@ -97,9 +97,9 @@ def test_a_scrape_tells_counts_in_the_order_asked_for() -> None:
 def test_an_id_of_another_address_or_time_is_refused() -> None:
     at = desk()
     data = announce_datagram(connection(at))
-    assert words(at.udp.answer(data, OTHER, 0.0)) == "unknown connection id"
-    assert words(at.udp.answer(data, HOST, 200.0)) == "unknown connection id"
-    assert words(at.udp.answer(scrape_datagram(bytes(8), HASH), HOST, 0.0)) == "unknown connection id"
+    assert words(at.ask_udp(data, OTHER, 0.0)) == "unknown connection id"
+    assert words(at.ask_udp(data, HOST, 200.0)) == "unknown connection id"
+    assert words(at.ask_udp(scrape_datagram(bytes(8), HASH), HOST, 0.0)) == "unknown connection id"
     assert at.counters.udp.refused == 3
     assert at.registry.totals().known == 0
 
@@ -109,7 +109,7 @@ def test_who_asks_too_often_is_refused_and_connecting_costs_nothing() -> None:
     announce(at, HOST)
     for _ in range(50):
         connection(at)
-    assert words(at.udp.answer(announce_datagram(connection(at)), HOST, 0.0)) == "too many requests"
+    assert words(at.ask_udp(announce_datagram(connection(at)), HOST, 0.0)) == "too many requests"
     announce(at, OTHER)
 
 
@@ -117,7 +117,7 @@ def test_a_passkey_comes_in_the_options() -> None:
     at = desk(Policy([HASH], ["secret"]))
 
     def ask(options: bytes, info_hash: bytes = HASH) -> bytes | None:
-        return at.udp.answer(announce_datagram(connection(at), options=options, info_hash=info_hash), HOST, 0.0)
+        return at.ask_udp(announce_datagram(connection(at), options=options, info_hash=info_hash), HOST, 0.0)
 
     good = ask(b"\x01\x02\x08/secret/\x01\x02\x08announce\x00")
     assert good is not None
@@ -125,19 +125,19 @@ def test_a_passkey_comes_in_the_options() -> None:
     assert words(ask(b"")) == "unknown passkey"
     assert words(ask(b"\x02\x10/wrong/announce")) == "unknown passkey"
     assert words(ask(b"\x02\x10/secret/announce", bytes(20))) == "torrent not registered"
-    assert words(at.udp.answer(scrape_datagram(connection(at), HASH), HOST, 0.0)) == "scrape over HTTP"
+    assert words(at.ask_udp(scrape_datagram(connection(at), HASH), HOST, 0.0)) == "scrape over HTTP"
 
 
 def test_an_address_that_is_claimed_counts_only_where_that_is_wanted() -> None:
     for trust, known in ((False, HOST), (True, OTHER)):
         at = desk(trust_ip=trust)
-        at.udp.answer(announce_datagram(connection(at), 1, ip=OTHER), HOST, 0.0)
+        at.ask_udp(announce_datagram(connection(at), 1, ip=OTHER), HOST, 0.0)
         assert announce(at, HOST6[:4], 9).endswith(known + b"\0\1")
 
 
 def test_port_0_is_refused() -> None:
     at = desk()
-    assert words(at.udp.answer(announce_datagram(connection(at), 0), HOST, 0.0)) == "no port"
+    assert words(at.ask_udp(announce_datagram(connection(at), 0), HOST, 0.0)) == "no port"
 
 
 @pytest.mark.parametrize(
@@ -153,14 +153,14 @@ def test_port_0_is_refused() -> None:
 )
 def test_what_is_no_request_gets_no_answer(data: bytes) -> None:
     at = desk()
-    assert at.udp.answer(data, HOST, 0.0) is None
+    assert at.ask_udp(data, HOST, 0.0) is None
     assert at.counters.udp.dropped == 1
 
 
 @pytest.mark.parametrize("rest", [b"", b"x" * 19, b"x" * 21])
 def test_a_scrape_of_a_wrong_length_gets_no_answer(rest: bytes) -> None:
     at = desk()
-    assert at.udp.answer(scrape_datagram(connection(at), rest), HOST, 0.0) is None
+    assert at.ask_udp(scrape_datagram(connection(at), rest), HOST, 0.0) is None
     assert at.counters.udp.dropped == 1
 
 
@@ -168,7 +168,7 @@ def test_a_scrape_of_a_wrong_length_gets_no_answer(rest: bytes) -> None:
 def test_strangers_never_get_more_than_they_sent(data: bytes, as_connect: bool) -> None:  # noqa: FBT001 - drawn
     at = desk()
     said = CONNECT[:8] + data if as_connect else data
-    answer = at.udp.answer(said, HOST, 0.0)
+    answer = at.ask_udp(said, HOST, 0.0)
     assert answer is None or len(answer) <= len(said)
 
 
@@ -185,7 +185,7 @@ def test_our_client_and_it_understand_each_other(
     at, ipv6 = desk(Policy([HASH], ["key"])), len(host) == 16
     here: dict[int, bool] = {}
     for port, left, event in peers:
-        asked = at.udp.answer(encode_request(Connect(transaction)), host, 0.0)
+        asked = at.ask_udp(encode_request(Connect(transaction)), host, 0.0)
         assert asked is not None
         connected = parse_reply(asked, ipv6=ipv6)
         assert isinstance(connected, Connected)
@@ -197,7 +197,7 @@ def test_our_client_and_it_understand_each_other(
             here[port] = left == 0
         else:
             others = set()
-        answer = at.udp.answer(said, host, 0.0)
+        answer = at.ask_udp(said, host, 0.0)
         assert answer is not None
         reply = parse_reply(answer, ipv6=ipv6)
         assert isinstance(reply, Announced)
@@ -206,11 +206,11 @@ def test_our_client_and_it_understand_each_other(
         seeds = sum(here.values())
         assert reply.reply == AnnounceReply(1800, None, reply.reply.peers, seeds, len(here) - seeds)
     at = desk()
-    asked = at.udp.answer(encode_request(Connect(transaction)), host, 0.0)
+    asked = at.ask_udp(encode_request(Connect(transaction)), host, 0.0)
     assert asked is not None
     connected = parse_reply(asked, ipv6=ipv6)
     assert isinstance(connected, Connected)
     scrape = encode_request(Scrape(connected.connection, transaction, (InfoHashV1(HASH),) * 3))
-    answer = at.udp.answer(scrape, host, 0.0)
+    answer = at.ask_udp(scrape, host, 0.0)
     assert answer is not None
     assert parse_reply(answer, ipv6=ipv6) == Scraped(transaction, (ScrapeEntry(0, 0, 0),) * 3)

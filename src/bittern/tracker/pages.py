@@ -5,8 +5,7 @@ from typing import Final
 
 from bittern.wire.http_request import HTML, Answer
 
-from .counters import Counters
-from .registry import Registry
+from .figures import Figures
 
 _FIELDS: Final = (
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'\r\n"
@@ -15,9 +14,9 @@ _FIELDS: Final = (
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def stats(registry: Registry, counters: Counters, up_seconds: float, version: str) -> Answer:
+def stats(figures: Figures, up_seconds: float, version: str) -> Answer:
     """A page without script, style or link; nothing on it was said by a client."""
-    totals = registry.totals()
+    totals = figures.totals
     rows = [
         ("Running for", f"{up_seconds:.0f} s"),
         ("Swarms", totals.swarms),
@@ -26,7 +25,7 @@ def stats(registry: Registry, counters: Counters, up_seconds: float, version: st
         ("IPv6 seeds", totals.seeds6),
         ("IPv6 leechers", totals.leechers6),
     ]
-    for name, traffic in (("UDP", counters.udp), ("HTTP", counters.http)):
+    for name, traffic in (("UDP", figures.udp), ("HTTP", figures.http)):
         rows += [
             (f"{name} announces", traffic.announces),
             (f"{name} scrapes", traffic.scrapes),
@@ -41,11 +40,12 @@ def stats(registry: Registry, counters: Counters, up_seconds: float, version: st
     return Answer(text.encode(), content_type=HTML, fields=_FIELDS)
 
 
-def metrics(registry: Registry, counters: Counters, up_seconds: float) -> Answer:
+def metrics(figures: Figures, up_seconds: float, workers: int = 1) -> Answer:
     """The figures in the text format of Prometheus."""
-    totals = registry.totals()
+    totals = figures.totals
     lines = [
         *_metric("up_seconds", "gauge", "Seconds since the start.", {"": up_seconds}),
+        *_metric("workers", "gauge", "Processes that share the swarms.", {"": workers}),
         *_metric("swarms", "gauge", "Swarms with a peer, once for each family.", {"": totals.swarms}),
         *_metric("known_peers", "gauge", "Peers in memory, those that left lately among them.", {"": totals.known}),
         *_metric(
@@ -66,7 +66,7 @@ def metrics(registry: Registry, counters: Counters, up_seconds: float) -> Answer
             "Requests by protocol and what became of them.",
             {
                 f'{{protocol="{protocol}",kind="{kind}"}}': getattr(traffic, kind)
-                for protocol, traffic in (("udp", counters.udp), ("http", counters.http))
+                for protocol, traffic in (("udp", figures.udp), ("http", figures.http))
                 for kind in ("connects", "announces", "scrapes", "refused", "dropped")
             },
         ),

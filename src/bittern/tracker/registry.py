@@ -186,8 +186,8 @@ class Registry:
         self._due(crowd, address, self._tick - age + LIFE + 1)
 
     def restore_completed(self, info_hash: bytes, count: int) -> None:
-        """Take in a number of completed downloads that was kept."""
-        self._completed[info_hash] = count
+        """Take in a number of completed downloads that was kept; of several, the largest."""
+        self._completed[info_hash] = max(count, self._completed.get(info_hash, 0))
 
     def check_invariants(self) -> None:
         """What is counted is there, and everybody is on the wheel once."""

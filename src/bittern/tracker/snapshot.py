@@ -4,6 +4,7 @@
 the time between two processes counts, too. What does not check out as a whole is not believed in part.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -29,8 +30,16 @@ def save(registry: Registry, wall_at: float) -> bytes:
     return MAGIC + sha256(body).digest() + body
 
 
-def restore(registry: Registry, data: bytes, wall_at: float) -> int:
+def restore(
+    registry: Registry, data: bytes, wall_at: float, wanted: Callable[[bytes], bool] = lambda _info_hash: True
+) -> int:
     """Take in what `save` made, without who is too old at `wall_at`; how many peers there were.
+
+    Args:
+        registry: to put them into.
+        data: what `save` made.
+        wall_at: seconds of the wall clock, now.
+        wanted: whether to take in a swarm, by its info hash.
 
     Raises:
         ResumeError: it is damaged; nothing was taken in.
@@ -46,9 +55,12 @@ def restore(registry: Registry, data: bytes, wall_at: float) -> int:
     at, completed, rows, tick = _checked(said)
     gone = max(0.0, wall_at - at)
     for info_hash, count in completed.items():
-        registry.restore_completed(info_hash, count)
+        if wanted(info_hash):
+            registry.restore_completed(info_hash, count)
     total = 0
     for info_hash, seed, peers, ages in rows:
+        if not wanted(info_hash):
+            continue
         size = len(peers) // len(ages)
         for number, age in enumerate(ages):
             seconds = age * tick / 1000 + gone

@@ -1,6 +1,9 @@
 """The UDP front (BEP 15, 41): one datagram in, at most one out, and never a longer one to who has not proven itself."""
 
 # HOT: bench/tracker.py
+from collections.abc import Sequence
+from typing import TypeAlias
+
 from bittern.base.errors import TrackerError
 from bittern.wire.tracker_udp_server import (
     ANNOUNCE,
@@ -19,6 +22,8 @@ from bittern.wire.tracker_udp_server import (
     scraped,
 )
 
+from . import questions
+from .colleagues import Colleagues, Errand
 from .connection_ids import ConnectionIds
 from .counters import Counters
 from .policy import Policy, too_many
@@ -28,6 +33,9 @@ from .settings import TrackerSettings, peers_wanted
 _STALE = "unknown connection id"
 _NO_ADDRESS = bytes(4)
 _NO_PORT = bytes(2)
+
+Reply: TypeAlias = bytes | Errand[bytes | None] | None
+"""An answer, what has to be done for it first, or none."""
 
 
 class UdpFront:
@@ -39,10 +47,18 @@ class UdpFront:
         ids: connection ids.
         settings: how to behave.
         counters: told of each answer.
+        colleagues: those who are home to swarms that are not in `registry`. Announces for those never come here,
+            but a scrape may name any.
     """
 
     def __init__(
-        self, registry: Registry, policy: Policy, ids: ConnectionIds, settings: TrackerSettings, counters: Counters
+        self,
+        registry: Registry,
+        policy: Policy,
+        ids: ConnectionIds,
+        settings: TrackerSettings,
+        counters: Counters,
+        colleagues: Colleagues | None = None,
     ) -> None:
         self._registry = registry
         self._policy = policy
@@ -50,8 +66,9 @@ class UdpFront:
         self._interval = settings.interval_seconds
         self._trust_ip = settings.trust_ip
         self._counters = counters.udp
+        self._colleagues = colleagues
 
-    def answer(self, data: bytes | bytearray, host: bytes, now: float) -> bytes | None:
+    def answer(self, data: bytes | bytearray, host: bytes, now: float) -> Reply:
         """What to send back to the packed address `host` (4 or 16 bytes) for `data`; None for nothing.
 
         Only an announce from who has a valid connection id gets more bytes than it sent.
@@ -93,7 +110,7 @@ class UdpFront:
         self._counters.announces += 1
         return announced(transaction, self._interval, leechers, seeds, peers)
 
-    def _scrape(self, data: bytes | bytearray, transaction: bytes) -> bytes | None:
+    def _scrape(self, data: bytes | bytearray, transaction: bytes) -> Reply:
         hashes = parse_scrape(data)
         if not hashes:
             self._counters.dropped += 1
@@ -101,4 +118,8 @@ class UdpFront:
         if self._policy.needs_passkey:
             raise TrackerError("scrape over HTTP")  # BEP 41 lets only announces say the path
         self._counters.scrapes += 1
-        return scraped(transaction, map(self._registry.scrape, hashes))
+
+        def finish(counts: Sequence[tuple[int, int, int]]) -> bytes | None:
+            return scraped(transaction, counts)
+
+        return questions.scrape(hashes, self._registry, self._colleagues, finish, None)

@@ -1,6 +1,6 @@
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -80,6 +80,29 @@ def test_who_can_not_be_reached_is_no_trouble_for_others(kind: type, pair: tuple
     client.send(b"again")
     assert sum(exchange.turn(ours, lambda data, *_: data, 1.0) for _ in range(2)) == 1
     assert [client.recv(100), client.recv(100)] == [b"here", b"again"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_takes_time_goes_to_who_asked(kind: type, pair: tuple[socket.socket, socket.socket]) -> None:
+    client, ours = pair
+    exchange: Exchange = kind(ipv6=ours.family == socket.AF_INET6)
+    owed: list[Callable[[bytes | None], None]] = []
+
+    def answer(data: bytes, _host: bytes, _now: float) -> bytes | Callable[[Callable[[bytes | None], None]], None]:
+        return owed.append if data == b"later" else data
+
+    with socket.socket(ours.family, socket.SOCK_DGRAM) as other:
+        other.connect(ours.getsockname())
+        other.settimeout(10)
+        for asker in (client, other):
+            asker.send(b"later")
+            asker.send(b"now")
+        assert exchange.turn(ours, answer, 1.0) == 4
+        owed[1](b"second")
+        owed[0](None)
+        assert [other.recv(100), other.recv(100), client.recv(100)] == [b"now", b"second", b"now"]
+    ours.close()
+    owed[0](b"too late")
 
 
 def test_linux_gets_the_batches() -> None:

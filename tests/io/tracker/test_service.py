@@ -7,9 +7,11 @@ import pytest
 from bittern.base.errors import NetworkError
 from bittern.io.http import HttpFetcher
 from bittern.io.tracker import service as module
-from bittern.io.tracker.service import Audience, Places, TrackerService
+from bittern.io.tracker.listening import Places
+from bittern.io.tracker.service import TrackerService
 from bittern.tracker.policy import Policy
 from bittern.tracker.settings import TrackerSettings
+from bittern.tracker.window import Audience
 from bittern.wire.tracker_http import parse_announce_reply
 from tests.tracker.asking import CONNECT, HASH, announce_datagram, query
 
@@ -90,7 +92,7 @@ async def test_a_damaged_state_file_is_told_and_replaced(tmp_path: Path, caplog:
     state.write_bytes(b"rubbish")
     async with tracker(state=state) as service:
         assert service.registry.totals().known == 0
-    assert "the swarms begin anew" in caplog.text
+    assert "its swarms begin anew" in caplog.text
     assert state.read_bytes().startswith(b"bittern tracker 1\n")
 
 

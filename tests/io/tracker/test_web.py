@@ -1,7 +1,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -167,3 +167,101 @@ async def test_resets_are_no_trouble() -> None:
         async with connected(port) as (reader, writer):
             writer.write(GET % 3)
             assert b"/3" in await answer(reader)
+
+
+class Debts:
+    """Answers later, but at once to `/now`."""
+
+    def __init__(self) -> None:
+        self.owed: list[tuple[str, Callable[[Answer], None]]] = []
+        self.due = asyncio.Event()
+
+    def respond(self, request: Request, _host: bytes, _now: float) -> Answer | module.Later:
+        if request.target == "/now":
+            return Answer(b"now")
+
+        def later(then: Callable[[Answer], None]) -> None:
+            self.owed.append((request.target, then))
+            self.due.set()
+
+        return later
+
+    async def pay(self) -> str:
+        """Pay the oldest; what it was for."""
+        async with asyncio.timeout(10):
+            while not self.owed:
+                self.due.clear()
+                await self.due.wait()
+        target, then = self.owed.pop(0)
+        then(Answer(target.encode()))
+        return target
+
+
+async def test_answers_that_take_time_keep_their_order() -> None:
+    debts = Debts()
+    async with serving(debts.respond) as (server, port), connected(port) as (reader, writer):
+        writer.write(b"".join(b"GET /%b HTTP/1.1\r\n\r\n" % each for each in (b"now", b"a", b"now", b"b", b"now")))
+        assert b"now" in await answer(reader)
+        assert len(debts.owed) <= 1  # one at a time
+        assert await debts.pay() == "/a"
+        assert [await answer(reader), await answer(reader)] == [b"HTTP/1.1 200 OK /a", b"HTTP/1.1 200 OK now"]
+        assert await debts.pay() == "/b"
+        assert [await answer(reader), await answer(reader)] == [b"HTTP/1.1 200 OK /b", b"HTTP/1.1 200 OK now"]
+        writer.write(b"GET /c HTTP/1.0\r\n\r\nGET /d HTTP/1.0\r\n\r\n")
+        assert await debts.pay() == "/c"
+        assert b"/c" in await answer(reader)
+        assert await reader.read() == b""
+        await until(server, 0)
+        assert not debts.owed
+
+
+async def test_who_says_more_while_an_answer_takes_time_is_heard_after_it() -> None:
+    debts = Debts()
+    async with serving(debts.respond) as (_, port), connected(port) as (reader, writer):
+        for target in (b"a", b"b"):
+            writer.write(b"GET /now HTTP/1.1\r\n\r\n")
+            await answer(reader)
+            writer.write(b"GET /%b HTTP/1.1\r\n\r\n" % target)
+            async with asyncio.timeout(10):
+                await debts.due.wait()
+            writer.write(b"GET /now HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(0.05)
+            await debts.pay()
+            debts.due.clear()
+            assert target in await answer(reader)
+            assert b"now" in await answer(reader)
+
+
+async def test_an_answer_for_who_has_gone_is_dropped() -> None:
+    debts = Debts()
+    async with serving(debts.respond) as (server, port), connected(port) as (_, writer):
+        writer.write(GET % 1)
+        async with asyncio.timeout(10):
+            await debts.due.wait()
+        server.sweep(asyncio.get_running_loop().time() + 1000)
+        await until(server, 0)
+        await debts.pay()
+
+
+async def test_an_answer_that_is_there_after_all_may_come_at_once() -> None:
+    def at_once(request: Request, _host: bytes, _now: float) -> module.Later:
+        return lambda then: then(Answer(request.target.encode()))
+
+    async with serving(at_once) as (_, port), connected(port) as (reader, writer):
+        writer.write(b"".join(GET % number for number in range(700)))
+        for number in range(700):
+            assert await answer(reader) == b"HTTP/1.1 200 OK /%d" % number
+
+
+async def test_an_answer_waits_behind_what_the_client_has_not_read() -> None:
+    debts = Debts()
+
+    def respond(request: Request, host: bytes, now: float) -> Answer | module.Later:
+        return Answer(bytes(8 << 20)) if request.target == "/big" else debts.respond(request, host, now)
+
+    async with serving(respond) as (server, port), connected(port) as (reader, writer):
+        writer.write(b"GET /big HTTP/1.1\r\n\r\n" + b"GET /a HTTP/1.0\r\n\r\n")
+        assert len(await answer(reader)) > 8 << 20
+        await debts.pay()
+        assert b"/a" in await answer(reader)
+        await until(server, 0)

@@ -16,7 +16,8 @@ from bittern.cli.loop import interrupts, run
 from bittern.cli.output import format_size, say
 from bittern.cli.transfer import StoppedError, unless_stopped
 from bittern.codec.metainfo import Metainfo
-from bittern.io.tracker.service import Places, TrackerService
+from bittern.io.tracker.listening import Places
+from bittern.io.tracker.service import TrackerService
 from bittern.tools.create import CreateOptions, create
 from bittern.tools.scan import scan
 from bittern.tools.verify import locate, verify

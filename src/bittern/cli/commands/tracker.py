@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from bittern.cli.arguments import Count, Json
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import interrupts, run
 from bittern.cli.output import note, print_json, printable, say, warn
-from bittern.io.tracker.service import PORT, Audience, Places, TrackerService
-from bittern.tracker.policy import Policy, parse_info_hashes, parse_passkeys
+from bittern.io.tracker.listening import PORT, Places
+from bittern.io.tracker.lists import Lists
+from bittern.io.tracker.service import TrackerService
+from bittern.io.tracker.workers import MAX_WORKERS, TrackerWorkers
+from bittern.tracker.policy import Policy
 from bittern.tracker.settings import TrackerSettings
-
-T = TypeVar("T")
+from bittern.tracker.window import Audience
 
 _DEFAULTS = TrackerSettings()
 
@@ -38,6 +40,7 @@ def tracker(
     max_peers: Count = _DEFAULTS.max_peers,
     trust_ip: bool = False,
     stats: Literal["nobody", "local", "all"] = "local",
+    workers: Count = 1,
     json: Json = False,
 ) -> ExitCode:
     """Serve announces and scrapes over HTTP and UDP, IPv4 and IPv6, until stopped.
@@ -70,6 +73,8 @@ def tracker(
         Believe the address that a client claims (`ip=`) instead of the one it comes from.
     stats
         Who may see /stats and /metrics: nobody, local (this machine) or all; local unless given.
+    workers
+        Processes that share the ports and the swarms, one unless given; about one for each core. Linux only.
     json
         Print one JSON document when it listens.
     """
@@ -80,51 +85,35 @@ def tracker(
         raise UsageError("--no-http --no-udp: leave one of them out")
     if ip_rate < 0:
         raise UsageError(f"--ip-rate {ip_rate:g}: write a number that is not negative")
+    if workers > MAX_WORKERS:
+        raise UsageError(f"--workers {workers}: write a number from 1 to {MAX_WORKERS}")
+    if workers > 1 and sys.platform != "linux":
+        raise UsageError("--workers: only Linux can share a port out among processes; leave it out")
     settings = TrackerSettings(interval_seconds=interval, max_peers=max_peers, per_ip=ip_rate, trust_ip=trust_ip)
-    lists = _Lists(allow, passkeys)
-    policy = Policy(per_second=ip_rate)
-    lists.read_into(policy)
+    lists, policy = Lists(allow, passkeys), Policy(per_second=ip_rate)
+    _read(lists, policy)
     places = Places(_addresses(listen), None if no_http else http_port, None if no_udp else udp_port)
-    service = TrackerService(settings, policy, places, state, Audience(stats))
-    return run(_serve(service, policy, lists, json=json))
+    if workers == 1:
+        alone = TrackerService(settings, policy, places, state, Audience(stats))
+        return run(_serve(alone, lambda: lists.read_into(policy), json=json))
+    team = TrackerWorkers(settings, lists, places, workers, state, Audience(stats))
+    return run(_serve(team, team.read_lists, json=json))
 
 
-class _Lists:
-    """The files of private mode."""
-
-    def __init__(self, allow: Path | None, passkeys: Path | None) -> None:
-        self._allow = allow
-        self._passkeys = passkeys
-
-    def read_into(self, policy: Policy) -> None:
-        """Let `policy` be as the files say.
-
-        Raises:
-            OSError: a file can not be read.
-            UsageError: a line of it makes no sense; the policy is as it was.
-        """
-        hashes = keys = None
-        if self._allow is not None:
-            hashes = _read(self._allow, parse_info_hashes)
-        if self._passkeys is not None:
-            keys = _read(self._passkeys, parse_passkeys)
-        policy.allow(hashes, keys)
-
-
-async def _serve(service: TrackerService, policy: Policy, lists: _Lists, *, json: bool) -> ExitCode:
-    with interrupts("bittern: stopping") as stop, _hang_ups(policy, lists):
+async def _serve(service: TrackerService | TrackerWorkers, read_lists: Callable[[], None], *, json: bool) -> ExitCode:
+    with interrupts("bittern: stopping") as stop, _hang_ups(read_lists):
         async with service:
             if json:
                 print_json({"event": "listening", "announce": service.urls}, indent=None)
             else:
                 say("Announce to " + "\n         or ".join(service.urls))
             sys.stdout.flush()
-            await stop.wait()
+            await service.serve_until(stop)
     return ExitCode.OK
 
 
 @contextmanager
-def _hang_ups(policy: Policy, lists: _Lists) -> Iterator[None]:
+def _hang_ups(read_lists: Callable[[], None]) -> Iterator[None]:
     """Read the lists again at each SIGHUP, where there is one; a bad list changes nothing."""
     number = getattr(signal, "SIGHUP", None)
     if number is None:
@@ -134,8 +123,8 @@ def _hang_ups(policy: Policy, lists: _Lists) -> Iterator[None]:
 
     def again() -> None:
         try:
-            lists.read_into(policy)
-        except (OSError, UsageError) as error:
+            read_lists()
+        except (OSError, ValueError) as error:
             warn(f"{printable(str(error), 300)}; the lists stay as they were")
         else:
             note("bittern: read the lists again")
@@ -147,11 +136,11 @@ def _hang_ups(policy: Policy, lists: _Lists) -> Iterator[None]:
         loop.remove_signal_handler(number)
 
 
-def _read(path: Path, parse: Callable[[str], T]) -> T:
+def _read(lists: Lists, policy: Policy) -> None:
     try:
-        return parse(path.read_text("utf-8"))
+        lists.read_into(policy)
     except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def _addresses(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,10 +10,13 @@ import errno
 import socket
 import sys
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from contextlib import suppress
+from typing import Any, Final, Protocol, TypeAlias
 
-Answer: TypeAlias = Callable[[bytes, bytes, float], bytes | None]
-"""From a datagram, the packed address it came from, and the time, to what is sent back."""
+Later: TypeAlias = Callable[[Callable[[bytes | None], None]], None]
+"""An answer that takes time: called once, with who sends it."""
+Answer: TypeAlias = Callable[[bytes, bytes, float], bytes | Later | None]
+"""From a datagram, the packed address it came from, and the time, to what is sent back, if anything."""
 
 BATCH: Final = 64
 SLOT: Final = 2048
@@ -102,12 +105,12 @@ class BatchExchange:
             if count <= 0:  # nothing waits; an error of an earlier answer is told here, too, and is over then
                 break
             total += count
-            self._send_all(descriptor, self._answers(count, answer, now))
+            self._send_all(descriptor, self._answers(sock, count, answer, now))
             if count < BATCH:
                 break
         return total
 
-    def _answers(self, count: int, answer: Answer, now: float) -> int:
+    def _answers(self, sock: socket.socket, count: int, answer: Answer, now: float) -> int:
         came, out = self._in, self._out
         names, host_from, host_to, name_size = came.names, self._host.start, self._host.stop, self._name_size
         sizes = memoryview(came.raw).cast("I")
@@ -119,7 +122,9 @@ class BatchExchange:
             start, name = at * SLOT, at * _NAME
             said = bytes(data[start : start + sizes[at * step + first]])
             reply = answer(said, bytes(names[name + host_from : name + host_to]), now)
-            if reply is None:
+            if not isinstance(reply, bytes):
+                if reply is not None:
+                    reply(_sender(sock, _address(bytes(names[name : name + name_size]))))
                 continue
             size, to, answer_name = len(reply), made * SLOT, made * _NAME
             answers[to : to + size] = reply
@@ -157,12 +162,31 @@ class SingleExchange:
             except OSError:
                 return count  # nothing waits; an error of an earlier answer is told here, too, and is over then
             reply = answer(data, socket.inet_pton(self._family, sender[0].partition("%")[0]), now)
-            if reply is not None:
-                try:
-                    sock.sendto(reply, sender)
-                except OSError:
-                    continue  # the network is full, or nobody can be reached there: clients ask again
+            send = _sender(sock, sender)
+            if reply is None or isinstance(reply, bytes):
+                send(reply)
+            else:
+                reply(send)
         return _ROUNDS * BATCH
+
+
+def _address(name: bytes) -> tuple[Any, ...]:
+    """The address in a sockaddr_in or sockaddr_in6, as Python's sockets have it."""
+    port = int.from_bytes(name[2:4])
+    if len(name) < _NAME:
+        return socket.inet_ntop(socket.AF_INET, name[4:8]), port
+    scope = int.from_bytes(name[24:28], sys.byteorder)
+    return socket.inet_ntop(socket.AF_INET6, name[8:24]), port, int.from_bytes(name[4:8]), scope
+
+
+def _sender(sock: socket.socket, address: Any) -> Callable[[bytes | None], None]:
+    def send(data: bytes | None) -> None:
+        # The network may be full, nobody be reached there, or the socket be closed since: clients ask again.
+        with suppress(OSError):
+            if data is not None:
+                sock.sendto(data, address)
+
+    return send
 
 
 def best_exchange(*, ipv6: bool) -> Exchange:

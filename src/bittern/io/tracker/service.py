@@ -1,7 +1,6 @@
 """A tracker that runs: its sockets, its clock, and the file that keeps the swarms."""
 
 import asyncio
-import errno
 import logging
 import random
 import secrets
@@ -10,99 +9,89 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from enum import Enum, unique
 from pathlib import Path
 from typing import Self
 
-from bittern.base.address import Address
-from bittern.base.errors import NetworkError, ResumeError
-from bittern.io.disk.atomic import write_atomic
 from bittern.io.tasks import Tasks
-from bittern.tracker import pages, snapshot
+from bittern.tracker import snapshot
+from bittern.tracker.colleagues import Colleagues
 from bittern.tracker.connection_ids import ConnectionIds
 from bittern.tracker.counters import Counters
 from bittern.tracker.http import HttpFront
 from bittern.tracker.policy import Policy
+from bittern.tracker.questions import Clerk
 from bittern.tracker.registry import Registry
 from bittern.tracker.settings import TrackerSettings
 from bittern.tracker.udp import UdpFront
-from bittern.version import __version__
-from bittern.wire.http_request import Answer, Request
+from bittern.tracker.window import Audience, Window
 
 from .datagrams import Exchange, best_exchange
+from .listening import Places, announce_urls, bound
+from .post import Post
+from .state import StateFile, forget_further
 from .web import WebServer
 
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - a tracker is there for everybody
-PORT = 6969
 SAVE_SECONDS = 300.0
 _TURN_SECONDS = 1.0
 _LOOK_AT = 4096  # peers a turn, so that nobody waits for long while millions fall silent
-_RECEIVE_BUFFER = 4 << 20
-_HIDDEN = Answer(b"not found\n", 404)
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 _log = logging.getLogger("bittern.io")
 
 
-@unique
-class Audience(Enum):
-    """Who may look at `/stats` and `/metrics`."""
-
-    NOBODY = "nobody"
-    LOCAL = "local"
-    """Programs on this machine."""
-    ALL = "all"
-
-
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where a tracker is asked.
+class Team:
+    """What makes a process one of the workers that are one tracker; made, and kept open, by who starts them.
 
     Attributes:
-        hosts: numeric addresses to listen at; empty for all of the machine.
-        http_port: 0 for a free one, None for no HTTP.
-        udp_port: the same for UDP.
+        index: the worker's number, from 0.
+        sockets: for its clients.
+        inbox: for what the others say.
+        outboxes: of all workers, this one among them.
+        key: of the connection ids, the same for all: who gets one from any may announce to any.
+        began: when the tracker started, monotonic seconds.
     """
 
-    hosts: Sequence[str] = ()
-    http_port: int | None = PORT
-    udp_port: int | None = PORT
+    index: int
+    sockets: Sequence[socket.socket]
+    inbox: socket.socket
+    outboxes: Sequence[socket.socket]
+    key: bytes
+    began: float
 
 
 class TrackerService:
-    """A tracker, for the time of an `async with` block.
+    """A tracker, or one of its workers, for the time of an `async with` block.
 
     Args:
         settings: how it behaves.
         policy: whom it serves.
-        places: where it is asked.
+        place: where it is asked; or what it needs to be a worker.
         state: the file that keeps its swarms from one process to the next, or None.
         audience: who may look at its figures.
 
     Attributes:
         registry: the swarms.
+        urls: where it is asked: announce URLs, HTTP before UDP.
     """
 
     def __init__(
         self,
         settings: TrackerSettings,
         policy: Policy,
-        places: Places,
+        place: Places | Team,
         state: Path | None = None,
         audience: Audience = Audience.LOCAL,
     ) -> None:
-        self._began = time.monotonic()
         draw = random.Random().random  # noqa: S311 - who meets whom is no secret
-        self.registry = Registry(self._began, settings.life_seconds, settings.max_peers, draw)
-        self._counters = Counters()
-        self._udp = UdpFront(self.registry, policy, ConnectionIds(secrets.token_bytes(32)), settings, self._counters)
-        self._http = HttpFront(self.registry, policy, settings, self._counters)
-        self._places = places
+        self.registry = Registry(time.monotonic(), settings.life_seconds, settings.max_peers, draw)
+        self.urls: list[str] = []
+        self._settings = settings
+        self._policy = policy
+        self._place = place
         self._state = state
         self._audience = audience
         self._open = ExitStack()
         self._webs: list[WebServer] = []
-        self._addresses: dict[str, list[Address]] = {"http": [], "udp": []}
         self._tasks = Tasks()
         self._stop = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
@@ -114,11 +103,16 @@ class TrackerService:
             NetworkError: an address can not be listened at.
             OSError: the file that keeps the swarms can not be read.
         """
-        self._load()
+        place = self._place
+        file = None if self._state is None else self._state_file(self._state)
+        if file is not None:
+            file.load(self.registry)
         with ExitStack() as stack:
-            self._listen(stack)
+            sockets = place.sockets if isinstance(place, Team) else stack.enter_context(bound(place))[0]
+            colleagues = self._serve(sockets, stack)
+            self.urls = announce_urls(sockets)
             self._open = stack.pop_all()
-        self._life = self._tasks.start(self._live(), "tracker")
+        self._life = self._tasks.start(self._live(file, colleagues), "tracker")
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -128,77 +122,44 @@ class TrackerService:
         if self._life is not None:
             await self._life  # not cancelled: it may be writing the same file
         if self._state is not None:
-            write_atomic(self._state, snapshot.save(self.registry, time.time()))
+            self._state_file(self._state).write(snapshot.save(self.registry, time.time()))
+            if not isinstance(self._place, Team):
+                forget_further(self._state, 1)
 
-    @property
-    def urls(self) -> list[str]:
-        """Where it is asked: announce URLs, HTTP before UDP."""
-        return [f"{scheme}://{address}/announce" for scheme, found in self._addresses.items() for address in found]
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set."""
+        await stop.wait()
 
-    def _listen(self, stack: ExitStack) -> None:
-        loop = asyncio.get_running_loop()
-        http_port, udp_port = self._places.http_port, self._places.udp_port
-        for host in self._places.hosts or EVERYWHERE:
-            if http_port is not None:
-                sock = self._bound(host, http_port, socket.SOCK_STREAM)
-                if sock is not None:
-                    http_port = self._note("http", sock)
-                    web = WebServer(loop, sock, self._respond)
-                    stack.callback(web.close)
-                    self._webs.append(web)
-            if udp_port is not None:
-                sock = self._bound(host, udp_port, socket.SOCK_DGRAM)
-                if sock is not None:
-                    udp_port = self._note("udp", sock)
-                    stack.callback(sock.close)
-                    stack.callback(loop.remove_reader, sock.fileno())
-                    exchange = best_exchange(ipv6=sock.family == socket.AF_INET6)
-                    loop.add_reader(sock.fileno(), self._datagrams, sock, exchange)
+    def _state_file(self, path: Path) -> StateFile:
+        if isinstance(self._place, Team):
+            return StateFile(path, self._place.index, len(self._place.outboxes))
+        return StateFile(path)
 
-    def _bound(self, host: str, port: int, kind: int) -> socket.socket | None:
-        """A socket of ours, or None where the machine has no IPv6 and nobody asked for it."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            sock = socket.socket(family, kind)
-            try:
-                sock.setblocking(False)
-                if family == socket.AF_INET6:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                if kind == socket.SOCK_STREAM:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                else:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-                sock.bind((host, port))
-            except OSError:
-                sock.close()
-                raise
-        except OSError as error:
-            if not self._places.hosts and family == socket.AF_INET6 and error.errno in _NO_IPV6:
-                return None
-            name = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
-            raise NetworkError(f"{name} {Address(host, port)}: {error.strerror}") from error
-        return sock
+    def _serve(self, sockets: Sequence[socket.socket], stack: ExitStack) -> Colleagues | None:
+        """Answer what comes at `sockets` from now on; the other workers, where there are some."""
+        loop, registry, policy, settings = asyncio.get_running_loop(), self.registry, self._policy, self._settings
+        key, began, counters, colleagues = secrets.token_bytes(32), time.monotonic(), Counters(), None
+        clerk = Clerk(registry, counters)
+        if isinstance(self._place, Team):
+            team = self._place
+            post = Post(loop, team.index, team.inbox, team.outboxes, clerk.answer)
+            stack.callback(post.close)
+            key, began, colleagues = team.key, team.began, post.colleagues
+        udp = UdpFront(registry, policy, ConnectionIds(key), settings, counters, colleagues)
+        http = HttpFront(registry, policy, settings, counters, colleagues)
+        window = Window(http, clerk, self._audience, began, colleagues)
+        for sock in sockets:
+            if sock.type == socket.SOCK_STREAM:
+                web = WebServer(loop, sock, window.answer)
+                stack.callback(web.close)
+                self._webs.append(web)
+            else:
+                exchange = best_exchange(ipv6=sock.family == socket.AF_INET6)
+                loop.add_reader(sock.fileno(), _take_turn, sock, exchange, udp)
+                stack.callback(loop.remove_reader, sock.fileno())
+        return colleagues
 
-    def _note(self, scheme: str, sock: socket.socket) -> int:
-        host, port = sock.getsockname()[:2]
-        self._addresses[scheme].append(Address(host, port))
-        return int(port)
-
-    def _datagrams(self, sock: socket.socket, exchange: Exchange) -> None:
-        exchange.turn(sock, self._udp.answer, time.monotonic())
-
-    def _respond(self, request: Request, host: bytes, now: float) -> Answer:
-        page = request.target.partition("?")[0]
-        if page not in ("/", "/stats", "/metrics") or request.method not in ("GET", "HEAD"):
-            return self._http.answer(request, host, now)
-        local = host[0] == 127 if len(host) == 4 else host == bytes(15) + b"\x01"
-        if self._audience is Audience.NOBODY or (self._audience is Audience.LOCAL and not local):
-            return _HIDDEN
-        if page == "/metrics":
-            return pages.metrics(self.registry, self._counters, now - self._began)
-        return pages.stats(self.registry, self._counters, now - self._began, __version__)
-
-    async def _live(self) -> None:
+    async def _live(self, file: StateFile | None, colleagues: Colleagues | None) -> None:
         """Let time pass."""
         save_at = time.monotonic() + SAVE_SECONDS
         while not self._stop.is_set():
@@ -207,24 +168,18 @@ class TrackerService:
                     await self._stop.wait()
             now = time.monotonic()
             self.registry.advance(now, _LOOK_AT)
+            if colleagues is not None:
+                colleagues.advance(now)
             for web in self._webs:
                 web.sweep(now)
-            if self._state is not None and now >= save_at:
+            if file is not None and now >= save_at:
                 save_at = now + SAVE_SECONDS
                 data = snapshot.save(self.registry, time.time())
                 try:
-                    await asyncio.to_thread(write_atomic, self._state, data)
+                    await asyncio.to_thread(file.write, data)
                 except OSError as error:
                     _log.warning("the swarms can not be kept: %s", error)
 
-    def _load(self) -> None:
-        if self._state is None:
-            return
-        try:
-            data = self._state.read_bytes()
-        except FileNotFoundError:
-            return
-        try:
-            snapshot.restore(self.registry, data, time.time())
-        except ResumeError as error:
-            _log.warning("%s: %s; the swarms begin anew", self._state, error)
+
+def _take_turn(sock: socket.socket, exchange: Exchange, front: UdpFront) -> None:
+    exchange.turn(sock, front.answer, time.monotonic())

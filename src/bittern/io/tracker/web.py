@@ -10,7 +10,9 @@ from typing import Final, TypeAlias
 
 from bittern.wire.http_request import Answer, Request, RequestError, RequestReader
 
-Respond: TypeAlias = Callable[[Request, bytes, float], Answer]
+Later: TypeAlias = Callable[[Callable[[Answer], None]], None]
+"""An answer that takes time: called once, with who takes the answer."""
+Respond: TypeAlias = Callable[[Request, bytes, float], Answer | Later]
 """From a request, the packed address that it came from, and the time, to the answer."""
 
 REQUEST_SECONDS: Final = 10.0
@@ -109,14 +111,28 @@ class _Connection:
         due: when its time is over.
     """
 
-    __slots__ = ("_descriptor", "_ending", "_host", "_reader", "_server", "_sock", "_unsent", "_waiting", "due")
+    __slots__ = (
+        "_asking",
+        "_descriptor",
+        "_ending",
+        "_host",
+        "_owed",
+        "_reader",
+        "_server",
+        "_sock",
+        "_unsent",
+        "_waiting",
+        "due",
+    )
 
     def __init__(self, server: WebServer, sock: socket.socket, host: bytes, due: float) -> None:
         sock.setblocking(False)
         self.due = due
+        self._asking = False  # an answer that takes time is just being asked for
         self._descriptor = sock.fileno()
-        self._ending = False  # after what is unsent
+        self._ending = False  # after what is unsent and owed
         self._host = host
+        self._owed: Request | None = None  # its answer takes time; what comes after it waits
         self._reader = RequestReader()
         self._server = server
         self._sock = sock
@@ -126,8 +142,6 @@ class _Connection:
     def begin(self) -> None:
         """Serve what is there already; most clients ask once and go, and are never waited for."""
         self._readable()
-        if self._sock.fileno() >= 0 and not self._unsent:
-            self._wait()
 
     def close(self) -> None:
         """End it."""
@@ -138,14 +152,14 @@ class _Connection:
         self._sock.close()
         self._server.gone(self._descriptor)
 
-    def _wait(self) -> None:
-        self._waiting = True
-        self._server.loop.add_reader(self._descriptor, self._readable)
-
     def _readable(self) -> None:
+        if self._owed is not None:
+            self._wait_no_more()
+            return
         try:
             data = self._sock.recv(self._reader.room)
         except BlockingIOError:
+            self._rest()
             return
         except OSError:
             data = b""
@@ -158,22 +172,47 @@ class _Connection:
     def _serve(self) -> None:
         """Answer what has come as a whole, as long as the answers are taken."""
         now = time.monotonic()
-        while not self._unsent and not self._ending:
-            answers = bytearray()
-            while len(answers) < _UNSENT and not self._ending:
+        while not (self._unsent or self._ending or self._owed is not None):
+            answers, later = bytearray(), None
+            while len(answers) < _UNSENT and later is None:
                 answer = self._next(now)
-                if answer is None:
+                if isinstance(answer, bytes):
+                    answers += answer
+                elif answer is None:
                     break
-                answers += answer
-            if not answers:
-                return
-            if not self._send(bytes(answers)):
-                return
+                else:
+                    later = answer
+            if not answers and later is None:
+                break
             self.due = now + IDLE_SECONDS
-        if self._ending and not self._unsent:
-            self.close()
+            if answers and not self._send(bytes(answers)):
+                return
+            if later is not None:
+                self._asking = True
+                later(self._pay)
+                self._asking = False
+                if self._sock.fileno() < 0:
+                    return
+        self._rest()
 
-    def _next(self, now: float) -> bytes | None:
+    def _rest(self) -> None:
+        """Nothing more can be answered now: end, or wait for what comes."""
+        if self._unsent or self._owed is not None:
+            return
+        if self._ending:
+            self.close()
+        elif not self._waiting:
+            self._waiting = True
+            self._server.loop.add_reader(self._descriptor, self._readable)
+
+    def _wait_no_more(self) -> None:
+        self._waiting = False
+        self._server.loop.remove_reader(self._descriptor)
+
+    def _next(self, now: float) -> bytes | Later | None:
+        """The next answer, or None when no request is there as a whole, or none is to be answered any more."""
+        if self._ending:
+            return None
         try:
             request = self._reader.take()
         except RequestError as error:
@@ -183,10 +222,24 @@ class _Connection:
             return None
         self._ending = not request.keep_alive
         answer = self._server.respond(request, self._host, now)
+        if not isinstance(answer, Answer):
+            self._owed = request
+            return answer
         return answer.encode(keep_alive=request.keep_alive, head_only=request.method == "HEAD")
 
+    def _pay(self, answer: Answer) -> None:
+        """Here is the answer that took time."""
+        request, self._owed = self._owed, None
+        if request is None or self._sock.fileno() < 0:
+            return
+        data = answer.encode(keep_alive=request.keep_alive, head_only=request.method == "HEAD")
+        if self._unsent:
+            self._unsent += data
+        elif self._send(data) and not self._asking:
+            self._serve()
+
     def _send(self, data: bytes) -> bool:
-        """Send, and keep what is not taken; False when the connection is over, or waits."""
+        """Send, and keep what is not taken; False when the connection is over."""
         try:
             sent = self._sock.send(data)
         except BlockingIOError:
@@ -197,18 +250,13 @@ class _Connection:
         waited, self._unsent = bool(self._unsent), data[sent:]
         if self._unsent and not waited:
             if self._waiting:
-                self._waiting = False
-                self._server.loop.remove_reader(self._descriptor)
+                self._wait_no_more()
             self._server.loop.add_writer(self._descriptor, self._writable)
         elif waited and not self._unsent:
             self._server.loop.remove_writer(self._descriptor)
-            self._wait()
-        return not self._unsent
+        return True
 
     def _writable(self) -> None:
-        if self._send(self._unsent):
+        if self._send(self._unsent) and not self._unsent:
             self.due = time.monotonic() + IDLE_SECONDS
-            if self._ending:
-                self.close()
-            else:
-                self._serve()
+            self._serve()
