@@ -4,8 +4,8 @@ import ctypes
 import os
 import shutil
 import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,22 +38,23 @@ class Place:
             port: int = sock.getsockname()[1]
         return port
 
-    def _bound(self, backlog: int | None) -> socket.socket:
+    def open(self, make: Callable[[], socket.socket]) -> socket.socket:
+        """A socket of this process, as made by `make` in this place."""
         if self.namespace is None:
-            return _bind(self.address, backlog)
+            return make()
         # setns() moves one thread; a socket stays where it was made.
-        made: list[socket.socket] = []
-        thread = threading.Thread(target=lambda: made.append(self._bind_inside(backlog)))
-        thread.start()
-        thread.join()
-        return made[0]
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._make_inside, make).result()
 
-    def _bind_inside(self, backlog: int | None) -> socket.socket:
+    def _bound(self, backlog: int | None) -> socket.socket:
+        return self.open(lambda: _bind(self.address, backlog))
+
+    def _make_inside(self, make: Callable[[], socket.socket]) -> socket.socket:
         libc = ctypes.CDLL(None, use_errno=True)
         with Path(f"/proc/{self.namespace}/ns/net").open("rb") as handle:
             if libc.setns(handle.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
-        return _bind(self.address, backlog)
+        return make()
 
 
 LOOPBACK = Place()

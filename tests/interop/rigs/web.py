@@ -63,7 +63,7 @@ def _serving(command: list[str], log: Path, place: Place, port: int) -> Iterator
     with Running(command, log) as running:
 
         def listens() -> bool:
-            with suppress(OSError), socket.create_connection((place.address, port), 1):
+            with suppress(OSError), place.open(lambda: socket.create_connection((place.address, port), 1)):
                 return True
             return False
 
