@@ -10,6 +10,9 @@ import pytest
 hypothesis.settings.register_profile("bittern", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("bittern")
 
+# The command line would begin with well-known nodes of the world; tests name their own. See tests/cli/test_network.py.
+NOTHING_LEAVES = {"BITTERN_NO_DHT": "1", "BITTERN_DHT_ROUTER": "127.0.0.1:9"}
+
 FOR_THE_TESTS = {"BITTERN_CI", "BITTERN_INTEROP_JSON", "BITTERN_SIM_SEED"}
 
 
@@ -22,4 +25,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(name, str(home))
         for name in [n for n in os.environ if n.startswith("BITTERN_") and n not in FOR_THE_TESTS]:
             patch.delenv(name)
+        for name, value in NOTHING_LEAVES.items():
+            patch.setenv(name, value)
         yield

@@ -35,6 +35,7 @@ NAMES = {
     "TrackerError",
     "__version__",
     "bencode",
+    "dht",
     "download",
     "events",
     "sync",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .codec.metainfo import File as File
     from .codec.metainfo import Info as Info
     from .codec.metainfo import Metainfo as Metainfo
+    from .session import dht as dht
     from .session import events as events
     from .session import sync as sync
     from .session.download import download as download
@@ -67,7 +68,7 @@ _PLACES = {
     "Torrent": "session.torrent",
     "download": "session.download",
 }
-_MODULES = {"bencode": "codec.bencode", "events": "session.events", "sync": "session.sync"}
+_MODULES = {"bencode": "codec.bencode", "dht": "session.dht", "events": "session.events", "sync": "session.sync"}
 
 __all__ = [
     "AlreadyAddedError",
@@ -97,6 +98,7 @@ __all__ = [
     "TrackerError",
     "__version__",
     "bencode",
+    "dht",
     "download",
     "events",
     "sync",

@@ -1,10 +1,19 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from bittern.base.errors import SessionError
 from bittern.cli.failures import UsageError
 from bittern.cli.network import Network, session_settings
+from bittern.session.dht import ROUTERS
+from bittern.session.settings import Settings
 
 
 def test_flags_become_settings() -> None:
@@ -27,3 +36,66 @@ def test_without_flags_there_are_no_limits() -> None:
 def test_bad_values_are_refused(network: Network) -> None:
     with pytest.raises((UsageError, SessionError)):
         session_settings(network, sequential=False, ratio=None, minutes=None)
+
+
+# --- the distributed hash table: on unless it is switched off, but never in a test beyond this machine
+
+
+def of_flags(network: Network) -> Settings:
+    return session_settings(network, sequential=False, ratio=None, minutes=None)
+
+
+def test_the_table_begins_with_well_known_nodes_or_with_those_that_are_named() -> None:
+    assert (of_flags(Network()).dht, of_flags(Network()).dht_routers) == (True, ROUTERS)
+    named = of_flags(Network(dht_router=("127.0.0.1:1",), listen=("127.0.0.1",)))
+    assert (named.dht, named.dht_routers) == (True, ("127.0.0.1:1",))
+    assert not of_flags(Network(no_dht=True)).dht
+    assert not of_flags(Network(no_dht=True, dht_router=("127.0.0.1:1",))).dht
+
+
+def test_where_only_this_machine_is_listened_to_nobody_outside_is_asked() -> None:
+    assert not of_flags(Network(listen=("127.0.0.1", "::1"))).dht
+    assert of_flags(Network(listen=("127.0.0.1", "192.0.2.1"))).dht_routers == ROUTERS
+
+
+ALARMED = """
+import sys
+from bittern.cli.main import main
+
+def watch(event, details):
+    if event == "socket.getaddrinfo" or event in ("socket.sendto", "socket.connect"):
+        host = str(details[0] if event == "socket.getaddrinfo" else details[1][0])
+        if not host.startswith("127.") and host not in ("::1", "localhost"):
+            sys.stderr.write(f"LEAVES: {host}\\n")
+            raise OSError("nothing leaves this machine")
+
+sys.addaudithook(watch)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def leaving(*words: str, folder: Path, environment: Mapping[str, str] = os.environ) -> set[str]:
+    """The hosts that a command would look up or send to, but for this machine; none of them is reached."""
+    command = [sys.executable, "-c", ALARMED, *words, "--port", "0", "--no-lsd", "--timeout", "1.5"]
+    done = subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    return set(re.findall(r"^LEAVES: (.*)$", done.stderr, re.MULTILINE))
+
+
+def test_no_command_that_a_test_runs_looks_up_or_sends_to_anybody_outside(tmp_path: Path) -> None:
+    """The environment of all tests (tests/conftest.py) sees to it; without that this would be noticed."""
+    assert leaving("get", "ab" * 20, folder=tmp_path) == set()
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("BITTERN_")}
+    assert leaving("get", "ab" * 20, folder=tmp_path, environment=bare) == {
+        router.rpartition(":")[0] for router in ROUTERS
+    }
+    assert leaving("get", "ab" * 20, "--no-dht", folder=tmp_path, environment=bare) == set()
+
+
+def test_the_commands_of_the_table_ask_nobody_outside_either_in_a_test(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ALARMED, "dht", "node"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline().startswith("IPv4 node on UDP port")
+        job.send_signal(signal.SIGINT)
+        _, said = job.communicate(timeout=20)
+    assert "LEAVES" not in said

@@ -20,6 +20,7 @@ import pytest
 import bittern
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.tracker import Tracker
+from tests.session.nodes import routers
 from tests.session.rig import album, change_defaults, seeding, settings, tracking, write_torrent
 
 ROOT = Path(__file__).parents[2]
@@ -72,14 +73,14 @@ async def run(code: str, names: dict[str, Any], page: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
 async def test_python_examples_run(page: Path, place: Path) -> None:
-    """They find an open `session`, and a `torrent` that it downloads."""
+    """They find an open `session`, a `torrent` that it downloads, and nodes of a table."""
     with swarm(place):
-        async with bittern.Session(settings(place / "state")) as session:
+        async with bittern.Session(settings(place / "state")) as session, routers() as tables:
             torrent = await session.add("album.torrent", "downloads")
             await torrent.completed()
             names = {"bittern": bittern, "asyncio": asyncio, "Path": Path, "session": session, "torrent": torrent}
             for code in blocks(page, "python"):
-                await run(code, names, page)
+                await run(code.replace("127.0.0.1:6881", f"127.0.0.1:{tables[0].ports[False]}"), names, page)
 
 
 def run_tracker(words: list[str]) -> None:

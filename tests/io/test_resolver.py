@@ -1,7 +1,5 @@
 """Names of this machine, and those that are none."""
 
-import asyncio
-
 import pytest
 
 from bittern.engine.effects import Resolve
@@ -42,7 +40,7 @@ async def test_a_name_is_looked_up_by_one_family(
     until: Until,
 ) -> None:
     engine, tasks = Engine(), Tasks()
-    resolver = SystemResolver(asyncio.get_running_loop(), turn, engine, tasks)
+    resolver = SystemResolver(turn, engine, tasks)
     resolver.resolve(Resolve(7, host, ipv6=ipv6))
     await until(lambda: bool(engine.heard))
     assert engine.heard == {7: expected}

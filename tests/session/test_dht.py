@@ -1,180 +1,131 @@
+"""`session.dht`: peers and items, for users of the library, with and without asyncio."""
+
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterator
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bittern import Metainfo, Session, Settings
+import bittern
+from bittern import Session
 from bittern.base.address import Address
-from bittern.codec.bencode import encode
-from bittern.engine.swarm.peerbook import Source
-from bittern.io.dht import Table, bind
-from bittern.session.dht import TICK_SECONDS
-from bittern.session.status import State
-from bittern.wire.krpc import AnnouncePeer, GetPeers, Query, Reply
-from bittern.wire.krpc_reader import read_message
-from tests.session.rig import life_of
+from bittern.base.errors import NetworkError, SessionError
+from bittern.base.ids import InfoHashV2
+from bittern.session.dht import Dht, Item, Lookup
+from bittern.session.settings import Settings
 
-CONTENT = bytes(range(256)) * 300
+from .nodes import beginning_at, routers
+from .rig import settings
 
-
-@asynccontextmanager
-async def routers(count: int = 4) -> AsyncIterator[list[Table]]:
-    """Nodes that know each other."""
-    made = [Table([bind("127.0.0.1", 0)], reply_rate=1e6) for _ in range(count)]
-    try:
-        for table in made[1:]:
-            table.add_router(Address("127.0.0.1", made[0].ports[False]))
-        for table in made[1:]:
-            assert await table.ready(2)
-        yield made
-    finally:
-        for table in made:
-            table.close()
+NAME, SECRET = "ab" * 20, b"\7" * 32
 
 
-def settings(folder: Path, table: "Table | SlowNode") -> Settings:
-    return Settings(
-        state_dir=folder / "state",
-        save_path=folder,
-        listen=("127.0.0.1",),
-        port=0,
-        dht=True,
-        dht_routers=(f"127.0.0.1:{table.port if isinstance(table, SlowNode) else table.ports[False]}",),
-    )
+async def test_peers_that_are_announced_are_found(tmp_path: Path) -> None:
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        told: list[Address] = []
+        assert session.dht.nodes == 0
+        assert await session.dht.lookup(NAME) == Lookup((), asked=4, answered=4)
+        assert await session.dht.announce(NAME, 7000, seed=True) == 4
+        found = await session.dht.lookup(bytes.fromhex(NAME), told.extend)
+        assert found.peers == (Address("127.0.0.1", 7000),) == tuple(told)
+        assert await session.dht.scrape(NAME) == (1, 0)
+        assert bytes.fromhex(NAME) in (await session.dht.sample()).info_hashes
+        assert (await session.dht.sample(NAME)).nodes == 4
+        assert session.dht.nodes == 4
 
 
-def torrent_of(folder: Path, *, private: bool = False) -> Metainfo:
-    """A torrent without trackers, whose content is in `folder`."""
-    (folder / "a.bin").write_bytes(CONTENT)
-    pieces = b"".join(sha1(CONTENT[at : at + 16384]).digest() for at in range(0, len(CONTENT), 16384))
-    info: dict[str, object] = {"name": "a.bin", "piece length": 16384, "length": len(CONTENT), "pieces": pieces}
-    return Metainfo.from_bytes(encode({"info": info | ({"private": 1} if private else {})}))
+async def test_a_hash_of_version_2_is_cut(tmp_path: Path) -> None:
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        long = InfoHashV2(bytes(range(32)))
+        await session.dht.announce(long, 7000)
+        assert (await session.dht.lookup(long.hex())).peers == (await session.dht.lookup(long.truncated())).peers != ()
 
 
-async def announced(tables: list[Table]) -> None:
-    """Until somebody has announced something."""
-    async with asyncio.timeout(30):
-        while not sum(table.nodes[0].stored[0] for table in tables):  # noqa: ASYNC110 - nodes tell nobody
-            await asyncio.sleep(0.05)
+async def test_what_never_changes_is_stored_and_found(tmp_path: Path) -> None:
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        value: dict[bytes, Any] = {b"a": [1, b"two"]}
+        put = await session.dht.put(value)
+        assert (put.value, put.key, put.seq, put.stored) == (value, None, 0, 4)
+        assert await session.dht.get(put.target) == Item(value, put.target)
+        assert await session.dht.get(NAME) is None
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Of a seed and a leecher."""
-    made = tmp_path / "seed", tmp_path / "leech"
-    for folder in made:
-        folder.mkdir()
-    return made
+async def test_what_is_signed_is_replaced_version_by_version(tmp_path: Path) -> None:
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        one = await session.dht.put_mutable(SECRET, b"one", salt=b"s")
+        two = await session.dht.put_mutable(SECRET, b"two", salt=b"s")
+        assert (one.seq, two.seq, one.target) == (1, 2, two.target)
+        assert one.key is not None
+        found = await session.dht.get(one.key, b"s")
+        assert found is not None
+        assert (found.value, found.seq, found.salt, found.key) == (b"two", 2, b"s", one.key)
+        assert await session.dht.get(one.key) is None  # another salt
+        with pytest.raises(NetworkError, match="took it"):
+            await session.dht.put_mutable(SECRET, b"old", salt=b"s", seq=1)
+        with pytest.raises(NetworkError, match="took it"):
+            await session.dht.put_mutable(SECRET, b"three", salt=b"s", seq=3, cas=1)
+        assert (await session.dht.put_mutable(SECRET, b"three", salt=b"s", seq=3, cas=2)).stored == 4
 
 
-async def test_a_bare_info_hash_finds_metadata_and_content_by_the_table_alone(folders: tuple[Path, Path]) -> None:
-    meta = torrent_of(folders[0])
-    assert meta.info.info_hash_v1 is not None
-    async with (
-        routers() as tables,
-        Session(settings(folders[0], tables[0])) as seeds,
-        Session(settings(folders[1], tables[1])) as leeches,
-    ):
-        await seeds.add(meta)
-        await announced(tables)
-        torrent = await leeches.add(meta.info.info_hash_v1.hex())
-        await asyncio.wait_for(torrent.completed(), 60)
-    assert (folders[1] / "a.bin").read_bytes() == CONTENT
+def bad_calls() -> Iterator[tuple[str, Callable[[Dht], Coroutine[Any, Any, Any]]]]:
+    """What is refused before anybody is asked."""
+    yield "hexadecimal", lambda dht: dht.lookup("x" * 40)
+    yield "20 or 32 bytes", lambda dht: dht.lookup(b"short")
+    yield "port = 0", lambda dht: dht.announce(NAME, 0)
+    yield "has 1005 bytes", lambda dht: dht.put(b"x" * 1000)
+    yield "no bencoding", lambda dht: dht.put(1.5)
+    yield "salt", lambda dht: dht.put_mutable(SECRET, b"", salt=bytes(65))
+    yield "secret", lambda dht: dht.put_mutable(b"", b"")
+    yield "seq", lambda dht: dht.put_mutable(SECRET, b"", seq=-1)
 
 
-async def test_a_private_torrent_is_neither_asked_for_nor_announced(folders: tuple[Path, Path]) -> None:
-    meta = torrent_of(folders[0], private=True)
-    async with routers() as tables, Session(settings(folders[0], tables[0])) as session:
-        torrent = await session.add(meta)
-        public = await session.add("ab" * 20)
-        await announced(tables)
-        await asyncio.sleep(1.0)
-        assert torrent.status.state is State.SEEDING
-        known = {info_hash for table in tables for info_hash in table.nodes[0]._answers.peers._torrents}
-        assert known == {bytes(public.info_hash)}
-
-
-class SlowNode(asyncio.DatagramProtocol):
-    """The only node of a table: it answers questions for peers when it is let, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Query] = []
-        self._due: list[tuple[Query, tuple[str, int]]] = []
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self.transport = transport
-
-    @property
-    def port(self) -> int:
-        return int(self.transport.get_extra_info("sockname")[1])
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        message = read_message(data)
-        if isinstance(message, Query):
-            self.asked.append(message)
-            if isinstance(message.ask, GetPeers):
-                self._due.append((message, addr))
-            else:
-                self._answer(message, addr)
-
-    def about(self, info_hash: bytes, kind: type[GetPeers | AnnouncePeer]) -> int:
-        """How often it was asked for, or told of, a torrent."""
-        return sum(isinstance(query.ask, kind) and query.ask.info_hash == info_hash for query in self.asked)
-
-    def answer(self) -> None:
-        """Answer what waits."""
-        for query, sender in self._due:
-            self._answer(query, sender)
-
-    def _answer(self, query: Query, sender: tuple[str, int]) -> None:
-        self.transport.sendto(Reply(query.transaction, b"\x07" * 20, token=b"token").encode(), sender)
-
-
-@pytest.mark.parametrize("private", [False, True])
-async def test_a_search_that_is_under_way_ends_when_the_torrent_turns_out_to_be_private(
-    folders: tuple[Path, Path],
-    private: bool,  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize(("reason", "call"), list(bad_calls()))
+async def test_what_makes_no_sense_is_refused(
+    reason: str, call: Callable[[Dht], Coroutine[Any, Any, Any]], tmp_path: Path
 ) -> None:
-    """What was asked before nobody can take back; that we have the torrent the table does not learn."""
-    meta = torrent_of(folders[0], private=private)
-    name = bytes(meta.info.wire_hash)
-    loop = asyncio.get_running_loop()
-    transport, node = await loop.create_datagram_endpoint(SlowNode, local_addr=("127.0.0.1", 0))
-    ours = replace(settings(folders[1], node), port=0)
-    async with Session(replace(settings(folders[0], node), dht=False)) as seeds, Session(ours) as leeches:
-        await seeds.add(meta)
-        torrent = await leeches.add(name.hex())
-        async with asyncio.timeout(20):
-            while not node.about(name, GetPeers):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
-        swarm = life_of(leeches, torrent).swarm
-        assert swarm is not None
-        swarm.add_candidates([Address("127.0.0.1", seeds.port)], Source.MANUAL, 0.0)
-        await asyncio.wait_for(torrent.completed(), 20)
-        await asyncio.sleep(2 * TICK_SECONDS)
-        questions = node.about(name, GetPeers)
-        node.answer()
-        await asyncio.sleep(2 * TICK_SECONDS)
-        if private:
-            assert (node.about(name, GetPeers), node.about(name, AnnouncePeer)) == (questions, 0)
-        else:
-            assert node.about(name, AnnouncePeer) > 0
-    transport.close()
+    async with Session(settings(tmp_path, dht=True)) as session:
+        with pytest.raises(SessionError, match=reason):
+            await call(session.dht)
 
 
-async def test_nodes_are_remembered_from_run_to_run(folders: tuple[Path, Path]) -> None:
+async def test_without_the_table_or_the_session_every_call_says_so(tmp_path: Path) -> None:
+    session = Session(settings(tmp_path))
+    with pytest.raises(SessionError, match="not open"):
+        await session.dht.lookup(NAME)
+    async with session:
+        with pytest.raises(SessionError, match="dht=True"):
+            await session.dht.lookup(NAME)
+        assert session.dht.nodes == 0
+
+
+async def test_where_nobody_answers_that_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Session(settings(tmp_path, dht=True)) as session:
+        table = await session._table()
+
+        async def never(_: int = 1) -> bool:
+            return False
+
+        monkeypatch.setattr(table, "ready", never)
+        with pytest.raises(NetworkError, match="no node"):
+            await session.dht.put(b"x")
+
+
+async def test_the_facade_without_asyncio_does_the_same(tmp_path: Path) -> None:
     async with routers() as tables:
-        ours = settings(folders[0], tables[0])
-        async with Session(ours) as session:
-            await session.add("ab" * 20)
-            await announced(tables)
-        for table in tables:
-            table.nodes[0]._answers.peers.expire(1e12)
-        tables[0].close()  # the router
-        async with Session(ours) as session:
-            await session.add("cd" * 20)
-            await announced(tables[1:])
+        ours = beginning_at(tables[0], tmp_path)
+
+        def script() -> tuple[Item | None, int]:
+            with bittern.sync.Session(ours) as session:
+                item = session.dht.put(b"text")
+                return session.dht.get(item.target), session.dht.nodes
+
+        found, nodes = await asyncio.to_thread(script)
+        assert found == Item(b"text", sha1(b"4:text").digest())
+        assert nodes == 4
+
+
+def test_the_well_known_nodes_are_written_as_settings_want_them() -> None:
+    assert Settings(dht_routers=bittern.dht.ROUTERS).dht_routers == bittern.dht.ROUTERS
+    assert all(router.rpartition(":")[2].isdigit() for router in bittern.dht.ROUTERS)

@@ -13,7 +13,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from bittern.base.errors import NetworkError, NoSuchTorrentError, SessionError
-from bittern.session import events, sync
+from bittern.session import dht, events, sync
 from bittern.session import session as asynchronous
 from bittern.session import torrent as handles
 from bittern.session.goals import Goal
@@ -130,6 +130,7 @@ ADDED = {"timeout"}
 PAIRS: list[tuple[type, type]] = [
     (asynchronous.Session, sync.Session),
     (handles.Torrent, sync.Torrent),
+    (dht.Dht, sync.Dht),
     (events.EventStream, sync.EventStream),
 ]
 

@@ -1,5 +1,6 @@
 """The network flags that `get` and `seed` share, and what they mean for a session."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
 
 from .arguments import Rate
@@ -49,10 +51,10 @@ class Network:
     """Ask no web seeds."""
 
     dht_router: tuple[str, ...] = ()
-    """HOST:PORT of a DHT node to begin with; without any there is no DHT yet; may be repeated."""
+    """HOST:PORT of a DHT node to begin with, well-known ones unless given; may be repeated."""
 
     no_dht: bool = False
-    """No DHT."""
+    """Take no part in the distributed hash table (DHT)."""
 
     no_pex: bool = False
     """Tell peers of no others, and take none from them."""
@@ -99,13 +101,14 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
             raise UsageError(f"{flag} {value}: write a number that is not negative")
     if network.max_peers < 1:
         raise UsageError(f"--max-peers {network.max_peers}: write a number from 1")
+    routers = () if network.no_dht else network.dht_router or _well_known(network.listen)
     return Settings(
         listen=network.listen,
         port=network.port,
         max_peers=network.max_peers,
         use_trackers=not network.no_trackers,
-        dht=bool(network.dht_router) and not network.no_dht,
-        dht_routers=network.dht_router,
+        dht=bool(routers),
+        dht_routers=routers,
         announce_to_all=network.announce_to_all,
         web_connections=0 if network.no_web_seeds else WEB_CONNECTIONS,
         use_pex=not network.no_pex,
@@ -116,6 +119,11 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         seed_ratio=ratio,
         seed_minutes=minutes,
     )
+
+
+def _well_known(listen: Sequence[str]) -> tuple[str, ...]:
+    """The nodes that everybody begins with; none where only this machine could ask us anything."""
+    return () if listen and all(ip_address(host).is_loopback for host in listen) else ROUTERS
 
 
 def _refuse_promises(network: Network) -> None:

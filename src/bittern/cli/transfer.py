@@ -122,12 +122,20 @@ def why_idle(torrent: Torrent) -> str:
     return f" ({'; '.join(words[:3])})" if words else ""
 
 
+def searching(session: Session) -> str:
+    """Where peers of any torrent are looked for that is not private, in words; empty for nowhere."""
+    places = ["in the DHT"] if session.settings.dht else []
+    if session.searches_locally:
+        places.append("in the local network")
+    return " and ".join(places)
+
+
 def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
     """Why no peer can ever be found, or None when one can.
 
     Args:
         torrent: in its swarm.
-        searching: whether peers are looked for in the local network, as those of private torrents never are.
+        searching: whether peers are looked for everywhere, as those of private torrents never are.
     """
     if searching and not (torrent.info is not None and torrent.info.private):
         return None

@@ -307,7 +307,11 @@ class Torrent:
     @property
     def searches_locally(self) -> bool:
         """Whether it is announced in the local network, and finds peers there (BEP 14)."""
-        return Source.LSD in self.sources and self.state in (TorrentState.ACTIVE, TorrentState.METADATA)
+        return self.seeks(Source.LSD)
+
+    def seeks(self, source: Source) -> bool:
+        """Whether it takes part in its swarm, and may find peers there by `source`."""
+        return source in self.sources and self.state in (TorrentState.ACTIVE, TorrentState.METADATA)
 
     @property
     def metadata_progress(self) -> tuple[int, int] | None:

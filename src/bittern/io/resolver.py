@@ -1,4 +1,4 @@
-"""Names of hosts to addresses: the system's resolver, in its own threads, with a limit of time."""
+"""Names of hosts for the engine: the system's resolver, with a limit of time."""
 
 import asyncio
 import socket
@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bittern.engine.effects import Resolve
 
+from .names import look_up
 from .tasks import Tasks
 from .turn import Turn
 
@@ -24,14 +25,12 @@ class SystemResolver:
     """Looks up names (see ports.Resolver).
 
     Args:
-        loop: whose threads do it.
-        turn: of that loop.
+        turn: of the loop.
         core: is told.
         tasks: where look-ups run.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Asker, tasks: Tasks) -> None:
-        self._loop = loop
+    def __init__(self, turn: Turn, core: Asker, tasks: Tasks) -> None:
         self._turn = turn
         self._core = core
         self._tasks = tasks
@@ -45,7 +44,7 @@ class SystemResolver:
         hosts: tuple[str, ...] = ()
         try:
             found = await asyncio.wait_for(
-                self._loop.getaddrinfo(wish.host, None, family=family, type=socket.SOCK_DGRAM), LOOK_UP_SECONDS
+                look_up(wish.host, None, family=family, kind=socket.SOCK_DGRAM), LOOK_UP_SECONDS
             )
             hosts = tuple(dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found))
         except (OSError, UnicodeError, TimeoutError):

@@ -69,7 +69,7 @@ class Runtime:
         self._multicast = Multicast(self._loop, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
         self.udp = UdpSockets(self._loop, self.turn, self.core, source)
-        resolver = SystemResolver(self._loop, self.turn, self.core, self.tasks)
+        resolver = SystemResolver(self.turn, self.core, self.tasks)
         self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
         self.turn.start(self._settle, lambda: self.core.unsettled)

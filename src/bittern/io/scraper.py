@@ -40,7 +40,7 @@ class Scraper:
         self._tasks = Tasks()
         self._turn = Turn(loop)
         self._udp = UdpSockets(loop, self._turn, self)
-        self._resolver = SystemResolver(loop, self._turn, self, self._tasks)
+        self._resolver = SystemResolver(self._turn, self, self._tasks)
         self._http = HttpFetcher(user_agent)
         self._turn.start(self._settle, bool)
 

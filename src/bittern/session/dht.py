@@ -1,129 +1,261 @@
-"""The session's part in the distributed hash table: who asks it for peers, and what it knows from run to run."""
+"""The distributed hash table for users of the library: `session.dht`. Peers are looked up in it, and items stored."""
 
-import asyncio
-import logging
-import socket
-from collections.abc import Mapping
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from bittern.base.address import Address
-from bittern.base.errors import BitternError, NetworkError, ResumeError
-from bittern.base.ids import InfoHashV1
-from bittern.engine.dht.state import NodeState
-from bittern.engine.sources.dht import DhtSchedule
-from bittern.engine.swarm.peerbook import Source
-from bittern.engine.torrent import Torrent as Swarm
-from bittern.io.chance import SeededChance
-from bittern.io.dht import Table, bind
-from bittern.io.tasks import Tasks
-from bittern.wire.krpc import AnnouncePeer
+from bittern.base.errors import NetworkError, SessionError
+from bittern.base.ids import InfoHashV1, InfoHashV2
+from bittern.codec.bencode import Value, decode, encode
+from bittern.engine.dht import items
+from bittern.io.dht import Table
+from bittern.io.ed25519 import public_key, sign
+from bittern.wire.krpc import MAX_SALT, MAX_VALUE, AnnouncePeer
 
-from .entry import Entry
-from .sources import find_peer
-from .status import State
-from .surroundings import Surroundings
+ROUTERS: Final = (
+    "dht.libtorrent.org:25401",  # libtorrent's dht_bootstrap_nodes (settings_pack)
+    "router.bittorrent.com:6881",  # that of the first clients with a table, BitTorrent
+    "router.utorrent.com:6881",  # and of µTorrent
+    "dht.transmissionbt.com:6881",  # Transmission's (tr-dht)
+)
+"""Nodes that everybody may begin with, for `Settings.dht_routers`; the command line does."""
 
-TICK_SECONDS = 0.25
-_IN_SWARM = (State.METADATA, State.DOWNLOADING, State.SEEDING)
-_FACTS = {False: "dht", True: "dht6"}
-
-_log = logging.getLogger("bittern.dht")
+Name: TypeAlias = InfoHashV1 | InfoHashV2 | bytes | str
+"""20 bytes, or 32 (an info hash of version 2, a public key), or as many hexadecimal digits."""
 
 
-class DhtSource:
-    """Looks for the peers of torrents that are awake and may use the table, and announces them.
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What came of looking for peers.
 
-    Args:
-        entries: all torrents; a live view.
-        surroundings: with the settings, the engine and the store.
+    Attributes:
+        peers: those that others told of; they may be gone, or never have been there.
+        asked: questions that it took.
+        answered: those that somebody answered.
     """
 
-    def __init__(self, entries: Mapping[InfoHashV1, Entry], surroundings: Surroundings) -> None:
-        self._entries = entries
-        self._surroundings = surroundings
-        self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
-        self._tasks = Tasks()
-        self._searches: dict[bytes, asyncio.Task[None]] = {}
+    peers: tuple[Address, ...]
+    asked: int
+    answered: int
 
-    async def run(self) -> None:
-        """Take part until cancelled."""
-        states = {ipv6: state for ipv6, name in _FACTS.items() if (state := await self._saved(name)) is not None}
-        table = Table(self._sockets(), states=states, seed=self._surroundings.settings.seed)
-        self._tasks.start(self._meet_routers(table), "bittern dht routers")
-        try:
-            while True:
-                self._begin(table)
-                await asyncio.sleep(TICK_SECONDS)
-        finally:
-            await self._tasks.close()
-            kept = table.states
-            table.close()
-            for ipv6, state in kept.items():
-                if state.contacts:
-                    await self._surroundings.store.keep_fact(_FACTS[ipv6], state.encode().hex())
 
-    def _begin(self, table: Table) -> None:
-        """Look for the torrents whose turn it is; nothing goes on for those that may not take part any more."""
-        swarms = self._swarms()
-        for key in [key for key in self._searches if key not in swarms]:
-            self._searches.pop(key).cancel()
-        for key in self._schedule.take_due(swarms, self._surroundings.runtime.now()):
-            search = self._look_for(table, key, swarms[key])
-            self._searches[key] = self._tasks.start(search, "bittern dht search")
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that is stored in the table (BEP 44).
 
-    def _swarms(self) -> dict[bytes, Swarm]:
-        return {
-            bytes(swarm.wire_hash): swarm
-            for entry in self._entries.values()
-            if entry.life is not None
-            and entry.now_doing in _IN_SWARM
-            and (swarm := entry.life.swarm) is not None
-            and Source.DHT in swarm.sources
-        }
+    Attributes:
+        value: what can be bencoded.
+        target: where it is stored, 20 bytes.
+        key: the public key that signed it, 32 bytes; None for what never changes.
+        salt: sets items of one key apart.
+        seq: the number of its version; 0 for what never changes.
+        stored: how many nodes have taken it; 0 where it was only found.
+    """
 
-    async def _look_for(self, table: Table, key: bytes, swarm: Swarm) -> None:
-        runtime = self._surroundings.runtime
+    value: Value
+    target: bytes
+    key: bytes | None = None
+    salt: bytes = b""
+    seq: int = 0
+    stored: int = 0
 
-        def found(peers: tuple[Address, ...]) -> None:
-            swarm.add_candidates(peers, Source.DHT, runtime.now())
-            runtime.turn.soon()
 
-        complete = swarm.download is not None and swarm.download.complete
-        announce = AnnouncePeer(key, runtime.port, b"", seed=complete) if runtime.port else None
-        done = await table.find_peers(key, found, announce=announce, no_seeds=complete)
-        self._searches.pop(key, None)
-        self._schedule.done(key, runtime.now(), answers=done.answered)
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Torrents that others know (BEP 51).
 
-    async def _meet_routers(self, table: Table) -> None:
-        for router in self._surroundings.settings.dht_routers:
-            try:
-                for address in await find_peer(router):
-                    table.add_router(address)
-            except BitternError as error:
-                _log.warning("no node to begin with: %s", error)
+    Attributes:
+        info_hashes: each once.
+        nodes: how many nodes told of some.
+        known: how many torrents these know in all, as they say.
+    """
 
-    def _sockets(self) -> list[socket.socket]:
-        """One of each family that is listened on, with the port of TCP where that is free."""
-        settings, port = self._surroundings.settings, self._surroundings.runtime.port
-        hosts = {":" in host: host for host in reversed(settings.listen or ("0.0.0.0", "::"))}  # noqa: S104 - as for TCP
-        sockets = []
-        for host in hosts.values():
-            try:
-                sockets.append(_bind(host, port))
-            except NetworkError as error:
-                _log.warning("%s", error)
-        return sockets
+    info_hashes: tuple[InfoHashV1, ...]
+    nodes: int
+    known: int
 
-    async def _saved(self, name: str) -> NodeState | None:
-        text = await self._surroundings.store.fact(name)
-        try:
-            return NodeState.decode(bytes.fromhex(text)) if text else None
-        except (ResumeError, ValueError) as error:
-            _log.warning("%s", error)
+
+class Dht:
+    """The table, as `session.dht`; where `Settings.dht` is off every call raises SessionError.
+
+    A call waits until a node is known, at most ten seconds, and raises NetworkError where none is.
+
+    Args:
+        begin: gives the table, which is there from then on.
+        nodes: how many nodes of it are known now.
+    """
+
+    def __init__(self, begin: Callable[[], Awaitable[Table]], nodes: Callable[[], int]) -> None:
+        self._begin = begin
+        self._nodes = nodes
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known now; 0 before the first call, while no torrent needs any."""
+        return self._nodes()
+
+    async def lookup(self, info_hash: Name, found: Callable[[tuple[Address, ...]], None] = lambda _: None) -> Lookup:
+        """Look for the peers of a torrent (BEP 5).
+
+        Args:
+            info_hash: of the torrent.
+            found: is told of peers as they come.
+
+        Raises:
+            SessionError: this is no info hash, or the table is not used.
+            NetworkError: nobody is there to be asked.
+        """
+        name, peers = _short(info_hash), dict[Address, None]()
+
+        def came(some: tuple[Address, ...]) -> None:
+            peers.update(dict.fromkeys(some))
+            found(some)
+
+        done = await (await self._table()).find_peers(name, came)
+        return Lookup(tuple(peers), done.asked, done.answered)
+
+    async def announce(self, info_hash: Name, port: int, *, seed: bool = False) -> int:
+        """Tell that a torrent is shared at this machine; torrents of the session are announced by themselves.
+
+        Args:
+            info_hash: of the torrent.
+            port: where peers may connect.
+            seed: whether all of it is here (BEP 33).
+
+        Returns:
+            How many nodes remember it, for half an hour or so.
+
+        Raises:
+            SessionError, NetworkError: as `lookup`; or there is no such port.
+        """
+        if not 0 < port < 65536:
+            raise SessionError(f"port = {port}: must be 1 to 65535")
+        name = _short(info_hash)
+        write = AnnouncePeer(name, port, b"", seed=seed)
+        return (await (await self._table()).find_peers(name, lambda _: None, announce=write)).stored
+
+    async def scrape(self, info_hash: Name) -> tuple[int, int] | None:
+        """About how many seeds and other peers a torrent has (BEP 33); None where nobody can tell.
+
+        Raises:
+            SessionError, NetworkError: as `lookup`.
+        """
+        name = _short(info_hash)
+        done = await (await self._table()).find_peers(name, lambda _: None, scrape=True)
+        if done.scrape is None:
             return None
+        seeds, others = (whole.count() for whole in done.scrape)
+        # An empty filter counts half an address.
+        return round(seeds) if seeds > 0.75 else 0, round(others) if others > 0.75 else 0
+
+    async def get(self, target: Name, salt: bytes = b"") -> Item | None:
+        """What is stored in the table (BEP 44); None where nothing is.
+
+        Args:
+            target: where, 20 bytes; or the public key of whoever signed it, 32 bytes.
+            salt: that it was signed with.
+
+        Raises:
+            SessionError, NetworkError: as `lookup`.
+        """
+        name = _name(target)
+        where = items.target_of(name, salt) if len(name) == 32 else name
+        found = await (await self._table()).get(where, salt=salt)
+        return _public(found) if found is not None else None
+
+    async def put(self, value: object) -> Item:
+        """Store what never changes, for two hours; `Item.target` says where.
+
+        Args:
+            value: what can be bencoded (text, bytes, whole numbers, lists, dictionaries), in at most 1000 bytes.
+
+        Raises:
+            SessionError, NetworkError: as `lookup`; or the value is too long; or nobody took it.
+        """
+        return await self._put(items.Item(_encoded(value)))
+
+    async def put_mutable(
+        self, secret: bytes, value: object, *, salt: bytes = b"", seq: int | None = None, cas: int | None = None
+    ) -> Item:
+        """Store what may be replaced by whoever has the secret; `Item.key` is the public key to find it by.
+
+        Args:
+            secret: 32 bytes; `secrets.token_bytes(32)` makes one.
+            value: what can be bencoded (text, bytes, whole numbers, lists, dictionaries), in at most 1000 bytes.
+            salt: sets items of one key apart, at most 64 bytes.
+            seq: the number of this version, higher than that of the one before; None for the next one.
+            cas: replace only the version with this number; None for any, or where `seq` is None that which is there.
+
+        Raises:
+            SessionError, NetworkError: as `put`; or the package `cryptography` is not there.
+        """
+        if len(secret) != 32:
+            raise SessionError(f"secret: must have 32 bytes, not {len(secret)}")
+        if len(salt) > MAX_SALT:
+            raise SessionError(f"salt: must have at most {MAX_SALT} bytes")
+        raw, key = _encoded(value), public_key(secret)
+        if seq is None:
+            there = await self.get(key, salt)
+            seq = there.seq + 1 if there is not None else 1
+            cas = there.seq if there is not None and cas is None else cas
+        if not 0 <= seq < 2**63:
+            raise SessionError(f"seq = {seq}: must be 0 to 2**63 - 1")
+        signature = sign(secret, items.signed_bytes(raw, seq, salt))
+        return await self._put(items.Item(raw, key, salt, seq, signature), cas)
+
+    async def sample(self, target: Name | None = None) -> Samples:
+        """Ask nodes on the way to a target for torrents that they know (BEP 51).
+
+        Args:
+            target: 20 bytes; None for any.
+
+        Raises:
+            SessionError, NetworkError: as `lookup`.
+        """
+        name = _short(target) if target is not None else secrets.token_bytes(20)
+        told = await (await self._table()).sample(name)
+        hashes = dict.fromkeys(info_hash for each in told for info_hash in each.info_hashes)
+        return Samples(tuple(map(InfoHashV1, hashes)), len(told), sum(each.count for each in told))
+
+    async def _table(self) -> Table:
+        table = await self._begin()
+        if not await table.ready():
+            raise NetworkError("no node of the distributed hash table answers")
+        return table
+
+    async def _put(self, item: items.Item, cas: int | None = None) -> Item:
+        done = await (await self._table()).put(item, cas=cas)
+        if not done.stored:
+            raise NetworkError("no node of the distributed hash table took it")
+        return _public(item, done.stored)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _name(given: Name) -> bytes:
     try:
-        return bind(host, port)
-    except NetworkError:
-        return bind(host, 0)
+        name = bytes.fromhex(given) if isinstance(given, str) else bytes(given)
+    except ValueError:
+        name = b""
+    if len(name) not in (20, 32):
+        raise SessionError(f"{given!r}: must be 20 or 32 bytes, or 40 or 64 hexadecimal digits")
+    return name
+
+
+def _short(given: Name) -> bytes:
+    """As the table has it: an info hash of version 2 is cut (BEP 52)."""
+    return _name(given)[:20]
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        raw = encode(value)
+    except (ValueError, TypeError) as error:
+        raise SessionError(f"value: {error}") from None
+    if len(raw) > MAX_VALUE:
+        raise SessionError(f"value: has {len(raw)} bytes when bencoded, and may have {MAX_VALUE}")
+    return raw
+
+
+def _public(item: items.Item, stored: int = 0) -> Item:
+    return Item(decode(item.value, strict=False), item.target, item.key, item.salt, item.seq, stored)

@@ -102,6 +102,7 @@ def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> En
         number=number,
         info_hash=what.wire_hash,
         also=other_name(what.wire_hash, what),
+        private=found.info.private if isinstance(found, Metainfo) else None,
         save_path=str(options.save_path),
         content=str(options.content) if options.content is not None else None,
         name=name or "",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, unique
+from math import inf
 from typing import TYPE_CHECKING
 
 from bittern.base.errors import BitternError
@@ -57,6 +58,8 @@ class Entry:
         own_tiers: how many of those, the first ones, the user named.
         select: numbers of wanted files, or None for all.
         also: the other info hash of a hybrid, by which peers call it, too; None while it is not known.
+        private: whether it belongs to its trackers (BEP 27); None while that is not known.
+        sought_at: when the distributed hash table was told of it last, on the monotonic clock.
         link: the magnet link, while the metadata is unknown.
         mode: what the user wants.
         position: in the queue, from 0.
@@ -106,6 +109,8 @@ class Entry:
     complete: bool = False
     seeded_seconds: float = 0.0
     also: InfoHashV1 | None = None
+    private: bool | None = None
+    sought_at: float = -inf
     seeding_since: float | None = None
     moved_at: float = 0.0
     error: BitternError | None = None
@@ -158,9 +163,8 @@ class Entry:
 
     def follow(self, options: AddOptions, info: Info | None) -> None:
         """Take over where its files are, and what else it is called."""
-        if self.also is None and info is not None:
-            self.also = other_name(self.info_hash, info)
-            self.unsaved = self.unsaved or self.also is not None
+        if self.private is None and info is not None:
+            self.also, self.private, self.unsaved = other_name(self.info_hash, info), info.private, True
         save_path, content = str(options.save_path), str(options.content) if options.content is not None else None
         if (save_path, content) != (self.save_path, self.content):
             self.save_path, self.content, self.unsaved = save_path, content, True

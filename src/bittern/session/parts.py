@@ -20,6 +20,7 @@ from .entry import Entry
 from .hand import Hand
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
+from .node import OwnNode, datagram_sockets
 from .roster import Roster
 from .rules import Rules
 from .settings import Settings
@@ -40,12 +41,14 @@ class Foundation:
         roster: the torrents that are kept in it.
         lock: on the folder, where torrents are kept.
         sockets: that are listened on; the runtime owns them once there is one.
+        datagrams: for the distributed hash table, where it is wanted; its node owns them once there is one.
     """
 
     store: Store
     roster: Roster
     lock: TorrentLock | None
     sockets: list[socket.socket]
+    datagrams: list[socket.socket]
 
     @classmethod
     async def lay(cls, settings: Settings) -> Self:
@@ -58,12 +61,14 @@ class Foundation:
         """
         store = Store(settings.state_folder())
         await store.open()
-        foundation = cls(store, Roster(store), None, [])
+        foundation = cls(store, Roster(store), None, [], [])
         try:
             foundation.lock = _profile_lock(store) if settings.keep_torrents else None
             await foundation.roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
             foundation.sockets = listening_sockets(settings.listen, port, fallback=settings.port is None)
+            if settings.dht:
+                foundation.datagrams = datagram_sockets(settings, foundation.sockets[0].getsockname()[1])
         except BaseException:
             await foundation.raze()
             raise
@@ -88,6 +93,7 @@ class Parts:
     steward: Steward
     hand: Hand
     rules: Rules
+    node: OwnNode | None
 
     @property
     def roster(self) -> Roster:
@@ -136,7 +142,8 @@ class Parts:
         hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
-        return cls(foundation, surroundings, waking, steward, hand, rules)
+        node = OwnNode(surroundings, foundation.datagrams) if settings.dht else None
+        return cls(foundation, surroundings, waking, steward, hand, rules, node)
 
     async def say_goodbye(self, seconds: float) -> None:
         """Wait until trackers know that we leave, but not longer than they may take."""
@@ -151,6 +158,8 @@ class Parts:
     async def take_down(self) -> None:
         """End the engine, then let go of the folder."""
         try:
+            if self.node is not None:
+                await self.node.close()
             await self.runtime.close()
             self.surroundings.threads.shutdown()
         finally:

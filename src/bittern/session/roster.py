@@ -45,17 +45,18 @@ CREATE TABLE IF NOT EXISTS members (
     complete INTEGER NOT NULL,
     seeded_seconds REAL NOT NULL,
     super_seed INTEGER NOT NULL DEFAULT 0,
-    also BLOB                  -- the other info hash of a hybrid, as the wire carries it, or NULL
+    also BLOB,                 -- the other info hash of a hybrid, as the wire carries it, or NULL
+    private INTEGER            -- NULL while it is not known
 );
 CREATE TABLE IF NOT EXISTS sources (info_hash BLOB PRIMARY KEY, torrent BLOB NOT NULL) WITHOUT ROWID;
 """
-_LATER = {"super_seed": "INTEGER NOT NULL DEFAULT 0", "also": "BLOB"}
+_LATER = {"super_seed": "INTEGER NOT NULL DEFAULT 0", "also": "BLOB", "private": "INTEGER"}
 """Columns that tables of earlier versions lack, and what they are. Those versions can still use the table."""
 
 _COLUMNS = (
     "number, info_hash, save_path, content, name, tiers, selection, file_priorities, limits, link, mode, "
     "position, priority, goal, goal_met, state, done_bytes, total_bytes, uploaded, downloaded, complete, "
-    "seeded_seconds, super_seed, also"
+    "seeded_seconds, super_seed, also, private"
 )
 
 
@@ -206,6 +207,7 @@ class _Reader:
                 seeded_seconds=float(str(seeded)),
                 super_seed=bool(row[22]),
                 also=None if row[23] is None else InfoHashV1(_bytes(row[23])),
+                private=None if row[24] is None else bool(row[24]),
                 unsaved=False,
             )
         except (ValueError, TypeError, KeyError):
@@ -275,6 +277,7 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
         entry.seeded_seconds,
         entry.super_seed,
         None if entry.also is None else bytes(entry.also),
+        entry.private,
     )
 
 

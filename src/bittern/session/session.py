@@ -17,16 +17,18 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, SleeperCalled
+from bittern.io.dht import Table
 from bittern.io.tasks import Tasks
 
 from .board import Board
-from .dht import DhtSource
+from .dht import Dht
 from .door import Door
 from .entry import Entry
 from .goals import Goal
 from .options import AddOptions
 from .parts import Foundation, Parts
 from .queue import Places
+from .seeking import Seeking
 from .settings import Settings
 from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
 from .status import StatusChanges
@@ -53,6 +55,7 @@ class Session:
         self._ending: asyncio.Task[None] | None = None
         self._board: Board[InfoHashV1] = Board()
         self._door = Door(self._entries)
+        self._dht = Dht(self._table, self._known_nodes)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -73,7 +76,7 @@ class Session:
         try:
             parts = self._build(foundation)
         except BaseException:
-            for sock in foundation.sockets:
+            for sock in (*foundation.sockets, *foundation.datagrams):
                 sock.close()
             await foundation.raze()
             raise
@@ -90,8 +93,9 @@ class Session:
                 await parts.take_down()
             raise
         self._tasks.start(parts.steward.run(), "bittern session")
-        if self.settings.dht:
-            self._tasks.start(DhtSource(self._entries, parts.surroundings).run(), "bittern dht")
+        if parts.node is not None:
+            seeking = Seeking(self._entries, parts.waking.awake, parts.surroundings, parts.node)
+            self._tasks.start(seeking.run(), "bittern dht")
         if self.settings.keep_torrents:
             self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
         return self
@@ -110,6 +114,11 @@ class Session:
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._open().runtime.searches_locally
+
+    @property
+    def dht(self) -> Dht:
+        """The distributed hash table; its calls need `Settings.dht`."""
+        return self._dht
 
     @property
     def torrents(self) -> tuple[Torrent, ...]:
@@ -198,6 +207,8 @@ class Session:
             options.addresses += await _peers_of(found)
         parts = self._open()  # it may have been closed in between
         entry = self._door.admit(parts, found, options)
+        if parts.node is not None and isinstance(found, Metainfo):
+            parts.node.named(found)
         await asyncio.shield(self._door.keep(parts, entry, found))
         return self._handle(entry, parts)
 
@@ -351,6 +362,16 @@ class Session:
             changed=self._changed,
             remove=self._remove,
         )
+
+    async def _table(self) -> Table:
+        node = self._open().node
+        if node is None:
+            raise SessionError("the session takes no part in the distributed hash table: use Settings(dht=True)")
+        return await node.table()
+
+    def _known_nodes(self) -> int:
+        node = self._parts.node if self._parts is not None else None
+        return node.nodes if node is not None else 0
 
     def _changed(self, entry: Entry) -> None:
         if self._parts is not None:

@@ -13,6 +13,7 @@ from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
+from bittern.io.names import look_up
 from bittern.wire.webseed import WebUrl
 
 MAX_TORRENT_BYTES = 10 << 20
@@ -80,7 +81,7 @@ async def find_peer(text: str) -> list[Address]:
         raise SessionError(f"{text}: a peer is written HOST:PORT, an IPv6 address [ADDRESS]:PORT")
     host, port = match["six"] or match["host"], int(match["port"])
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await look_up(host, port, kind=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NetworkError(f"{text}: {getattr(error, 'strerror', None) or error}") from None
     return list(dict.fromkeys(Address.of(str(name[0]).partition("%")[0], port) for *_, name in found))

@@ -18,6 +18,7 @@ from bittern.base.errors import SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.metainfo import File, Info
 
+from . import dht as table
 from . import events
 from . import session as asynchronous
 from . import torrent as handles
@@ -133,6 +134,11 @@ class Session(_StandIn[asynchronous.Session]):
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._look(lambda inner: inner.searches_locally)
+
+    @property
+    def dht(self) -> "Dht":
+        """The distributed hash table; its calls need `Settings.dht`."""
+        return Dht(self.inner.dht, self._open())
 
     @property
     def torrents(self) -> tuple["Torrent", ...]:
@@ -345,6 +351,30 @@ class Torrent(_StandIn[handles.Torrent]):
     pause_check = _waits(handles.Torrent.pause_check)
     resume_check = _waits(handles.Torrent.resume_check)
     cancel_check = _waits(handles.Torrent.cancel_check)
+
+    def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        return self._background.wait(work, timeout)
+
+
+class Dht(_StandIn[table.Dht]):
+    """As `bittern.dht.Dht`, with calls that wait."""
+
+    def __init__(self, inner: table.Dht, background: Background) -> None:
+        self.inner = inner
+        self._background = background
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are known now."""
+        return self._look(lambda inner: inner.nodes)
+
+    lookup = _waits(table.Dht.lookup)
+    announce = _waits(table.Dht.announce)
+    scrape = _waits(table.Dht.scrape)
+    get = _waits(table.Dht.get)
+    put = _waits(table.Dht.put)
+    put_mutable = _waits(table.Dht.put_mutable)
+    sample = _waits(table.Dht.sample)
 
     def _wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         return self._background.wait(work, timeout)

@@ -1,10 +1,22 @@
+from collections.abc import Collection
 from itertools import pairwise
+from math import inf
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.engine.sources.dht import AT_ONCE, INTERVAL_SECONDS, RETRY_SECONDS, DhtSchedule
+from bittern.engine.sources.dht import (
+    ASLEEP_AT_ONCE,
+    AT_ONCE,
+    INTERVAL_SECONDS,
+    LEAST_SECONDS,
+    RETRY_SECONDS,
+    STEP_SECONDS,
+    DhtSchedule,
+    Rota,
+)
 
 ONE, OTHER = b"\1" * 20, b"\2" * 20
 
@@ -56,3 +68,77 @@ def test_never_more_than_some_at_once_and_everybody_has_a_turn(count: int, ends:
             schedule.done(running.pop(end % len(running)), now, answers=1)
     begun.update(schedule.take_due(torrents, now))
     assert begun == set(torrents)
+
+
+def test_who_was_announced_lately_waits_when_it_joins() -> None:
+    schedule = DhtSchedule(Random(1))
+    assert schedule.take_due([ONE, OTHER], 10.0, lambda key: 100.0 if key == ONE else 0.0) == [OTHER]
+    assert schedule.take_due([ONE, OTHER], 100.0, lambda _: 1e9) == [ONE]
+
+
+# --- those that sleep
+
+
+class Sleepers:
+    """Some torrents, the searches of their announces, and when each was announced."""
+
+    def __init__(self, seconds: float) -> None:
+        self.rota: Rota[int] = Rota()
+        self.told: dict[int, list[float]] = {}
+        self.running: list[float] = []
+        self.seconds = seconds
+        self.now = 0.0
+
+    def step(self, members: Collection[int], awake: Collection[int] = ()) -> None:
+        self.now += 0.25
+        ended = [end for end in self.running if end <= self.now]
+        self.running = [end for end in self.running if end > self.now]
+        for _ in ended:
+            self.rota.done()
+
+        def is_due(member: int) -> bool:
+            last = self.told.get(member, [-inf])[-1]
+            return member not in awake and member in members and self.now - last >= LEAST_SECONDS
+
+        for member in self.rota.take(members, is_due, self.now):
+            self.told.setdefault(member, []).append(self.now)
+            self.running.append(self.now + self.seconds)
+        assert len(self.running) <= ASLEEP_AT_ONCE
+
+
+@pytest.mark.parametrize("count", [1, 3, 60, 1000])
+def test_each_that_sleeps_is_announced_once_in_an_interval_and_never_many_together(count: int) -> None:
+    sleepers = Sleepers(4.0)
+    while sleepers.now < 4 * INTERVAL_SECONDS:
+        sleepers.step(range(count))
+    assert {len(times) for times in sleepers.told.values()} == {4}
+    gaps = [later - earlier for times in sleepers.told.values() for earlier, later in pairwise(times)]
+    assert 0.9 * INTERVAL_SECONDS < min(gaps) <= max(gaps) < 1.1 * INTERVAL_SECONDS
+    begun = sorted(at for times in sleepers.told.values() for at in times)
+    fastest = min(STEP_SECONDS, INTERVAL_SECONDS / count)
+    assert all(later - earlier >= 4 * fastest for earlier, later in zip(begun, begun[8:], strict=False))
+
+
+def test_where_there_are_too_many_the_rounds_take_longer_and_nobody_is_left_out() -> None:
+    sleepers = Sleepers(20.0)  # 0.4 a second at most
+    while sleepers.now < 3 * INTERVAL_SECONDS:
+        sleepers.step(range(800))
+    assert set(sleepers.told) == set(range(800))
+    assert max(map(len, sleepers.told.values())) == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30))), max_size=12))
+def test_however_they_come_go_and_wake_none_is_announced_too_often(
+    script: list[tuple[int, set[int], set[int]]],
+) -> None:
+    sleepers = Sleepers(2.0)
+    for steps, members, awake in script:
+        for _ in range(steps):
+            sleepers.step(sorted(members), awake)
+    for times in sleepers.told.values():
+        assert all(later - earlier >= LEAST_SECONDS for earlier, later in pairwise(times))
+    stayed = sorted(set[int]().union(*(members for _, members, _ in script)))
+    began = sleepers.now
+    while sleepers.now < began + 2.1 * INTERVAL_SECONDS:
+        sleepers.step(stayed)
+    assert all(sleepers.told[member][-1] >= began for member in stayed)

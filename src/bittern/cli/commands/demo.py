@@ -30,7 +30,7 @@ _START_SECONDS = 30.0
 _END_SECONDS = 12.0
 _HERE = Places(("127.0.0.1",), http_port=0, udp_port=None)
 _LOOK_SECONDS = 0.05
-_LOCAL = ("--listen", "127.0.0.1", "--port", "0")
+_LOCAL = ("--listen", "127.0.0.1", "--port", "0", "--no-dht")
 
 
 def demo(*, size: Size = _SIZE) -> ExitCode:

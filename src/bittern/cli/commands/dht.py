@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bittern.engine.dht.items import Item
     from bittern.io.dht import Table
 
-ROUTERS = ("dht.libtorrent.org:25401", "dht.transmissionbt.com:6881", "router.bittorrent.com:6881")
-"""Where commands begin, unless others are named."""
-
 dht = group("dht", "Look into the distributed hash table, store in it, be part of it.")
 
 
@@ -306,6 +303,7 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     """
     from bittern.base.errors import NetworkError
     from bittern.io.dht import Table, bind
+    from bittern.session.dht import ROUTERS
     from bittern.session.sources import find_peer
 
     sockets = [bind(host, place.port) for host in place.listen]

@@ -18,7 +18,7 @@ from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice
 from bittern.cli.sharing import Sharing
-from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
+from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, searching, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import TROUBLED, State
@@ -173,7 +173,7 @@ class _Job:
                     self.choice.check(len(torrent.files))
                 watch = Watch(torrent, session, self.report, stop)
                 try:
-                    await self._complete(torrent, watch, settings, searching=session.searches_locally)
+                    await self._complete(torrent, watch, settings, searching(session))
                 except StoppedError:
                     self._say_unfinished(torrent)
                     return ExitCode.UNFINISHED
@@ -185,15 +185,15 @@ class _Job:
                     await self._seed(torrent, watch)
                 return ExitCode.OK
 
-    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings, *, searching: bool) -> None:
+    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings, places: str) -> None:
         if torrent.info is not None:
             await watch.until(torrent.checked())
         else:
             await watch.until_state(lambda state: state is not State.CHECKING)
         status, nowhere = torrent.status, no_way_to_peers(torrent)
         if nowhere is not None and not status.complete and status.state not in TROUBLED:
-            if no_way_to_peers(torrent, searching=searching) is None:
-                self.report.say(f"{nowhere}: looking for peers in the local network")
+            if no_way_to_peers(torrent, searching=bool(places)) is None:
+                self.report.say(f"{nowhere}: looking for peers {places}")
             elif settings.port is None:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded

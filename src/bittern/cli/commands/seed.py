@@ -16,7 +16,7 @@ from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_size, note, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.sharing import Sharing
-from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, unless_stopped
+from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, searching, unless_stopped
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info
 from bittern.session.session import Session
@@ -107,7 +107,7 @@ async def _seed(
                 if not torrent.status.complete:
                     _complain(torrent)
                     return ExitCode.VERIFY_FAILED
-                nowhere = no_way_to_peers(torrent, searching=session.searches_locally)
+                nowhere = no_way_to_peers(torrent, searching=bool(searching(session)))
                 if nowhere is not None:
                     report.say(f"{nowhere}; peers have to know this address, port {session.port}")
                 await torrent.resume()

@@ -1,13 +1,23 @@
 """Which sources of peers a torrent may use: decided here and nowhere else (BEP 27)."""
 
-from bittern.codec.info import Info
+from typing import Protocol
+
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 
 _ALWAYS = frozenset({Source.MANUAL, Source.INCOMING})
 
 
-def sources_for(info: Info | None, settings: EngineSettings) -> frozenset[Source]:
+class Marked(Protocol):
+    """What says whether a torrent is private; its Info does."""
+
+    @property
+    def private(self) -> bool | None:
+        """None while it is not known."""
+        ...
+
+
+def sources_for(info: Marked | None, settings: EngineSettings) -> frozenset[Source]:
     """Who may name peers of a torrent, and be told of it.
 
     A private torrent belongs to its trackers: nobody else is asked, told, or believed, but the user's own word counts,

@@ -1,0 +1,166 @@
+"""The session's own node of the distributed hash table: it begins when it is first needed, and comes back next time."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+
+from bittern.base.address import Address, is_local
+from bittern.base.errors import BitternError, NetworkError, SessionError
+from bittern.codec.metainfo import Metainfo
+from bittern.engine.dht.state import NodeState
+from bittern.engine.sources.allowed import sources_for
+from bittern.engine.sources.guard import refusal
+from bittern.engine.swarm.peerbook import Source
+from bittern.io.dht import Table, bind
+from bittern.io.tasks import Tasks
+
+from .settings import Settings
+from .sources import find_peer
+from .surroundings import Surroundings
+
+RETRY_SECONDS = 10.0
+"""Where no router's name is known, it is tried again after so long; twice as long after each more."""
+MAX_RETRY_SECONDS = 300.0
+KEEP_SECONDS = 300.0
+"""The nodes that are known are written down so often."""
+MAX_NAMED = 16
+"""Nodes of one .torrent file that are asked."""
+_FACTS = {False: "dht", True: "dht6"}
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as for TCP
+
+_log = logging.getLogger("bittern.dht")
+
+
+def datagram_sockets(settings: Settings, port: int) -> list[socket.socket]:
+    """Bound UDP sockets, one of each family that is listened on, all with the same port.
+
+    Args:
+        settings: say on which addresses.
+        port: of TCP; another one where that is taken.
+    """
+    listen = (settings.source,) if settings.source is not None else settings.listen or _EVERYWHERE
+    hosts = tuple({":" in host: host for host in reversed(listen)}.values())
+    for wanted in (port, 0):
+        sockets: list[socket.socket] = []
+        for host in hosts:
+            try:
+                sockets.append(bind(host, sockets[0].getsockname()[1] if sockets else wanted))
+            except NetworkError as error:
+                _log.info("%s", error)
+        if len(sockets) == len(hosts) or not wanted:
+            return sockets
+        for sock in sockets:
+            sock.close()
+    raise AssertionError
+
+
+class OwnNode:
+    """Our part in the table.
+
+    Args:
+        surroundings: with the settings and the store.
+        sockets: bound ones; owned from now on.
+    """
+
+    def __init__(self, surroundings: Surroundings, sockets: Sequence[socket.socket]) -> None:
+        self._surroundings = surroundings
+        self._sockets = tuple(sockets)
+        self._local = all(is_local(str(sock.getsockname()[0])) for sock in sockets)
+        self._table: Table | None = None
+        self._beginning = asyncio.Lock()
+        self._closed = False
+        self._tasks = Tasks()
+
+    @property
+    def nodes(self) -> int:
+        """How many others are known."""
+        return sum(len(node.table) for node in self._table.nodes) if self._table is not None else 0
+
+    async def table(self) -> Table:
+        """The table, which begins if it has not yet.
+
+        Raises:
+            SessionError: it has ended.
+        """
+        async with self._beginning:
+            if self._closed:
+                raise SessionError("the session is closed")
+            if self._table is None:
+                states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
+                self._table = Table(self._sockets, states=states, seed=self._surroundings.settings.seed)
+                self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
+                self._tasks.start(self._keep_on(), "bittern dht state")
+            return self._table
+
+    def meet(self, address: Address) -> None:
+        """A peer said that there is a node; it is asked before it is believed."""
+        if self._table is not None:
+            self._table.meet(address)
+
+    def named(self, torrent: Metainfo) -> None:
+        """A .torrent file may name nodes (BEP 5), by name or address: some of them are asked."""
+        settings = self._surroundings.settings.for_engine()
+        if torrent.nodes and not self._closed and Source.DHT in sources_for(torrent.info, settings):
+            self._tasks.start(self._meet_named(torrent.nodes[:MAX_NAMED]), "bittern dht nodes")
+
+    async def close(self) -> None:
+        """End it, and write down what is known."""
+        self._closed = True
+        await self._tasks.close()
+        if self._table is not None:
+            await self._keep()
+            self._table.close()
+        for sock in self._sockets:
+            sock.close()
+
+    async def _meet_routers(self, table: Table) -> None:
+        routers, wait = self._surroundings.settings.dht_routers, RETRY_SECONDS
+        while routers:
+            reasons = await asyncio.gather(*[self._meet_router(table, router) for router in routers])
+            if None in reasons:
+                return
+            if wait == RETRY_SECONDS:  # no more than once
+                _log.info("no node of the distributed hash table to begin with: %s", reasons[0])
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, MAX_RETRY_SECONDS)
+
+    async def _meet_router(self, table: Table, router: str) -> BitternError | None:
+        """Begin with a router; why that is not possible."""
+        try:
+            for address in await find_peer(router):
+                table.add_router(address)
+        except BitternError as error:
+            return error
+        return None
+
+    async def _meet_named(self, nodes: Sequence[tuple[str, int]]) -> None:
+        table = await self.table()
+        for host, port in nodes:
+            with suppress(BitternError):
+                for address in await find_peer(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
+                    if refusal(address.host, local=self._local) is None:
+                        table.meet(address)
+
+    async def _saved(self, ipv6: bool) -> NodeState | None:  # noqa: FBT001 - a key, as everywhere here
+        try:
+            text = await self._surroundings.store.fact(_FACTS[ipv6])
+            return NodeState.decode(bytes.fromhex(text)) if text else None
+        except (BitternError, ValueError) as error:
+            _log.info("%s", error)
+            return None
+
+    async def _keep_on(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self._keep()
+
+    async def _keep(self) -> None:
+        assert self._table is not None
+        try:
+            for ipv6, state in self._table.states.items():
+                if state.contacts:
+                    await self._surroundings.store.keep_fact(_FACTS[ipv6], state.encode().hex())
+        except BitternError as error:
+            _log.info("%s", error)

@@ -1,0 +1,158 @@
+"""The session's own node: it begins when it is needed, begins with whom it can, and comes back in the next run."""
+
+import asyncio
+import logging
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bittern import Session
+from bittern.base.address import Address
+from bittern.session import node
+from bittern.session.node import datagram_sockets
+from bittern.session.settings import Settings
+
+from .nodes import announced, beginning_at, routers
+from .rig import PIECE, eventually, fill, settings, torrent
+
+
+def ports(sockets: list[socket.socket]) -> list[int]:
+    found = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return found
+
+
+def test_datagrams_have_the_port_of_tcp_and_one_port_for_both_families() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        port = tcp.getsockname()[1]
+        assert ports(datagram_sockets(Settings(listen=("127.0.0.1", "127.0.0.2", "::1")), port)) == [port, port]
+
+
+def test_where_that_port_is_taken_both_have_another_one() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        one, other = ports(datagram_sockets(Settings(listen=("127.0.0.1", "::1")), port))
+        assert one == other != port
+
+
+def test_they_are_sent_from_where_connections_are_made_from() -> None:
+    (sock,) = datagram_sockets(Settings(source="127.0.0.1"), 0)
+    assert sock.getsockname()[0] == "127.0.0.1"
+    sock.close()
+
+
+async def test_nodes_are_remembered_from_run_to_run(tmp_path: Path) -> None:
+    async with routers() as tables:
+        ours = beginning_at(tables[0], tmp_path)
+        async with Session(ours) as session:
+            await session.add("ab" * 20)
+            await announced(tables)
+        for table in tables:
+            table.nodes[0]._answers.peers.expire(1e12)
+        tables[0].close()  # the router
+        async with Session(replace(ours, dht_routers=())) as session:
+            await session.add("cd" * 20)
+            await announced(tables[1:])
+
+
+async def test_nodes_that_a_torrent_file_names_are_a_beginning(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    async with routers() as tables, Session(settings(tmp_path, dht=True)) as session:
+        nodes = (("127.0.0.1", tables[1].ports[False]), ("nobody.invalid", 1), ("169.254.169.254", 1))
+        await session.add(replace(meta, nodes=nodes), tmp_path)
+        await announced(tables)
+
+
+async def test_nodes_in_the_local_network_are_asked_only_from_there(tmp_path: Path) -> None:
+    """A torrent file is somebody else's word: it makes nobody send anything to services of this machine."""
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        service.bind(("127.0.0.1", 0))
+        service.setblocking(False)
+        nodes = (("127.0.0.1", service.getsockname()[1]), ("localhost", service.getsockname()[1]))
+        everywhere = settings(tmp_path, dht=True, listen=(), use_lsd=False)
+        async with Session(everywhere) as session:
+            await session.add(replace(meta, nodes=nodes), tmp_path)
+            await asyncio.sleep(1.0)
+        with pytest.raises(BlockingIOError):
+            service.recv(100)
+
+
+async def test_a_private_torrent_names_no_nodes(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    private = replace(meta, info=replace(meta.info, private=True))
+    async with routers() as tables, Session(settings(tmp_path, dht=True)) as session:
+        await session.add(replace(private, nodes=(("127.0.0.1", tables[1].ports[False]),)), tmp_path)
+        await asyncio.sleep(1.0)
+        assert session.dht.nodes == 0
+
+
+async def test_without_a_network_there_is_one_quiet_line_and_nothing_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(node, "RETRY_SECONDS", 0.1)
+    caplog.set_level(logging.INFO, "bittern")
+    lost = settings(tmp_path, dht=True, dht_routers=("one.invalid:1", "two.invalid:2"))
+    async with Session(lost) as session:
+        await session.add("ab" * 20)
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.0
+    said = [record for record in caplog.records if record.name == "bittern.dht"]
+    assert [record.levelno for record in said] == [logging.INFO]
+
+
+async def test_a_network_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "RETRY_SECONDS", 0.1)
+    ask, tries = socket.getaddrinfo, list[object]()
+
+    def at_last(*wanted: object) -> object:
+        tries.append(wanted)
+        if len(tries) < 3:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return ask(*wanted)  # type: ignore[arg-type]  # as it came
+
+    monkeypatch.setattr(socket, "getaddrinfo", at_last)
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        await session.add("ab" * 20)
+        await announced(tables)
+    assert len(tries) >= 3
+
+
+async def test_what_is_known_is_written_down_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "KEEP_SECONDS", 0.1)
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        await session.add("ab" * 20)
+        await announced(tables)
+        await asyncio.sleep(0.5)
+        assert await session._open().foundation.store.fact("dht") is not None
+
+
+async def test_a_saved_state_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
+    async with routers() as tables:
+        ours = beginning_at(tables[0], tmp_path)
+        async with Session(ours) as session:
+            await session._open().foundation.store.keep_fact("dht", "nonsense")
+        async with Session(ours) as session:
+            await session.add("ab" * 20)
+            await announced(tables)
+
+
+async def test_who_a_peer_says_is_a_node_is_asked_first(tmp_path: Path) -> None:
+    async with routers() as tables, Session(settings(tmp_path, dht=True)) as session:
+        await session._table()
+        own = session._open().node
+        assert own is not None
+        own.meet(Address("127.0.0.1", tables[0].ports[False]))
+        own.meet(Address("127.0.0.1", 9))  # nobody
+        await eventually(lambda: own.nodes > 1)
+        assert Address("127.0.0.1", 9) not in {entry.contact.address for entry in (await own.table()).nodes[0].table}
