@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1
@@ -84,7 +85,7 @@ class Seeking:
             if self._beginning is None and (seekers or any(map(self._sleeps, self._entries.values()))):
                 self._beginning = self._tasks.start(self._begin(), "bittern dht")
             return
-        for key in self._schedule.take_due(seekers, now, lambda key: _rested(seekers[key].entry)):
+        for key in self._schedule.take_due(seekers, now, lambda key: _rested(seekers[key])):
             self._searches[key] = self._tasks.start(self._seek(seekers[key]), "bittern dht search")
         for entry in self._rota.take(self._entries.values(), lambda entry: self._is_due(entry, now), now):
             self._tasks.start(self._announce(entry), "bittern dht announce")
@@ -146,6 +147,8 @@ class Seeking:
         return AnnouncePeer(bytes(name), port, b"", seed=seed) if port else None
 
 
-def _rested(entry: Entry) -> float:
-    """When a torrent that just joined its swarm may be looked for: one that only woke up was announced in its sleep."""
-    return entry.sought_at + LEAST_SECONDS if entry.complete else 0.0
+def _rested(seeker: _Seeker) -> float:
+    """When a torrent that just joined its swarm may be looked for: it was perhaps just announced, awake or asleep."""
+    entry = seeker.entry
+    # What a link leads to may have another name, too, that nobody was asked for yet.
+    return entry.sought_at + LEAST_SECONDS if entry.complete or seeker.name == entry.info_hash else -inf
