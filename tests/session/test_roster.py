@@ -114,7 +114,7 @@ async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
 
 async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used_by_it(tmp_path: Path) -> None:
     """As it was before super-seeding was kept."""
-    columns = _COLUMNS.split(", ")[:-2]
+    columns = _COLUMNS.split(", ")[:-3]
     assert "super_seed" not in columns
     old = _row_of(make(7, name="old", goal=Goal(ratio=1.0), limits=Limits(up=5.0, group="films"), position=4))
     store = Store(tmp_path)
@@ -123,7 +123,7 @@ async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used
 
     def as_before(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TABLE members ({', '.join(columns)})")
-        connection.execute(insert, old[:-2])
+        connection.execute(insert, old[:-3])
 
     await store.transact(as_before)
     roster = Roster(store)
@@ -133,8 +133,8 @@ async def test_a_table_of_an_earlier_version_is_taken_over_and_can_still_be_used
         assert (entry.name, entry.goal, entry.position) == ("old", Goal(ratio=1.0), 4)
         assert entry.limits == Limits(up=5.0, group="films")
         assert not entry.super_seed
-        assert entry.also is None
-    await store.transact(lambda connection: connection.execute(insert, (8, bytes(20), *old[2:-2])))
+        assert (entry.also, entry.private) == (None, None)
+    await store.transact(lambda connection: connection.execute(insert, (8, bytes(20), *old[2:-3])))
     assert [len(chunk) async for chunk in roster.load()] == [2]
     await store.close()
 
