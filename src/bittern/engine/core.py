@@ -14,9 +14,9 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
+from .directory import Directory
 from .dormitory import Dormitory, Sleeper
 from .effects import (
-    AnnounceLocally,
     Completion,
     Connect,
     ConnectWeb,
@@ -28,14 +28,15 @@ from .effects import (
     RunRead,
 )
 from .events import Event, PeerDropped
+from .inquiries import Inquiries
 from .limits import Limits
+from .lobby import Lobby
+from .neighbours import Neighbours
 from .ports import Chance, Disk, Receiver
 from .settings import EngineSettings
-from .sources.announcer import Tally, understood
+from .sources.announcer import Tally
 from .sources.lsd import LocalSearch
 from .swarm.bans import Bans
-from .swarm.peerbook import Source
-from .swarm.places import crowded_out
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
 from .world import Shared
@@ -64,17 +65,15 @@ class Core:
         )
         self.torrents: dict[int, Torrent] = {}
         self.dormitory = Dormitory(self._shared)
-        self._local = LocalSearch(settings.listen_port, sha256(peer_id).hexdigest()[:16])
-        self._by_hash: dict[InfoHashV1, Torrent] = {}
-        self._also_called: dict[InfoHashV1, InfoHashV1] = {}  # other hashes of torrents, to those they were added by
-        self._callers: dict[int, tuple[PeerWire, Handshake]] = {}  # of strangers, who wait for a torrent to wake up
+        self._directory = Directory(self.dormitory)
+        self._lobby = Lobby(self, self._shared)
+        self._inquiries = Inquiries(self._shared, self._tracker_said)
+        search = LocalSearch(settings.listen_port, sha256(peer_id).hexdigest()[:16])
+        self._neighbours = Neighbours(search, self.torrents, self._directory, self.dormitory)
         self._last_torrent = 0
-        self._strangers: dict[int, PeerWire] = {}  # whose handshake has not come
-        self._deadlines = Deadlines()  # of torrents by number, of strangers by key
-        self._owners: dict[int, Torrent] = {}  # outgoing ones among them, and all tickets that wait
-        self._requests: dict[int, HttpGet] = {}
-        self._receivers: tuple[Receiver, ...] = (self._shared.udp_trackers,)
-        self._last_wire = 0
+        self._deadlines = Deadlines()  # of torrents by number
+        self._dials: dict[int, Torrent] = {}  # that are under way, by ticket
+        self._receivers: tuple[Receiver, ...] = (self._inquiries,)
 
     # --- torrents
 
@@ -94,15 +93,13 @@ class Core:
         Raises:
             LocalProtocolError: it is there already.
         """
-        if wire_hash in self._by_hash:
-            raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
-        self._also_called.pop(wire_hash, None)  # its own name comes first
         sleeper = self.dormitory.take(wire_hash)
+        self._directory.claim(wire_hash)
         number = sleeper.number if sleeper is not None else self._new_number()
         announcer = sleeper.announcer if sleeper is not None else None
         torrent = Torrent(number, wire_hash, tiers, self._shared, now, announcer, trusted)
         self.torrents[torrent.number] = torrent
-        self._by_hash[wire_hash] = torrent
+        self._directory.enter(torrent)
         self._shared.dirty[torrent.number] = None
         self.search_locally(now)
         return torrent
@@ -110,14 +107,13 @@ class Core:
     def search_locally(self, now: float) -> None:
         """A torrent takes part in its swarm, for the first time or again: the local network is told soon."""
         if self._shared.settings.use_lsd:
-            self._local.stir(now)
+            self._neighbours.stir(now)
 
     def also_called(self, torrent: Torrent, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
         """The info hashes of `torrent`, as far as they are known: who calls it by any of them is let in (BEP 52)."""
         torrent.called(v1, v2)
         for name in torrent.names.all[1:]:
-            if name not in self._by_hash and name not in self.dormitory:  # one that is here under its own name
-                self._also_called.setdefault(name, torrent.wire_hash)
+            self._directory.also(name, torrent.wire_hash)
 
     def add_sleeping(
         self,
@@ -139,11 +135,8 @@ class Core:
         Raises:
             LocalProtocolError: it is there already.
         """
-        if wire_hash in self._by_hash or wire_hash in self.dormitory:
-            raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
-        self._also_called.pop(wire_hash, None)
-        if also is not None and also not in self._by_hash and also not in self.dormitory:
-            self._also_called.setdefault(also, wire_hash)
+        self._directory.claim(wire_hash)
+        self._directory.also(also, wire_hash)
         sleeper = Sleeper(self._new_number(), wire_hash, tiers, also, trusted=trusted)
         self.dormitory.put(sleeper, now)
         return sleeper
@@ -163,13 +156,13 @@ class Core:
 
     def admit_callers(self, torrent: Torrent, now: float) -> None:
         """Let those in who came for `torrent` while it slept."""
-        for wire, handshake in self._take_callers(torrent.wire_hash):
+        for wire, handshake in self._callers_of(torrent.wire_hash):
             self._welcome(torrent, wire, handshake, now)
             wire.catch_up(now)
 
     def refuse_callers(self, wire_hash: InfoHashV1) -> None:
         """The torrent does not wake up: close the connections that wait for it."""
-        for wire, _ in self._take_callers(wire_hash):
+        for wire, _ in self._callers_of(wire_hash):
             wire.close()
 
     def remove(self, torrent: Torrent, now: float) -> None:
@@ -177,14 +170,14 @@ class Core:
         torrent.pause(now)
         torrent.advance(now)
         self._forget(torrent)
-        self._forget_name(torrent.wire_hash, torrent.names.other)
+        self._directory.forget(torrent.names.other, torrent.wire_hash)
 
     def remove_sleeping(self, wire_hash: InfoHashV1, now: float) -> int | None:
         """Forget a torrent that sleeps; its number. Goodbyes to its trackers are among the next effects."""
         self.refuse_callers(wire_hash)
         sleeper = self.dormitory.take(wire_hash)
         if sleeper is not None:
-            self._forget_name(wire_hash, sleeper.also)
+            self._directory.forget(sleeper.also, wire_hash)
         if sleeper is not None and sleeper.announcer is not None:
             sleeper.announcer.trackers.stop()
             sleeper.announcer.announce(Tally(0, 0, 0), now)
@@ -194,15 +187,12 @@ class Core:
         """End all connections, those that nobody knows yet too; nothing is said to trackers any more."""
         for torrent in self.torrents.values():
             torrent.pause(now)
-        for wire in self._strangers.values():
-            wire.close()
-        self._strangers.clear()
-        self._callers.clear()
+        self._lobby.close()
 
     @property
     def goodbyes(self) -> int:
         """Announces under way, and those that sleeping torrents still have to make to leave."""
-        return len(self._requests) + len(self._shared.udp_asked) + self.dormitory.farewells
+        return len(self._inquiries) + self.dormitory.farewells
 
     @property
     def limits(self) -> Limits:
@@ -228,78 +218,66 @@ class Core:
 
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
-        wire = self._new_wire(link, now, ())
+        wire = self._lobby.enter(link, now)
         if self._shared.bans.banned(link.address.host, now):
-            self._strangers.pop(wire.key).close()
-            return wire
-        came = [(key, other.link.address.host) for key, other in self._strangers.items() if key not in self._owners]
-        oldest = crowded_out(came, link.address.host, self._shared.settings.max_strangers)
-        if oldest is not None:
-            self._callers.pop(oldest, None)
-            self._strangers.pop(oldest).close()
+            self._lobby.turn_away(wire)
+        else:
+            self._lobby.crowd_out(link.address.host)
         return wire
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `Connect` succeeded; the stream for its link."""
-        torrent = self._owners.pop(ticket, None)
-        wire = self._new_wire(link, now, torrent.names.all if torrent is not None else ())
+        torrent = self._dials.pop(ticket, None)
+        wire = self._lobby.enter(link, now, torrent)
         if torrent is None or not torrent.dialed(ticket, wire.key):
-            self._strangers.pop(wire.key)
-            wire.close()
+            self._lobby.turn_away(wire)
             return wire
-        self._owners[wire.key] = torrent
         name = torrent.names.dialed(link.address)
         wire.send_handshake(our_handshake(name, self._shared.peer_id, torrent.names.reserved(name)))
         return wire
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A `Connect` led to nothing."""
-        torrent = self._owners.pop(ticket, None)
+        torrent = self._dials.pop(ticket, None)
         if torrent is not None:
             torrent.connect_failed(ticket, reason, now)
 
     def web_connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `ConnectWeb` succeeded; the stream for its link."""
-        torrent = self._owners.pop(ticket, None)
+        torrent = self._dials.pop(ticket, None)
         stream = torrent.web.connected(ticket, link, now) if torrent is not None else None
         if stream is None:
-            wire = self._new_wire(link, now, ())
-            self._strangers.pop(wire.key).close()
+            wire = self._lobby.enter(link, now)
+            self._lobby.turn_away(wire)
             return wire
         return stream
 
     def web_failed(self, ticket: int, reason: str, now: float) -> None:
         """A `ConnectWeb` led to nothing."""
-        torrent = self._owners.pop(ticket, None)
+        torrent = self._dials.pop(ticket, None)
         if torrent is not None:
             torrent.web.failed(ticket, reason, now)
 
     def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """See Greeter: find the torrent, answer, and hand the connection over."""
-        self._strangers.pop(wire.key, None)
-        torrent = self._owners.pop(wire.key, None)
+        torrent = self._lobby.leave(wire)
         if torrent is not None:
             torrent.joined(wire, handshake, now, incoming=False, name=handshake.info_hash)
             return
-        wire_hash = self._own_name(handshake)
-        torrent = self._by_hash.get(wire_hash)
-        if torrent is None:
-            if wire_hash in self.dormitory:
-                self._strangers[wire.key] = wire  # it still has to be let in before its time is over
-                self._callers[wire.key] = (wire, handshake)
-                wire.pause()
-                self.dormitory.call(wire_hash)
-            else:
-                # An unknown info hash is answered by closing: nobody learns what we have by asking.
-                wire.close()
-            return
-        self._welcome(torrent, wire, handshake, now)
+        torrent = self._directory.awake(handshake.info_hash)
+        own = self._directory.own(handshake.info_hash)
+        if torrent is not None:
+            self._welcome(torrent, wire, handshake, now)
+        elif own in self.dormitory:
+            self._lobby.keep_waiting(wire, handshake)
+            self.dormitory.call(own)
+        else:
+            # An unknown info hash is answered by closing: nobody learns what we have by asking.
+            wire.close()
 
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """See Greeter."""
-        self._strangers.pop(wire.key, None)
-        self._callers.pop(wire.key, None)
-        torrent = self._owners.pop(wire.key, None)
+        torrent = self._lobby.leave(wire)
         offence = isinstance(reason, RemoteProtocolError)
         if torrent is not None:
             torrent.wire_ended(wire, str(reason), offence=offence, now=now)
@@ -322,67 +300,37 @@ class Core:
 
     def http_done(self, ticket: int, status: int, body: bytes, now: float) -> None:
         """A fetch was answered."""
-        wish = self._requests.pop(ticket, None)
-        if wish is None:
-            return
-        # Some trackers refuse with a status and a bencoded reason; a page for people is no reason.
-        sense = status == 200 or (body[:1] == b"d" and body.rstrip()[-1:] == b"e")
-        said = understood(body) if sense else TrackerError(f"HTTP status {status}")
-        self._tracker_said(wish.torrent, ticket, said, now)
+        self._inquiries.http_done(ticket, status, body, now)
 
     def http_failed(self, ticket: int, reason: str, now: float) -> None:
         """A fetch led to nothing."""
-        wish = self._requests.pop(ticket, None)
-        if wish is not None:
-            self._tracker_said(wish.torrent, ticket, TrackerError(reason), now)
+        self._inquiries.http_failed(ticket, reason, now)
 
     def resolved(self, ticket: int, hosts: tuple[str, ...], now: float) -> None:
         """A `Resolve` found these numeric addresses; none where it failed."""
-        self._shared.udp_trackers.resolved(ticket, hosts, now)
-        self._take_answers(now)
+        self._inquiries.resolved(ticket, hosts, now)
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         """A datagram came; whom it is for, its first bytes say. What nobody asked for is dropped."""
         for receiver in self._receivers:
             if receiver.datagram(data, source, now):
-                self._take_answers(now)
                 return
 
     def datagram_refused(self, address: Address, reason: str, now: float) -> None:
         """The system can not send to `address`."""
-        self._shared.udp_trackers.unreachable(address, reason, now)
-        self._take_answers(now)
+        self._inquiries.unreachable(address, reason, now)
 
-    def _take_answers(self, now: float) -> None:
-        """Hand the answers of UDP trackers to who asked."""
-        for ticket, answer in self._shared.udp_trackers.take_answers():
-            torrent = self._shared.udp_asked.pop(ticket, None)
-            if torrent is not None and not isinstance(answer, tuple):
-                self._tracker_said(torrent, ticket, answer, now)
+    def local_heard(self, datagram: bytes, host: str, now: float) -> None:
+        """A datagram came from `host`, a numeric address, that was sent to all of the local network (BEP 14)."""
+        self._neighbours.heard(datagram, host, now)
 
     def _tracker_said(self, number: int, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
-        self._shared.turnstile.end(ticket, now)
+        """A tracker answered about a torrent, awake or asleep."""
         torrent = self.torrents.get(number)
         if torrent is not None:
             torrent.tracker_said(ticket, said, now)
         else:
             self.dormitory.tracker_said(number, ticket, said, now)
-
-    def local_heard(self, datagram: bytes, host: str, now: float) -> None:
-        """A datagram came from `host`, a numeric address, that was sent to all of the local network (BEP 14)."""
-        heard = self._local.heard(datagram, host, now)
-        if heard is None:
-            return
-        address, names = heard
-        for name in names:
-            own = self._also_called.get(name, name)
-            torrent = self._by_hash.get(own)
-            if torrent is not None and torrent.searches_locally:
-                torrent.names.met((address,), name)
-                if torrent.add_candidates((address,), Source.LSD, now):
-                    self._local.answer((name,), now)
-            elif own in self.dormitory:
-                self.dormitory.call(own)  # whether it may deal with this one is known when it is awake
 
     # --- turns
 
@@ -419,39 +367,27 @@ class Core:
 
     def next_deadline(self) -> float | None:
         """When `advance` wants to be called."""
-        due = self._local.next_due()
-        for other in (self._deadlines.next(), self.dormitory.next_deadline()):
+        due, shared = self._neighbours.search.next_due(), self._shared
+        others = [self._deadlines.next(), self.dormitory.next_deadline()]
+        if self._lobby.wires:  # seldom, as what follows
+            others.append(self._lobby.next_deadline())
+        if shared.turnstile.waiting or shared.udp_trackers.lines:
+            others.append(self._inquiries.next_deadline())
+        for other in others:
             if other is not None and other < due:
                 due = other
-        shared = self._shared
-        if shared.turnstile.waiting or shared.udp_trackers.lines:  # seldom
-            others = (shared.turnstile.next_deadline(), shared.udp_trackers.next_deadline())
-            due = min([due, *[other for other in others if other is not None]])
         return due if due != inf else None
 
     def advance(self, now: float) -> None:
         """Do what time demands."""
-        shared = self._shared
-        if shared.turnstile.waiting:
-            shared.turnstile.advance(now)
-        if shared.udp_trackers.lines:
-            shared.udp_trackers.advance(now)
-            self._take_answers(now)
-        for key in self._deadlines.take(now):
-            if key < 0:
-                if key in self._strangers:
-                    self._strangers[key].keep_up(now)
-            elif key in self.torrents:
-                self.torrents[key].advance(now)
-                self._shared.dirty[key] = None
+        self._inquiries.advance(now)
+        self._lobby.advance(now)
+        for number in self._deadlines.take(now):
+            if number in self.torrents:
+                self.torrents[number].advance(now)
+                self._shared.dirty[number] = None
         self.dormitory.advance(now)
-        if now >= self._local.next_due():
-            searching = [torrent for torrent in self.torrents.values() if torrent.searches_locally]
-            announce = self._local.announce([name for torrent in searching for name in torrent.names.all], now)
-            if announce is not None:
-                self._shared.effects.append(AnnounceLocally(announce))
-            if not self.torrents:
-                self._local.rest()
+        self._shared.effects.extend(self._neighbours.advance(now))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; each answered once where it says so."""
@@ -460,9 +396,9 @@ class Core:
             effects += self._shared.udp_trackers.take_effects()
         for effect in effects:
             if isinstance(effect, HttpGet):
-                self._requests[effect.ticket] = effect
+                self._inquiries.asked(effect)
             elif isinstance(effect, (Connect, ConnectWeb)):
-                self._owners[effect.ticket] = self.torrents[effect.torrent]
+                self._dials[effect.ticket] = self.torrents[effect.torrent]
         return effects
 
     def take_events(self) -> list[Event]:
@@ -480,16 +416,8 @@ class Core:
             torrent.download.assembly.slabs.close()
         if torrent.uploads is not None:
             torrent.uploads.close()
-        self._by_hash.pop(torrent.wire_hash, None)
+        self._directory.leave(torrent)
         self._deadlines.set(torrent.number, None)
-
-    def _forget_name(self, wire_hash: InfoHashV1, also: InfoHashV1 | None) -> None:
-        if also is not None and self._also_called.get(also) == wire_hash:
-            del self._also_called[also]
-
-    def _own_name(self, handshake: Handshake) -> InfoHashV1:
-        """The hash that the torrent of a handshake was added by."""
-        return self._also_called.get(handshake.info_hash, handshake.info_hash)
 
     def _welcome(self, torrent: Torrent, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """Answer a handshake and let the peer in."""
@@ -497,18 +425,6 @@ class Core:
         wire.send_handshake(our_handshake(name, self._shared.peer_id))
         torrent.joined(wire, handshake, now, incoming=True, name=name)
 
-    def _take_callers(self, wire_hash: InfoHashV1) -> list[tuple[PeerWire, Handshake]]:
-        """The connections that wait for a torrent; they are strangers no more."""
-        callers = [caller for caller in self._callers.values() if self._own_name(caller[1]) == wire_hash]
-        for wire, _ in callers:
-            del self._callers[wire.key]
-            self._strangers.pop(wire.key, None)
-        return callers
-
-    def _new_wire(self, link: Link, now: float, expected: Collection[InfoHashV1]) -> PeerWire:
-        wire = PeerWire(link, self._shared.scratch, self, now, expected)
-        self._last_wire -= 1  # tickets count up, wires down: they share a table
-        wire.key = self._last_wire
-        self._strangers[wire.key] = wire
-        self._deadlines.set(wire.key, wire.next_due())
-        return wire
+    def _callers_of(self, wire_hash: InfoHashV1) -> list[tuple[PeerWire, Handshake]]:
+        """The connections that waited for a torrent, by whichever of its names."""
+        return self._lobby.take_callers(lambda name: self._directory.own(name) == wire_hash)
