@@ -1,9 +1,12 @@
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from bittern.cli.display import Display, numbers
+from bittern.cli.display import Display, Layout, numbers
+from bittern.cli.search import NOWHERE, Search
 from bittern.session import events
 from bittern.session.status import State, Status
 
@@ -40,7 +43,34 @@ def test_the_numbers_behind_the_bar(status: Status, text: str) -> None:
     assert numbers(status) == text
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize(
+    ("status", "search", "text"),
+    [
+        (Status(state=State.DOWNLOADING, name="a", total_bytes=9, peers=1), NOWHERE, "0 B/s, 1 peer"),
+        (Status(state=State.DOWNLOADING, name="a", total_bytes=9), Search(("the DHT",)), "looking for peers"),
+        (Status(state=State.DOWNLOADING, name="a", total_bytes=9), NOWHERE, "waiting for peers"),
+        (Status(state=State.METADATA, name="a"), Search(("the DHT",)), "looking for peers"),
+        (Status(state=State.METADATA, name="a", peers=2, metadata=(1, 2)), NOWHERE, "metadata 1/2, 2 peers"),
+        (Status(state=State.SEEDING, name="a", total_bytes=9, complete=True), NOWHERE, "complete"),
+    ],
+)
+def test_the_numbers_on_a_narrow_terminal(status: Status, search: Search, text: str) -> None:
+    assert numbers(status, search, brief=True) == text
+
+
+@given(st.integers(20, 300), st.integers(0, 300))
+def test_the_columns_fit_and_what_counts_is_not_cut(width: int, name: int) -> None:
+    layout = Layout.of(width, name)
+    gaps = 3 if layout.bar else 2
+    assert layout.name + layout.bar + len("100.0%") + layout.numbers + gaps == width
+    assert layout.bar == 0 or layout.bar >= 5
+    assert layout.numbers >= (28 if width >= 50 else 1)
+    assert layout.brief == (width < 72)
+    if width >= 80:
+        assert layout.numbers >= len("of 1023.9 GiB, 1023.9 KiB/s, 99 peers")
+
+
+@pytest.mark.parametrize("width", [40, 50, 80, 160])
 def test_a_status_is_one_line_on_any_terminal(width: int) -> None:
     status = Status(
         state=State.DOWNLOADING,
@@ -56,8 +86,9 @@ def test_a_status_is_one_line_on_any_terminal(width: int) -> None:
     assert "\x1b[2J" not in text
     assert all("\n" not in frame.rstrip("\n") for frame in frames)
     assert all(len(frame.rstrip("\n")) <= width for frame in frames)
-    if width >= 80:
-        assert "50.0%" in text
+    assert "50.0%" in text
+    assert "976.6 KiB/s" in text
+    assert "12 peers, 1 s" in text or width < 50
 
 
 def test_messages_are_safe_and_the_cursor_comes_back() -> None:

@@ -95,9 +95,9 @@ def test_waiting_for_peers_is_told_less_and_less_often() -> None:
     assert not any(waiting.line(by_web, 100.0 + now) for now in range(60))
     assert waiting.line(alone, 62.0) is None
     line = waiting.line(alone, 67.0)
-    assert line == "no peers, for 5 s; 2 addresses known; still looking"
+    assert line == "no peers, for 5 s; 2 addresses known; still waiting for peers"
     waiting.note(events.PeerDropped(Address("127.0.0.1", 1), "refused\n", offence=False))
-    assert (waiting.line(alone, 77.0) or "").endswith("; the last, 127.0.0.1:1: refused\ufffd; still looking")
+    assert (waiting.line(alone, 77.0) or "").endswith("; the last, 127.0.0.1:1: refused\ufffd; still waiting for peers")
 
 
 def test_while_nobody_is_there_it_is_said_whom_is_asked(
@@ -110,7 +110,7 @@ def test_while_nobody_is_there_it_is_said_whom_is_asked(
     for now in (1.0, 3.0, 6.0):
         report.show(status, Search(("2 trackers", "the DHT"), {"tracker": 2} if now > 3 else {}))
     assert capsys.readouterr().err.splitlines() == [
-        "bittern: a: asking 2 trackers and the DHT for peers",
+        "bittern: a: asking 2 trackers and the DHT",
         "bittern: addresses of peers: 2 from trackers",
         "bittern: no peers, for 5 s; 2 addresses known; still asking 2 trackers and the DHT",
     ]

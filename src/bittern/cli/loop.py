@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -22,11 +22,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def interrupts(farewell: str) -> Iterator[asyncio.Event]:
+def interrupts(farewell: str, tell: Callable[[str], None] = note) -> Iterator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set; the second of them ends the process at once.
 
     Args:
         farewell: said at the first one.
+        tell: how.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -40,7 +41,7 @@ def interrupts(farewell: str) -> Iterator[asyncio.Event]:
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
         if farewell:
-            note(farewell)
+            tell(farewell)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in signals]

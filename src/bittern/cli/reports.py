@@ -128,8 +128,7 @@ class Waiting:
         self._next *= 3
         count = status.known_peers
         known = f"; {count} address{'' if count == 1 else 'es'} known" if count else ""
-        looking = f"still asking {search.words}" if search.asked else "still looking"
-        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; {looking}"
+        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; still {seeking(search)}"
 
 
 class Quiet:
@@ -282,10 +281,17 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def fetching(status: Status, search: Search = NOWHERE) -> str:
+def seeking(search: Search, *, brief: bool = False) -> str:
+    """What is done about it that nobody is there."""
+    if not search.asked:
+        return "waiting for peers"
+    return "looking for peers" if brief else f"asking {search.words}"
+
+
+def fetching(status: Status, search: Search = NOWHERE, *, brief: bool = False) -> str:
     """How the metadata of a link comes."""
     if not status.peers:
-        return f"asking {search.words} for peers" if search.asked else "waiting for peers"
+        return seeking(search, brief=brief)
     have, total = status.metadata or (0, 0)
     part = f" {have}/{total}" if total else ""
     return f"metadata{part}, {status.peers} peer{'' if status.peers == 1 else 's'}"

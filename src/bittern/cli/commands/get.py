@@ -24,7 +24,7 @@ from bittern.session.settings import Settings
 from bittern.session.status import TROUBLED, State
 from bittern.session.torrent import Torrent
 
-_FAREWELL = "bittern: stopping: saving progress, telling trackers (again to quit at once)"
+_FAREWELL = "stopping: saving progress, telling trackers (again to quit at once)"
 _DEFAULTS = Network()
 _SHARING = Sharing()
 
@@ -151,7 +151,7 @@ class _Job:
         return code
 
     async def _run(self, settings: Settings) -> ExitCode:
-        with interrupts(self.farewell) as stop:
+        with interrupts(self.farewell, self.report.say) as stop:
             async with Session(settings) as session:
                 try:
                     adding = session.add(
@@ -173,7 +173,7 @@ class _Job:
                     self.choice.check(len(torrent.files))
                 watch = Watch(torrent, session, self.report, stop)
                 try:
-                    await self._complete(torrent, watch, settings, searching(session))
+                    await self._complete(torrent, watch, session)
                 except StoppedError:
                     self._say_unfinished(torrent)
                     return ExitCode.UNFINISHED
@@ -185,17 +185,20 @@ class _Job:
                     await self._seed(torrent, watch)
                 return ExitCode.OK
 
-    async def _complete(self, torrent: Torrent, watch: Watch, settings: Settings, places: str) -> None:
+    async def _complete(self, torrent: Torrent, watch: Watch, session: Session) -> None:
         if torrent.info is not None:
             await watch.until(torrent.checked())
         else:
             await watch.until_state(lambda state: state is not State.CHECKING)
         status, nowhere = torrent.status, no_way_to_peers(torrent)
         if nowhere is not None and not status.complete and status.state not in TROUBLED:
+            places = searching(session)
             if no_way_to_peers(torrent, searching=bool(places)) is None:
                 self.report.say(f"{nowhere}: looking for peers {places}")
-            elif settings.port is None:
+            elif session.settings.port is None:
                 raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
+            else:
+                self.report.say(f"{nowhere}: waiting for peers that come to port {session.port}")
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
         await watch.until(torrent.completed(), self.timeout)
 

@@ -25,7 +25,7 @@ from bittern.session.status import State
 from bittern.session.torrent import Torrent
 from bittern.tools.verify import locate
 
-_FAREWELL = "bittern: stopping: telling trackers (again to quit at once)"
+_FAREWELL = "stopping: telling trackers (again to quit at once)"
 _DEFAULTS = Network()
 _SHARING = Sharing()
 
@@ -84,7 +84,7 @@ class _Terms:
 async def _seed(
     source: str, path: Path, settings: Settings, network: Network, terms: _Terms, *, quiet: bool, report: Report
 ) -> ExitCode:
-    with interrupts("" if quiet else _FAREWELL) as stop:
+    with interrupts("" if quiet else _FAREWELL, report.say) as stop:
         async with Session(settings) as session:
             try:
                 found = await unless_stopped(session.find(source), stop)
