@@ -10,6 +10,7 @@ by tests/test_calls_per_block.py, where wall-clock benches would only see noise.
 
 import argparse
 import gc
+import re
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -27,7 +28,16 @@ from bittern.codec.bencode import encode
 from bittern.codec.metainfo import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import Completion, DiskJob, ExtentStored, PieceChecked, ReadRun, RunRead, StoreExtent
+from bittern.engine.effects import (
+    Completion,
+    ConnectWeb,
+    DiskJob,
+    ExtentStored,
+    PieceChecked,
+    ReadRun,
+    RunRead,
+    StoreExtent,
+)
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent
 from bittern.io.tcp import SEND_BYTES
@@ -91,11 +101,15 @@ class Memory:
 class Nowhere:
     """No network, no web: nothing is dialed or fetched."""
 
+    def __init__(self) -> None:
+        self.servers: list[ConnectWeb] = []
+
     def connect(self, wish: object) -> None:
         """See ports.Net."""
 
-    def connect_web(self, wish: object) -> None:
+    def connect_web(self, wish: ConnectWeb) -> None:
         """See ports.Net."""
+        self.servers.append(wish)
 
     def get(self, wish: object) -> None:
         """See ports.Http."""
@@ -225,6 +239,43 @@ class Leecher:
         return done
 
 
+class WebServer:
+    """Answers requests for ranges at once; the data is whatever lies there."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[bytes, int]] = deque()  # heads, and the bytes that follow each
+        self._cut = 0  # bytes of the first answer that were sent
+        self._rest = b""
+
+    def take(self, count: int, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        """See Remote."""
+        self._rest += b"".join(buffers)[:count]
+        *requests, self._rest = self._rest.split(b"\r\n\r\n")
+        for request in requests:
+            first, last = map(int, re.findall(rb"\d+", request[request.index(b"Range:") :])[:2])
+            head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %d-%d/*\r\nContent-Length: %d\r\n\r\n"
+            length = last - first + 1
+            self._said.append((head % (first, last, length), length))
+
+    def fill(self, buffers: Sequence[memoryview], most: int) -> int:
+        """See Remote."""
+        done = 0
+        for buffer in buffers:
+            at = 0
+            while at < len(buffer) and self._said and done < most:
+                head, length = self._said[0]
+                size = min(len(buffer) - at, most - done, len(head) + length - self._cut)
+                part = head[self._cut : self._cut + size]
+                buffer[at : at + len(part)] = part
+                at += size
+                done += size
+                self._cut += size
+                if self._cut == len(head) + length:
+                    self._said.popleft()
+                    self._cut = 0
+        return done
+
+
 @dataclass
 class Rig:
     """One engine and one peer, turn by turn."""
@@ -232,12 +283,13 @@ class Rig:
     core: Core
     driver: Driver
     disk: Memory
-    stream: Stream
+    stream: Stream | None
     remote: Remote
     now: float = 0.0
 
     def turn(self, read: int, counting: Counting | None) -> None:
         """One turn of a loop: what came is read, settled and answered. Only the engine's side is counted."""
+        assert self.stream is not None
         self.now += 0.001
         on: Callable[[], object] = counting.start if counting is not None else bool
         off: Callable[[], object] = counting.stop if counting is not None else bool
@@ -265,35 +317,57 @@ class Rig:
 
 def rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
     """An engine that has everything, or nothing, and a peer that shook hands with it."""
-    digest = sha1(b"").digest()
-    length = pieces * PIECE_SIZE
-    info = Info.parse(encode({"length": length, "name": "x", "piece length": PIECE_SIZE, "pieces": digest * pieces}))
-    disk, nowhere = Memory(), Nowhere()
-    core = Core(EngineSettings(), PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk)
-    torrent = core.add(info.wire_hash, (), 0.0)
-    torrent.begin(info, Bitfield.full(pieces) if seed else Bitfield(pieces), None, 0.0)
-    stream = core.accepted(Line(), 0.0)
+    made, info, _ = _engine(pieces, remote, seed=seed)
+    stream = made.stream = made.core.accepted(Line(), 0.0)
     hello = Handshake(Reserved.FAST.to_bytes(8), info.wire_hash, PeerId(b"-XX0000-theothersidex"[:20])).encode()
     hello += HaveNone().encode() + Interested().encode() if seed else HaveAll().encode() + Unchoke().encode()
     [buffer] = stream.receive_buffers()
     buffer[: len(hello)] = hello
     stream.received(len(hello), 0.0)
-    return Rig(core, Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere), disk, stream, remote)
+    return made
+
+
+def web_rig(pieces: int, remote: Remote) -> Rig:
+    """An engine that has nothing, and one connection to a web seed."""
+    made, _, nowhere = _engine(pieces, remote, seed=False)
+    made.core.torrents[1].web.add(["http://10.0.0.1/x"])
+    made.driver.turn(0.0)
+    [wish] = nowhere.servers
+    made.stream = made.core.web_connected(wish.ticket, Line(), 0.0)
+    return made
+
+
+def _engine(pieces: int, remote: Remote, *, seed: bool) -> tuple[Rig, Info, Nowhere]:
+    digest = sha1(b"").digest()
+    length = pieces * PIECE_SIZE
+    info = Info.parse(encode({"length": length, "name": "x", "piece length": PIECE_SIZE, "pieces": digest * pieces}))
+    disk, nowhere = Memory(), Nowhere()
+    settings = EngineSettings(max_web_connections=1)
+    core = Core(settings, PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk)
+    torrent = core.add(info.wire_hash, (), 0.0)
+    torrent.begin(info, Bitfield.full(pieces) if seed else Bitfield(pieces), None, 0.0)
+    driver = Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere)
+    return Rig(core, driver, disk, None, remote), info, nowhere
 
 
 def leech(blocks: int, read: int) -> Counter[str]:
     """Calls while at least `blocks` blocks come, in reads of `read` bytes; `blocks` of them is under "blocks"."""
-    return _measure(blocks, read, Seeder, lambda torrent: torrent.downloaded, seed=False)
+    return _measure(blocks, read, lambda pieces: rig(pieces, Seeder(), seed=False), _downloaded)
 
 
 def leech_mixed_up(blocks: int, read: int) -> Counter[str]:
     """As `leech`, from a peer that keeps no order."""
-    return _measure(blocks, read, MixedUpSeeder, lambda torrent: torrent.downloaded, seed=False)
+    return _measure(blocks, read, lambda pieces: rig(pieces, MixedUpSeeder(), seed=False), _downloaded)
+
+
+def web(blocks: int, read: int) -> Counter[str]:
+    """As `leech`, from a web seed, over one connection."""
+    return _measure(blocks, read, lambda pieces: web_rig(pieces, WebServer()), _downloaded)
 
 
 def seed(blocks: int, ahead: int) -> Counter[str]:
     """As `leech`, for blocks that go to a peer that asks for `ahead` of them in advance."""
-    return _measure(blocks, 1 << 20, lambda: Leecher(ahead), lambda torrent: torrent.uploaded, seed=True)
+    return _measure(blocks, 1 << 20, lambda pieces: rig(pieces, Leecher(ahead), seed=True), _uploaded)
 
 
 def per_block(calls: Counter[str]) -> float:
@@ -301,12 +375,18 @@ def per_block(calls: Counter[str]) -> float:
     return (calls.total() - calls[BLOCKS]) / calls[BLOCKS]
 
 
-def _measure(
-    blocks: int, read: int, remote: Callable[[], Remote], moved: Callable[[Torrent], int], *, seed: bool
-) -> Counter[str]:
+def _downloaded(torrent: Torrent) -> int:
+    return torrent.downloaded
+
+
+def _uploaded(torrent: Torrent) -> int:
+    return torrent.uploaded
+
+
+def _measure(blocks: int, read: int, build: Callable[[int], Rig], moved: Callable[[Torrent], int]) -> Counter[str]:
     counting = Counting()
     for last in (False, True):
-        one = rig(-(-(blocks + 4 * WARM_BLOCKS) * BLOCK // PIECE_SIZE), remote(), seed=seed)
+        one = build(-(-(blocks + 4 * WARM_BLOCKS) * BLOCK // PIECE_SIZE))
         torrent = one.core.torrents[1]
         while moved(torrent) < WARM_BLOCKS * BLOCK:
             one.turn(read, None)
@@ -326,6 +406,7 @@ def main() -> None:
     for name, measure, sizes in (
         ("leech, reads of", leech, (16 << 10, 64 << 10, 256 << 10, 1 << 20)),
         ("leech mixed up, reads of", leech_mixed_up, (256 << 10, 1 << 20)),
+        ("web seed, reads of", web, (16 << 10, 64 << 10, 256 << 10, 1 << 20)),
         ("seed, blocks asked ahead", seed, (16, 64, 256, 512)),
     ):
         for size in sizes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.calls_per_block import leech, leech_mixed_up, per_block, seed
+from bench.calls_per_block import leech, leech_mixed_up, per_block, seed, web
 
 BLOCKS = 1024
 
@@ -15,6 +15,10 @@ CEILINGS = [
     (leech, 256 << 10, 7.2),
     (leech, 1 << 20, 4.0),
     (leech_mixed_up, 1 << 20, 12.0),
+    (web, 64 << 10, 14.0),
+    (web, 256 << 10, 7.0),
+    (web, 1 << 20, 4.2),
+    (web, 2 << 20, 3.6),
     (seed, 64, 4.0),
     (seed, 512, 4.0),
 ]

@@ -49,6 +49,7 @@ def resumes(draw: st.DrawFn) -> Resume:
         unchecked=unchecked,
         ours=not unchecked or draw(st.booleans()),
         peers=tuple(draw(st.lists(addresses, max_size=4))),
+        liars=tuple(draw(st.lists(st.text(), max_size=3))),
     )
 
 

@@ -58,6 +58,7 @@ class Resume:
             none.
         ours: whether the files were known to be the torrent's before that check.
         peers: where peers of its swarm answered us, at most 100, the best first.
+        liars: URLs of web seeds that sent bad data.
     """
 
     info_hash: InfoHashV1
@@ -71,6 +72,7 @@ class Resume:
     unchecked: bytes = b""
     ours: bool = True
     peers: tuple[Address, ...] = ()
+    liars: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes to save."""
@@ -91,6 +93,8 @@ class Resume:
             box["ours"] = int(self.ours)
         if self.peers:
             box["peers"] = [address.compact() for address in self.peers]
+        if self.liars:
+            box["liars"] = list(self.liars)
         body = encode(box)
         return MAGIC + sha256(body).digest() + body
 
@@ -126,6 +130,7 @@ class Resume:
             unchecked=_bytes(box.get(b"unchecked", b"")),
             ours=bool(_number(box, b"ours", 0, 1)) if b"ours" in box else True,
             peers=_peers(box.get(b"peers", [])),
+            liars=_texts(box.get(b"liars", [])),
         )
         resume.have()
         resume.to_check()
@@ -178,6 +183,13 @@ def _info_hash(value: Value | None) -> InfoHashV1:
         return InfoHashV1(_bytes(value))
     except LocalProtocolError as error:
         raise ResumeError("the resume data has a bad info hash") from error
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    try:
+        return tuple([_bytes(text).decode() for text in value]) if isinstance(value, list) else ()
+    except UnicodeDecodeError as error:
+        raise ResumeError("the resume data has a bad text") from error
 
 
 def _number(box: dict[bytes, Value], key: bytes, low: int, high: int = INTEGER_MAX) -> int:

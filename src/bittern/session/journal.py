@@ -61,6 +61,8 @@ class Journal:
         self.counters = Counters()
         self.peers: tuple[Address, ...] = ()
         """Where peers answered us in the swarm that was left last, of an earlier run perhaps."""
+        self.liars: tuple[str, ...] = ()
+        """URLs of web seeds that sent bad data, in an earlier run perhaps."""
 
     async def open(self) -> Record | None:
         """What was saved before; a torrent on its way to this place may have it under the old one."""
@@ -149,6 +151,7 @@ class Journal:
         self.counters.uploaded += swarm.uploaded
         self.counters.downloaded += swarm.downloaded
         self.peers = _reached(swarm)
+        self.liars = swarm.web.liars
         self._uploaded = 0
 
     async def save(self, content: Content, swarm: Swarm, *, last: bool = False) -> StorageError | None:
@@ -201,6 +204,7 @@ class Journal:
             counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
             counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
             self.peers = saved.peers
+            self.liars = saved.liars
         counters.added_at = counters.added_at or int(time.time())
 
     def _resume(self, info: Info, have: Bitfield, stamps: Stamps, swarm: Swarm | None = None) -> Resume:
@@ -215,6 +219,7 @@ class Journal:
             added_at=counters.added_at,
             completed_at=counters.completed_at,
             peers=_reached(swarm) if swarm is not None else self.peers,
+            liars=swarm.web.liars if swarm is not None else self.liars,
         )
 
     async def forget(self) -> None:

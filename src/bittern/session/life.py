@@ -381,6 +381,7 @@ class Life:
         assert self.info is not None
         assert self.content is not None
         swarm = self._membership.begin(self.content, have, self.journal.peers)
+        swarm.web.shun(self.journal.liars)
         if self.options.priorities:
             self._want(self.info, swarm)
         self._membership.admit(swarm)

@@ -152,6 +152,7 @@ def test_who_lies_is_banned_and_another_brings_the_rest() -> None:
     assert len(liar.requests) == count
     assert honest.requests
     assert torrent.web.seeds[-1].banned
+    assert torrent.web.liars == ("http://liar/",)
 
 
 def test_a_lie_in_one_piece_is_found_out_beside_honest_peers() -> None:
@@ -500,6 +501,47 @@ def test_a_slow_web_seed_leaves_the_end_to_peers() -> None:
     torrent.web.add(["http://mirror/"])
     stage.client.host.touch()
     assert stage.run(torrent, 30)
+
+
+@pytest.mark.parametrize("up", [0.0, 2_000.0], ids=["hangs", "is slow"])
+def test_a_mirror_that_gives_little_leaves_its_pieces_to_one_that_waits(up: float) -> None:
+    """It was asked for all, as the first that answered the phone."""
+    stage = Stage()
+    content = make_content(stage.world, size=3 * MIB, piece_size=65536)
+    bad, good = stage.server(content, "bad", up=up or inf), stage.server(content, "good", up=1.0 * MIB)
+    if not up:
+        bad.react = lambda _: Reply(b"")
+    torrent = stage.get(content, "http://bad/", "http://good/")
+    stage.waits(0.5)
+    assert good.requests == []
+    assert stage.run(torrent, 12)
+    assert stage.failures == []
+    assert torrent.downloaded < 1.1 * 3 * MIB
+
+
+def test_two_good_mirrors_share_what_is_left_and_are_not_taken_for_slow() -> None:
+    stage = Stage()
+    content = make_content(stage.world, size=60 * MIB, piece_size=MIB)
+    servers = [stage.server(content, name, up=3.0 * MIB) for name in ("one", "two")]
+    torrent = stage.get(content, "http://one/", "http://two/")
+    assert stage.run(torrent, 14)
+    assert stage.failures == []
+    assert torrent.downloaded < 1.05 * 60 * MIB
+    assert all(seed.arrived > 20 * MIB for seed in torrent.web.seeds.values())
+    assert sum(server.connections for server in servers) <= 8
+
+
+def test_who_lied_before_is_not_asked_whenever_it_is_named() -> None:
+    stage = Stage()
+    content = make_content(stage.world, size=MIB)
+    known, named = stage.server(content, "known"), stage.server(content, "named")
+    torrent = stage.get(content, "http://known/")
+    torrent.web.shun(["http://known/", "http://named/"])
+    torrent.web.add(["http://named/"])
+    assert not stage.run(torrent, 60)
+    assert known.requests == named.requests == []
+    assert all(seed.banned for seed in torrent.web.seeds.values())
+    assert torrent.web.liars == ("http://known/", "http://named/")
 
 
 def test_a_torrent_that_is_removed_leaves_no_connection() -> None:

@@ -1,71 +1,32 @@
 """One connection to a web seed: what it is asked for, how its answers land, and what follows when it breaks."""
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
 from bittern.base.address import is_local
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
-from bittern.codec.info import Info
-from bittern.engine.download.assembly import EXTENT
-from bittern.engine.download.download import Download
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.events import WebSeedFailed
 from bittern.engine.swarm.lanes import Lanes
-from bittern.engine.world import Shared
-from bittern.wire.blocks import Run
 from bittern.wire.http_range import Answer, Body, Moved, Refused, get_request
 from bittern.wire.stream import Link, LinkLost
-from bittern.wire.webseed import FileRange, Origin, WebLayout
+from bittern.wire.webseed import FileRange, Origin
 from bittern.wire.webwire import WebWire
 
+from .choice import next_run, passing_run, ranges_of, rest_of_begun
+from .course import Course
 from .cursor import Cursor
 from .guard import may_be_local
-from .runs import first_run, long_run, run_from, run_mask
+from .scene import Scene
 from .seed import WebSeed
-
-if TYPE_CHECKING:
-    from random import Random
 
 PIPELINED = 4
 """Requests to a server that keeps its connections open, before their answers are here."""
 
-_EXTENT_BLOCKS = EXTENT // BLOCK
-_RUNS_AT_ONCE = 8
 _SLOW_SECONDS = 5.0
+_GIVEN_WAY_SECONDS = 2.0  # who gave way waits: else it would be the first to begin the same again
 _PROGRESS = 1 << 20  # a connection that brought so much before it broke off is worth another one soon
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """What the connections of one torrent share.
-
-    Attributes:
-        torrent: its number.
-        info: its metadata.
-        layout: where its files are on a server.
-        download: what they bring is for.
-        shared: surroundings of the torrent.
-        limits: of the torrent.
-        rng: where runs begin.
-        stir: something is to be settled at the end of the turn.
-        offer: there is something that peers may be asked for.
-        alone: whether there are no peers.
-    """
-
-    torrent: int
-    info: Info
-    layout: WebLayout
-    download: Download
-    shared: Shared
-    limits: Lanes
-    rng: "Random"
-    stir: Callable[[], None]
-    offer: Callable[[], None]
-    alone: Callable[[], bool]
 
 
 class Lane:
@@ -87,17 +48,16 @@ class Lane:
         """Whether it has a place among the connections of all torrents."""
         self._scene = scene
         self._cursor = Cursor(seed.number, scene.download, scene.shared.scratch.slab)
-        self._parts: deque[FileRange] = deque()  # yet to be asked for
-        self._flight: deque[FileRange] = deque()  # asked for, and the pads between
+        self._course = Course(self._cursor, scene.stir)
         self._wire: WebWire | None = None
         self._origin: Origin | None = None
         self._throttle = scene.limits.down
         self._room = inf  # bytes that the limit lets pass at a time
         self._at = self._until = 0  # of the body that comes, in the torrent
-        self._padded = 0  # bytes of the first pad in flight that are written
         self._last = -1 if first else scene.rng.randrange(scene.download.have.size)
         self._planned_at = 0.0
         self._heard_at = 0.0
+        self._rate = self._brought = 0  # bytes in the last second, and since then
         self._answers = 0  # bodies that came whole on this connection
         self._landed = 0  # bytes of the one that comes
         self._refused = False  # what comes is a page for people
@@ -106,7 +66,7 @@ class Lane:
     @property
     def idle(self) -> bool:
         """Whether it has nothing to do."""
-        return not (self._cursor.busy or self._parts or self._flight or self.ticket or self._refused)
+        return not (self._cursor.busy or self._course.busy or self.ticket or self._refused)
 
     @property
     def link(self) -> Link | None:
@@ -123,12 +83,12 @@ class Lane:
         """End of a turn: connect, go on, ask for more."""
         wire = self._wire
         if wire is None:
-            self._fill_pads()
-            if not self.ticket and now >= self.seed.due and (self._parts or self._plan(now)):
+            self._course.fill_pads()
+            if not self.ticket and now >= self.seed.due and (self._course.first is not None or self._plan(now)):
                 self._dial(now)
             return
         self.due = inf
-        if self._stalled and self._may_go_on(now):
+        if (self._stalled or self._course.stuck) and self._may_go_on(now):
             self._stalled = False
             wire.wake(now)
         if self._wire is not None:
@@ -142,27 +102,28 @@ class Lane:
 
     def hand_back(self, keep: int) -> None:
         """Leave to others what nothing came of yet, but the next `keep` pieces."""
-        parts, geometry = self._parts, self._scene.download.geometry
+        geometry = self._scene.download.geometry
         for piece in self._cursor.hand_back(keep):  # the last first
             begin = geometry.offset(piece)
-            end = begin + geometry.piece_length(piece)
-            while parts and begin <= parts[-1].offset < end:
-                parts.pop()
-            if parts and parts[-1].offset < begin < parts[-1].offset + parts[-1].length:
-                parts[-1] = parts[-1]._replace(length=begin - parts[-1].offset)
+            self._course.shorten(begin, begin + geometry.piece_length(piece))
             self._scene.offer()
 
     def give_way(self, now: float) -> None:
-        """Peers have nothing to do, and all that is missing is asked for: keep no more than comes at once."""
+        """Others have nothing to do, and all that is missing is asked for: keep no more than comes at once."""
         self.hand_back(1)
-        if self._cursor.busy and now - self._planned_at > _SLOW_SECONDS:
+        owed = len(self._cursor.owes()) * self._scene.download.geometry.piece_size
+        if now - self._planned_at > _SLOW_SECONDS and self._rate * _SLOW_SECONDS < owed:
             self.stop()
+            self.seed.due = max(self.seed.due, now + _GIVEN_WAY_SECONDS)
 
     def watch(self, patience: float, now: float) -> None:
         """Once a second: a server that is silent for so long is given up, one that is slow keeps less to itself."""
-        if self._wire is not None and self._wire.waiting and not self._stalled and now - self._heard_at >= patience:
+        wire, held = self._wire, self._stalled or self._course.stuck
+        if wire is not None and wire.waiting and not held and now - self._heard_at >= patience:
             self.fail(f"{Offence.TIMED_OUT.value}: {patience:g} s", now)
-        elif self._cursor.busy and now - self._planned_at > 2 * patience / 3:
+            return
+        self._rate, self._brought = self._brought, 0
+        if self._cursor.busy and now - self._planned_at > 2 * patience / 3:
             self.seed.took(now - self._planned_at)
             self._planned_at = now
             self.hand_back(2)
@@ -196,13 +157,13 @@ class Lane:
         """The oldest request is answered."""
         self._heard_at = now
         self._landed = 0
-        part = next(part for part in self._flight if not part.pad)
+        part = self._course.answered
         if isinstance(answer, Body):
             self._at = part.offset - part.first + answer.first
             self._until = self._at + answer.length
             if answer.length != part.length:
                 self.seed.rangeless = True
-                self._parts = deque(other for other in self._parts if other.file != part.file)  # comes with it
+                self._course.drop_file(part.file)  # comes with it
             return True
         self._refused = True
         wire = self._wire
@@ -218,7 +179,7 @@ class Lane:
     def place(self, most: int) -> Sequence[memoryview]:
         """Where the next bytes go."""
         places: Sequence[memoryview] = ()
-        if not self._scene.download.congested and self._room > 0 and self._fill_pads():
+        if not self._scene.download.congested and self._room > 0 and not self._course.stuck:
             places = self._cursor.place(self._at, int(min(most, max(BLOCK, self._room))))  # a unit may always pass
         self._stalled = not places
         return places
@@ -227,13 +188,16 @@ class Lane:
         """Bytes came."""
         self._heard_at = now
         self._landed += count
+        self._brought += count
         self._throttle.take(count)
         self._room = self._throttle.available(now)
         self._stalled = self._room <= 0
-        self.seed.arrived += self._cursor.landed(self._at, count)
+        cursor = self._cursor
+        self.seed.arrived += cursor.landed(self._at, count)
         self._at += count
-        self._scene.stir()
-        if not self._cursor.busy and self._at < self._until:
+        if cursor.whole or self._stalled:
+            self._scene.stir()
+        if self._at < self._until and not cursor.busy:
             self._go_beyond(now)
 
     def ended(self, now: float) -> None:
@@ -244,8 +208,7 @@ class Lane:
             return
         self._answers += 1
         self._landed = 0
-        self.seed.brought(self._flight.popleft())
-        self._fill_pads()
+        self.seed.brought(self._course.came())
 
     def lost(self, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """The connection is no more."""
@@ -256,19 +219,18 @@ class Lane:
         elif self._refused:
             self._refused = False
             self._put_back()
-        elif self._flight and (self._landed or not self._answers):
+        elif self._course.flying and (self._landed or not self._answers):
             self.fail(f"broke off: {reason}", now)
-        elif self._flight:
+        elif self._course.flying:
             # Servers end connections after some time, or some answers: that is their right.
-            self.seed.pipelining = self.seed.pipelining and len(self._flight) == 1
+            self.seed.pipelining = self.seed.pipelining and self._course.flying == 1
             self._put_back()
 
     # --- asking
 
     def _dial(self, now: float) -> None:
-        part = next((part for part in self._parts if not part.pad), None)
+        part = self._course.named()
         if part is None:
-            self._take_pads()
             return
         url, led_from = self.seed.where(self._scene.layout, part.file)
         shared = self._scene.shared
@@ -284,12 +246,11 @@ class Lane:
         scene, seed = self._scene, self.seed
         depth = PIPELINED if self._answers and seed.pipelining and not seed.rangeless else 1
         while wire.waiting < depth and not self._refused:
-            if not self._parts and not (self._nearly_done(wire) and self._plan(now)):
+            if self._course.first is None and not (self._nearly_done(wire) and self._plan(now)):
                 break
-            self._take_pads()
-            if not self._parts:
+            part = self._course.named()
+            if part is None:
                 continue
-            part = self._parts[0]
             url, led_from = seed.where(scene.layout, part.file)
             if url.origin != self._origin:
                 if not wire.waiting:
@@ -302,13 +263,13 @@ class Lane:
             if not wire.waiting:
                 self._heard_at = now
                 self._landed = 0
-            self._flight.append(self._parts.popleft())
+            self._course.ask()
             wire.ask(get_request(url, part, scene.shared.settings.user_agent), part)
 
     def _nearly_done(self, wire: WebWire) -> bool:
         """Whether it is time for the next stretch."""
         if not wire.waiting:
-            return not self._flight
+            return not self._course.flying
         return wire.waiting == 1 and bool(self._landed) and self._until - self._at <= self.seed.stretch // 2
 
     def _plan(self, now: float) -> bool:
@@ -318,10 +279,11 @@ class Lane:
         if not cursor.busy and (scene.alone() or download.assembly.slabs.exhausted) and self._help():
             self._planned_at = now
             return True
-        run = self._choose(download)
+        in_order = scene.shared.settings.sequential
+        run = next_run(download, seed, self._last, in_order=in_order)
         if run:
             cursor.begin(run, now)
-            self._parts.extend(scene.layout.ranges_of(run))
+            self._course.add(scene.layout.ranges_of(run))
             self._last = run[-1]
             if self._planned_at:
                 seed.took(now - self._planned_at)
@@ -330,61 +292,27 @@ class Lane:
         self._planned_at = now
         return True
 
-    def _choose(self, download: Download) -> range:
-        """Pieces that nobody has begun: those that are needed first, then those behind the last, then a long run."""
-        seed, size = self.seed, download.have.size
-        most = max(1, seed.stretch // download.geometry.piece_size)
-        free = download.picker.for_long_runs(~seed.lacks)
-        for piece in download.urgent.in_order():
-            if piece in download.picker and (run := run_from(free, size, piece, most)):
-                return run
-        if self._scene.shared.settings.sequential or seed.rangeless:
-            return first_run(free, size, most)
-        following = run_from(free, size, self._last + 1, most)
-        longest = long_run(free, size, most, max(0, self._last))
-        return following if 2 * len(following) >= len(longest) else longest
-
     def _help(self) -> bool:
         """Ask for the rest of a piece that others began; False when there is none."""
-        download, alone = self._scene.download, self._scene.alone()
-        assembly, geometry = download.assembly, download.geometry
-        lacking = self.seed.lacks
-        for piece, opened in list(assembly.askable.items()):
-            if opened.owner is not None or (opened.left_to is not None and not alone):
-                continue
-            if run_from(lacking, download.have.size, piece, 1) or not (opened.free or assembly.make_room()):
-                continue
-            runs: list[Run] = []
-            while len(runs) < _RUNS_AT_ONCE and (run := assembly.allot(piece, _EXTENT_BLOCKS)) is not None:
-                runs.append(run)
-            runs.sort(key=lambda run: run.first)
-            self._cursor.help(runs)
-            for run in runs:
-                length = (run.count - 1) * BLOCK + len(run.bodies[-1])
-                self._parts.extend(self._scene.layout.ranges(geometry.offset(piece, run.first * BLOCK), length))
-            if runs:
-                return True
-        return False
+        download, layout = self._scene.download, self._scene.layout
+        runs = rest_of_begun(download, self.seed, alone=self._scene.alone())
+        self._cursor.help(runs)
+        self._course.add(ranges_of(download, layout, runs))
+        return bool(runs)
 
     def _go_beyond(self, now: float) -> None:
         """All that was asked for is here, but the server sends on, to the end of the file: take what is needed."""
-        download, layout = self._scene.download, self._scene.layout
-        geometry, size = download.geometry, download.have.size
-        first = -(-self._at // geometry.piece_size)
-        stop = -(-self._until // geometry.piece_size)
-        among = run_mask(first, stop, size) & ~self.seed.lacks
-        free = download.picker.for_long_runs(among)
-        run = first_run(free, size, max(1, self.seed.stretch // geometry.piece_size))
+        run = passing_run(self._scene.download, self.seed, self._at, self._until)
         if not run:
-            self._flight.popleft()
+            self._course.skip()
             self._put_back()
             self._hang_up()
             return
         self._cursor.begin(run, now)
         self._planned_at = now
-        self._parts.extend(
+        self._course.add(
             part._replace(first=part.first + skip, offset=part.offset + skip, length=part.length - skip)
-            for part in layout.ranges_of(run)
+            for part in self._scene.layout.ranges_of(run)
             if (skip := max(0, self._until - part.offset)) < part.length
         )
 
@@ -414,47 +342,18 @@ class Lane:
         if self._room <= 0:
             self.due = self._throttle.ready_at(now)
             return False
-        if self._scene.download.congested or not self._fill_pads():
+        if self._scene.download.congested or not self._course.fill_pads():
             return False
         return self._wire is None or not self._wire.waiting or bool(self._cursor.place(self._at, 1))
 
-    def _take_pads(self) -> None:
-        """Pads are asked of nobody."""
-        while self._parts and self._parts[0].pad:
-            self._flight.append(self._parts.popleft())
-        self._fill_pads()
-
-    def _fill_pads(self) -> bool:
-        """Write the zeros of the pads that are next; False where there is no memory for them."""
-        while self._flight and self._flight[0].pad:
-            part = self._flight[0]
-            while self._padded < part.length:
-                at = part.offset + self._padded
-                places = self._cursor.place(at, part.length - self._padded)
-                if not places:
-                    self._stalled = True
-                    return False
-                for place in places:
-                    place[:] = bytes(len(place))
-                count = sum(map(len, places))
-                self._cursor.landed(at, count)
-                self._padded += count
-            self._flight.popleft()
-            self._padded = 0
-            self._scene.stir()
-        return True
-
     def _put_back(self) -> None:
         """What is in flight is to be asked for again."""
-        self._parts.extendleft(reversed(self._flight))
-        self._flight.clear()
+        self._course.put_back()
         self._landed = 0
 
     def _forget(self) -> None:
         self._cursor.give_up()
-        self._parts.clear()
-        self._flight.clear()
-        self._padded = 0
+        self._course.clear()
         self._planned_at = 0.0
         self._scene.offer()
 

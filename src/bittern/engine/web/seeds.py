@@ -1,6 +1,6 @@
 """The web seeds of one torrent: which of them is asked, over how many connections, and what they are blamed for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
 from bittern.base.ids import InfoHashV1
@@ -13,9 +13,12 @@ from bittern.engine.world import Shared
 from bittern.wire.stream import Link, Stream
 from bittern.wire.webseed import WebLayout, WebUrl
 
-from .lane import Lane, Scene
+from .lane import Lane
+from .runs import run_mask
+from .scene import Scene
 from .seed import CONNECTIONS, WebSeed
 
+LIED = "sent data that fails its hash"
 MOST_SEEDS = 100
 """Web seeds of one torrent that are used: the first ones."""
 
@@ -43,6 +46,7 @@ class WebSeeds:
         self._rng = shared.chance.rng_for("web seeds", wire_hash)
         self._scene: Scene | None = None
         self._lanes: dict[int, list[Lane]] = {}  # by seed
+        self._liars: dict[str, None] = {}
 
     @property
     def arrived(self) -> int:
@@ -59,6 +63,18 @@ class WebSeeds:
         """Web seeds that there is a connection to."""
         return sum(any(lane.link is not None for lane in lanes) for lanes in self._lanes.values())
 
+    @property
+    def liars(self) -> tuple[str, ...]:
+        """URLs of those that sent bad data, now or in an earlier run."""
+        return tuple(self._liars)
+
+    def shun(self, urls: Collection[str]) -> None:
+        """These sent bad data in an earlier run: ask them for nothing."""
+        self._liars |= dict.fromkeys(urls)
+        for seed in self.seeds.values():
+            if seed.url in self._liars:
+                seed.ban(LIED)
+
     def add(self, urls: Sequence[str]) -> int:
         """Use more web seeds; how many of them are new and have a URL that can be asked for."""
         known = {seed.url for seed in self.seeds.values()}
@@ -68,7 +84,9 @@ class WebSeeds:
             if parsed is None or url in known or len(self.seeds) >= MOST_SEEDS:
                 continue
             number = -1 - len(self.seeds)
-            self.seeds[number] = WebSeed(number, url, parsed, self._rng)
+            self.seeds[number] = seed = WebSeed(number, url, parsed, self._rng)
+            if url in self._liars:
+                seed.ban(LIED)
             self._company.others[number] = url
             new += 1
         self._company.convict = self._convict
@@ -110,27 +128,16 @@ class WebSeeds:
         if scene is None or scene.download.complete:
             self.stop()
             return
-        self.due = inf
-        for place in range(CONNECTIONS):
-            for number, seed in self.seeds.items():
-                lanes = self._lanes.setdefault(number, [])
-                if place == len(lanes) and self._may_open(seed, place, now):
-                    lanes.append(Lane(seed, scene, first=number == -1 and not place))
-                if place < len(lanes):
-                    lanes[place].drive(now)
-                if place < len(lanes) and lanes[place].due < self.due:
-                    self.due = lanes[place].due
-        for number, lanes in list(self._lanes.items()):
-            self._close([lane for lane in lanes if lane.idle])
-            lanes[:] = [lane for lane in lanes if not lane.idle]
+        for lanes in self._lanes.values():
             for lane in lanes:
-                if not lane.counted:
-                    lane.counted = True
-                    self._shared.places.enter()
-            if not lanes:
-                del self._lanes[number]
-                if now < self.seeds[number].due < self.due:
-                    self.due = self.seeds[number].due
+                lane.drive(now)
+        self._open_more(scene, now)
+        self.due = inf
+        for number, lanes in list(self._lanes.items()):
+            self._keep_busy(number, lanes)
+        for number, seed in self.seeds.items():
+            if now < seed.due < self.due and number not in self._lanes:
+                self.due = seed.due
 
     def watch(self, patience: float, now: float) -> None:
         """Once a second: measure, give up who is silent, and leave to idle peers what they may bring sooner."""
@@ -139,7 +146,8 @@ class WebSeeds:
             seed.down.count_up_to(seed.arrived, now)
             for lane in lanes:
                 lane.watch(patience, now)
-        if self._lanes and self._scene is not None and not len(self._scene.download.picker) and self._peers_wait():
+        download = self._scene.download if self._scene is not None else None
+        if self._lanes and download is not None and not len(download.picker) and self._others_wait(download, now):
             for lanes in self._lanes.values():
                 for lane in lanes:
                     lane.give_way(now)
@@ -167,12 +175,12 @@ class WebSeeds:
         for number, seed in self.seeds.items():
             if seed.url == url:
                 if not seed.banned:
-                    reason = "sent data that fails its hash"
-                    seed.ban(reason)
+                    self._liars[url] = None
+                    seed.ban(LIED)
                     self._close(self._lanes.pop(number, ()))
                     if self._scene is not None:
                         self._scene.download.assembly.expunge(number)
-                    self._shared.events.append(WebSeedFailed(self._torrent, url, reason, inf))
+                    self._shared.events.append(WebSeedFailed(self._torrent, url, LIED, inf))
                 return True
         return False
 
@@ -190,18 +198,55 @@ class WebSeeds:
                     return lane
         return None
 
-    def _may_open(self, seed: WebSeed, place: int, now: float) -> bool:
-        used = sum(map(len, self._lanes.values()))
+    def _open_more(self, scene: Scene, now: float) -> None:
+        """More connections, where there is work for them: one to each web seed, then the second ones."""
+        for place in range(CONNECTIONS):
+            for number, seed in self.seeds.items():
+                lanes = self._lanes.get(number, [])
+                if place == len(lanes) and place < seed.connections and now >= seed.due and self._may_open(seed, place):
+                    lane = Lane(seed, scene, first=number == -1 and not place)
+                    self._lanes.setdefault(number, lanes).append(lane)
+                    lane.drive(now)
+
+    def _may_open(self, seed: WebSeed, place: int) -> bool:
         scene = self._scene
         assert scene is not None
         free = len(scene.download.picker) * scene.info.piece_size
         if free < 2 * seed.stretch if place else not (free or scene.download.assembly.askable):
             return False
-        wanted = place < seed.connections and now >= seed.due and used < self._shared.settings.max_web_connections
-        if wanted and self._shared.places.full:
+        if sum(map(len, self._lanes.values())) >= self._shared.settings.max_web_connections:
+            return False
+        if self._shared.places.full:
             self._shared.places.wait(self._torrent)
             return False
-        return wanted
+        return True
+
+    def _keep_busy(self, number: int, lanes: list[Lane]) -> None:
+        """Those of one web seed that have nothing to do end."""
+        idle = [lane for lane in lanes if lane.idle]
+        if idle:
+            self._close(idle)
+            lanes[:] = [lane for lane in lanes if lane not in idle]
+            if not lanes:
+                del self._lanes[number]
+        for lane in lanes:
+            self.due = min(self.due, lane.due)
+            if not lane.counted:
+                lane.counted = True
+                self._shared.places.enter()
+
+    def _others_wait(self, download: Download, now: float) -> bool:
+        """Whether a peer, or another web seed, might bring something of what is asked for and is asked for nothing."""
+        if self._peers_wait():
+            return True
+        if sum(map(len, self._lanes.values())) >= self._shared.settings.max_web_connections:
+            return False
+        owed = 0
+        for owes in [lane.owes() for lanes in self._lanes.values() for lane in lanes]:
+            if owes:
+                owed |= run_mask(min(owes), max(owes) + 1, download.have.size)
+        waiting = [seed for number, seed in self.seeds.items() if number not in self._lanes and now >= seed.due]
+        return any(owed & ~seed.lacks for seed in waiting)
 
     def _peers_wait(self) -> bool:
         """Whether a peer that would give us something is asked for nothing."""
