@@ -8,7 +8,6 @@ from typing import Final
 
 from bittern.tracker.colleagues import MAX_DATAGRAM, Colleagues
 
-_ROUNDS: Final = 16
 _AGAIN_SECONDS: Final = 0.005
 
 
@@ -62,12 +61,11 @@ class Post:
         self._next = self._loop.call_soon(self._send)
 
     def _receive(self) -> None:
-        for _ in range(_ROUNDS):
-            try:
-                datagram = self._inbox.recv(MAX_DATAGRAM)
-            except BlockingIOError:
-                return
-            self.colleagues.received(datagram)
+        try:
+            datagram = self._inbox.recv(MAX_DATAGRAM)
+        except BlockingIOError:
+            return
+        self.colleagues.received(datagram)
 
     def _send(self) -> None:
         for worker, datagrams in self.colleagues.take_unsent().items():
