@@ -19,7 +19,7 @@ from hashlib import sha1
 
 CONNECTIONS = 256
 BATCH = 64
-UNDER_WAY = 4 * BATCH
+UNDER_WAY = 2 * BATCH  # opentracker has the default receive buffer, and lost some of 256
 LOST_SECONDS = 0.5
 FIRST_PORT = 1024
 CONNECT = struct.pack(">QII", 0x41727101980, 0, 1)
