@@ -72,6 +72,11 @@ def untracked(swarm: Swarm) -> str:
     return str(path)
 
 
+def bare(swarm: Swarm) -> str:
+    """The magnet link without its tracker."""
+    return "&".join(part for part in swarm.magnet.split("&") if not part.startswith("tr="))
+
+
 def named(star: Star, host: int, peer: Peer) -> tuple[str, str]:
     return "--peer", f"{star.hosts[host].address}:{peer.port}"
 
@@ -98,6 +103,15 @@ def test_a_partner_finds_bittern_in_the_local_network(open_star: OpenStar, partn
     assert swarm.content.differences(downloaded.folder) == []
 
 
+@pytest.mark.parametrize("partner", FINDERS, ids=str)
+def test_a_magnet_link_with_nothing_but_the_local_network_completes(open_star: OpenStar, partner: Client) -> None:
+    swarm, network = open_star(Kind.V1_SINGLE, 2, partner)
+    swarm.seed(partner, place=network.hosts[0])
+    peer, downloaded = swarm.get(Bittern(quiet=LPD), bare(swarm), place=network.hosts[1])
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+
+
 @pytest.mark.parametrize("kind", [Kind.V2, Kind.HYBRID], ids=str)
 def test_a_magnet_link_with_nothing_but_a_hash_of_version_2_completes(open_star: OpenStar, kind: Kind) -> None:
     partner = Libtorrent(options=("--lsd",))
@@ -119,6 +133,21 @@ def test_bittern_hears_of_a_seed_from_the_one_peer_that_it_knows(open_star: Open
     middle, _ = swarm.get(partner, place=network.hosts[1])
     options = named(network, 1, middle)
     peer, downloaded = swarm.get(Bittern(quiet=PEX, options=options), untracked(swarm), place=network.hosts[2])
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("partner", "kind"), [*((teller, Kind.V1_SINGLE) for teller in TELLERS), (TELLERS[0], Kind.HYBRID)], ids=str
+)
+def test_a_magnet_link_with_nothing_but_one_peer_that_tells_of_others_completes(
+    open_star: OpenStar, partner: Client, kind: Kind
+) -> None:
+    swarm, network = open_star(kind, 3, partner)
+    swarm.seed(Libtorrent(), place=network.hosts[0])
+    middle, _ = swarm.get(partner, place=network.hosts[1])
+    options = named(network, 1, middle)
+    peer, downloaded = swarm.get(Bittern(quiet=PEX, options=options), bare(swarm), place=network.hosts[2])
     peer.wait_complete(TIMEOUT_SECONDS)
     assert swarm.content.differences(downloaded.folder) == []
 

@@ -1,4 +1,4 @@
-"""Announces by datagrams: to Debian's opentracker, and side by side with real clients."""
+"""Announces by datagrams, side by side with real clients, and to Debian's opentracker by either protocol."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,10 +45,11 @@ def test_libtorrent_finds_us_by_a_udp_tracker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seeder", [Libtorrent(), Bittern()], ids=lambda client: client.name)
-def test_opentracker_brings_us_together(seeder: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["udp", "http"])
+def test_opentracker_brings_us_together(seeder: Client, scheme: str, tmp_path: Path) -> None:
     for missing in (missing_opentracker(), seeder.missing()):
         require(missing)
-    tracker = Opentracker(LOOPBACK.free_port())
+    tracker = Opentracker(LOOPBACK.free_port(), scheme)
     with ExitStack() as stack:
         swarm = stack.enter_context(Swarm(LOOPBACK, tracker, tmp_path, Kind.V1_SINGLE))
         info_hash = Metainfo.load(swarm.torrent).info.wire_hash

@@ -90,10 +90,11 @@ class Opentracker(Tracker):
 
     Args:
         port: of its HTTP and its UDP side.
+        scheme: by which it is announced to: udp or http.
     """
 
-    def __init__(self, port: int) -> None:
-        super().__init__(f"udp://127.0.0.1:{port}/announce")
+    def __init__(self, port: int, scheme: str = "udp") -> None:
+        super().__init__(f"{scheme}://127.0.0.1:{port}/announce")
         self.port = port
         self.info_hash = b""
 
