@@ -49,7 +49,7 @@ class Rig:
 def test_an_announce_says_how_we_are_doing() -> None:
     [wish] = Rig().announce()
     assert wish.url.startswith(URL + "?info_hash=" + "%FF" * 20 + "&peer_id=-BZ0000-abcdefghijkl&")
-    for part in ("port=51413", "uploaded=1", "downloaded=2", "left=3", "event=started", "compact=1"):
+    for part in ("port=51413", "uploaded=1", "downloaded=2", "left=3", "event=started", "compact=1", "no_peer_id=1"):
         assert f"&{part}" in wish.url
     assert (wish.torrent, wish.tracker, wish.timeout_seconds) == (4, URL, TIMEOUT_SECONDS)
 
@@ -72,6 +72,32 @@ def test_an_answer_gives_peers_and_is_told() -> None:
     assert [str(peer) for peer in reply.peers] == ["10.0.0.1:7"]
     assert rig.shared.events == [TrackerAnswered(4, URL, 1, None)]
     assert rig.trackers.next_due() == 901.0
+
+
+def test_what_a_tracker_gave_us_it_hears_again_and_no_other_does() -> None:
+    """Its id comes back to it (BEP 3), and its words reach people."""
+    urls = ("http://one/announce", "http://two/announce")
+    rig = Rig()
+    rig.trackers = TrackerSource((urls,), Random(1), 0.0, to_all=True)
+    rig.announcer = Announcer(4, InfoHashV1(b"\xff" * 20), rig.trackers, rig.shared)
+    rig.announcer.other_hash = InfoHashV1(b"\xee" * 20)
+    given = {urls[0]: b"d8:intervali900e5:peers0:10:tracker id3:a&c15:warning message8:be quicke", urls[1]: GOOD}
+    for wish in rig.announce():
+        if "%EE" not in wish.url:
+            rig.answered(wish, given[wish.tracker], 0.0)
+    told = {event.url: event.warning for event in rig.shared.events if isinstance(event, TrackerAnswered)}
+    assert told == {urls[0]: "be quick", urls[1]: None}
+    again = {(wish.tracker, "%EE" in wish.url): "&trackerid=a%26c" in wish.url for wish in rig.announce(1000.0)}
+    assert again == {(urls[0], False): True, (urls[0], True): False, (urls[1], False): False, (urls[1], True): False}
+
+
+def test_the_least_interval_of_a_tracker_is_kept_however_much_we_want_peers() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    rig.answered(wish, b"d8:intervali900e12:min intervali300e5:peers0:e", 0.0)
+    rig.trackers.hurry(1.0)
+    assert rig.announce(299.0) == []
+    assert len(rig.announce(300.0)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Swarms that know of each other by a UDP tracker alone, on lines that lose datagrams."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -87,3 +88,24 @@ def test_a_goodbye_that_is_lost_is_said_again_before_its_time_is_over(
     assert [said.event for said in swarm.tracker.log if said.event] == ["started", "stopped"]
     assert swarm.tracker.log[-1].event == Event.STOPPED.value
     assert seed.core.goodbyes == 0
+
+
+@pytest.mark.parametrize("udp", [False, True])
+def test_thousands_of_torrents_are_announced_one_after_the_other(
+    figure: Callable[[str], None],
+    udp: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    count = 2000
+    swarm = Swarm(Random, 9, leechers=0, torrents=count, size=1 << 14, piece_size=1 << 14, udp_tracker=udp)
+    [seed] = swarm.seeds
+    most = 0
+    while len(swarm.tracker.log) < count and swarm.world.now < 200.0:
+        swarm.world.run(0.1)
+        most = max(most, MOST_UNDER_WAY - seed.core._shared.turnstile.room)
+    times = [said.now for said in swarm.tracker.log]
+    assert len({said.info_hash for said in swarm.tracker.log}) == count
+    assert all(later - sooner > 0.9 for sooner, later in zip(times, times[MOST_UNDER_WAY + 21 :], strict=False))
+    assert 0 < most <= MOST_UNDER_WAY
+    figure(
+        f"{count} torrents at once, {'UDP' if udp else 'HTTP'}: all announced after {times[-1]:.0f} s, {most} at a time"
+    )
