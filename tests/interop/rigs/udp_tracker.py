@@ -1,4 +1,4 @@
-"""UDP trackers: one of a few lines that keeps what was announced, and Debian's opentracker."""
+"""Trackers that speak UDP: one of a few lines that keeps what was announced, Debian's opentracker, and that of npm."""
 
 import random
 import shutil
@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.interop.rigs.place import LOOPBACK, Place
 from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.tracker import INTERVAL_SECONDS, Announce, Tracker
+from tests.interop.rigs.webtorrent import NPM_PACKAGES, missing_npm_package
 
 PROTOCOL = 0x41727101980
 EVENTS = ("", "completed", "started", "stopped")
@@ -85,8 +86,8 @@ def serve_udp(place: Place = LOOPBACK) -> Iterator[UdpTracker]:
             thread.join()
 
 
-class Opentracker(Tracker):
-    """Debian's opentracker, asked by its own protocol what it knows.
+class Program(Tracker):
+    """A tracker that is a program of others, asked by its own protocol what it knows.
 
     Args:
         port: of its HTTP and its UDP side.
@@ -123,7 +124,7 @@ def missing_opentracker() -> str | None:
 
 
 @contextmanager
-def run_opentracker(tracker: Opentracker, info_hash: bytes, folder: Path) -> Iterator[None]:
+def run_opentracker(tracker: Program, info_hash: bytes, folder: Path) -> Iterator[None]:
     """Run it for one torrent, in a folder of its own; it gives up the rights of root there."""
     home = folder / "opentracker"
     home.mkdir()
@@ -133,11 +134,31 @@ def run_opentracker(tracker: Opentracker, info_hash: bytes, folder: Path) -> Ite
     ports = ["-p", str(port), "-P", str(port)]
     command = ["opentracker", "-i", "127.0.0.1", *ports, "-d", str(home), "-w", "whitelist"]
     with Running(command, folder / "opentracker.log", cwd=home) as running:
-        if not wait_until(lambda: running.exit_code is not None or _listens(port), 10):
-            raise running.failure("does not listen")
-        if running.exit_code is not None:
-            raise running.failure("did not start")
+        _wait_for(running, port)
         yield
+
+
+def missing_npm_tracker() -> str | None:
+    """What this machine lacks to run npm's bittorrent-tracker, or None."""
+    return missing_npm_package("bittorrent-tracker")
+
+
+@contextmanager
+def run_npm_tracker(tracker: Program, info_hash: bytes, folder: Path) -> Iterator[None]:
+    """Run it for any torrent."""
+    tracker.info_hash, port = info_hash, tracker.port
+    program = ["node", str(NPM_PACKAGES / "bittorrent-tracker" / "bin" / "cmd.js"), "--port", str(port)]
+    where = ["--http", "--udp", "--http-hostname", "127.0.0.1", "--udp-hostname", "127.0.0.1", "--quiet"]
+    with Running([*program, *where], folder / "tracker.log", env={"HOME": str(folder)}) as running:
+        _wait_for(running, port)
+        yield
+
+
+def _wait_for(running: Running, port: int) -> None:
+    if not wait_until(lambda: running.exit_code is not None or _listens(port), 20):
+        raise running.failure("does not listen")
+    if running.exit_code is not None:
+        raise running.failure("did not start")
 
 
 def _listens(port: int) -> bool:
