@@ -227,7 +227,9 @@ def hash_suspects(
     began = time.monotonic()
     told_at = 0.0
     jobs = _jobs(content, suspects)
-    for result in hash_pieces(jobs, open_file=reader(content.storage.trusted), stop=pace.stop, threads=pace.threads):
+    for result in hash_pieces(
+        jobs, open_file=reader(content.storage.where.trusted), stop=pace.stop, threads=pace.threads
+    ):
         if result.contradictory:
             raise contradiction(result.piece)
         if result.good:

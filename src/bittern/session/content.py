@@ -14,7 +14,8 @@ from bittern.codec.hybrid import expectation
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import File, Info
 from bittern.codec.resume import FileStamp
-from bittern.io.disk.files import FileStorage, storage_error
+from bittern.io.disk.failures import storage_error
+from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handles
 from bittern.io.disk.spans import open_regular
 
@@ -75,16 +76,16 @@ class Content:
         """The files are not where the torrent would have them."""
         self.path = root
         self.storage.paths[:] = paths
-        self.storage.root = root if self.info.multi_file else root.parent
+        self.storage.where.root = root if self.info.multi_file else root.parent
 
     def find(self, known: Sequence[FileStamp | None] | None = None, *, suffix: bool = False) -> None:
-        """See which files have the suffix of unfinished ones: see `FileStorage.find`. Blocks."""
-        self.storage.find(known, suffix=suffix)
+        """See which files have the suffix of unfinished ones: see `Suffixes.find`. Blocks."""
+        self.storage.suffixes.find(known, suffix=suffix)
         self.found = True
 
     def park(self) -> None:
         """See where the bytes of each file are; before anything else is done with them. Blocks."""
-        self.storage.park(self.wanted_files)
+        self.storage.parking.find(self.wanted_files)
 
     def choose(self, pieces: Bitfield, files: Iterable[int]) -> None:
         """Other pieces are to be fetched from now on, and other files may be made; `settle` is to follow."""
@@ -182,11 +183,11 @@ class Content:
             except StorageError as error:
                 _log.warning("%s: a complete file could not be marked executable: %s", self.info.wire_hash, error)
         if symlinks:
-            self._say_unmade(self.storage.make_links(self.wanted_files))
+            self._say_unmade(self.storage.links.make(self.wanted_files))
 
     def relink(self, before: Mapping[int, tuple[str, str]]) -> None:
-        """Let the links follow files that moved: see `FileStorage.relink`. Blocks."""
-        self._say_unmade(self.storage.relink(before))
+        """Let the links follow files that moved: see `Linking.follow`. Blocks."""
+        self._say_unmade(self.storage.links.follow(before))
 
     def _say_unmade(self, problems: Mapping[str, str]) -> None:
         for path, reason in islice(problems.items(), _MOST_TOLD):
@@ -201,7 +202,7 @@ class Content:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
-            return self._stamp(number) if self.storage.moved(number, path) else None
+            return self._stamp(number) if self.storage.where.moved(number, path) else None
         except OSError as error:
             raise storage_error(error, path) from error
         if not stat.S_ISREG(status.st_mode):

@@ -5,7 +5,8 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
-from bittern.io.disk.files import FileStorage, storage_error
+from bittern.io.disk.failures import storage_error
+from bittern.io.disk.files import FileStorage
 from bittern.io.disk.links import remove_link
 
 from .content import Content, stored
@@ -54,9 +55,9 @@ def _inner_folders(path: str, root: str) -> list[str]:
 
 
 def _unlink_links(storage: FileStorage) -> None:
-    for path, text in storage.own_links().values():
+    for path, text in storage.links.own().values():
         try:
-            remove_link(path, text, storage.trusted)
+            remove_link(path, text, storage.where.trusted)
         except OSError as error:
             raise storage_error(error, path) from error
 

@@ -7,7 +7,7 @@ from bittern.base.errors import AlreadyAddedError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.failures import storage_error
 
 from .content import Content
 from .deleting import delete_content

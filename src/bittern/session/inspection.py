@@ -122,7 +122,7 @@ class Inspection:
             await in_thread(refuse_foreign, content, stamps, suspects, have)
         if content.storage.parked:
             stamps = await in_thread(content.settle)
-        await in_thread(content.storage.expect, have)
+        await in_thread(content.storage.suffixes.expect, have)
         if options.content is None and any(
             not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
         ):

@@ -15,7 +15,7 @@ from threading import Event
 
 from bittern.base.errors import MoveCancelledError, StorageError
 from bittern.codec.metainfo import Info
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.failures import storage_error
 from bittern.io.disk.moving import MoveStoppedError
 from bittern.io.disk.unfinished import SUFFIX
 
@@ -183,10 +183,10 @@ class Mover:
 
 def _carry_all(content: Content, to: Placement, stop: Event, tell: Callable[[int], None]) -> None:
     info, storage = content.info, content.storage
-    left, old_root, links = list(storage.paths), str(storage.root), storage.own_links()
+    left, old_root, links = list(storage.paths), str(storage.where.root), storage.links.own()
     storage.move(to.paths(info), to.parts(info), str(to.folder), stop, tell)
     if info.multi_file:
-        storage.root = to.folder / to.root
+        storage.where.root = to.folder / to.root
         content.relink(links)
         remove_empty_folders(left, old_root)
 

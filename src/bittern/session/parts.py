@@ -11,7 +11,7 @@ from bittern.base.errors import AlreadyAddedError, SessionError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.events import Event
 from bittern.io import capabilities
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.failures import storage_error
 from bittern.io.runtime import Runtime
 from bittern.version import __version__
 

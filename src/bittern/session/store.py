@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bittern.base.errors import StorageError
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.failures import storage_error
 
 VERSION = 1
 FILE = "state.sqlite3"

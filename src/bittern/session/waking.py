@@ -14,7 +14,7 @@ from bittern.base.errors import BitternError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.files import storage_error
+from bittern.io.disk.failures import storage_error
 from bittern.io.tasks import Tasks
 
 from .entry import Entry, Mode

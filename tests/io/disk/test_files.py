@@ -18,7 +18,8 @@ from bittern.base.errors import LocalProtocolError, StorageError
 from bittern.io import capabilities
 from bittern.io.disk import files as module
 from bittern.io.disk import handles
-from bittern.io.disk.files import FileStorage, storage_error
+from bittern.io.disk.failures import storage_error
+from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handle
 from tests.io.disk.torrents import several, storage_of
 
@@ -139,30 +140,6 @@ def refusal(act: Callable[[], object]) -> StorageError:
     with pytest.raises(StorageError) as caught:
         act()
     return caught.value
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (errno.ENOSPC, Kind.DISK_FULL),
-        (errno.EDQUOT, Kind.DISK_FULL),
-        (errno.EACCES, Kind.PERMISSION),
-        (errno.EPERM, Kind.PERMISSION),
-        (errno.ENOENT, Kind.MISSING),
-        (errno.EISDIR, Kind.NOT_A_FILE),
-        (errno.ENOTDIR, Kind.NOT_A_FILE),
-        (errno.ELOOP, Kind.NOT_A_FILE),
-        (errno.EROFS, Kind.READ_ONLY),
-        (errno.EFBIG, Kind.TOO_LARGE),
-        (errno.EIO, Kind.IO),
-        (errno.ENAMETOOLONG, Kind.IO),
-        (errno.EMFILE, Kind.IO),
-    ],
-)
-def test_every_error_of_the_system_has_a_kind(code: int, kind: Kind) -> None:
-    error = storage_error(OSError(code, os.strerror(code)), "/x")
-    assert (error.kind, error.path) == (kind, "/x")
-    assert (os.strerror(code) in str(error)) == (kind is Kind.IO)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])

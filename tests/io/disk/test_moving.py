@@ -106,7 +106,7 @@ def test_after_death_at_any_step_the_same_move_ends_well(tmp_path: Path, other: 
         folder = tmp_path / str(step)
         info, data = several([1000, 0, 5000, 300], 256)
         storage = storage_of(info, folder / "old")
-        storage.park({0, 1, 2})
+        storage.parking.find({0, 1, 2})
         storage.create_empty()
         storage.write(0, memoryview(data)[: 24 * 256])
         storage.sync()
@@ -128,7 +128,7 @@ def test_after_death_at_any_step_the_same_move_ends_well(tmp_path: Path, other: 
         assert sorted(path.name for path in (folder / "new").rglob("*") if path.is_file()) == sorted(
             [Path(parts).name, "f0", "f1", "f2"]
         )
-        again.park({0, 1, 2})
+        again.parking.find({0, 1, 2})
         into = bytearray(24 * 256)
         again.read_into(0, memoryview(into))
         assert bytes(into) == data[: 24 * 256]
@@ -155,7 +155,7 @@ def test_reading_goes_on_while_files_move(tmp_path: Path, monkeypatch: pytest.Mo
     new = list(storage.paths)
     storage.paths[:] = old  # a reader that looked before the move
     into = bytearray(1500)
-    monkeypatch.setattr(storage, "_places", _Turn(lambda: storage.paths.__setitem__(slice(None), new)))
+    monkeypatch.setattr(storage.where, "lock", _Turn(lambda: storage.paths.__setitem__(slice(None), new)))
     storage.read_into(0, memoryview(into))
     assert bytes(into) == data
     storage.close()

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.files import FileStorage
+from bittern.io.disk.linking import Linking
 from bittern.session.content import Content
 from bittern.session.deleting import delete_content
 from bittern.session.session import Session
@@ -153,17 +153,17 @@ async def test_no_link_comes_after_the_files_were_deleted(tmp_path: Path, monkey
     meta = linked_album(tmp_path / "src")
     for place in LINKS:
         (tmp_path / "src" / "album" / place).unlink()
-    deleted, make = Event(), FileStorage.make_links
+    deleted, make = Event(), Linking.make
 
-    def make_late(storage: FileStorage, wanted: Collection[int]) -> dict[str, str]:
+    def make_late(links: Linking, wanted: Collection[int]) -> dict[str, str]:
         deleted.wait(0.5)
-        return make(storage, wanted)
+        return make(links, wanted)
 
     def delete_and_say_so(content: Content) -> None:
         delete_content(content)
         deleted.set()
 
-    monkeypatch.setattr(FileStorage, "make_links", make_late)
+    monkeypatch.setattr(Linking, "make", make_late)
     monkeypatch.setattr("bittern.session.door.delete_content", delete_and_say_so)
     async with Session(settings(tmp_path / "a", symlinks=True)) as session:
         torrent = await session.add(meta, tmp_path / "src")

@@ -157,7 +157,7 @@ class DiskPool:
             if isinstance(job, StoreExtent):
                 done = self._store(storage, job, pieces)
                 if storage.suffixed and isinstance(done[-1], PieceChecked) and done[-1].good:
-                    storage.stored(job.piece)
+                    storage.suffixes.stored(job.piece)
                 return done
             if isinstance(job, HashLeaves):
                 return (LeavesHashed(job, _leaves_of(storage, job.offset, job.length)),)
@@ -166,7 +166,11 @@ class DiskPool:
             return (DiskFailed(job, error),)
         except Exception as error:  # noqa: BLE001 - logged; a thread that ended here would leave all later jobs waiting
             _log.exception("a disk job failed")
-            return (DiskFailed(job, StorageError(StorageError.Kind.IO, str(storage.root), f"internal error, {error}")),)
+            return (
+                DiskFailed(
+                    job, StorageError(StorageError.Kind.IO, str(storage.where.root), f"internal error, {error}")
+                ),
+            )
         return (RunRead(job),)
 
     def _store(
