@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bittern.base.geometry import BLOCK
 from bittern.codec.merkle import leaf_hashes
 from bittern.engine.download import evidence as module
-from bittern.engine.download.assembly import Extent
 from bittern.engine.download.evidence import Evidence, Verdict
+from bittern.engine.download.open_pieces import Extent
 from bittern.engine.download.slabs import Slab
 
 BLOCKS = 4

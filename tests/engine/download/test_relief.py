@@ -107,7 +107,7 @@ def test_in_the_endgame_a_fast_peer_joins_two_slow_ones_that_race_each_other(
     assert sorted(asked(fast)) == [(0, block) for block in range(BLOCKS if helps else 0)]
     if helps:
         fast.pipeline.landed(fast.pipeline.place(0, 0, BLOCK), 1.0)
-        spared = [asker for asker, _, _ in download.assembly.take_superfluous()]
+        spared = [asker for asker, _, _ in download.assembly.races.take_superfluous()]
         assert spared == [one.pipeline, two.pipeline]
     download.check_invariants()
 

@@ -13,8 +13,8 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.engine.download import assembly, requests
-from bittern.engine.download.assembly import Extent
 from bittern.engine.download.download import Download
+from bittern.engine.download.open_pieces import Extent
 from bittern.engine.download.picker import Picker
 from bittern.engine.download.requests import Pipeline
 from bittern.engine.effects import StoreExtent
@@ -251,7 +251,7 @@ class Swarm(RuleBasedStateMachine):
             whole = b"".join(self.here[job.piece, block] for block in range(first, first - (-len(job.data) // BLOCK)))
             assert bytes(job.data) == whole, "what goes to the disk is not what came first"
             self.disk.append((job, whole))
-        for asker, piece, block in self.download.assembly.take_superfluous():
+        for asker, piece, block in self.download.assembly.races.take_superfluous():
             for remote in self.remotes:
                 if remote.pipeline is asker:
                     # Its cancel may come in time or not: the remote decides when it sends what is late.
@@ -501,7 +501,7 @@ def test_who_comes_first_wins_and_the_other_is_told_to_stop() -> None:
     assert (list(alone.pipeline.expected()), list(other.expected())) == ([], [])
     place = other.place(1, 3 * BLOCK, BLOCK - 100)
     other.landed(place, 1.0)
-    assert alone.download.assembly.take_superfluous() == [(alone.pipeline, 1, 3)]
+    assert alone.download.assembly.races.take_superfluous() == [(alone.pipeline, 1, 3)]
     assert (1, 3) not in [(piece, block) for piece, block, _ in alone.pipeline.blocks_owed()]
     assert alone.pipeline.outstanding == 7
     alone.bring(1, 3, BLOCK - 100)
@@ -601,7 +601,7 @@ def test_a_block_that_was_half_here_when_it_was_raced_for_may_win(cut: int) -> N
     wired.share()
     bring_all(wired.ann, hers[cut:])
     assert bytes(run.bodies[0]) == pattern(1, length=BLOCK)
-    assert wired.download.assembly.take_superfluous() == [(wired.other, 0, 0)]
+    assert wired.download.assembly.races.take_superfluous() == [(wired.other, 0, 0)]
     assert (wired.pipeline.wasted, wired.other.outstanding) == (0, 0)
     wired.download.check_invariants()
 

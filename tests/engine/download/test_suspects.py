@@ -3,8 +3,8 @@ from typing import cast
 
 from bittern.base.address import Address
 from bittern.base.geometry import BLOCK
-from bittern.engine.download.assembly import Extent
 from bittern.engine.download.evidence import Evidence
+from bittern.engine.download.open_pieces import Extent
 from bittern.engine.download.slabs import Slab
 from bittern.engine.download.suspects import STRIKES, judge, weigh
 from bittern.engine.swarm.peer import Peer

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from bittern.base.geometry import BLOCK
-from bittern.engine.download.assembly import Asker, Assembly
+from bittern.engine.download.assembly import Assembly
+from bittern.engine.download.races import Asker
 from bittern.engine.events import PieceStored
 from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent

@@ -5,15 +5,15 @@ and goes to the disk in few large writes. A block is free, then asked, then here
 every call. Memory is bounded where blocks are asked for, not where they arrive, so nothing can wait in a circle.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import Protocol
 
 from bittern.base.geometry import BLOCK, Geometry
 from bittern.wire.blocks import Head, Run
 
-from .slabs import Memory, Slab, SlabPool
+from .open_pieces import Extent, OpenPiece
+from .races import Asker, Races
+from .slabs import Memory, SlabPool
 
 EXTENT = 1 << 20
 """Bytes that are written and hashed together, at most."""
@@ -21,92 +21,6 @@ EXTENT = 1 << 20
 _FREE, _ASKED, _HERE = 0, 1, 2
 _TO_ASKED = [bytes((_ASKED,)) * count for count in range(EXTENT // BLOCK + 1)]
 _TO_HERE = [bytes((_HERE,)) * count for count in range(EXTENT // BLOCK + 1)]
-
-
-class Asker(Protocol):
-    """Who asked for blocks: a peer's pipeline."""
-
-    shared: dict[tuple[int, int], None]
-
-    def withdraw(self, piece: int, block: int) -> bool:
-        """Wait no more for the block; False when it was not outstanding."""
-        ...
-
-
-class Extent:
-    """Neighbouring blocks of one piece that share a slab.
-
-    Attributes:
-        piece: piece number.
-        first: number in the piece of its first block.
-        bodies: one view a block.
-        length: bytes in all.
-        missing: blocks that are not here yet.
-        senders: numbers of the peers whose blocks are in it, in order of arrival.
-        authors: for each block the number of the peer that sent it, once it is here.
-    """
-
-    __slots__ = ("authors", "bodies", "first", "length", "missing", "piece", "senders", "slab", "states")
-
-    def __init__(self, piece: int, first: int, length: int, slab: Slab) -> None:
-        self.piece = piece
-        self.first = first
-        self.length = length
-        self.slab = slab
-        count = -(-length // BLOCK)
-        self.bodies = slab.blocks[:count]
-        if length % BLOCK:
-            self.bodies[-1] = self.bodies[-1][: length % BLOCK]
-        self.missing = count
-        self.states = bytearray(count)
-        self.senders: dict[int, None] = {}
-        self.authors = [0] * count
-
-    @property
-    def begin(self) -> int:
-        """Byte offset in the piece."""
-        return self.first * BLOCK
-
-    @property
-    def data(self) -> memoryview:
-        """All its bytes."""
-        return self.slab.memory[: self.length]
-
-
-class OpenPiece:
-    """A piece of which something was asked for.
-
-    Attributes:
-        piece: its number.
-        extents: those in memory, by number in the piece.
-        unopened: numbers of the extents that are yet to be opened, in order.
-        free: blocks of opened extents that may be asked for.
-        senders: peers whose blocks are in it.
-        authors: who sent each block of the extents that are complete, by their first blocks.
-        owner: the one peer that may be asked for it, or None.
-        left_to: the peer that began it and is to finish it while others have other things to do, or None.
-        former_owner: who was that, and did not finish it.
-        since: when it was opened.
-        shelved: whether nothing of it is to be asked for, though the disk has a part of it.
-    """
-
-    __slots__ = (
-        "authors", "extents", "former_owner", "free", "left_to", "owner", "piece", "senders", "shelved", "since",
-        "unopened",
-    )  # fmt: skip
-
-    def __init__(self, piece: int, extent_count: int) -> None:
-        self.piece = piece
-        self.unopened = deque(range(extent_count))
-        self.extents: dict[int, Extent] = {}
-        self.free = 0
-        self.senders: dict[int, None] = {}
-        self.authors: dict[int, list[int]] = {}
-        self.owner: int | None = None
-        self.left_to: int | None = None
-        self.former_owner: int | None = None
-        self.since = 0.0
-        self.shelved = False
 
 
 class Assembly:
@@ -129,8 +43,8 @@ class Assembly:
         self.askable: dict[int, OpenPiece] = {}
         """Those with blocks that nobody is asked for, not to be changed from outside."""
         self._complete: list[Extent] = []
-        self._askers: dict[tuple[int, int], list[Asker]] = {}
-        self._superfluous: list[tuple[Asker, int, int]] = []
+        self.races = Races()
+        """Of the blocks that are asked of several."""
         self.asked = 0
         """Blocks asked of somebody and not here."""
 
@@ -313,37 +227,13 @@ class Assembly:
 
     def share(self, piece: int, block: int, first: Asker, second: Asker) -> Run:
         """An asked block of `first` is asked of `second` too: neither may write in place any more."""
-        key = (piece, block)
-        askers = self._askers.setdefault(key, [first])
-        askers.append(second)
-        for asker in askers:
-            asker.shared[key] = None
+        self.races.join(piece, block, first, second)
         return Run(piece, block, [self.place(piece, block)])
-
-    def landed_shared(self, piece: int, block: int, winner: Asker) -> None:
-        """A block came from `winner`: whoever else was asked for it need not send it any more."""
-        for asker in self._askers.pop((piece, block), ()):
-            asker.shared.pop((piece, block), None)
-            if asker is not winner and asker.withdraw(piece, block):
-                self._superfluous.append((asker, piece, block))
-
-    def take_superfluous(self) -> list[tuple[Asker, int, int]]:
-        """Requests withdrawn since the last call: cancels are to be sent."""
-        superfluous, self._superfluous = self._superfluous, []
-        return superfluous
 
     def let_go(self, piece: int, block: int, asker: Asker) -> None:
         """A block will not come from `asker`: it is free, unless another was asked for it too."""
-        key = (piece, block)
-        askers = self._askers.get(key)
-        if askers is None:
+        if not self.races.left(piece, block, asker):
             self._release(piece, block)
-            return
-        askers.remove(asker)
-        asker.shared.pop(key, None)
-        if len(askers) == 1:
-            askers[0].shared.pop(key, None)
-            del self._askers[key]
 
     def landed(self, piece: int, block: int, count: int, sender: int) -> None:
         """`count` blocks from `block` on, that were asked and not here, are in their places."""

@@ -10,7 +10,7 @@ from enum import Enum, unique
 
 from bittern.base.bitfield import Bitfield
 
-from .assembly import OpenPiece
+from .open_pieces import OpenPiece
 
 _PEERS, _PIECES = 2, 3  # of these peers so many pieces may wait for more requests
 

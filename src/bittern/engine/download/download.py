@@ -13,9 +13,10 @@ from bittern.engine.effects import ForgetPiece, StoreExtent
 from bittern.engine.settings import EngineSettings
 from bittern.wire.blocks import Run
 
-from .assembly import Assembly, Extent
+from .assembly import Assembly
 from .begun import Reach, choose, too_many
 from .evidence import Evidence
+from .open_pieces import Extent
 from .picker import Picker
 from .requests import Pipeline
 from .slabs import Memory

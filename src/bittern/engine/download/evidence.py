@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bittern.codec.merkle import HASH_BYTES
 
-from .assembly import Extent
+from .open_pieces import Extent
 
 _DIGEST_BYTES = 12
 MOST_BLOCKS = 16384

@@ -193,7 +193,7 @@ class Pipeline:
                 self._assembly.let_go(piece, block, self)
                 raise RemoteProtocolError(Offence.WRONG_BLOCK_LENGTH, f"{piece}:{block * BLOCK}+{len(data)}")
             target[:] = data
-        self._assembly.landed_shared(piece, block, self)
+        self._assembly.races.won(piece, block, self)
         self._assembly.landed(piece, block, 1, self.number)
 
     def diverted(self) -> None:

@@ -70,7 +70,7 @@ class Taking:
         if jobs := download.take_jobs():
             self._shared.effects.extend(jobs)
         peers = self._peers
-        for asker, piece, block in download.assembly.take_superfluous():
+        for asker, piece, block in download.assembly.races.take_superfluous():
             spared = cancel(asker, peers, download, piece, block)
             if spared is not None:
                 touched[spared.number] = spared
