@@ -12,6 +12,7 @@ from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
 from bittern.engine.messages import Messages
 from bittern.engine.settings import EngineSettings
+from bittern.engine.sources.nodes import NodeExchange
 from bittern.engine.sources.pex import PeerExchange
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.serving import Serving
@@ -40,6 +41,7 @@ class Case:
             self.serving,
             Suggesting(Random(1)),
             PeerExchange(self.hall.company, self.hall.book, settings),
+            NodeExchange(self.hall.shared, on=True),
             self.learned.append,
         )
 

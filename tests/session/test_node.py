@@ -156,3 +156,20 @@ async def test_who_a_peer_says_is_a_node_is_asked_first(tmp_path: Path) -> None:
         own.meet(Address("127.0.0.1", 9))  # nobody
         await eventually(lambda: own.nodes > 1)
         assert Address("127.0.0.1", 9) not in {entry.contact.address for entry in (await own.table()).nodes[0].table}
+
+
+async def test_peers_tell_each_other_of_their_nodes(tmp_path: Path) -> None:
+    """Who knows one peer is part of the table, without any router."""
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    private = replace(meta.info, private=True)
+    for number, (info, count) in enumerate(((meta.info, 1), (private, 0))):
+        here, there = tmp_path / f"{number}", tmp_path / f"{number}-other"
+        async with Session(settings(here, dht=True)) as one, Session(settings(there, dht=True)) as other:
+            await one.add(replace(meta, info=info), tmp_path)
+            got = await other.add(replace(meta, info=info), there, peers=[f"127.0.0.1:{one.port}"])
+            await got.completed()
+            if count:
+                await eventually(lambda: one.dht.nodes == other.dht.nodes == 1)  # noqa: B023 - at once
+            else:
+                await asyncio.sleep(1.0)
+                assert (one.dht.nodes, other.dht.nodes) == (0, 0)

@@ -233,7 +233,9 @@ class Core:
             self._lobby.turn_away(wire)
             return wire
         name = torrent.names.dialed(link.address)
-        wire.send_handshake(our_handshake(name, self._shared.peer_id, torrent.names.reserved(name)))
+        wire.send_handshake(
+            our_handshake(name, self._shared.peer_id, torrent.names.reserved(name) | torrent.nodes.bits)
+        )
         return wire
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
@@ -422,7 +424,7 @@ class Core:
     def _welcome(self, torrent: Torrent, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """Answer a handshake and let the peer in."""
         name = torrent.names.answer(handshake)
-        wire.send_handshake(our_handshake(name, self._shared.peer_id))
+        wire.send_handshake(our_handshake(name, self._shared.peer_id, torrent.nodes.bits))
         torrent.joined(wire, handshake, now, incoming=True, name=name)
 
     def _callers_of(self, wire_hash: InfoHashV1) -> list[tuple[PeerWire, Handshake]]:

@@ -125,6 +125,13 @@ class SleeperCalled:
     addresses: tuple[Address, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NodeHeard:
+    """A peer says that there is a node of the distributed hash table at `address` (BEP 5)."""
+
+    address: Address
+
+
 Event = (
     PieceStored
     | PieceFailed
@@ -139,4 +146,5 @@ Event = (
     | StorageFailed
     | Contradicted
     | SleeperCalled
+    | NodeHeard
 )

@@ -15,6 +15,7 @@ from .download.asking import stop_asking
 from .download.download import Download
 from .download.exchange import MetadataExchange
 from .download.hash_routes import HashRoutes
+from .sources.nodes import NodeExchange
 from .sources.pex import PeerExchange
 from .swarm.company import Company
 from .swarm.members import Members
@@ -36,6 +37,7 @@ class Messages:
         serving: whom we serve.
         suggesting: which pieces are asked for by many.
         pex: what peers tell of peers.
+        nodes: what they tell of nodes of the distributed hash table.
         learned: is called with the info dictionary when it is complete.
     """
 
@@ -48,6 +50,7 @@ class Messages:
         serving: Serving,
         suggesting: Suggesting,
         pex: PeerExchange,
+        nodes: NodeExchange,
         learned: Callable[[bytes], None],
     ) -> None:
         self._company = company
@@ -57,6 +60,7 @@ class Messages:
         self._serving = serving
         self._suggesting = suggesting
         self._pex = pex
+        self._nodes = nodes
         self._learned = learned
         self._download: Download | None = None
 
@@ -182,7 +186,8 @@ class Messages:
             self._company.touch(peer)
 
     def on_port(self, peer: Peer, port: int, now: float) -> None:
-        """BEP 5: it runs a DHT node; we do not."""
+        """BEP 5: it runs a DHT node."""
+        self._nodes.heard(peer, port)
 
     def on_extended(self, peer: Peer, ext_id: int, payload: bytes, now: float) -> None:
         """BEP 10."""

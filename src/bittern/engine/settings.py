@@ -25,6 +25,8 @@ class EngineSettings:
     """Whether trackers are asked for peers."""
     use_dht: bool = True
     """Whether the DHT is asked for peers of torrents that are not private (BEP 5)."""
+    dht_port: int = 0
+    """The UDP port of our node of the DHT, which peers are told; 0 where there is none."""
     use_pex: bool = True
     """Whether peers tell each other of peers of torrents that are not private (BEP 11)."""
     use_lsd: bool = True
@@ -90,5 +92,6 @@ class EngineSettings:
         ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: nothing could ever be asked for")
-        if not 0 <= self.listen_port <= 65535:
-            raise SessionError(f"listen_port = {self.listen_port}: must be 0 to 65535")
+        for name in ("listen_port", "dht_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise SessionError(f"{name} = {getattr(self, name)}: must be 0 to 65535")

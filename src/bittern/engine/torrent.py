@@ -121,11 +121,12 @@ class Torrent:
         self._traffic = Traffic(self.peers, self.web)
         self.down, self.up = self._traffic.down, self._traffic.up
         self.limits = TorrentLimits(shared.limits)
-        self._finding = Finding(self._company, self._members, self.peerbook, self.names, announcer, shared.settings)
+        self._finding = Finding(self._company, self._members, self.peerbook, self.names, announcer, shared)
         self._taking = Taking(self._company, self._metadata, self._hashes, self._ends, self.limits, shared)
         self._giving = Giving(number, self._company, self._members, self._serving, suggesting, self.limits, shared)
         self._pex = self._finding.pex
-        parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex)
+        self.nodes = self._finding.nodes
+        parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
 
     # --- commands
@@ -374,6 +375,7 @@ class Torrent:
         have = self._serving.visible if self.download is not None else None
         upload_only, pex = self._upload_only, self._pex.on
         introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=upload_only, pex=pex)
+        self.nodes.greet(peer, handshake)
         self._traffic.begin(now)
         self._company.touch(peer)
 

@@ -56,6 +56,11 @@ def datagram_sockets(settings: Settings, port: int) -> list[socket.socket]:
     raise AssertionError
 
 
+def port_of(sockets: Sequence[socket.socket]) -> int:
+    """The one that they have; 0 where there are none."""
+    return int(sockets[0].getsockname()[1]) if sockets else 0
+
+
 class OwnNode:
     """Our part in the table.
 

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from bittern.base.errors import AlreadyAddedError, SessionError
@@ -20,7 +20,7 @@ from .entry import Entry
 from .hand import Hand
 from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
-from .node import OwnNode, datagram_sockets
+from .node import OwnNode, datagram_sockets, port_of
 from .roster import Roster
 from .rules import Rules
 from .settings import Settings
@@ -129,7 +129,7 @@ class Parts:
             remove: takes a torrent out.
         """
         runtime = Runtime(
-            settings.for_engine(capabilities.sockets()),
+            replace(settings.for_engine(capabilities.sockets()), dht_port=port_of(foundation.datagrams)),
             _new_peer_id(),
             foundation.sockets,
             on_events,

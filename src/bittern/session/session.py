@@ -16,7 +16,7 @@ from bittern.base.errors import BitternError, NoSuchTorrentError, SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.engine.events import Event, SleeperCalled
+from bittern.engine.events import Event, NodeHeard, SleeperCalled
 from bittern.io.dht import Table
 from bittern.io.tasks import Tasks
 
@@ -395,6 +395,10 @@ class Session:
             return
         lives = parts.surroundings.lives
         for event in events:
+            if isinstance(event, NodeHeard):
+                if parts.node is not None:
+                    parts.node.meet(event.address)
+                continue
             if isinstance(event, SleeperCalled):
                 entry = self._entries.get(event.info_hash)
                 if entry is not None:

@@ -128,6 +128,7 @@ class Playbook:
         fast: bool = True,
         dialed: bool = False,
         extensions: Mapping[str, int] | None = None,
+        node: bool = False,
     ) -> Self:
         """An actor connects and shakes hands; what the engine says at that is its greeting, see `greeting`.
 
@@ -137,8 +138,10 @@ class Playbook:
             fast: it speaks the fast extension (BEP 6).
             dialed: the engine connects to it, not it to the engine.
             extensions: names and numbers of its extension handshake (BEP 10); None: it speaks no extensions.
+            node: its handshake says that it runs a node of the distributed hash table (BEP 5).
         """
         bits = (Reserved.FAST if fast else Reserved(0)) | (Reserved(0) if extensions is None else Reserved.LTEP)
+        bits |= Reserved.DHT if node else Reserved(0)
         host = self.network.host(name)
         host.latency = 0.0
         actor = self.actors[name] = Actor.on(host, self.content.info.wire_hash, bits.to_bytes(8))

@@ -29,6 +29,7 @@ from .messages import (
     Interested,
     KeepAlive,
     NotInterested,
+    Port,
     Reject,
     Suggest,
     Unchoke,
@@ -336,6 +337,10 @@ class PeerWire:
     def send_suggest(self, piece: int) -> None:
         """A piece that the peer does well to ask for next (BEP 6)."""
         self._say(Suggest(piece).encode())
+
+    def send_port(self, port: int) -> None:
+        """Tell where our node of the distributed hash table is (BEP 5)."""
+        self._say(Port(port).encode())
 
     def send_extended(self, ext_id: int, payload: bytes) -> None:
         """An extension message under the number that the remote gave it (BEP 10)."""

@@ -110,6 +110,26 @@ def test_strangers_are_asked_a_few_a_second() -> None:
     assert len(asked) == len(set(asked)) == MAX_STRANGERS
 
 
+def test_who_is_told_of_while_there_is_nobody_is_a_beginning() -> None:
+    rig = Rig()
+    rig.run(60.0)  # in vain, ever more seldom
+    rig.upkeep.meet(contact(1), 60.0)
+    rig.run(60.5)
+    assert [each for each, _, _ in rig.hands.asked] == [contact(1)]
+    rig.table.answered(contact(1), 60.5)
+    rig.run(62.0)
+    assert [target for target, _, at in rig.hands.looked if at > 60.0] == [OWN]
+
+
+def test_many_who_are_told_of_do_not_make_it_begin_again_and_again() -> None:
+    rig = Rig(1, routers=(ROUTER,))
+    rig.run(600.0)
+    for number in range(2, 60):
+        rig.upkeep.meet(contact(number), 600.0 + number)
+        rig.run(600.0 + number)
+    assert sum(each.address == ROUTER for each, _, at in rig.hands.asked if at > 600.0) <= 2 * (60 / 5 + 1)
+
+
 def test_another_id_is_looked_up_at_once() -> None:
     rig = Rig(20)
     rig.upkeep.move(b"\1" * 20, rig.table, 1.0)

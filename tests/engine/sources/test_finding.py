@@ -29,6 +29,7 @@ class Case:
 
     def __init__(self, *, use_pex: bool = True) -> None:
         self.hall = Hall()
+        self.hall.shared.settings = EngineSettings(use_pex=use_pex, dht_port=7)
         self.names = Names(HASH)
         trackers = TrackerSource((("http://10.9.9.9/announce",),), Random(1), 0.0)
         self.announcer = Announcer(1, HASH, trackers, self.hall.shared)
@@ -38,7 +39,7 @@ class Case:
             self.hall.book,
             self.names,
             self.announcer,
-            EngineSettings(use_pex=use_pex),
+            self.hall.shared,
         )
 
     def asks(self) -> int:
@@ -115,3 +116,11 @@ def test_a_tracker_that_fails_brings_nobody_and_a_late_answer_neither() -> None:
     case.hears(TrackerError("no"))
     case.finding.tracker_said(77, AnnounceReply(interval=900, peers=(Address("10.0.0.2", 7),)), 1.0, welcome=True)
     assert len(case.hall.book) == 0
+
+
+def test_nodes_are_spoken_of_until_the_torrent_turns_out_to_be_private() -> None:
+    case = Case()
+    case.finding.limit_to(PUBLIC, 0.0)
+    assert case.finding.nodes.bits
+    case.finding.limit_to(PRIVATE, 0.0)
+    assert not case.finding.nodes.bits

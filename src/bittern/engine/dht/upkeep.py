@@ -19,6 +19,8 @@ FEW: Final = 4
 RETRY_SECONDS: Final = 5.0
 """After the first beginning that failed; twice as long after each more."""
 MAX_RETRY_SECONDS: Final = 300.0
+SOON_SECONDS: Final = 1.0
+"""While there are few, the beginning is made so soon after somebody told of a node."""
 ROUND_SECONDS: Final = 5.0
 """Between two questions to old nodes."""
 SELF_SECONDS: Final = 30 * 60.0
@@ -78,6 +80,7 @@ class Upkeep:
         self._retry = RETRY_SECONDS
         self._opening = OPENING
         self._begin_due = now
+        self._begun_at = -inf
         self._round_due = now + ROUND_SECONDS
         self._self_due = now + SELF_SECONDS
 
@@ -100,6 +103,9 @@ class Upkeep:
         """There may be a node; with an empty id if only its address is known. It will be asked."""
         if all(contact.address != other.address for other in self._strangers):
             self._strangers.append(contact)
+            if len(self._table) < FEW:  # it may be the first to begin with
+                soon = max(now + SOON_SECONDS, self._begun_at + RETRY_SECONDS)
+                self._begin_due = min(self._begin_due, soon)
 
     def next_deadline(self) -> float:
         """When there is something to do."""
@@ -125,6 +131,8 @@ class Upkeep:
     def _begin(self, now: float) -> None:
         self._begin_due = now + self._retry * self._rng.uniform(0.8, 1.2)
         self._retry = min(2 * self._retry, MAX_RETRY_SECONDS)
+        if self._saved or len(self._table) or self._routers:
+            self._begun_at = now
         if self._saved or len(self._table):
             self._hands.look_up(self._id, self._saved, now)
         # Those near us, and those farthest away: if all began near themselves, the network would fall into halves.

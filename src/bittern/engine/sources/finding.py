@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from bittern.base.address import Address
 from bittern.base.errors import TrackerError
 from bittern.codec.info import Info
-from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.company import Company
 from bittern.engine.swarm.members import Members
 from bittern.engine.swarm.names import Names
 from bittern.engine.swarm.peerbook import Peerbook, Source
+from bittern.engine.world import Shared
 from bittern.wire.announce import AnnounceReply
 
 from .allowed import sources_for
 from .announcer import Announcer
+from .nodes import NodeExchange
 from .pex import PeerExchange
 
 
@@ -26,11 +27,12 @@ class Finding:
         book: known addresses.
         names: what the torrent is called, and where by which name.
         announcer: its announces.
-        settings: of the engine.
+        shared: surroundings of the torrent.
 
     Attributes:
         sources: who may name peers.
         pex: what peers tell of peers.
+        nodes: what is said of nodes of the distributed hash table.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class Finding:
         book: Peerbook,
         names: Names,
         announcer: Announcer,
-        settings: EngineSettings,
+        shared: Shared,
     ) -> None:
+        settings = shared.settings
         self.sources = sources_for(None, settings)
         self.pex = PeerExchange(company, book, settings)
+        self.nodes = NodeExchange(shared, on=Source.DHT in self.sources)
         self._company = company
         self._members = members
         self._book = book
@@ -61,6 +65,7 @@ class Finding:
             Whether it exchanged peers until now and does no longer: the peers are to be told.
         """
         self.sources = sources_for(info, self._settings)
+        self.nodes.on = Source.DHT in self.sources
         if strangers := self._book.keep(self.sources):
             self._members.stop_dialing(now)
             self._company.leave_strangers(strangers, now)

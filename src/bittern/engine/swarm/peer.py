@@ -71,6 +71,8 @@ class Peer:
     peer_interested: bool = False
     refusing: bool = False
     """Whether it rejected a request though it does not choke us: to ask again at once would go on for ever."""
+    has_node: bool = False
+    """Whether it said that it runs a node of the distributed hash table."""
     heard_pieces: bool = False
     """Whether a bitfield, have-all or have-none came, or anything after which none may come."""
     counted_as_seed: bool = False
