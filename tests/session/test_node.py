@@ -165,11 +165,11 @@ async def test_peers_tell_each_other_of_their_nodes(tmp_path: Path) -> None:
     for number, (info, count) in enumerate(((meta.info, 1), (private, 0))):
         here, there = tmp_path / f"{number}", tmp_path / f"{number}-other"
         async with Session(settings(here, dht=True)) as one, Session(settings(there, dht=True)) as other:
-            await one.add(replace(meta, info=info), tmp_path)
+            await (await one.add(replace(meta, info=info), tmp_path)).completed()
             got = await other.add(replace(meta, info=info), there, peers=[f"127.0.0.1:{one.port}"])
             await got.completed()
             if count:
-                await eventually(lambda: one.dht.nodes == other.dht.nodes == 1)  # noqa: B023 - at once
+                await eventually(lambda: one.dht.nodes == other.dht.nodes == 1)
             else:
                 await asyncio.sleep(1.0)
                 assert (one.dht.nodes, other.dht.nodes) == (0, 0)

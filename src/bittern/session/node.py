@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -26,7 +27,7 @@ MAX_RETRY_SECONDS = 300.0
 KEEP_SECONDS = 300.0
 """The nodes that are known are written down so often."""
 MAX_NAMED = 16
-"""Nodes of one .torrent file that are asked."""
+"""Nodes of one .torrent file that are asked; and of those that peers told of before we began."""
 _FACTS = {False: "dht", True: "dht6"}
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as for TCP
 
@@ -74,6 +75,7 @@ class OwnNode:
         self._sockets = tuple(sockets)
         self._local = all(is_local(str(sock.getsockname()[0])) for sock in sockets)
         self._table: Table | None = None
+        self._told: deque[Address] = deque(maxlen=MAX_NAMED)
         self._beginning = asyncio.Lock()
         self._closed = False
         self._tasks = Tasks()
@@ -97,12 +99,17 @@ class OwnNode:
                 self._table = Table(self._sockets, states=states, seed=self._surroundings.settings.seed)
                 self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
                 self._tasks.start(self._keep_on(), "bittern dht state")
+                for address in self._told:
+                    self._table.meet(address)
+                self._told.clear()
             return self._table
 
     def meet(self, address: Address) -> None:
         """A peer said that there is a node; it is asked before it is believed."""
         if self._table is not None:
             self._table.meet(address)
+        else:
+            self._told.append(address)
 
     def named(self, torrent: Metainfo) -> None:
         """A .torrent file may name nodes (BEP 5), by name or address: some of them are asked."""
