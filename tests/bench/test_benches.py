@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import (
+    dht,
     direct_io,
     idle_peers,
     kills,
@@ -25,6 +26,7 @@ from bench import (
     web_seed,
     workload,
 )
+from bench.drivers.dht_crowd import KINDS
 from bench.peers import LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
@@ -245,3 +247,12 @@ def test_announces_to_a_tracker_are_counted_and_timed(name: str, tmp_path: Path)
     assert (run["fill"]["announces"], run["fill"]["lost"]) == (2000, 0)
     assert all(run[kind]["announces"] > 0 for kind in ("udp", "http"))
     assert len(cells(tracker.table([run]))) == (3 if name == "opentracker" else 4)
+
+
+def test_questions_to_a_node_are_counted_and_timed() -> None:
+    require(missing_for_namespace())
+    command = [sys.executable, "-m", "bench.dht", "--seconds", "0.3", "--settle", "1", "--sources", "300", "--no-save"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    rows = cells(done.stdout.strip())
+    assert [row[0] for row in rows] == [f"{client}: {kind}" for client in dht.CLIENTS for kind in KINDS]
+    assert all(int(row[1].replace(",", "")) > 0 for row in rows)
