@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.engine.dht.bound_ids import bind_id
-from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, WIDTH, Lookup
+from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, THOROUGH, WIDTH, Lookup
 from bittern.engine.dht.table import Table
 from bittern.wire.krpc import Contact
 
@@ -104,6 +104,22 @@ def test_where_nodes_stand_too_close_together_more_are_asked() -> None:
         lookup.begin(contacts)
         run(lookup, {each: [] for each in contacts})
         assert [c.contact for c in lookup.closest()] == ranked[:expected]
+
+
+def test_who_stands_in_the_way_is_passed_by_a_thorough_lookup() -> None:
+    """Those that are asked first name each other alone; only who is farther away knows the others round the target."""
+    contacts = [contact(number) for number in range(120)]
+    ranked = closest_to(contacts, TARGET, 120)
+    crowd, hidden, far = ranked[:WIDTH], ranked[WIDTH : 2 * WIDTH], ranked[60:]
+    world = dict.fromkeys(crowd, crowd) | dict.fromkeys(far, hidden) | dict.fromkeys(hidden, hidden)
+    lookup = Lookup(TARGET)
+    lookup.begin([*crowd, *far])
+    assert set(run(lookup, world)) == set(crowd)
+    lookup.thorough = True
+    asked = run(lookup, world)
+    assert set(hidden) <= set(asked)
+    assert THOROUGH - WIDTH <= len(asked) <= THOROUGH
+    assert {each.contact for each in lookup.closest()} == set(crowd)  # more only where they stand too close together
 
 
 def test_who_names_nodes_that_do_not_exist_is_not_believed() -> None:

@@ -7,7 +7,7 @@ from bittern.engine.dht.bound_ids import bind_id
 from bittern.engine.dht.calls import Asker
 from bittern.engine.dht.events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
-from bittern.engine.dht.lookup import WIDTH, Lookup
+from bittern.engine.dht.lookup import THOROUGH, WIDTH, Lookup
 from bittern.engine.dht.searches import ENOUGH, MAX_ACTIVE, ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from bittern.wire.krpc import AnnouncePeer, Ask, Contact, FindNode, GetItem, GetPeers, PutItem, Reply, pack_contacts
 
@@ -80,7 +80,7 @@ def test_peers_are_told_of_once_and_we_are_announced_with_each_token() -> None:
     done = net.run(PeerSearch(1, lookup(), net, ipv6=False, announce=announce), contacts())
     assert [e.peers for e in net.events if isinstance(e, PeersFound)] == [(PEER,)]
     assert net.asked.count(AnnouncePeer(TARGET, 7000, b"tt", seed=True)) == WIDTH == done.stored
-    assert done.asked == len(net.asked) == 2 * WIDTH
+    assert done.asked == len(net.asked) == len(contacts()) + WIDTH
 
 
 def test_nothing_is_announced_to_who_gives_no_token_or_when_it_is_not_wanted() -> None:
@@ -90,6 +90,23 @@ def test_nothing_is_announced_to_who_gives_no_token_or_when_it_is_not_wanted() -
     net = Net(Reply(b"", b"", token=b"tt"))
     net.run(PeerSearch(1, lookup(), net, ipv6=False, no_seeds=True, scrape=True), contacts())
     assert set(net.asked) == {GetPeers(TARGET, (), no_seeds=True, scrape=True)}
+
+
+def test_who_found_nothing_or_announces_looks_farther_than_the_closest_eight() -> None:
+    peers = Reply(b"", b"", token=b"tt", values=(PEER.compact(),))
+    announce = AnnouncePeer(TARGET, 1, b"")
+    for reply, wanted, asked in (
+        (peers, None, WIDTH),
+        (Reply(b"", b""), None, THOROUGH),
+        (peers, announce, THOROUGH + WIDTH),
+    ):
+        net = Net(reply)
+        assert net.run(PeerSearch(1, lookup(), net, ipv6=False, announce=wanted), contacts(60)).asked == asked
+    item = Item(b"5:hello")
+    for put, value, asked in ((None, item.value, WIDTH), (None, None, THOROUGH), (item, None, THOROUGH + WIDTH)):
+        net = Net(Reply(b"", b"", token=b"tt", value=value))
+        search = ItemSearch(1, lookup(item.target), net, ipv6=False, verify=yes, put=put)
+        assert net.run(search, contacts(60)).asked == asked
 
 
 def test_filters_of_many_nodes_are_joined() -> None:
@@ -103,7 +120,7 @@ def test_silent_nodes_do_not_keep_a_search_from_its_end() -> None:
     net = Net(Reply(b"", b"", token=b"tt"))
     net.silent = set(contacts()[::2])
     done = net.run(PeerSearch(1, lookup(), net, ipv6=False, announce=AnnouncePeer(TARGET, 1, b"")), contacts())
-    assert done.stored == done.answered == WIDTH
+    assert (done.answered, done.stored) == (len(contacts()) // 2, WIDTH)
 
 
 def test_an_item_is_told_of_once_and_only_if_it_is_genuine() -> None:

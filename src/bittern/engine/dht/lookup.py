@@ -3,6 +3,8 @@
 Whoever wants to stand round a target can make up many nodes. So nodes whose ids do not belong to their addresses
 (BEP 42) are asked beside the others, not in their place; few of one network are asked; who names nodes that do not
 exist is not believed for long; and where nodes stand closer together than they do elsewhere, more of them are asked.
+Who is asked first may name nobody but its like, who then answer and stand closer than anybody else. So a lookup that
+has found nothing, or after which we write, is thorough: it also asks nodes that stand farther away, who know others.
 """
 
 from bisect import insort
@@ -20,7 +22,9 @@ ALPHA: Final = 4
 """Questions on their way at once."""
 WIDTH: Final = 8
 """So many of the closest nodes must have answered."""
-MAX_WIDTH: Final = 40
+THOROUGH: Final = 32
+"""As many, in a thorough lookup."""
+MAX_WIDTH: Final = 64
 """As many, where nodes stand suspiciously close together."""
 MAX_ASKED: Final = 200
 """Questions of one lookup."""
@@ -80,10 +84,14 @@ class Lookup:
         alpha: questions on their way at once.
         radius: a distance within which `WIDTH` nodes are to be expected; 0 when that is not known.
         own_id: ours, which others name.
+
+    Attributes:
+        thorough: whether more than eight nodes must have answered before it is done; may change on the way.
     """
 
     def __init__(self, target: bytes, *, alpha: int = ALPHA, radius: int = 0, own_id: bytes = b"") -> None:
         self.target = target
+        self.thorough = False
         self._own_id = own_id
         self._number = int.from_bytes(target)
         self._alpha = alpha
@@ -141,13 +149,14 @@ class Lookup:
     def take_next(self) -> list[Contact]:
         """Whom to ask now; each counts as asked from now on."""
         chosen = []
+        least = THOROUGH if self.thorough else WIDTH
         bound = others = 0  # closer ones that have answered, or may do so any moment
-        for candidate in self._wanted():
+        for candidate in self._wanted(least):
             if self._flying >= self._alpha or self.asked >= MAX_ASKED:
                 break
             if candidate.state is _State.FRESH:
                 if candidate.bound:
-                    if bound >= WIDTH and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
+                    if bound >= least and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
                         break
                 elif bound + others >= WIDTH:
                     continue
@@ -163,19 +172,20 @@ class Lookup:
     def is_done(self) -> bool:
         """Whether nobody is left that is worth asking, or waiting for."""
         busy = {_State.ASKED, _State.SLOW} if self.asked >= MAX_ASKED else {_State.FRESH, _State.ASKED, _State.SLOW}
-        return not any(candidate.state in busy for candidate in self._wanted())
+        wanted = self._wanted(THOROUGH if self.thorough else WIDTH)
+        return not any(candidate.state in busy for candidate in wanted)
 
     def closest(self) -> list[Candidate]:
         """Those that answered and stand round the target: where to write to."""
-        return [candidate for candidate in self._wanted() if candidate.state is _State.ANSWERED]
+        return [candidate for candidate in self._wanted(WIDTH) if candidate.state is _State.ANSWERED]
 
     def reach(self) -> int | None:
         """The distance of the eighth closest node that answered, or None when there are not so many."""
         near = [c.distance for c in self._ranked if c.state is _State.ANSWERED and c.bound]
         return near[WIDTH - 1] if len(near) >= WIDTH else None
 
-    def _wanted(self) -> list[Candidate]:
-        """The closest nodes that must have answered or failed: eight bound ones, and eight of any kind."""
+    def _wanted(self, least: int) -> list[Candidate]:
+        """The closest nodes that must have answered or failed: `least` bound ones, and eight of any kind."""
         wanted = []
         bound = unbound = answered = 0
         for candidate in self._ranked:
@@ -184,7 +194,7 @@ class Lookup:
                 unbound += state is _State.FAILED and not candidate.bound
                 continue
             if candidate.bound:
-                if bound >= WIDTH and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
+                if bound >= least and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
                     break
                 bound += state is _State.ANSWERED
             elif answered >= WIDTH or unbound >= MAX_UNBOUND:

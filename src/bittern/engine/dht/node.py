@@ -25,7 +25,7 @@ from .lookup import ALPHA, Lookup
 from .places import is_near
 from .searches import ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from .state import NodeState
-from .table import BUCKET, Table
+from .table import Table
 from .upkeep import FEW, Upkeep
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ OFFLINE_SECONDS: Final = 20.0
 """When nothing came for so long, it is not the fault of those who do not answer."""
 MAX_CHALLENGES: Final = 256
 """Askers at once that are asked back before they get a long answer."""
+BEGIN: Final = 64
+"""Nodes of our own table with which a search begins; who is far away is asked only where others are not enough."""
 _ASKED_BACK: Final = 23  # a third of the bytes of a ping: who was asked back gets so much less
 
 
@@ -338,7 +340,7 @@ class Node:
 
     def _begin_searches(self, now: float) -> None:
         for search, begin in self._searches.take_ready():
-            near = [entry.contact for entry in self.table.closest(search.lookup.target, 2 * BUCKET)]
+            near = [entry.contact for entry in self.table.closest(search.lookup.target, BEGIN)]
             search.lookup.begin((*near, *begin))
             search.go_on(now)
 

@@ -74,6 +74,7 @@ class Search:
         if self.is_over:
             return
         if self._to_write is None:
+            self.lookup.thorough = self._is_thorough()
             for contact in self.lookup.take_next():
                 self._line.ask(contact, self._question(), self, now)
             if not self.lookup.is_done:
@@ -129,6 +130,10 @@ class Search:
 
     def _question(self) -> Ask:
         return FindNode(self.lookup.target, self._want)
+
+    def _is_thorough(self) -> bool:
+        """Whether it matters that nobody stands in the way."""
+        return False
 
     def _gather(self, candidate: Candidate, reply: Reply) -> None:
         """Take what `candidate` told beside nodes."""
@@ -196,6 +201,9 @@ class PeerSearch(Search):
     def _question(self) -> Ask:
         return self._ask
 
+    def _is_thorough(self) -> bool:
+        return self._announce is not None or not self._found
+
     def _gather(self, candidate: Candidate, reply: Reply) -> None:
         room = MAX_PEERS_FOUND - len(self._found)
         fresh = [value for value in dict.fromkeys(reply.values) if value not in self._found][:room]
@@ -251,6 +259,9 @@ class ItemSearch(Search):
 
     def _question(self) -> Ask:
         return GetItem(self.lookup.target)
+
+    def _is_thorough(self) -> bool:
+        return self._put is not None or self._best is None
 
     def _gather(self, candidate: Candidate, reply: Reply) -> None:
         item = item_in(reply, self.lookup.target, self._salt, self._verify)
