@@ -4,7 +4,7 @@ import pytest
 
 from bittern.base.errors import BencodeError, MagnetError, MetainfoError
 from bittern.cli.failures import UsageError
-from bittern.cli.sources import read_source
+from bittern.cli.sources import is_remote, read_source
 from bittern.codec.bencode import encode
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
@@ -56,6 +56,15 @@ def test_what_is_wrong_with_a_file_names_the_file(tmp_path: Path) -> None:
 def test_a_broken_link_is_refused() -> None:
     with pytest.raises(MagnetError):
         read_source("magnet:?dn=x")
+
+
+def test_what_only_the_network_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    base32 = "A2" * 16
+    assert all(map(is_remote, ["MAGNET:?xt=x", "https://h/a", HASH, "cd" * 32, base32]))
+    assert read_source(base32) == read_source(f"magnet:?xt=urn:btih:{base32}")
+    _torrent(tmp_path / base32)
+    assert not any(map(is_remote, [base32, "a.torrent", "http", "ab" * 21]))
 
 
 def test_a_url_is_not_fetched() -> None:

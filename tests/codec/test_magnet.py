@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bittern.base.errors import MagnetError
 from bittern.base.ids import InfoHashV1, InfoHashV2
-from bittern.codec.magnet import MAX_ITEMS, MAX_LENGTH, MAX_SELECTED, Magnet
+from bittern.codec.magnet import MAX_ITEMS, MAX_LENGTH, MAX_SELECTED, Magnet, magnet_of_hash
 
 V1 = InfoHashV1(bytes(range(20)))
 V2 = InfoHashV2(bytes(range(32)))
@@ -81,6 +81,37 @@ def test_every_parameter_is_read() -> None:
 def test_spellings_of_a_v1_info_hash(topic: str) -> None:
     assert Magnet.parse(f"magnet:?xt={topic}").info_hash_v1 == V1
     assert Magnet.parse(f" MAGNET:?dn=x&amp;xt.1={topic}&xt=urn:sha1:ABC\n").info_hash_v1 == V1
+
+
+@pytest.mark.parametrize(
+    ("digits", "link"),
+    [
+        (str(V1), Magnet(info_hash_v1=V1)),
+        (str(V1).upper(), Magnet(info_hash_v1=V1)),
+        (b32encode(V1).decode(), Magnet(info_hash_v1=V1)),
+        (b32encode(V1).decode().lower(), Magnet(info_hash_v1=V1)),
+        (str(V2), Magnet(info_hash_v2=V2)),
+        *((text, None) for text in ("", "a.torrent", str(V1)[:-1], f"{V1}0", f"{V2}0", " " + str(V1)[1:], "1" * 32)),
+        ("é" * 40, None),
+    ],
+)
+def test_a_bare_hash_is_the_barest_link(digits: str, link: Magnet | None) -> None:
+    assert magnet_of_hash(digits) == link
+
+
+def test_every_hash_of_a_link_must_be_the_torrents() -> None:
+    other1, other2 = InfoHashV1(bytes(20)), InfoHashV2(bytes(32))
+    one, two, both = Magnet(V1), Magnet(info_hash_v2=V2), Magnet(V1, V2)
+    assert [link.leads_to(V1, None) for link in (one, two, both)] == [True, False, False]
+    assert [link.leads_to(None, V2) for link in (one, two, both)] == [False, True, False]
+    assert [link.leads_to(V1, V2) for link in (one, two, both)] == [True, True, True]
+    assert [link.leads_to(V1, other2) for link in (one, two, both)] == [True, False, False]
+    assert [link.leads_to(other1, V2) for link in (one, two, both)] == [False, True, False]
+
+
+def test_a_torrent_may_be_at_web_addresses_only() -> None:
+    sources = "&xs=HTTPS://h/a&xs=urn:sha1:ABC&xs=ftp://h/a&as=http://h/b&xs=dchub://h/c"
+    assert Magnet.parse(BTIH + sources).torrent_urls == ("HTTPS://h/a", "http://h/b")
 
 
 def test_a_v2_info_hash_goes_on_the_wire_truncated() -> None:

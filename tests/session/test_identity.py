@@ -6,10 +6,12 @@ import pytest
 
 from bittern.base.errors import SessionError
 from bittern.codec.magnet import Magnet
+from bittern.codec.metainfo import Metainfo
 from bittern.session.identity import Identity
 from bittern.session.options import AddOptions
 from bittern.session.session import Session
 from bittern.session.status import State
+from bittern.tools.create import Version
 from tests.session.rig import PIECE, album, fill, settings, torrent
 
 SECONDS = 30
@@ -46,6 +48,32 @@ async def test_a_link_may_select_files(tmp_path: Path) -> None:
         assert got.status.total_bytes == 4 * PIECE
         # without pads the last of these pieces holds the beginning of other files
         assert got.status.downloaded == 4 * PIECE
+
+
+async def test_who_chose_files_is_not_overruled_by_the_link(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    for select, so, expected in (([2], "0", [2]), (None, "0,77", [0]), (None, "77", None), (None, "1-2", [1, 2])):
+        options = AddOptions(save_path=tmp_path, select=select)
+        Identity(Magnet.parse(f"{meta.to_magnet().to_uri()}&so={so}"), options).learn(meta.info.raw)
+        assert options.select == expected
+
+
+def test_a_torrent_file_adds_to_what_the_link_says(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "album"), "http://127.0.0.1:1/a", version=Version.V2, piece_size=16384)
+    meta = replace(meta, web_seeds=("http://a/", "http://b/"))
+    link = Magnet(info_hash_v2=meta.info.info_hash_v2, trackers=("udp://127.0.0.1:2",), web_seeds=("http://b/",))
+    identity = Identity(link, AddOptions(save_path=tmp_path))
+    assert (identity.metainfo, identity.lacks_layers) == (None, False)
+    identity.learn(meta.info.raw)
+    assert identity.lacks_layers
+    identity.enrich(meta)
+    assert not identity.lacks_layers
+    made = identity.metainfo
+    assert made is not None
+    assert made.trackers == (("udp://127.0.0.1:2",), ("http://127.0.0.1:1/a",))
+    assert made.web_seeds == ("http://b/", "http://a/")
+    assert Metainfo.from_bytes(made.to_bytes()).piece_layers == meta.piece_layers
+    assert Identity(meta, AddOptions(save_path=tmp_path)).metainfo is meta
 
 
 def test_web_seeds_are_those_of_the_torrent_or_link(tmp_path: Path) -> None:

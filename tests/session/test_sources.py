@@ -82,12 +82,14 @@ async def test_a_url_is_fetched(raw: bytes, tmp_path: Path) -> None:
 
 async def test_what_is_wrong_with_a_url_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_TORRENT_BYTES", 100)
-    with serving({"/page": (200, b"<html>"), "/long": (200, bytes(200))}) as url:
+    with serving({"/page": (200, b"<html>"), "/junk": (200, b"x"), "/long": (200, bytes(200))}) as url:
         with pytest.raises(NetworkError, match="404") as missing:
             await found(f"{url}/none")
         assert missing.value.__notes__ == [f"{url}/none"]
-        with pytest.raises(BencodeError):
+        with pytest.raises(NetworkError, match="a web page"):
             await found(f"{url}/page")
+        with pytest.raises(BencodeError):
+            await found(f"{url}/junk")
         with pytest.raises(NetworkError, match="longer than 100"):
             await found(f"{url}/long")
     with pytest.raises(NetworkError):

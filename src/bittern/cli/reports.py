@@ -21,6 +21,7 @@ KINDS: tuple[type[events.Event], ...] = (
     events.TrackerAnswered,
     events.TrackerFailed,
     events.WebSeedFailed,
+    events.TorrentFileFailed,
     events.Failed,
     events.SaveFailed,
 )
@@ -73,6 +74,9 @@ class Warnings:
             case events.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
                 again = f"; asking again in {format_duration(seconds)}" if 0 < seconds < 1e6 else ""
                 return self._once(url, f"web seed {printable(url, 120)}: {printable(reason, 300)}", again)
+            case events.TorrentFileFailed(url=url, reason=reason, retry_seconds=seconds):
+                again = f"; asking again in {format_duration(seconds)}" if seconds < 1e6 else ""
+                return self._once(url, f"torrent file {printable(url, 120)}: {printable(reason, 300)}", again)
             case events.TrackerAnswered(url=url, warning=str(warning)):
                 return self._once(url, f"tracker {printable(url, 120)} says: {printable(warning, 300)}")
             case events.TrackerAnswered(url=url):
@@ -274,6 +278,8 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
             return "tracker_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
         case events.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
             return "web_seed_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
+        case events.TorrentFileFailed(url=url, reason=reason, retry_seconds=seconds):
+            return "torrent_file_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
         case events.Failed(error=error):
             return "failed", {"reason": str(error)}
         case events.SaveFailed(reason=reason):

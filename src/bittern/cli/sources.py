@@ -4,14 +4,17 @@ import re
 from pathlib import Path
 
 from bittern.base.errors import BitternError
-from bittern.base.ids import InfoHashV1, InfoHashV2
-from bittern.codec.magnet import Magnet
+from bittern.codec.magnet import Magnet, magnet_of_hash
 from bittern.codec.metainfo import Metainfo
 
 from .failures import UsageError
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
+
+
+def is_remote(text: str) -> bool:
+    """Whether what is in the torrent that `text` names can only be found out over the network."""
+    return text[:7].lower() == "magnet:" or bool(_URL.match(text)) or _bare(text) is not None
 
 
 def read_source(text: str) -> Metainfo | Magnet:
@@ -28,16 +31,12 @@ def read_source(text: str) -> Metainfo | Magnet:
         return Magnet.parse(text)
     if _URL.match(text):
         raise UsageError(f"{text}: this command reads local files; download it first, or use `bittern get`")
-    if _HASH.fullmatch(text) and not Path(text).exists():
-        return magnet_of_hash(text)
-    return read_torrent(Path(text))
+    return _bare(text) or read_torrent(Path(text))
 
 
-def magnet_of_hash(digits: str) -> Magnet:
-    """The barest magnet link: 40 hexadecimal digits are a v1 info hash, 64 a v2 one."""
-    if len(digits) == 64:
-        return Magnet(info_hash_v2=InfoHashV2.from_hex(digits))
-    return Magnet(info_hash_v1=InfoHashV1.from_hex(digits))
+def _bare(text: str) -> Magnet | None:
+    link = magnet_of_hash(text)
+    return link if link is not None and not Path(text).exists() else None
 
 
 def read_torrent(path: Path) -> Metainfo:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bittern.session.events import PeerDropped
 from bittern.session.session import Session
-from bittern.session.status import State, Status
+from bittern.session.status import TROUBLED, State, Status
 from bittern.session.torrent import Torrent
 
 from .failures import NoPeersError
@@ -40,7 +40,7 @@ class Watch:
         self._events = torrent.events(*KINDS)
         self._peers = torrent.events(PeerDropped)  # thousands may fail at once: they must push out nothing else
         self._moved_at = time.monotonic()
-        self._moved_to = (-1, -1)
+        self._moved_to: tuple[object, ...] = ()
 
     async def until(self, milestone: Awaitable[object], idle_seconds: float | None = None) -> None:
         """Report until `milestone` is reached.
@@ -88,7 +88,7 @@ class Watch:
 
     def _check_idle(self, status: Status, idle_seconds: float | None) -> None:
         now = time.monotonic()
-        moved_to = (status.downloaded, status.done_bytes)
+        moved_to = (status.downloaded, status.done_bytes, status.metadata)
         if moved_to != self._moved_to or status.state is State.CHECKING:
             self._moved_to, self._moved_at = moved_to, now
         if idle_seconds is not None and now - self._moved_at >= idle_seconds:
@@ -130,6 +130,29 @@ def searching(session: Session) -> str:
     return " and ".join(places)
 
 
+async def find_ways(watch: Watch, torrent: Torrent, session: Session, report: Report) -> None:
+    """Wait until a torrent that was just added is in its swarm; say so, or end, where nobody can name peers.
+
+    Raises:
+        StoppedError: the user stopped it before.
+        NoPeersError: there is no way to any peer.
+        BitternError: the torrent failed.
+    """
+    if torrent.info is not None:
+        await watch.until(torrent.checked())
+    else:
+        await watch.until_state(lambda state: state is not State.CHECKING)
+    status, nowhere = torrent.status, no_way_to_peers(torrent)
+    if nowhere is not None and not status.complete and status.state not in TROUBLED:
+        places = searching(session)
+        if no_way_to_peers(torrent, searching=bool(places)) is None:
+            report.say(f"{nowhere}: looking for peers {places}")
+        elif session.settings.port is None:
+            raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
+        else:
+            report.say(f"{nowhere}: waiting for peers that come to port {session.port}")
+
+
 def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
     """Why no peer can ever be found, or None when one can.
 
@@ -140,12 +163,14 @@ def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
     if searching and not (torrent.info is not None and torrent.info.private):
         return None
     trackers = torrent.trackers
-    if torrent.status.known_peers or any(tracker.supported for tracker in trackers):
+    if torrent.status.known_peers or torrent.torrent_urls or any(tracker.supported for tracker in trackers):
         return None
     if torrent.info is not None and any(not seed.banned for seed in torrent.web_seeds):
         return None
     if trackers:
         return "its trackers speak neither HTTP nor UDP, and no peer is named"
+    if torrent.info is None and torrent.web_seeds:
+        return "web seeds do not tell what it is made of; it names no tracker, no peer and no .torrent file (xs)"
     if torrent.info is None and torrent.name == str(torrent.info_hash):
         # What is left of a link in a shell that took its first & for the end of the command.
         return "it names no tracker, and no peer is named; if this was a longer link, quote it"

@@ -25,6 +25,8 @@ MAX_SELECTED = 100_000
 _SHA256_MULTIHASH = "1220"
 
 _PEER = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[^\s:/@\[\]]{1,253}):([0-9]{1,5})")
+_BARE = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[A-Za-z2-7]{32}")
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Magnet:
         peers: `host:port`, as given (`x.pe`).
         select_only: numbers of the files to download, ascending; empty for all (`so`, BEP 53).
         exact_length: bytes (`xl`).
-        exact_sources: where the .torrent may be found (`xs`, `as`), unchecked: never fetched unasked.
+        exact_sources: where the .torrent may be found (`xs`, `as`), unchecked: what is there may be anything.
     """
 
     info_hash_v1: InfoHashV1 | None = None
@@ -94,6 +96,15 @@ class Magnet:
         assert self.info_hash_v2 is not None
         return self.info_hash_v2.truncated()
 
+    @property
+    def torrent_urls(self) -> tuple[str, ...]:
+        """The exact sources that are http or https URLs."""
+        return tuple([source for source in self.exact_sources if _HTTP.match(source)])
+
+    def leads_to(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> bool:
+        """Whether the torrent with these info hashes is the one: each hash that the link names must be its."""
+        return self.info_hash_v1 in (None, v1) and self.info_hash_v2 in (None, v2)
+
     def to_uri(self) -> str:
         """The link. What `parse` made of a link comes back from it unchanged."""
         parts: list[str] = []
@@ -112,6 +123,18 @@ class Magnet:
         if self.select_only:
             parts.append(f"so={_ranges(self.select_only)}")
         return "magnet:?" + "&".join(parts)
+
+
+def magnet_of_hash(digits: str) -> Magnet | None:
+    """The barest link: 40 hexadecimal or 32 base32 digits are a v1 info hash, 64 hexadecimal ones a v2 one.
+
+    None for any other text.
+    """
+    if not _BARE.fullmatch(digits):
+        return None
+    if len(digits) == 64:
+        return Magnet(info_hash_v2=InfoHashV2(_unhex(digits)))
+    return Magnet(info_hash_v1=InfoHashV1(_btih(digits)))
 
 
 def _parameters(query: str) -> dict[str, list[str]]:

@@ -289,6 +289,11 @@ class Torrent:
         """Remember addresses of peers; how many were new. None are, of a source that the torrent may not use."""
         return self._finding.add(addresses, source, now)
 
+    def add_trackers(self, urls: Sequence[str], now: float) -> None:
+        """Ask those of `urls` that are new, too, after all others."""
+        self.trackers.add(urls, now)
+        self._company.touch_all()
+
     def _learned(self, raw: bytes) -> None:
         self.state = TorrentState.READY
         self._shared.events.append(MetadataReceived(self.number, raw))

@@ -23,7 +23,7 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class MetadataReceived:
-    """What the torrent is made of is known, from peers (BEP 9)."""
+    """What the torrent is made of is known, from peers (BEP 9) or a file that the link names."""
 
     name: str
     total_bytes: int
@@ -124,6 +124,15 @@ class WebSeedFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TorrentFileFailed:
+    """The .torrent file is not where the link says (`xs`); asked again after `retry_seconds`, infinity for never."""
+
+    url: str
+    reason: str
+    retry_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The torrent stopped because of `error`."""
 
@@ -159,6 +168,7 @@ Event = (
     | TrackerAnswered
     | TrackerFailed
     | WebSeedFailed
+    | TorrentFileFailed
     | Failed
     | SaveFailed
     | EventsLost

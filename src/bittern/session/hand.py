@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.codec.info import Info
+from bittern.codec.metainfo import Metainfo
 from bittern.engine.sources.tracker import TrackerSource
 from bittern.engine.web.seeds import WebSeeds
 
@@ -60,11 +61,13 @@ class Hand:
             publisher.end()
         return publisher
 
+    def stored(self, entry: Entry) -> Metainfo | None:
+        """What is kept of a torrent that sleeps, read while the loop waits: about a millisecond."""
+        return self._roster.source_now(entry) if not self._closed else None
+
     def stored_info(self, entry: Entry) -> Info | None:
-        """What a torrent that sleeps is made of, read while the loop waits: about a millisecond."""
-        if self._closed:
-            return None
-        found = self._roster.source_now(entry)
+        """What a torrent that sleeps is made of, read likewise."""
+        found = self.stored(entry)
         return found.info if found is not None else None
 
     def path(self, entry: Entry) -> Path | None:

@@ -1,10 +1,11 @@
 """What is known of one torrent: the source that it was added with, and what peers and the store told since."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bittern.base.errors import SessionError
 from bittern.base.ids import InfoHashV1
+from bittern.codec.layers import Layers
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 
@@ -72,13 +73,37 @@ class Identity:
         info = Info.parse(raw)
         wanted = self.source
         if isinstance(wanted, Magnet):
-            v1, v2 = wanted.info_hash_v1, wanted.info_hash_v2
-            if (v1 and v1 != info.info_hash_v1) or (v2 and v2 != info.info_hash_v2):
+            if not wanted.leads_to(info.info_hash_v1, info.info_hash_v2):
                 raise SessionError("the magnet link's two info hashes belong to different torrents")
             if self.options.select is None and wanted.select_only:
-                self.options.select = _among_files(info, wanted.select_only)
+                self.options.select = _among_files(info, wanted.select_only) or None
         self.info = info
         return info
+
+    def enrich(self, found: Metainfo) -> None:
+        """Take over from a .torrent file of this torrent what the link does not name: trackers, web seeds, layers."""
+        link = self.source
+        if isinstance(link, Magnet):
+            named = [url for tier in found.trackers for url in tier]
+            trackers = tuple(dict.fromkeys((*link.trackers, *named)))
+            web_seeds = tuple(dict.fromkeys((*link.web_seeds, *found.web_seeds)))
+            self.source = replace(link, trackers=trackers, web_seeds=web_seeds)
+        self.layers = self.layers or found.piece_layers
+
+    @property
+    def metainfo(self) -> Metainfo | None:
+        """As a .torrent file would say it, without layers that are unknown; None before the metadata is there."""
+        if isinstance(self.source, Metainfo):
+            return self.source
+        if self.info is None:
+            return None
+        return replace(Metainfo.from_info(self.info, self.tiers, self.web_seeds), piece_layers=self.layers)
+
+    @property
+    def lacks_layers(self) -> bool:
+        """Whether it is of version 2 and some of its piece layers are unknown: a .torrent file has them all."""
+        info = self.info
+        return info is not None and info.info_hash_v2 is not None and not Layers(info, self.layers).complete
 
     async def recall(self, journal: Journal) -> tuple[bool, bytes | None]:
         """Read what an earlier run wrote down: whether it knew the torrent, and the progress that it saved.

@@ -22,6 +22,7 @@ from bittern.engine.torrent import TorrentState
 from . import events, telling
 from .content import Content
 from .errand import Errand
+from .exact_sources import ExactSources
 from .identity import Identity
 from .inspection import Inspection
 from .journal import Journal
@@ -69,6 +70,7 @@ class Life:
         self._surroundings = surroundings
         self._errand = Errand(str(self.info_hash), self._fail)
         self._trouble = Trouble(surroundings.settings.retry_seconds)
+        self.elsewhere = ExactSources.of(source, surroundings, publisher)
         self._saving = asyncio.Lock()
         self._finishing: Future[None] | None = None
         self._relocation: asyncio.Task[None] | None = None
@@ -83,6 +85,11 @@ class Life:
     def info(self) -> Info | None:
         """What it is made of; None while that is unknown."""
         return self._identity.info
+
+    @property
+    def metainfo(self) -> Metainfo | None:
+        """As a .torrent file would say it, as far as that is known; None while it is not known what it is made of."""
+        return self._identity.metainfo
 
     @property
     def name(self) -> str:
@@ -141,13 +148,19 @@ class Life:
 
     def resume(self) -> None:
         """Join the swarm, after `pause`, `stand_by` or a failure; files of a failed torrent are looked at again."""
+        held, self.options.metadata_only = self.options.metadata_only, False
         self.options.paused = False
         if self.state in TROUBLED:
             self._trouble.clear()
             self._enter(State.CHECKING)
             self._errand.run(partial(self._again, trusting=True))
+        elif held and self.info is not None and self.content is None:
+            self._membership.speak()
+            self._errand.run(self._open)
         elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED, State.QUEUED):
             self._speak()
+            if self.info is None:
+                self._errand.run(self._look_elsewhere)
 
     def prioritize(self, priorities: Mapping[int, int]) -> None:
         """Want files so much from now on, also after `recheck`; see `Torrent.set_file_priorities`."""
@@ -206,7 +219,7 @@ class Life:
 
     async def relocate(self, choose: Callable[[Info, Placement], Placement]) -> None:
         """Move or rename the files; see `Torrent.move_to`."""
-        if self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
+        if self.content is None or self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
             raise SessionError(f"its files can not be moved now, it is {self.state.value}")
         if self._relocating:
             raise SessionError("its files are being moved already")
@@ -289,7 +302,8 @@ class Life:
                     self.done_bytes += self.content.bytes_of(piece)
                 self.journal.stored(piece)
             case told.MetadataReceived(raw=raw):
-                self._errand.run(partial(self._take_metadata, raw))
+                if self.info is None:
+                    self._errand.run(partial(self._take_metadata, raw))
             case told.LayersReceived(rows=rows):
                 self._membership.layers_came(rows)
                 self.journal.learned(rows)
@@ -325,13 +339,17 @@ class Life:
         known, saved = await self._identity.recall(self.journal)
         if self.info is None:
             self._seek_metadata()
+        elif self.options.metadata_only:
+            await self._stand_ready(self.info)
         else:
             await self._join(await self._inspect(saved, known=known, believe=not self.options.recheck))
+        await self._look_elsewhere()
 
     async def _again(self, *, trusting: bool, doubted: int | None = None) -> None:
         await self._part()
         if self.info is None:
             self._seek_metadata()
+            await self._look_elsewhere()
             return
         _, saved = await self._identity.recall(self.journal)
         try:
@@ -344,7 +362,7 @@ class Life:
 
     def _seek_metadata(self) -> None:
         self._membership.enter()
-        if self.options.paused:
+        if self.options.paused and not self.options.metadata_only:
             self._leave(State.PAUSED)
         else:
             self._enter(State.METADATA)
@@ -353,7 +371,27 @@ class Life:
         info = self._identity.learn(raw)
         self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
         self.publisher.wake()
-        await self._join(await self._inspect(None, known=False))
+        if self.options.metadata_only:
+            await self._stand_ready(info)
+        else:
+            await self._join(await self._inspect(None, known=False))
+        await self._look_elsewhere()
+
+    async def _look_elsewhere(self) -> None:
+        """Fetch the .torrent from where the link says it is: that may be quicker than peers, and tell more."""
+        found = await self.elsewhere.find(wanted=lambda: self.info is None and self.state is State.METADATA)
+        if found is not None:
+            self._identity.enrich(found)
+            self._membership.tell_more()
+            if self.info is None:
+                await self._take_metadata(found.info.raw)
+
+    async def _stand_ready(self, info: Info) -> None:
+        """Touch no file until `resume`; what a .torrent file needs is found out first."""
+        if self._identity.lacks_layers and self.state is not State.PAUSED:
+            self._seek_metadata()
+            await self._membership.fetch_layers(info)
+        self._leave(State.PAUSED)
 
     async def _inspect(
         self, saved: bytes | None, *, known: bool, believe: bool = True, doubted: int | None = None

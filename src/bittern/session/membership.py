@@ -73,6 +73,15 @@ class Membership:
         if self._layers is not None and not self._layers.done():
             self._layers.set_result(rows)
 
+    def tell_more(self) -> None:
+        """More is known of the torrent than when its swarm was entered: trackers and web seeds."""
+        if self.swarm is not None:
+            runtime = self._surroundings.runtime
+            self.swarm.add_trackers([url for tier in self.tiers for url in tier], runtime.now())
+            if self._surroundings.settings.web_connections:
+                self.swarm.web.add(self._identity.web_seeds)
+            runtime.turn.soon()
+
     def begin(self, content: Content, have: Bitfield, peers: Sequence[Address] = ()) -> Swarm:
         """Exchange pieces from now on.
 

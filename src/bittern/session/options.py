@@ -27,6 +27,7 @@ class AddOptions:
         priorities: how much single files are wanted, by such numbers: 0 to 7, over what `select` says.
         trackers: tiers to ask beside those of the torrent.
         paused: whether it stays out of its swarm until resumed.
+        metadata_only: whether it gets its metadata all the same, and touches no file before it is resumed.
         trust: believe that files of the right size are right.
         limits: how fast it may be.
         super_seed: show pieces to peers one by one while nobody else has everything (BEP 16).
@@ -44,6 +45,7 @@ class AddOptions:
     priorities: dict[int, int] = field(default_factory=dict)
     trackers: tuple[tuple[str, ...], ...] = ()
     paused: bool = False
+    metadata_only: bool = False
     trust: bool = False
     overwrite: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -153,6 +153,7 @@ class Session:
         trackers: Sequence[Sequence[str]] = (),
         web_seeds: Sequence[str] = (),
         paused: bool = False,
+        metadata_only: bool = False,
         trust: bool = False,
         overwrite: bool = False,
         recheck: bool = False,
@@ -172,6 +173,8 @@ class Session:
             web_seeds: http or https URLs of servers that have the files, beside those of the torrent (BEP 19): of the
                 file itself, or of the folder that its file or root folder is in, which ends in a slash.
             paused: whether it stays out of its swarm until `Torrent.resume`.
+            metadata_only: of a link, get the metadata and then wait for `Torrent.resume`, paused: until then no file is
+                made or looked at and no content is asked for, so that files can be chosen (`Torrent.select_files`).
             trust: believe that files of the right size are right, instead of hashing them.
             overwrite: whether files without a single right piece may be overwritten.
             recheck: hash what is there, whatever was saved, and fetch what is not there any more.
@@ -197,7 +200,8 @@ class Session:
             select=select,
             priorities=dict(priorities),
             trackers=tuple(map(tuple, trackers)),
-            paused=paused,
+            paused=paused or metadata_only,
+            metadata_only=metadata_only,
             trust=trust,
             overwrite=overwrite,
             recheck=recheck,

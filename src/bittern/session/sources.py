@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bittern.base.address import Address
 from bittern.base.errors import BitternError, NetworkError, SessionError
-from bittern.base.ids import InfoHashV1, InfoHashV2
-from bittern.codec.magnet import Magnet
+from bittern.codec.magnet import Magnet, magnet_of_hash
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
 from bittern.io.names import look_up
@@ -20,11 +19,11 @@ MAX_TORRENT_BYTES = 10 << 20
 FETCH_SECONDS = 60.0
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
 _PEER = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\s]+)):(?P<port>\d{1,5})")
 
 TorrentSource = Metainfo | Magnet | str | os.PathLike[str]
-"""A torrent, a magnet link, the path or http(s) URL of a .torrent file, or an info hash in hexadecimal digits."""
+"""A torrent, a magnet link, the path or http(s) URL of a .torrent file, or an info hash: 40 hexadecimal or 32 base32
+digits, or 64 hexadecimal ones of version 2."""
 
 
 async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | Magnet:
@@ -42,7 +41,7 @@ async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | M
         return Magnet.parse(text)
     try:
         if _URL.match(text):
-            return Metainfo.from_bytes(await _fetch(text, http))
+            return await fetch_torrent(text, http)
         return await asyncio.to_thread(_load, text)
     except BitternError as error:
         error.add_note(text)
@@ -50,16 +49,8 @@ async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | M
 
 
 def _load(text: str) -> Metainfo | Magnet:
-    if _HASH.fullmatch(text) and not Path(text).exists():
-        return magnet_of_hash(text)
-    return Metainfo.load(text)
-
-
-def magnet_of_hash(digits: str) -> Magnet:
-    """The barest magnet link: 40 hexadecimal digits are a v1 info hash, 64 a v2 one."""
-    if len(digits) == 64:
-        return Magnet(info_hash_v2=InfoHashV2.from_hex(digits))
-    return Magnet(info_hash_v1=InfoHashV1.from_hex(digits))
+    link = magnet_of_hash(text)
+    return link if link is not None and not Path(text).exists() else Metainfo.load(text)
 
 
 def check_web_seeds(urls: Iterable[str]) -> None:
@@ -87,8 +78,24 @@ async def find_peer(text: str) -> list[Address]:
     return list(dict.fromkeys(Address.of(str(name[0]).partition("%")[0], port) for *_, name in found))
 
 
-async def _fetch(url: str, http: HttpFetcher) -> bytes:
-    status, body = await http.fetch(url, MAX_TORRENT_BYTES, FETCH_SECONDS)
+async def fetch_torrent(
+    url: str, http: HttpFetcher, *, local: bool = True, timeout_seconds: float = FETCH_SECONDS
+) -> Metainfo:
+    """The .torrent file at `url`.
+
+    Args:
+        url: http or https.
+        http: fetches it.
+        local: whether the server may be in the local network (see engine.sources.guard).
+        timeout_seconds: for all of it.
+
+    Raises:
+        NetworkError: it can not be fetched, or what is there is a web page.
+        BencodeError, MetainfoError: it is no torrent.
+    """
+    status, body = await http.fetch(url, MAX_TORRENT_BYTES, timeout_seconds, local=local)
     if status != 200:
         raise NetworkError(f"the server answered with HTTP status {status}")
-    return body
+    if body.lstrip()[:1] == b"<":
+        raise NetworkError("there is a web page, not a .torrent file")
+    return await asyncio.to_thread(Metainfo.from_bytes, body)

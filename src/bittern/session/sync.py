@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from bittern.base.errors import SessionError
 from bittern.base.ids import InfoHashV1
-from bittern.codec.metainfo import File, Info
+from bittern.codec.metainfo import File, Info, Metainfo
 
 from . import dht as table
 from . import events
@@ -230,6 +230,11 @@ class Torrent(_StandIn[handles.Torrent]):
         return self._look(lambda inner: inner.info)
 
     @property
+    def metainfo(self) -> Metainfo | None:
+        """As a .torrent file says it; None while it is unknown. See `bittern.Torrent.metainfo`."""
+        return self._look(lambda inner: inner.metainfo)
+
+    @property
     def files(self) -> tuple[File, ...]:
         """Its files without pads; empty while they are unknown."""
         return self._look(lambda inner: inner.files)
@@ -248,6 +253,11 @@ class Torrent(_StandIn[handles.Torrent]):
     def web_seeds(self) -> tuple[WebSeedStatus, ...]:
         """Its web seeds (BEP 19), as far as they have http or https URLs; none while it sleeps."""
         return self._look(lambda inner: inner.web_seeds)
+
+    @property
+    def torrent_urls(self) -> tuple[str, ...]:
+        """Where its link says that the .torrent file is, while it is asked for there."""
+        return self._look(lambda inner: inner.torrent_urls)
 
     @property
     def found_by(self) -> dict[str, int]:
@@ -335,6 +345,7 @@ class Torrent(_StandIn[handles.Torrent]):
     pause = _waits(handles.Torrent.pause)
     resume = _waits(handles.Torrent.resume)
     recheck = _waits(handles.Torrent.recheck)
+    select_files = _calls(handles.Torrent.select_files)
     set_file_priorities = _calls(handles.Torrent.set_file_priorities)
     set_deadline = _waits(handles.Torrent.set_deadline)
     set_limits = _calls(handles.Torrent.set_limits)

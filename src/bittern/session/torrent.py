@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.base.ids import InfoHashV1
-from bittern.codec.metainfo import File, Info
+from bittern.codec.metainfo import File, Info, Metainfo
+from bittern.engine.download.priorities import NORMAL, SKIP
 
 from .checking import Pace
 from .entry import Entry, Mode
@@ -51,6 +52,15 @@ class Torrent:
         return self._life.info if self._life is not None else self._hand.stored_info(self._entry)
 
     @property
+    def metainfo(self) -> Metainfo | None:
+        """As a .torrent file says it (`to_bytes` makes one): what a link led to, with its trackers and web seeds.
+
+        None while it is unknown. Piece layers (BEP 52) that peers have not told yet are missing in it; with
+        `metadata_only` they are there once the torrent is PAUSED.
+        """
+        return self._life.metainfo if self._life is not None else self._hand.stored(self._entry)
+
+    @property
     def files(self) -> tuple[File, ...]:
         """Its files without pads, in the order that `select` counts; empty while they are unknown."""
         info = self.info
@@ -87,6 +97,11 @@ class Torrent:
                 for seed in seeds
             ]
         )
+
+    @property
+    def torrent_urls(self) -> tuple[str, ...]:
+        """Where its link says that the .torrent file is (`xs`, `as`), while it is asked for there."""
+        return self._life.elsewhere.urls if self._life is not None else ()
 
     @property
     def found_by(self) -> dict[str, int]:
@@ -193,6 +208,21 @@ class Torrent:
             SessionError: no such file or priority, or the files are not known yet.
         """
         self._hand.prioritize(self._entry, priorities)
+
+    def select_files(self, numbers: Iterable[int] | None) -> None:
+        """Fetch these files from now on, and no others; what single ones were wanted before is forgotten.
+
+        Args:
+            numbers: from 0 into `files`; None for all.
+
+        Raises:
+            SessionError: there is no such file, or the files are not known yet.
+        """
+        count = len(self.files)
+        wanted = set(range(count) if numbers is None else numbers)
+        self.set_file_priorities(
+            {number: NORMAL if number in wanted else SKIP for number in wanted | set(range(count))}
+        )
 
     async def set_deadline(self, piece: int, seconds: float | None) -> None:
         """Need a piece within so many seconds: those with deadlines come before all others, earliest first.

@@ -19,6 +19,7 @@ import pytest
 
 from bittern.cli.main import main
 from bittern.cli.reports import Waiting
+from bittern.codec.magnet import Magnet
 from tests.session.rig import PIECE, album, change_defaults, fill, seeding, write_torrent
 
 LOCAL = ("--listen", "127.0.0.1", "--port", "0")
@@ -545,3 +546,77 @@ def test_a_web_seed_that_does_not_answer_is_told(swarm: Swarm, capfd: pytest.Cap
     assert "web seed http://127.0.0.1:1/: 127.0.0.1:1: the connection was refused; asking again in" in said
     assert main(swarm.get("--web-seed", "ftp://127.0.0.1/", *LOCAL)) == 1
     assert "http or https URL" in capfd.readouterr().err
+
+
+def test_metadata_alone_becomes_a_torrent_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Which is enough to go on with; a URL of one is saved likewise."""
+    swarm = Swarm(tmp_path)
+    link = swarm.metainfo.to_magnet().to_uri()
+    with swarm.seeded() as seed:
+        assert main(["get", link, "-d", str(tmp_path / "kept"), "--metadata-only", *LOCAL, *seed]) == 0
+        out = capfd.readouterr().out
+        assert out == f"Saved: {tmp_path / 'kept' / 'a.bin.torrent'} (leads to 1.2 MiB)\n"
+        assert [path.name for path in (tmp_path / "kept").iterdir()] == ["a.bin.torrent"]
+        assert main(["get", str(tmp_path / "kept" / "a.bin.torrent"), "-d", str(swarm.target), *LOCAL, *seed]) == 0
+    assert swarm.arrived()
+    capfd.readouterr()
+    with answering(200, swarm.torrent.read_bytes()) as url:
+        assert main(["get", url, "-d", str(tmp_path / "url"), "--metadata-only", "--json", *LOCAL]) == 0
+    (saved,) = events_of(capfd.readouterr().out)
+    assert (saved["event"], saved["path"]) == ("saved", str(tmp_path / "url" / "a.bin.torrent"))
+    (tmp_path / "url" / "a.bin.torrent").write_bytes(b"mine")
+    with answering(200, swarm.torrent.read_bytes()) as url:
+        assert main(["get", url, "-d", str(tmp_path / "url"), "--metadata-only", *LOCAL]) == 13
+
+
+def test_metadata_that_does_not_come_is_not_saved(tmp_path: Path) -> None:
+    with start("get", "ab" * 20, "-d", str(tmp_path / "kept"), "--metadata-only", "--no-dht", *LOCAL) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert (process.returncode, out) == (7, "Unfinished: the metadata has not come; nothing was saved\n")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_link_with_a_torrent_file_and_a_web_seed_is_enough(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    with web_server(swarm.source.parent) as files, web_server(swarm.torrent.parent) as torrents:
+        link = replace(swarm.metainfo.to_magnet(), web_seeds=(files,), exact_sources=(f"{torrents}a.torrent",))
+        words = ["get", link.to_uri(), "-d", str(swarm.target), "--listen", "127.0.0.1", "--no-dht"]
+        assert main([*words, "--no-web-seeds"]) == 6
+        assert "names no tracker" in capfd.readouterr().err
+        assert main(words) == 0
+    assert swarm.arrived()
+
+
+def test_a_link_with_a_web_seed_alone_can_not_begin(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    with web_server(swarm.source.parent) as url:
+        link = replace(swarm.metainfo.to_magnet(), web_seeds=(url,)).to_uri()
+        assert main(["get", link, "-d", str(swarm.target), "--listen", "127.0.0.1", "--no-dht"]) == 6
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "a.bin: web seeds do not tell what it is made of" in said
+
+
+def test_a_torrent_file_that_is_not_there_is_told(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    with answering(404, b"") as url:
+        link = replace(swarm.metainfo.to_magnet(), exact_sources=(f"{url}.torrent",)).to_uri()
+        assert main(["get", link, "-d", str(swarm.target), "--timeout", "1", *LOCAL]) == 6
+    said = capfd.readouterr().err
+    assert f"torrent file {url}.torrent: the server answered with HTTP status 404; asking again in 1:00" in said
+
+
+def test_the_link_chooses_files_unless_the_user_does(tmp_path: Path) -> None:
+    swarm = Swarm(tmp_path, content=album(tmp_path / "src" / "album"))
+    link = f"{swarm.metainfo.to_magnet().to_uri()}&so=0"
+    with swarm.seeded() as seed:
+        assert main(["get", link, "-d", str(tmp_path / "link"), *LOCAL, *seed]) == 0
+        assert main(["get", link, "-d", str(tmp_path / "user"), "--select-file", "3", *LOCAL, *seed]) == 0
+    names = [sorted(path.name for path in (tmp_path / into).rglob("*.bin")) for into in ("link", "user")]
+    assert names == [["one.bin"], ["c.bin"]]
+
+
+def test_a_link_with_nothing_but_a_peer_is_enough(swarm: Swarm) -> None:
+    with swarm.seeded() as seed:
+        link = Magnet(swarm.metainfo.info.info_hash_v1, peers=(seed[1],)).to_uri()
+        assert main(["get", link, "-d", str(swarm.target), "--listen", "127.0.0.1", "--no-dht", "--no-lsd"]) == 0
+    assert swarm.arrived()

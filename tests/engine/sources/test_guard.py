@@ -2,7 +2,7 @@
 
 import pytest
 
-from bittern.engine.sources.guard import may_be_local, names_local_host, refusal
+from bittern.engine.sources.guard import may_be_local, names_local_host, refusal, torrent_may_be_local
 
 LOCAL = [
     *("127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "::1"),
@@ -52,6 +52,22 @@ def test_the_world_is_for_everybody(host: str) -> None:
 )
 def test_only_a_plain_announce_may_go_into_our_network(url: str, expected: bool) -> None:  # noqa: FBT001 - a parameter
     assert may_be_local(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://x/a.torrent", True),
+        ("https://x:1/a/b.TORRENT#f", True),
+        ("http://x/", False),
+        ("http://x/reboot", False),
+        ("http://x/a.torrent?reboot=1", False),
+        ("http://x/reboot?a.torrent", False),
+        ("http://[bad/a.torrent", False),
+    ],
+)
+def test_only_a_torrent_file_may_come_from_our_network(url: str, expected: bool) -> None:  # noqa: FBT001 - a parameter
+    assert torrent_may_be_local(url) is expected
 
 
 @pytest.mark.parametrize(

@@ -381,3 +381,25 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
             raise AssertionError("asked without end")
     for story in told.values():
         assert story.count(Event.COMPLETED) <= 1 + steps.count("fail")
+
+
+def test_trackers_that_become_known_later_are_asked_after_all_others() -> None:
+    trackers = source((A,))
+    trackers.add([B, A, "wss://c/", B, C], 5.0)
+    assert trackers.trackers[0].url == A
+    assert {state.url for state in trackers.trackers[1:]} == {B, C}
+    assert trackers.unsupported == ("wss://c/",)
+    trackers.add([C, "wss://c/"], 6.0)
+    assert (len(trackers.trackers), trackers.unsupported) == (3, ("wss://c/",))
+    assert announce(trackers, 5.0) == (A, Event.STARTED)
+    failed(trackers, REFUSED, 5.0)
+    assert announce(trackers, 5.0)[0] in (B, C)
+
+
+def test_a_tracker_that_becomes_known_to_who_had_none_is_due_at_once() -> None:
+    trackers = source()
+    assert trackers.next_due() is None
+    trackers.add([A], 7.0)
+    assert trackers.next_due() == 7.0
+    trackers.add([], 8.0)
+    assert announce(trackers, 7.0) == (A, Event.STARTED)

@@ -11,17 +11,17 @@ from cyclopts import Parameter
 from bittern.base.errors import SessionError
 from bittern.cli.arguments import Json, checked_url
 from bittern.cli.exit_codes import ExitCode
-from bittern.cli.failures import NoPeersError
 from bittern.cli.loop import interrupts, run
+from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice
 from bittern.cli.sharing import Sharing
-from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, searching, unless_stopped
+from bittern.cli.transfer import StoppedError, Watch, find_ways, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
-from bittern.session.status import TROUBLED, State
+from bittern.session.status import State
 from bittern.session.torrent import Torrent
 
 _FAREWELL = "stopping: saving progress, telling trackers (again to quit at once)"
@@ -46,6 +46,7 @@ def get(
     symlinks: bool = False,
     overwrite: bool = False,
     recheck: bool = False,
+    metadata_only: bool = False,
     timeout: float | None = None,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     json: Json = False,
@@ -85,6 +86,8 @@ def get(
         Overwrite files that have nothing in common with the torrent's.
     recheck
         Hash what is there, whatever was saved, and fetch what is not there any more.
+    metadata_only
+        Download nothing: save what the source leads to as NAME.torrent.
     timeout
         Give up (exit status 6) when nothing came for so many seconds; never unless given.
     quiet
@@ -102,6 +105,9 @@ def get(
     )
     choice = FileChoice.parse(select_file, priority)
     report = report_for(json=json, quiet=quiet)
+    if metadata_only:
+        with closing(report):
+            return run(_save_torrent(source, directory, network, report, timeout, overwrite=overwrite))
     job = _Job(
         source=source,
         folder=directory,
@@ -186,19 +192,7 @@ class _Job:
                 return ExitCode.OK
 
     async def _complete(self, torrent: Torrent, watch: Watch, session: Session) -> None:
-        if torrent.info is not None:
-            await watch.until(torrent.checked())
-        else:
-            await watch.until_state(lambda state: state is not State.CHECKING)
-        status, nowhere = torrent.status, no_way_to_peers(torrent)
-        if nowhere is not None and not status.complete and status.state not in TROUBLED:
-            places = searching(session)
-            if no_way_to_peers(torrent, searching=bool(places)) is None:
-                self.report.say(f"{nowhere}: looking for peers {places}")
-            elif session.settings.port is None:
-                raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
-            else:
-                self.report.say(f"{nowhere}: waiting for peers that come to port {session.port}")
+        await find_ways(watch, torrent, session, self.report)
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
         await watch.until(torrent.completed(), self.timeout)
 
@@ -225,3 +219,18 @@ class _Job:
         done, total = format_size(status.done_bytes), format_size(status.total_bytes)
         so_far = f"{done} of {total}" if status.total_bytes else "the metadata has not come"
         self.report.result("stopped", progress_fields(status), f"Unfinished: {so_far}; run it again to go on")
+
+
+async def _save_torrent(
+    source: str, folder: Path, network: Network, report: Report, patience: float | None, *, overwrite: bool
+) -> ExitCode:
+    try:
+        metainfo = await fetch_metainfo(source, network, report, patience)
+    except StoppedError:
+        report.result("stopped", {}, "Unfinished: the metadata has not come; nothing was saved")
+        return ExitCode.UNFINISHED
+    path = write_torrent(metainfo, folder, overwrite=overwrite)
+    size = metainfo.info.total_size
+    fields = {"name": metainfo.info.name, "path": str(path), "total_bytes": size}
+    report.result("saved", fields, f"Saved: {printable(str(path), 4096)} (leads to {format_size(size)})")
+    return ExitCode.OK

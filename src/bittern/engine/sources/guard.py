@@ -51,6 +51,18 @@ def may_be_local(tracker: str) -> bool:
     return parts.path in ("/announce", *(("", "/") if parts.scheme == "udp" else ())) and not parts.query
 
 
+def torrent_may_be_local(url: str) -> bool:
+    """Whether a .torrent file that a magnet link names may be fetched from the local network.
+
+    Only where the URL can do no harm there: a path that ends in `.torrent`, and no query of somebody else's.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.path.lower().endswith(".torrent") and not parts.query
+
+
 def names_local_host(url: str) -> bool:
     """Whether a URL itself says that its host is this machine or in its network; names are not looked up."""
     try:

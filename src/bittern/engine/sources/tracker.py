@@ -1,6 +1,6 @@
 """When to ask which tracker for peers (BEP 3, BEP 12): tiers in order, backoff with jitter, each event once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from math import inf
@@ -110,6 +110,16 @@ class TrackerSource:
     def trackers(self) -> list[TrackerState]:
         """All of them, in the order they are asked."""
         return [state for tier in self._tiers for state in tier]
+
+    def add(self, urls: Iterable[str], now: float) -> None:
+        """Ask those of `urls` that are new, too, after all others; nothing is due before `now`."""
+        known = {state.url for state in self.trackers} | set(self.unsupported)
+        new = [url for url in dict.fromkeys(urls) if url not in known]
+        tier = [TrackerState(url, due=now) for url in new if _spoken(url)]
+        self._rng.shuffle(tier)
+        if tier:
+            self._tiers.append(tier)
+        self.unsupported += tuple([url for url in new if not _spoken(url)])
 
     def completed(self) -> None:
         """The download ended during this run: trackers that heard of its beginning are told once (BEP 3)."""
