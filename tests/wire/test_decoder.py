@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.wire import messages
-from bittern.wire.decoder import Decoder, NothingLands, Scratch
+from bittern.wire.decoder import Decoder, Scratch
 from bittern.wire.hashes import Hashes, HashRange, HashReject, HashRequest
+from bittern.wire.landing import NothingLands
 from bittern.wire.messages import (
     AllowedFast,
     BitfieldMessage,

@@ -6,38 +6,17 @@ place for each block. One comparison then confirms a whole batch. When something
 bytes after that point are put together again and parsed one message at a time. HOT: bench/calls_per_block
 """
 
-from collections.abc import Iterable
 from struct import Struct
-from typing import Any, Protocol
 
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
-from .blocks import HEAD, REQUEST, SPAN, Head, Run, block_requests, head_at
-from .hashes import HASH_REJECT, HASH_REQUEST, HASHES, MAX_HASHES_BODY, RANGE_BODY, HashRange, parse_hashes
-from .messages import (
-    ALLOWED_FAST,
-    BITFIELD,
-    CANCEL,
-    CHOKE,
-    EXTENDED,
-    FIXED_BODY,
-    HAVE,
-    HAVE_ALL,
-    HAVE_NONE,
-    INTERESTED,
-    MAX_BITFIELD_BODY,
-    MAX_EXTENDED_BODY,
-    MAX_UNKNOWN_BODY,
-    NOT_INTERESTED,
-    PIECE,
-    PORT,
-    REJECT,
-    SUGGEST,
-    UNCHOKE,
-)
+from .blocks import HEAD, REQUEST, SPAN, Head, Run, head_at
+from .hashes import HASHES, MAX_HASHES_BODY
+from .landing import Landing
+from .messages import BITFIELD, EXTENDED, FIXED_BODY, MAX_BITFIELD_BODY, MAX_EXTENDED_BODY, MAX_UNKNOWN_BODY, PIECE
 from .messages import REQUEST as REQUEST_ID
-from .stream import LinkLost
+from .sink import PeerSink, request_runs, tell
 
 _SLAB = 1 << 20  # for peers without order: each read costs a hand-over of the interpreter, whatever its size
 _TAIL = 1 << 16  # of it, for everybody else: of small messages a slab could hold more than is good to take at once
@@ -46,9 +25,6 @@ _WINDOW_LEAST = 4
 
 _length_at = Struct(">I").unpack_from
 _two_at = Struct(">II").unpack_from
-_three_at = Struct(">III").unpack_from
-_FAR = (1 << 32) - _WINDOW * BLOCK  # where the begin of a neighbour might not fit its four bytes
-_REQUEST_HEAD = b"\0\0\0\x0d" + bytes((REQUEST_ID,))
 
 _LIMITS = [MAX_UNKNOWN_BODY] * 256
 for _kind, _body in FIXED_BODY.items():
@@ -67,116 +43,6 @@ class Scratch:
         self.heads = bytearray(HEAD * _WINDOW)
         view = memoryview(self.heads)
         self.head_views = [view[at * HEAD : at * HEAD + HEAD] for at in range(_WINDOW)]
-
-
-class Landing(Protocol):
-    """Who knows which blocks were asked of a peer, and where they belong.
-
-    Attributes:
-        most_bitfield: bytes of the bitfield of the torrent; of the greatest that there may be while it is not known.
-    """
-
-    most_bitfield: int
-
-    def expected(self) -> Iterable[Run]:
-        """The runs that should come next, in order, all of whose blocks may be written in place."""
-        ...
-
-    def landed_run(self, run: Run, count: int, now: float) -> None:
-        """The next `count` blocks of `run` lie in place."""
-        ...
-
-    def scattered(self) -> dict[Head, memoryview]:
-        """Where blocks belong that may come in any order, and be written in place: who does takes them out."""
-        ...
-
-    def landed_scattered(self, heads: list[Head], now: float) -> None:
-        """Blocks taken out of `scattered` lie in place."""
-        ...
-
-    def upcoming(self, piece: int, begin: int, length: int) -> Run | None:
-        """The run whose next block arrives now, out of turn: from now on it is the first of those expected.
-
-        None when there is none that may be written in place: then `place` decides.
-        """
-        ...
-
-    def place(self, piece: int, begin: int, length: int) -> memoryview:
-        """Where the block that begins to arrive shall lie: `length` bytes.
-
-        Raises:
-            RemoteProtocolError: it was never asked for, or with another length.
-        """
-        ...
-
-    def landed(self, data: memoryview, now: float) -> None:
-        """The block placed last is there, in the view that `place` gave or in the copy of a `diverted`."""
-        ...
-
-    def diverted(self) -> None:
-        """The block placed last is written aside from now on."""
-        ...
-
-
-class PeerSink(Protocol):
-    """Who is told of a peer's messages and of its end. `peer` is what was handed to the wire.
-
-    Requests come as runs (piece, begin, length, count): `count` requests for neighbouring whole blocks, or
-    one request for anything.
-    """
-
-    def on_lost(self, peer: Any, reason: LinkLost | RemoteProtocolError, now: float) -> None: ...
-    def on_choke(self, peer: Any, now: float) -> None: ...
-    def on_unchoke(self, peer: Any, now: float) -> None: ...
-    def on_interested(self, peer: Any, now: float) -> None: ...
-    def on_not_interested(self, peer: Any, now: float) -> None: ...
-    def on_have(self, peer: Any, piece: int, now: float) -> None: ...
-    def on_bitfield(self, peer: Any, payload: bytes, now: float) -> None: ...
-    def on_have_all(self, peer: Any, now: float) -> None: ...
-    def on_have_none(self, peer: Any, now: float) -> None: ...
-    def on_requests(self, peer: Any, runs: list[tuple[int, int, int, int]], now: float) -> None: ...
-    def on_cancel(self, peer: Any, piece: int, begin: int, length: int, now: float) -> None: ...
-    def on_reject(self, peer: Any, piece: int, begin: int, length: int, now: float) -> None: ...
-    def on_suggest(self, peer: Any, piece: int, now: float) -> None: ...
-    def on_allowed_fast(self, peer: Any, piece: int, now: float) -> None: ...
-    def on_port(self, peer: Any, port: int, now: float) -> None: ...
-    def on_extended(self, peer: Any, ext_id: int, payload: bytes, now: float) -> None: ...
-    def on_hash_request(self, peer: Any, span: HashRange, now: float) -> None: ...
-    def on_hashes(self, peer: Any, span: HashRange, hashes: bytes, now: float) -> None: ...
-    def on_hash_reject(self, peer: Any, span: HashRange, now: float) -> None: ...
-
-
-class NothingLands:
-    """The landing of a link that asked for no blocks."""
-
-    most_bitfield = MAX_BITFIELD_BODY - 1
-
-    def expected(self) -> tuple[Run, ...]:
-        """Nothing."""
-        return ()
-
-    def landed_run(self, run: Run, count: int, now: float) -> None:
-        """Never called: nothing was expected."""
-
-    def scattered(self) -> dict[Head, memoryview]:
-        """Nothing."""
-        return {}
-
-    def landed_scattered(self, heads: list[Head], now: float) -> None:
-        """Never called: nothing was expected."""
-
-    def upcoming(self, piece: int, begin: int, length: int) -> None:
-        """Nothing."""
-
-    def place(self, piece: int, begin: int, length: int) -> memoryview:
-        """Refuse every block."""
-        raise RemoteProtocolError(Offence.UNASKED_BLOCK, f"{piece}:{begin}+{length}")
-
-    def landed(self, data: memoryview, now: float) -> None:
-        """Never called: `place` refuses."""
-
-    def diverted(self) -> None:
-        """Never called, as `landed`."""
 
 
 class Decoder:
@@ -419,9 +285,10 @@ class Decoder:
                 self._need = 4 + length
                 return at
             if kind == REQUEST_ID and length == REQUEST - 4:
-                at = self._requests(data, at, now)
+                runs, at = request_runs(data, at)
+                self._sink.on_requests(self._peer, runs, now)
                 continue
-            self._dispatch(kind, data[at + 5 : at + 4 + length], now)
+            tell(self._sink, self._peer, kind, data[at + 5 : at + 4 + length], now)
             at += 4 + length
         self._need = 5
         return at
@@ -487,70 +354,3 @@ class Decoder:
         if number > done:
             self._landing.landed_run(run, number - done, now)
         return at
-
-    def _requests(self, data: memoryview, at: int, now: float) -> int:
-        """Requests come in droves, mostly for neighbouring blocks: take them as one call, and as runs."""
-        runs: list[tuple[int, int, int, int]] = []
-        end = len(data)
-        while data[at : at + 5] == _REQUEST_HEAD and end - at >= REQUEST:
-            piece, begin, length = _three_at(data, at + 5)
-            count = 1
-            if length == BLOCK and not begin % BLOCK and begin < _FAR:
-                # Guess that as many neighbours follow as there are bytes for; half of them if not, and so on.
-                count = min((end - at) // REQUEST, _WINDOW)
-                while count > 1 and bytes(data[at : at + count * REQUEST]) != block_requests(
-                    piece, begin // BLOCK, count
-                ):
-                    count //= 2
-                length = count * BLOCK
-            runs.append((piece, begin, length, count))
-            at += count * REQUEST
-        self._sink.on_requests(self._peer, runs, now)
-        return at
-
-    def _dispatch(self, kind: int, payload: memoryview, now: float) -> None:
-        sink, peer = self._sink, self._peer
-        if kind in FIXED_BODY and len(payload) + 1 != FIXED_BODY[kind]:
-            raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, f"message {kind} of {len(payload) + 1} bytes")
-        if kind == HAVE:
-            sink.on_have(peer, _length_at(payload)[0], now)
-        elif kind == CHOKE:
-            sink.on_choke(peer, now)
-        elif kind == UNCHOKE:
-            sink.on_unchoke(peer, now)
-        elif kind == INTERESTED:
-            sink.on_interested(peer, now)
-        elif kind == NOT_INTERESTED:
-            sink.on_not_interested(peer, now)
-        elif kind == BITFIELD:
-            sink.on_bitfield(peer, bytes(payload), now)
-        elif kind == CANCEL:
-            piece, begin, length = _three_at(payload)
-            sink.on_cancel(peer, piece, begin, length, now)
-        elif kind == REJECT:
-            piece, begin, length = _three_at(payload)
-            sink.on_reject(peer, piece, begin, length, now)
-        elif kind == HAVE_ALL:
-            sink.on_have_all(peer, now)
-        elif kind == HAVE_NONE:
-            sink.on_have_none(peer, now)
-        elif kind == SUGGEST:
-            sink.on_suggest(peer, _length_at(payload)[0], now)
-        elif kind == ALLOWED_FAST:
-            sink.on_allowed_fast(peer, _length_at(payload)[0], now)
-        elif kind == PORT:
-            sink.on_port(peer, payload[0] << 8 | payload[1], now)
-        elif kind == EXTENDED:
-            if not payload:
-                raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, "an extended message without a number")
-            sink.on_extended(peer, payload[0], bytes(payload[1:]), now)
-        elif kind == HASH_REQUEST:
-            sink.on_hash_request(peer, HashRange.parse(payload), now)
-        elif kind == HASHES:
-            if len(payload) + 1 < RANGE_BODY:
-                raise RemoteProtocolError(Offence.BAD_MESSAGE_LENGTH, f"hashes in {len(payload)} bytes")
-            message = parse_hashes(payload)
-            sink.on_hashes(peer, message.span, bytes(message.hashes), now)
-        elif kind == HASH_REJECT:
-            sink.on_hash_reject(peer, HashRange.parse(payload), now)
-        # Anything else is from a future protocol: skipped, as BEP 4 wants numbers to be assigned freely.

@@ -14,9 +14,10 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.ids import InfoHashV1
 
 from .blocks import Run
-from .decoder import Decoder, Landing, NothingLands, PeerSink, Scratch
+from .decoder import Decoder, Scratch
 from .handshake import HANDSHAKE_SIZE, Handshake, check_start
 from .hashes import Hashes, HashRange, HashReject, HashRequest
+from .landing import Landing, NothingLands
 from .messages import (
     AllowedFast,
     BitfieldMessage,
@@ -35,6 +36,7 @@ from .messages import (
     Unchoke,
 )
 from .outbox import Outbox
+from .sink import PeerSink
 from .stream import Buffer, Link, LinkLost, LossKind
 
 HANDSHAKE_SECONDS = 10.0
