@@ -136,6 +136,18 @@ def test_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     ]
 
 
+def test_that_it_is_complete_is_left_to_who_waits_for_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("bittern.cli.reports.time.monotonic", lambda: now)
+    report = Lines()
+    seeding = Status(state=State.SEEDING, name="a", total_bytes=100, done_bytes=100, complete=True)
+    for now in (2.1, 3.0, 4.2):  # noqa: B007 - the clock reads it
+        report.show(seeding)
+    assert capsys.readouterr().err == "bittern: a: seeding, ratio 0.00, 0 B/s up, 0 peers\n"
+
+
 def test_json_prints_a_line_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     report = Json()
     report.tell(events.PieceFailed(1))

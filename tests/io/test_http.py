@@ -264,7 +264,7 @@ async def test_one_family_is_asked_by_itself(server: Server, fetcher: HttpFetche
 
 
 async def test_a_closed_port_is_named(fetcher: HttpFetcher) -> None:
-    assert "127.0.0.1:1: " in await refused(fetcher, "http://127.0.0.1:1/")
+    assert "127.0.0.1:1: the connection was refused" in await refused(fetcher, "http://127.0.0.1:1/")
 
 
 async def test_a_certificate_that_nobody_signed_is_refused(fetcher: HttpFetcher, unsigned: ssl.SSLContext) -> None:

@@ -184,7 +184,7 @@ async def test_a_link_closed_before_it_is_served_does_nothing(
     ],
 )
 def test_what_the_system_says_is_told_in_our_words(code: int, kind: LossKind) -> None:
-    loss = loss_of(OSError(code, os.strerror(code)))
+    loss = loss_of(OSError(code, "Connect call failed ('192.0.2.1', 1)"))  # as asyncio puts it
     assert loss.kind is kind
     assert loss.detail == (os.strerror(code) if kind is LossKind.UNREACHABLE else "")
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter, Token
@@ -35,6 +36,16 @@ def _positive(hint: Any, value: int | None) -> None:
 Count = Annotated[int, Parameter(validator=_positive)]
 """A number of at least 1."""
 
+
+def _port(hint: Any, value: int | None) -> None:
+    del hint
+    if value is not None and not 0 <= value <= 65535:
+        raise ValueError("Must be from 0 to 65535.")
+
+
+Port = Annotated[int, Parameter(validator=_port)]
+"""A port; 0 for a free one."""
+
 Json = Annotated[bool, Parameter(name="--json")]
 """Whether to print one JSON document instead of text."""
 
@@ -54,6 +65,22 @@ def checked_url(text: str) -> str:
     if not url or not _URL.match(url):
         raise UsageError(f"{text}: not a URL; write one like https://example.org/announce")
     return url
+
+
+def check_peers(flag: str, given: Sequence[str]) -> None:
+    """Raise UsageError where one of the words that `flag` was given is not `HOST:PORT`."""
+    from bittern.session.sources import is_peer
+
+    for text in given:
+        if not is_peer(text):
+            raise UsageError(f"{flag} {text}: write HOST:PORT, an IPv6 address [ADDRESS]:PORT")
+
+
+def check_folder(flag: str, path: Path) -> None:
+    """Raise UsageError where no folder can be at `path`."""
+    there = next((place for place in (path, *path.parents) if place.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UsageError(f"{flag} {path}: {there} is a file; name a folder")
 
 
 def tracker_tiers(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:

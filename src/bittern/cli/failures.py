@@ -54,7 +54,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (NoSuchTorrentError, ExitCode.NOT_FOUND, ""),
     (AlreadyAddedError, ExitCode.FILE_EXISTS, ""),
     (NoPeersError, ExitCode.NETWORK, ""),
-    (TrackerError, ExitCode.NETWORK, "try again later, or name a peer with --peer"),
+    (TrackerError, ExitCode.NETWORK, "try again later, or another tracker"),
     (NetworkError, ExitCode.NETWORK, "check the address and the connection, then try again"),
     (LocalProtocolError, ExitCode.OTHER, "this is a bug: run it again with --debug and report it"),
     (ProtocolError, ExitCode.NETWORK, "try another peer"),
@@ -100,6 +100,8 @@ def _verdict(error: BaseException) -> tuple[ExitCode, str]:
         return _STORAGE.get(error.kind, (ExitCode.OTHER, ""))
     if isinstance(error, OSError) and error.errno in _FULL:
         return ExitCode.DISK_FULL, "free some space and run it again"
+    if isinstance(error, NetworkError) and getattr(error.__cause__, "errno", None) == errno.EADDRINUSE:
+        return ExitCode.NETWORK, "another program has it: take another port"
     for kind, code, advice in _BY_CLASS:
         if isinstance(error, kind):
             return code, advice

@@ -25,7 +25,7 @@ from bittern.version import __version__
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, CycloptsError
 
 
 class Command(NamedTuple):
@@ -152,8 +152,18 @@ def _run(words: list[str], options: _Globals) -> int:
         result = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         command = " ".join(["bittern", *(error.command_chain or ())])
-        raise UsageError(f"{str(error).strip()} See `{command} --help`") from error
+        raise UsageError(f"{_said(error)} See `{command} --help`") from error
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _said(error: "CycloptsError") -> str:
+    """What is wrong with the command line, as a sentence."""
+    from cyclopts import UnusedCliTokensError
+
+    text = str(error).strip()
+    if isinstance(error, UnusedCliTokensError):
+        text = f"Not expected here: {' '.join(error.unused_tokens or ())}"
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _report(error: BaseException) -> int:

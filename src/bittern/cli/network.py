@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
 
-from .arguments import Rate
+from .arguments import Rate, check_peers
 from .failures import UsageError
 
 
@@ -86,6 +86,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         SessionError: a number is out of its range.
     """
     _refuse_promises(network)
+    check_peers("--peer", network.peer)
+    check_peers("--dht-router", network.dht_router)
     for address in network.listen:
         try:
             ip_address(address)

@@ -177,6 +177,7 @@ class Lines:
         self._warnings = Warnings()
         self._waiting = Waiting()
         self._finds = Finds()
+        self._complete = False
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
@@ -192,6 +193,8 @@ class Lines:
         for line in (self._finds.line(search.found), self._waiting.line(status, now, search)):
             if line:
                 self.say(line)
+        if status.complete and not self._complete:  # who waits for that will say so
+            self._complete, self._next = True, now + 2.0
         if now < self._next or (status.state is State.DOWNLOADING and not status.peers and not status.web_seeds):
             return
         self._next = now + self._between

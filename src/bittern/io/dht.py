@@ -43,7 +43,7 @@ def bind(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from None
+        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
     return sock
 
 

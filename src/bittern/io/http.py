@@ -13,6 +13,7 @@ from bittern.engine.effects import HttpGet
 from bittern.engine.sources.guard import names_local_host, refusal
 
 from .tasks import Tasks
+from .tcp import loss_of
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class HttpFetcher:
             raise NetworkError(f"no answer within {timeout_seconds:g} s") from None
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or str(error.os_error)
+            if reason.startswith("Connect call failed"):  # asyncio's words, in place of the system's
+                reason = str(loss_of(error.os_error))
             raise NetworkError(f"{error.host}:{error.port}: {reason}") from None
         except (aiohttp.ClientError, ValueError) as error:
             raise NetworkError(str(error) or type(error).__name__) from None

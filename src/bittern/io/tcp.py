@@ -5,6 +5,7 @@ HOT: bench/transfer.py
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -39,7 +40,9 @@ _KINDS = {
 def loss_of(error: OSError) -> LinkLost:
     """What an OSError of a socket means for a link."""
     kind = _KINDS.get(error.errno or 0, LossKind.UNREACHABLE)
-    return LinkLost(kind, "" if kind is not LossKind.UNREACHABLE else error.strerror or str(error))
+    # The system's words: asyncio has put its own ones in their place.
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return LinkLost(kind, "" if kind is not LossKind.UNREACHABLE else reason)
 
 
 class TcpLink:

@@ -42,7 +42,7 @@ def listening_sockets(hosts: Sequence[str], port: int, *, fallback: bool) -> lis
                 if fallback and port:
                     _close(sockets)
                     return listening_sockets(hosts, 0, fallback=False)
-                raise NetworkError(f"can not listen on {host} port {port}: {error.strerror or error}") from None
+                raise NetworkError(f"can not listen on {host} port {port}: {error.strerror or error}") from error
     except BaseException:
         _close(sockets)
         raise

@@ -60,6 +60,12 @@ def check_web_seeds(urls: Iterable[str]) -> None:
             raise SessionError(f"{url}: a web seed is an http or https URL")
 
 
+def is_peer(text: str) -> bool:
+    """Whether `text` is written as `HOST:PORT`."""
+    match = _PEER.fullmatch(text.strip())
+    return match is not None and 0 < int(match["port"]) < 65536
+
+
 async def find_peer(text: str) -> list[Address]:
     """The addresses of `HOST:PORT`; a name is looked up.
 
@@ -68,7 +74,7 @@ async def find_peer(text: str) -> list[Address]:
         NetworkError: the name is not known.
     """
     match = _PEER.fullmatch(text.strip())
-    if match is None or not 0 < int(match["port"]) < 65536:
+    if match is None or not is_peer(text):
         raise SessionError(f"{text}: a peer is written HOST:PORT, an IPv6 address [ADDRESS]:PORT")
     host, port = match["six"] or match["host"], int(match["port"])
     try:

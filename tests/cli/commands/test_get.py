@@ -207,8 +207,8 @@ def test_a_file_that_a_link_turns_out_not_to_have_is_a_usage_error(
 
 
 def test_a_bad_peer_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(swarm.get(*LOCAL, "--peer", "nonsense")) == 1
-    assert "nonsense: a peer is written HOST:PORT" in capsys.readouterr().err
+    assert main(swarm.get(*LOCAL, "--peer", "nonsense")) == 2
+    assert "--peer nonsense: write HOST:PORT" in capsys.readouterr().err
 
 
 def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Json, group
+from bittern.cli.arguments import Json, Port, check_peers, group
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.output import note, print_json, printable, say
@@ -33,7 +33,7 @@ class Place:
     listen: tuple[str, ...] = ()
     """IP address to use, of each family one; every one of the machine unless given."""
 
-    port: int = 0
+    port: Port = 0
     """UDP port to use; any free one unless given."""
 
 
@@ -306,6 +306,7 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     from bittern.session.dht import ROUTERS
     from bittern.session.sources import find_peer
 
+    check_peers("--dht-router", place.dht_router)
     sockets = [bind(host, place.port) for host in place.listen]
     if not sockets:
         sockets.append(bind("0.0.0.0", place.port))  # noqa: S104 - a node is there to be asked

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import SessionError
-from bittern.cli.arguments import Json, checked_url
+from bittern.cli.arguments import Json, check_folder, checked_url
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.loop import interrupts, run
 from bittern.cli.metadata import fetch_metainfo, write_torrent
@@ -18,6 +18,7 @@ from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice
 from bittern.cli.sharing import Sharing
+from bittern.cli.sources import check_source
 from bittern.cli.transfer import StoppedError, Watch, find_ways, unless_stopped
 from bittern.session.session import Session
 from bittern.session.settings import Settings
@@ -95,6 +96,8 @@ def get(
     json
         Print one JSON event a line.
     """
+    check_source(source)
+    check_folder("--dir", directory)
     settings = session_settings(network, sequential=sequential, ratio=seed_ratio, minutes=seed_time)
     settings = replace(
         sharing.applied_to(settings),

@@ -16,6 +16,7 @@ from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_size, note, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.sharing import Sharing
+from bittern.cli.sources import check_source
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, searching, unless_stopped
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info
@@ -65,6 +66,7 @@ def seed(
     json
         Print one JSON event a line.
     """
+    check_source(source)
     settings = session_settings(network, sequential=False, ratio=seed_ratio, minutes=seed_time)
     settings = sharing.applied_to(settings)
     path.stat()  # raises when there is nothing at all

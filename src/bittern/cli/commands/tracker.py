@@ -1,6 +1,7 @@
 """`bittern tracker`: tell peers of each other."""
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -89,6 +90,8 @@ def tracker(
         raise UsageError(f"--workers {workers}: write a number from 1 to {MAX_WORKERS}")
     if workers > 1 and sys.platform != "linux":
         raise UsageError("--workers: only Linux can share a port out among processes; leave it out")
+    if state is not None and not state.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(state.parent))
     settings = TrackerSettings(interval_seconds=interval, max_peers=max_peers, per_ip=ip_rate, trust_ip=trust_ip)
     lists, policy = Lists(allow, passkeys), Policy(per_second=ip_rate)
     _read(lists, policy)
