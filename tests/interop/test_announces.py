@@ -49,3 +49,17 @@ def test_an_interrupted_download_goes_on_where_it_was(open_swarm: OpenSwarm) -> 
     first, *_, last = (a for a in swarm.tracker.announces if a.port == peer.port)
     assert first.left < SINGLE_SIZE
     assert last.downloaded == first.left
+
+
+def test_a_download_that_found_its_peers_goes_on_without_its_tracker(open_swarm: OpenSwarm) -> None:
+    swarm = open_swarm(Kind.V1_SINGLE, Libtorrent())
+    swarm.seed(Libtorrent())
+    slow, downloaded = swarm.get(replace(Bittern(), options=("--down-limit", "500k")))
+    file = downloaded.path
+    assert wait_until(lambda: file.exists() and file.stat().st_blocks * 512 > SINGLE_SIZE // 4, timeout=30)
+    slow.running.interrupt()
+    assert slow.running.wait(10) == UNFINISHED
+
+    peer, _ = swarm.get(Bittern(), swarm.untracked(), again=downloaded)
+    peer.wait_complete(60)
+    assert swarm.content.differences(downloaded.folder) == []

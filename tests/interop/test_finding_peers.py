@@ -8,7 +8,6 @@ from typing import Protocol
 
 import pytest
 
-from bittern.codec import bencode
 from tests.interop.conftest import require
 from tests.interop.rigs.aria2 import Aria2
 from tests.interop.rigs.bittern import QUIET, Bittern
@@ -63,15 +62,6 @@ def open_star(tmp_path: Path) -> Iterator[OpenStar]:
         yield opened
 
 
-def untracked(swarm: Swarm) -> str:
-    """The torrent without its tracker."""
-    fields = bencode.decode(swarm.torrent.read_bytes(), strict=False)
-    assert isinstance(fields, dict)
-    path = swarm.folder / "untracked.torrent"
-    path.write_bytes(bencode.encode({key: value for key, value in fields.items() if not key.startswith(b"announce")}))
-    return str(path)
-
-
 def bare(swarm: Swarm) -> str:
     """The magnet link without its tracker."""
     return "&".join(part for part in swarm.magnet.split("&") if not part.startswith("tr="))
@@ -88,7 +78,7 @@ def named(star: Star, host: int, peer: Peer) -> tuple[str, str]:
 def test_bittern_finds_a_seed_in_the_local_network(open_star: OpenStar, partner: Client) -> None:
     swarm, network = open_star(Kind.V1_SINGLE, 2, partner)
     swarm.seed(partner, place=network.hosts[0])
-    peer, downloaded = swarm.get(Bittern(quiet=LPD), untracked(swarm), place=network.hosts[1])
+    peer, downloaded = swarm.get(Bittern(quiet=LPD), swarm.untracked(), place=network.hosts[1])
     peer.wait_complete(TIMEOUT_SECONDS)
     assert swarm.content.differences(downloaded.folder) == []
 
@@ -97,7 +87,7 @@ def test_bittern_finds_a_seed_in_the_local_network(open_star: OpenStar, partner:
 def test_a_partner_finds_bittern_in_the_local_network(open_star: OpenStar, partner: Client) -> None:
     swarm, network = open_star(Kind.V1_SINGLE, 2, partner)
     swarm.seed(Bittern(quiet=LPD), place=network.hosts[0])
-    peer, downloaded = swarm.get(partner, untracked(swarm), place=network.hosts[1])
+    peer, downloaded = swarm.get(partner, swarm.untracked(), place=network.hosts[1])
     peer.wait_complete(TIMEOUT_SECONDS)
     peer.close()
     assert swarm.content.differences(downloaded.folder) == []
@@ -132,7 +122,7 @@ def test_bittern_hears_of_a_seed_from_the_one_peer_that_it_knows(open_star: Open
     swarm.seed(Libtorrent(), place=network.hosts[0])
     middle, _ = swarm.get(partner, place=network.hosts[1])
     options = named(network, 1, middle)
-    peer, downloaded = swarm.get(Bittern(quiet=PEX, options=options), untracked(swarm), place=network.hosts[2])
+    peer, downloaded = swarm.get(Bittern(quiet=PEX, options=options), swarm.untracked(), place=network.hosts[2])
     peer.wait_complete(TIMEOUT_SECONDS)
     assert swarm.content.differences(downloaded.folder) == []
 
@@ -156,7 +146,7 @@ def test_a_magnet_link_with_nothing_but_one_peer_that_tells_of_others_completes(
 def test_a_partner_hears_of_a_seed_from_bittern(open_star: OpenStar, partner: Client) -> None:
     swarm, network = open_star(Kind.V1_SINGLE, 3, partner)
     swarm.seed(Libtorrent(), place=network.hosts[0])
-    peer, downloaded = swarm.get(partner, untracked(swarm), place=network.hosts[2])
+    peer, downloaded = swarm.get(partner, swarm.untracked(), place=network.hosts[2])
     options = ("--down-limit", str(SLOW), *named(network, 2, peer))
     swarm.get(Bittern(quiet=PEX, options=options), place=network.hosts[1])
     peer.wait_complete(TIMEOUT_SECONDS)
@@ -170,6 +160,6 @@ def test_without_peer_exchange_nobody_hears_of_the_seed(open_star: OpenStar) -> 
     # Who knows both would tell the seed of bittern, too, and the seed would dial it.
     swarm.seed(Libtorrent(options=("--no-pex",)), place=network.hosts[0])
     middle, _ = swarm.get(TELLERS[0], place=network.hosts[1])
-    peer, _ = swarm.get(Bittern(options=named(network, 1, middle)), untracked(swarm), place=network.hosts[2])
+    peer, _ = swarm.get(Bittern(options=named(network, 1, middle)), swarm.untracked(), place=network.hosts[2])
     with pytest.raises(RigError, match="still runs"):
         peer.wait_complete(15)

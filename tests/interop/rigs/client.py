@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
+from bittern.codec import bencode
 from tests.interop.rigs.content import PIECE_SIZE, Content, Kind, magnet_of, make, torrent_of
 from tests.interop.rigs.place import Place
 from tests.interop.rigs.process import Running, wait_until
@@ -95,6 +96,14 @@ class Swarm:
 
     def __exit__(self, *_error: object) -> None:
         self._running.close()
+
+    def untracked(self) -> str:
+        """The path of the torrent without its tracker."""
+        fields = bencode.decode(self.torrent.read_bytes(), strict=False)
+        assert isinstance(fields, dict)
+        path = self.folder / "untracked.torrent"
+        path.write_bytes(bencode.encode({key: fields[key] for key in fields if not key.startswith(b"announce")}))
+        return str(path)
 
     def seed(self, client: Client, content: Content | None = None, *, place: Place | None = None) -> Peer:
         """A seed that has announced itself; `place` when it has one of its own."""
