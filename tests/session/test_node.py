@@ -11,6 +11,7 @@ import pytest
 
 from bittern import Session
 from bittern.base.address import Address
+from bittern.engine.dht.bound_ids import is_bound
 from bittern.session import node
 from bittern.session.node import datagram_sockets
 from bittern.session.settings import Settings
@@ -58,6 +59,18 @@ async def test_nodes_are_remembered_from_run_to_run(tmp_path: Path) -> None:
         async with Session(replace(ours, dht_routers=())) as session:
             await session.add("cd" * 20)
             await announced(tables[1:])
+
+
+async def test_the_first_id_is_bound_to_the_address_that_a_tracker_told(tmp_path: Path) -> None:
+    """BEP 24, BEP 42."""
+    async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
+        core = session._open().surroundings.runtime.core
+        core._shared.ourselves.told("8.8.4.4", "tracker.example")
+        assert core.our_addresses == (Address("8.8.4.4", session.port),)
+        await session.add("ab" * 20)
+        await announced(tables)
+        known = [entry.contact.id for table in tables for entry in table.nodes[0].table.closest(bytes(20), 50)]
+        assert any(is_bound(each, "8.8.4.4") for each in known)
 
 
 async def test_nodes_that_a_torrent_file_names_are_a_beginning(tmp_path: Path) -> None:

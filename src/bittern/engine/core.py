@@ -209,6 +209,11 @@ class Core:
         """Hosts that no torrent deals with; `bans_changed` is to follow a change."""
         return self._shared.bans
 
+    @property
+    def our_addresses(self) -> tuple[Address, ...]:
+        """Where we are as trackers and peers see us, at most one address of each family; none before they say so."""
+        return self._shared.ourselves.known
+
     def bans_changed(self, host: str, now: float) -> None:
         """`host` was banned, which ends its connections, or it no longer is."""
         for torrent in self.torrents.values():

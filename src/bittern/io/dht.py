@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 from typing import Final
 
 from bittern.base.address import Address
@@ -55,6 +56,7 @@ class Table:
         read_only: ask and do not answer (BEP 43).
         reply_rate: bytes per second of all that is answered.
         states: what was kept from before, by whether it is of IPv6.
+        hosts: our addresses as others see them, as far as they are known, likewise; new ids are bound to them (BEP 42).
         seed: for repeatable decisions, or None.
     """
 
@@ -65,6 +67,7 @@ class Table:
         read_only: bool = False,
         reply_rate: float = 16_000.0,
         states: Mapping[bool, NodeState] | None = None,
+        hosts: Mapping[bool, str] = MappingProxyType({}),
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -78,6 +81,7 @@ class Table:
                 verify=verify,
                 now=now,
                 state=states.get(ipv6),
+                host=hosts.get(ipv6),
             )
             for ipv6 in self._sockets
         ]

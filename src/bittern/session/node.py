@@ -96,7 +96,10 @@ class OwnNode:
                 raise SessionError("the session is closed")
             if self._table is None:
                 states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
-                self._table = Table(self._sockets, states=states, seed=self._surroundings.settings.seed)
+                # Trackers (BEP 24) and peers may have told before any node does.
+                hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
+                seed = self._surroundings.settings.seed
+                self._table = Table(self._sockets, states=states, hosts=hosts, seed=seed)
                 self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
                 self._tasks.start(self._keep_on(), "bittern dht state")
                 for address in self._told:
