@@ -158,7 +158,7 @@ def test_json_prints_a_line_an_event(capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     found = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in found] == ["piece_failed", "progress", "complete"]
-    assert (found[1]["eta_seconds"], found[1]["found_by"]) == (12, {"dht": 3})
+    assert (found[1]["eta_seconds"], found[1]["found_by"], found[1]["metadata_blocks"]) == (12, {"dht": 3}, None)
     assert err == "bittern: beside it\n"
 
 

@@ -227,7 +227,12 @@ class Json:
         """See Report."""
         if status.state not in (State.CHECKING, *TROUBLED):
             fields = progress_fields(status)
-            self._print("progress", {**fields, "known_peers": status.known_peers, "found_by": dict(search.found)})
+            more = {
+                "known_peers": status.known_peers,
+                "found_by": dict(search.found),
+                "metadata_blocks": status.metadata,
+            }
+            self._print("progress", fields | more)
 
     def say(self, line: str) -> None:
         """See Report."""

@@ -146,11 +146,11 @@ async def find_ways(watch: Watch, torrent: Torrent, session: Session, report: Re
     if nowhere is not None and not status.complete and status.state not in TROUBLED:
         places = searching(session)
         if no_way_to_peers(torrent, searching=bool(places)) is None:
-            report.say(f"{nowhere}: looking for peers {places}")
+            report.say(f"looking for peers {places}: {nowhere}")
         elif session.settings.port is None:
             raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         else:
-            report.say(f"{nowhere}: waiting for peers that come to port {session.port}")
+            report.say(f"waiting for peers that come to port {session.port}: {nowhere}")
 
 
 def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
