@@ -1,23 +1,38 @@
-"""The distributed hash table beside nodes of libtorrent, on loopback: each finds what the other stored."""
+"""The distributed hash table beside nodes of libtorrent and Transmission: each finds what the other stored."""
 
 import asyncio
 import importlib.util
 import os
+import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from hashlib import sha512
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bittern.base.address import Address
-from bittern.engine.dht.items import Item, signed_bytes
+from bittern.codec.bencode import decode, encode
+from bittern.codec.metainfo import Metainfo
+from bittern.engine.dht.items import Item, signed_bytes, target_of
 from bittern.io.dht import Table, bind
 from bittern.io.ed25519 import public_key, sign
 from bittern.wire.krpc import AnnouncePeer
+from tests.interop.conftest import require
+from tests.interop.rigs.content import Content, Kind, make, torrent_of
+from tests.interop.rigs.place import Place
+from tests.interop.rigs.process import Running, wait_until
+from tests.interop.rigs.transmission import Transmission
 
-pytestmark = pytest.mark.skipif(not importlib.util.find_spec("libtorrent"), reason="libtorrent is not installed")
+needs_libtorrent = pytest.mark.skipif(not importlib.util.find_spec("libtorrent"), reason="libtorrent is not installed")
 SEED = b"\x03" * 32
+NODES_DRIVER = Path(__file__).parent / "drivers" / "dht_nodes.py"
+ENOUGH = 12
+"""Nodes: Transmission announces nothing while it knows less than nine."""
+PATIENCE_SECONDS = 100.0
 
 
 def partner() -> Any:
@@ -61,6 +76,7 @@ async def alert_of(session: Any, kind: str, ask: Any, good: Any) -> Any:
     raise AssertionError(f"no {kind}")
 
 
+@needs_libtorrent
 async def test_peers_that_one_announces_the_other_finds() -> None:
     import libtorrent as lt  # noqa: PLC0415 - an optional partner
 
@@ -90,6 +106,7 @@ async def test_peers_that_one_announces_the_other_finds() -> None:
         assert {theirs, ours} <= {info_hash for each in told for info_hash in each.info_hashes}
 
 
+@needs_libtorrent
 async def test_items_that_one_puts_the_other_gets() -> None:
     import libtorrent as lt  # noqa: PLC0415 - an optional partner
 
@@ -118,3 +135,97 @@ async def test_items_that_one_puts_the_other_gets() -> None:
             found = found or await table.get(target)
             await asyncio.sleep(0.2)
         assert found == Item(b"15:from libtorrent")
+
+
+@needs_libtorrent
+async def test_versions_of_a_signed_item_are_written_in_turns() -> None:
+    """Ours is replaced by libtorrent's, which we read, and that by ours if it is the version that we mean."""
+    key, salt = public_key(SEED), b"salt"
+
+    def version(number: int) -> Item:
+        value = b"i%de" % number
+        return Item(value, key, salt, number, sign(SEED, signed_bytes(value, number, salt)))
+
+    async with among_partners() as (table, partners):
+        assert (await table.put(version(5))).stored == len(partners)
+        partners[0].dht_put_mutable_item(libtorrent_secret(SEED), key, b"theirs", salt)
+        found = None
+        for _ in range(20):
+            found = await table.get(target_of(key, salt), salt=salt)
+            if found is not None and found.seq == 6:
+                break
+            await asyncio.sleep(0.5)
+        assert found is not None
+        assert (found.value, found.key, found.salt, found.seq) == (b"6:theirs", key, salt, 6)
+        assert (await table.put(version(7), cas=5)).stored == 0
+        assert (await table.put(version(5))).stored == 0
+        assert (await table.put(version(7), cas=6)).stored == len(partners)
+        assert await table.get(target_of(key, salt), salt=salt) == version(7)
+        assert await table.get(target_of(key, b"other"), salt=b"other") is None
+
+
+def libtorrent_secret(seed: bytes) -> bytes:
+    """The 64 bytes that libtorrent calls the secret key: what RFC 8032 makes of a seed."""
+    digest = bytearray(sha512(seed).digest())
+    digest[0] &= 248
+    digest[31] = digest[31] & 63 | 64
+    return bytes(digest)
+
+
+# --- Transmission
+
+
+class OurNodes:
+    """Some of our nodes, in a process of their own."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self.ports = [int(port) for port in running.read_line(20).split()[1:]]
+
+    def ask(self, *words: object) -> list[str]:
+        self._running.say(" ".join(map(str, words)))
+        return self._running.read_line(60).split()[1:]
+
+
+@contextmanager
+def our_nodes(place: Place, folder: Path, count: int, *routers: int) -> Iterator[OurNodes]:
+    command = [*place.enter, sys.executable, str(NODES_DRIVER), place.address, str(count), *map(str, routers)]
+    with Running(command, folder / f"nodes{count}.log", talks=True) as running:
+        yield OurNodes(running)
+
+
+def untracked(content: Content, piece_size: int, folder: Path) -> tuple[Path, str]:
+    """A torrent that names no tracker, and its info hash."""
+    raw = torrent_of(content, Kind.V1_SINGLE, "http://nobody.invalid/", piece_size=piece_size)
+    fields = decode(raw, strict=False)
+    assert isinstance(fields, dict)
+    path = folder / f"untracked{piece_size}.torrent"
+    path.write_bytes(encode({key: value for key, value in fields.items() if key == b"info"}))
+    return path, Metainfo.load(path).info.wire_hash.hex()
+
+
+@pytest.mark.timeout(400)
+def test_transmission_and_we_find_each_other(private_place: Place, tmp_path: Path) -> None:
+    """What it announces we find, at our nodes and at its own; what we announce it finds, and connects to."""
+    partner = Transmission(settings=(("dht-enabled", True),))
+    require(partner.missing())
+    content = make(tmp_path / "content", Kind.V1_SINGLE)
+    theirs, their_hash = untracked(content, 32 << 10, tmp_path)
+    ours, our_hash = untracked(content, 64 << 10, tmp_path)
+    with our_nodes(private_place, tmp_path, ENOUGH) as nodes, private_place.listen() as listening:
+        own = listening.getsockname()[1]
+        assert int(nodes.ask("announce", our_hash, own)[0]) >= 1
+        partner = replace(partner, dht_node=nodes.ports[0])
+        work = tmp_path / "transmission"
+        work.mkdir()
+        with partner.seed(theirs, content, private_place, work) as seed:
+            where = f"{private_place.address}:{seed.port}"
+            assert wait_until(lambda: where in nodes.ask("find", their_hash), PATIENCE_SECONDS, every=1.0)
+            assert int(nodes.ask("met", seed.port)[0]) >= 1
+            (work / "downloads").mkdir()
+            assert seed.remote("--add", str(ours), "--download-dir", str(work / "downloads"))
+            with our_nodes(private_place, tmp_path, 1, seed.port) as seeker:
+                assert wait_until(lambda: where in seeker.ask("find", their_hash), PATIENCE_SECONDS, every=1.0)
+            listening.settimeout(PATIENCE_SECONDS)
+            accepted, _ = listening.accept()
+            accepted.close()

@@ -53,12 +53,13 @@ class TransmissionPeer:
 class Transmission:
     """transmission-daemon, TCP on one address, no DHT, LPD, PEX or port mapping. It knows no v2.
 
-    `settings` go before ours.
+    `settings` go before ours; `dht_node` is the UDP port at its own address where its DHT begins.
     """
 
     name: str = "transmission"
     private: bool = True
     settings: tuple[tuple[str, object], ...] = ()
+    dht_node: int | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -93,6 +94,8 @@ class Transmission:
         config = work / "config"
         config.mkdir()
         settings = _settings(place.address, port, rpc_port, folder) | dict(self.settings)
+        if self.dht_node is not None:
+            (config / "dht.bootstrap").write_text(f"{place.address} {self.dht_node}\n")
         (config / "settings.json").write_text(json.dumps(settings))
         command = [*place.enter, "transmission-daemon", "--foreground", "--config-dir", str(config)]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
