@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bittern.codec.bencode import decode
 from bittern.codec.magnet import Magnet
 from tests.interop.conftest import OpenSwarm
 from tests.interop.matrix import Matrix
@@ -86,6 +87,49 @@ def btmh_of(swarm: Swarm) -> str:
     """The magnet link of a torrent, by its hash of version 2 alone."""
     both = Magnet.parse(swarm.magnet)
     return replace(both, info_hash_v1=None).to_uri()
+
+
+@pytest.mark.parametrize("partner", SEEDS, ids=str)
+def test_a_magnet_link_completes_by_nothing_but_the_peer_that_it_names(open_swarm: OpenSwarm, partner: Client) -> None:
+    swarm = open_swarm(Kind.V1_SINGLE, partner)
+    seed = swarm.seed(partner)
+    link = Magnet(Magnet.parse(swarm.magnet).info_hash_v1, peers=(f"{swarm.place.address}:{seed.port}",))
+    peer, downloaded = swarm.get(Bittern(), link.to_uri())
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+    assert swarm.tracker.events(peer.port) == []
+
+
+@pytest.mark.parametrize("kind", NEW, ids=str)
+def test_a_link_to_version_2_completes_by_nothing_but_the_peer_that_it_names(open_swarm: OpenSwarm, kind: Kind) -> None:
+    swarm = open_swarm(kind, Libtorrent())
+    seed = swarm.seed(Libtorrent())
+    v2 = Magnet.parse(swarm.magnet).info_hash_v2
+    link = Magnet(info_hash_v2=v2, peers=(f"{swarm.place.address}:{seed.port}",))
+    peer, downloaded = swarm.get(Bittern(), link.to_uri())
+    peer.wait_complete(TIMEOUT_SECONDS)
+    assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize("kind", NEW, ids=str)
+def test_the_metadata_that_libtorrent_gives_makes_a_torrent_that_libtorrent_takes(
+    open_swarm: OpenSwarm, kind: Kind
+) -> None:
+    """With its piece layers, which come by hash messages (BEP 52)."""
+    import libtorrent as lt  # noqa: PLC0415 - an optional partner
+
+    swarm = open_swarm(kind, Libtorrent())
+    seed = swarm.seed(Libtorrent())
+    options = ("--metadata-only", "--peer", f"{swarm.place.address}:{seed.port}")
+    peer, saved = swarm.get(replace(Bittern(), options=options), btmh_of(swarm))
+    peer.wait_complete(TIMEOUT_SECONDS)
+    (path,) = saved.folder.iterdir()
+    taken, made = (lt.load_torrent_buffer(each.read_bytes()) for each in (path, swarm.torrent))
+    assert taken.info_hashes == made.info_hashes
+    found, given = (decode(each.read_bytes(), strict=False) for each in (path, swarm.torrent))
+    assert isinstance(found, dict)
+    assert isinstance(given, dict)
+    assert (found[b"info"], found[b"piece layers"]) == (given[b"info"], given[b"piece layers"])
 
 
 @pytest.mark.parametrize("kind", NEW, ids=str)

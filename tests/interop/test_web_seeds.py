@@ -31,7 +31,7 @@ def torrent(content: Content, kind: Kind, folder: Path, *web_seeds: str) -> Path
     return path
 
 
-def get(source: Path, folder: Path, *options: str) -> str:
+def get(source: Path | str, folder: Path, *options: str) -> str:
     """`bittern get`, to its end; what it said."""
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -64,6 +64,19 @@ def test_a_server_without_ranges_is_enough(kind: Kind, tmp_path: Path) -> None:
     content = make(tmp_path / "content", kind)
     with http_server(content.folder, tmp_path / "server") as url:
         get(torrent(content, kind, tmp_path, url), tmp_path)
+    assert content.differences(tmp_path / "copy") == []
+
+
+@pytest.mark.usefixtures("nginx_is_here")
+@pytest.mark.parametrize("kind", list(Kind), ids=str)
+def test_a_magnet_link_to_nginx_alone_is_enough(kind: Kind, tmp_path: Path) -> None:
+    """The .torrent (`xs=`) and the files (`ws=`) are both there; nobody else is asked."""
+    content = make(tmp_path / "content", kind)
+    made = torrent(content, kind, content.folder)
+    with nginx(content.folder, tmp_path / "nginx") as url:
+        link = replace(Metainfo.load(made).to_magnet(), web_seeds=(url,), exact_sources=(f"{url}{made.name}",))
+        get(link.to_uri(), tmp_path)
+    made.unlink()
     assert content.differences(tmp_path / "copy") == []
 
 

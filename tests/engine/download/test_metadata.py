@@ -1,5 +1,6 @@
 """The info dictionary from peers of whom none can be trusted."""
 
+import tracemalloc
 from hashlib import sha1, sha256
 from random import Random
 
@@ -233,6 +234,23 @@ def test_a_peer_that_changes_the_size_is_an_offender() -> None:
     asked = fetch.fetch.wants_from(1, SIZE, 0.0)
     with pytest.raises(RemoteProtocolError, match="metadata"):
         fetch.answer(1, lie(asked[0], SIZE + 1))
+
+
+@pytest.mark.parametrize(("parts", "most"), [(0, 1 << 20), (4, 1 << 20), (1920, 2 * MAX_METADATA + (2 << 20))])
+def test_memory_follows_what_came_and_not_what_was_claimed(parts: int, most: int) -> None:
+    """At the end there are the parts and the whole, for the moment that it is hashed."""
+    fetch, whole = MetadataFetch(HASH), memoryview(bytes(MAX_METADATA))
+    tracemalloc.start()
+    try:
+        while parts and (asked := fetch.wants_from(1, MAX_METADATA, 0.0)):
+            for number in asked[:parts]:
+                span = slice(number * METADATA_PIECE, (number + 1) * METADATA_PIECE)
+                assert fetch.received(1, MetadataData(number, MAX_METADATA, whole[span])) is None
+            parts -= len(asked)
+        assert fetch.wants_from(1, MAX_METADATA, 0.0) is not None
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
 
 
 # --- crowds
