@@ -37,7 +37,7 @@ def test_parts_are_asked_for_in_order_and_come_in_order() -> None:
     assert (course.answered, course.flying, course.first) == (parts[0], 2, parts[2])
     assert [course.came(), course.came()] == parts[:2]
     assert course.busy
-    course.clear()
+    course.renew()
     assert not course.busy
 
 
@@ -76,17 +76,14 @@ def test_a_pad_without_memory_is_stuck_until_there_is_some() -> None:
     assert not course.busy
 
 
-def test_what_was_in_flight_is_asked_for_again_first() -> None:
+def test_what_is_to_come_can_be_asked_for_anew() -> None:
     course, _, _ = case()
-    parts = [part(0, 0, 10), part(1, 10, 20), part(2, 30, 5)]
-    course.add(parts)
+    course.add([part(0, 0, 10), part(1, 10, 20), part(2, 30, 5)])
     course.ask()
     course.ask()
-    course.put_back()
-    assert [course.ask() for _ in parts] == parts
-    course.skip()
-    course.put_back()
-    assert [course.ask() for _ in parts[1:]] == parts[1:]
+    course.renew([part(1, 10, 20), part(2, 30, 5)])
+    assert course.flying == 0
+    assert [course.ask().file, course.ask().file] == [1, 2]
 
 
 def test_the_end_can_be_cut_off_and_a_file_left_out() -> None:

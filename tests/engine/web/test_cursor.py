@@ -129,3 +129,76 @@ def test_of_what_others_began_only_the_rest_lands(at: int) -> None:
     bring(cursor, data, at, BLOCKS * BLOCK)
     assert not cursor.busy
     assert case.assembly.asked == 1
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["begin", "body", "body", "back"]), st.integers(0, SIZE - 1), st.integers(1, SIZE)),
+    max_size=12,
+)
+
+
+@given(STEPS, st.sampled_from([1000, BLOCK, 70_000, SIZE]))
+def test_whatever_comes_lands_in_its_place_or_nowhere(steps: list[tuple[str, int, int]], step: int) -> None:
+    """Runs in any order, pieces given back amid what comes, bodies from anywhere; and then what is lacking comes."""
+    case, data = download()
+    cursor = Cursor(-1, case, memoryview(bytearray(5000)))
+    found: dict[int, bytes] = {}
+    for kind, at, length in steps:
+        if kind == "begin" and (free := [piece for piece in range(PIECES) if piece in case.picker]):
+            first = free[at % len(free)]
+            cursor.begin([piece for piece in range(first, first + 1 + length % 3) if piece in free], 0.0)
+        elif kind == "body":
+            bring(cursor, data, at, min(SIZE, at + length), step)
+        elif kind == "back":
+            cursor.hand_back(length % 3)
+        found |= stored(case)
+    for offset, length in cursor.lacking():
+        assert cursor.awaits(offset, offset + 1)
+        assert bring(cursor, data, offset, offset + length, step) == offset + length
+        found |= stored(case)
+    assert not cursor.busy
+    assert cursor.lacking() == []
+    assert not cursor.awaits(0, SIZE)
+    for piece, body in found.items():
+        assert body == data[piece * BLOCKS * BLOCK :][: len(body)]
+    assert case.assembly.asked == 0
+
+
+def test_what_waits_is_taken_in_one_go_over_pieces() -> None:
+    case, data = download()
+    cursor = Cursor(-1, case, memoryview(bytearray(5000)))
+    cursor.begin(range(5), 0.0)
+    size = BLOCKS * BLOCK
+    offered = []
+    at = 0
+    for _ in range(3):
+        places = cursor.place(at, SIZE)
+        offered.append(len(places))
+        at = bring(cursor, data, at, at + sum(map(len, places)))
+    assert offered == [1, 2, 2]
+    assert at == 5 * size
+    assert sorted(stored(case)) == [0, 1, 2, 3, 4]
+
+
+def test_what_trickles_takes_no_memory_ahead() -> None:
+    case, _ = download()
+    cursor = Cursor(-1, case, memoryview(bytearray(5000)))
+    cursor.begin(range(5), 0.0)
+    for at in range(0, 2 * BLOCKS * BLOCK, 4096):
+        cursor.place(at, SIZE)
+        cursor.landed(at, 4096)
+        assert case.assembly.slabs.used <= at // (BLOCKS * BLOCK) + 2
+
+
+def test_bytes_behind_those_that_are_to_come_next_fall() -> None:
+    """The pieces before them were chosen later, and are asked for next."""
+    case, data = download()
+    cursor = Cursor(-1, case, memoryview(bytearray(5000)))
+    cursor.begin([0, 1], 0.0)
+    size = BLOCKS * BLOCK
+    assert not cursor.awaits(2 * size, SIZE)
+    bring(cursor, data, 2 * size, 3 * size)
+    assert cursor.lacking() == [(0, 2 * size)]
+    bring(cursor, data, 0, size + 100)
+    assert cursor.lacking() == [(size + 100, size - 100)]
+    assert cursor.awaits(size + 100, SIZE)

@@ -70,15 +70,6 @@ class Course:
         self.fill_pads()
         return part
 
-    def skip(self) -> None:
-        """The oldest that was asked for is broken off: what was needed of it is here."""
-        self._flight.popleft()
-
-    def put_back(self) -> None:
-        """All that is in flight is to be asked for again."""
-        self._ahead.extendleft(reversed(self._flight))
-        self._flight.clear()
-
     def drop_file(self, file: int) -> None:
         """Nothing more of a file is to be asked for: it comes anyway."""
         self._ahead = deque(part for part in self._ahead if part.file != file)
@@ -91,9 +82,9 @@ class Course:
         if ahead and ahead[-1].offset < begin < ahead[-1].offset + ahead[-1].length:
             ahead[-1] = ahead[-1]._replace(length=begin - ahead[-1].offset)
 
-    def clear(self) -> None:
-        """Nothing is to come any more."""
-        self._ahead.clear()
+    def renew(self, parts: Iterable[FileRange] = ()) -> None:
+        """Nothing is in flight any more; these are to come, and nothing else."""
+        self._ahead = deque(parts)
         self._flight.clear()
         self._padded = 0
         self.stuck = False

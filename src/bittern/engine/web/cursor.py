@@ -78,8 +78,9 @@ class Cursor:
         if not self._open:
             return (self._spare[: min(most, self._until_next(at))],)
         first = self._open[0]
-        if at < first.start:
-            return (self._spare[: min(most, first.start - at)],)
+        start = first.start + self._filled
+        if at != start:
+            return (self._spare[: min(most, start - at) if at < start else most],)
         place = first.memory[self._filled : self._filled + most]
         self._offered = len(place)
         if self._offered < most and self._offered < self._reach:
@@ -89,7 +90,7 @@ class Cursor:
     def landed(self, at: int, count: int) -> int:
         """`count` bytes from `at` on are where `place` said last; how many of them were needed."""
         self.whole = False
-        if not self._open or at < self._open[0].start:
+        if not self._open or at != self._open[0].start + self._filled:
             return 0
         self._reach = min(2 * count, READ_MOST) if count == self._offered else count
         left = count
@@ -98,6 +99,36 @@ class Cursor:
             self._land(part)
             left -= part
         return count
+
+    def awaits(self, at: int, until: int) -> bool:
+        """Whether what is to come next is among the bytes from `at` to `until` of the torrent."""
+        if self._open:
+            start = self._open[0].start + self._filled
+        elif self._helped:
+            start = self._start(self._helped[0])
+        elif self.pieces:
+            start = self._download.geometry.offset(self.pieces[0])
+        else:
+            return False
+        return at <= start < until
+
+    def lacking(self) -> list[tuple[int, int]]:
+        """(offset, length) in the torrent of all that is to come, in order, neighbours joined."""
+        geometry = self._download.geometry
+        spans = [(landing.start, len(landing.memory)) for landing in self._open]
+        if spans:
+            spans[0] = (spans[0][0] + self._filled, spans[0][1] - self._filled)
+        spans += [(self._start(run), (run.count - 1) * BLOCK + len(run.bodies[-1])) for run in self._helped]
+        begun = {landing.run.piece: landing for landing in self._open}  # the last of each
+        for piece in self.pieces:
+            first, length = geometry.offset(piece), geometry.piece_length(piece)
+            if piece in begun:
+                rest = begun[piece].start + len(begun[piece].memory) - first
+                first, length = first + rest, length - rest
+            elif landed := sum(map(len, self._download.assembly.authors(piece).values())) * BLOCK:
+                first, length = first + landed, length - landed
+            spans.append((first, length))
+        return _joined(spans)
 
     def hand_back(self, keep: int) -> list[int]:
         """Give back the pieces that nothing came of, but the first `keep` of all that are to come."""
@@ -165,8 +196,10 @@ class Cursor:
         return True
 
     def _add(self, run: Run) -> None:
-        start = self._download.geometry.offset(run.piece, run.first * BLOCK)
-        self._open.append(_Landing(run, start, self._download.assembly.memory(run)))
+        self._open.append(_Landing(run, self._start(run), self._download.assembly.memory(run)))
+
+    def _start(self, run: Run) -> int:
+        return self._download.geometry.offset(run.piece, run.first * BLOCK)
 
     def _with_neighbours(self, place: memoryview, most: int) -> list[memoryview]:
         """Also where that lands which follows, as far as there is memory to spare."""
@@ -208,3 +241,14 @@ class Cursor:
         if any(landing.run.piece == piece for landing in self._open):
             return True
         return piece == self.pieces[0] and bool(self._download.assembly.authors(piece))
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in the same order, neighbours as one, without those of no length."""
+    joined: list[tuple[int, int]] = []
+    for offset, length in spans:
+        if joined and sum(joined[-1]) == offset:
+            joined[-1] = (joined[-1][0], joined[-1][1] + length)
+        elif length:
+            joined.append((offset, length))
+    return joined

@@ -18,8 +18,9 @@ from .choice import next_run, passing_run, ranges_of, rest_of_begun
 from .course import Course
 from .cursor import Cursor
 from .guard import may_be_local
+from .runs import NO_RUN
 from .scene import Scene
-from .seed import WebSeed
+from .seed import STRETCH_FIRST, STRETCH_LEAST, WebSeed
 
 PIPELINED = 4
 """Requests to a server that keeps its connections open, before their answers are here."""
@@ -54,8 +55,9 @@ class Lane:
         self._throttle = scene.limits.down
         self._room = inf  # bytes that the limit lets pass at a time
         self._at = self._until = 0  # of the body that comes, in the torrent
-        self._last = -1 if first else scene.rng.randrange(scene.download.have.size)
+        self._last = -1 if first and scene.alone() else scene.rng.randrange(scene.download.have.size)
         self._planned_at = 0.0
+        self._chosen_alone = False  # what is to come was chosen when there were no peers
         self._heard_at = 0.0
         self._rate = self._brought = 0  # bytes in the last second, and since then
         self._answers = 0  # bodies that came whole on this connection
@@ -123,10 +125,25 @@ class Lane:
             self.fail(f"{Offence.TIMED_OUT.value}: {patience:g} s", now)
             return
         self._rate, self._brought = self._brought, 0
-        if self._cursor.busy and now - self._planned_at > 2 * patience / 3:
+        if not self._cursor.busy:
+            return
+        if not self._scene.alone():
+            self._share(now)
+        elif now - self._planned_at > 2 * patience / 3:
             self.seed.took(now - self._planned_at)
             self._planned_at = now
             self.hand_back(2)
+
+    def _share(self, now: float) -> None:
+        """There are peers: keep what comes within seconds, so that they may bring the rest, or have it from others."""
+        if self._chosen_alone:  # where all begin who join a swarm at the same time: with it nobody can trade
+            self._chosen_alone = False
+            self._last = self._scene.rng.randrange(-1, self._scene.download.have.size)
+            self.hand_back(1)
+        elif now - self._planned_at > 1.0:
+            most = int(self._rate * _SLOW_SECONDS)
+            self.seed.stretch = min(self.seed.stretch, max(most, STRETCH_LEAST))
+            self.hand_back(1 + most // self._scene.download.geometry.piece_size)
 
     # --- the connection
 
@@ -164,7 +181,7 @@ class Lane:
             if answer.length != part.length:
                 self.seed.rangeless = True
                 self._course.drop_file(part.file)  # comes with it
-            return True
+            return self._cursor.awaits(self._at, self._until) or self._go_beyond(now)
         self._refused = True
         wire = self._wire
         alone = wire is not None and wire.waiting == 1
@@ -197,7 +214,7 @@ class Lane:
         self._at += count
         if cursor.whole or self._stalled:
             self._scene.stir()
-        if self._at < self._until and not cursor.busy:
+        if self._at < self._until and not cursor.awaits(self._at, self._until):
             self._go_beyond(now)
 
     def ended(self, now: float) -> None:
@@ -280,6 +297,9 @@ class Lane:
             self._planned_at = now
             return True
         in_order = scene.shared.settings.sequential
+        self._chosen_alone = scene.alone()
+        if not self._chosen_alone and seed.stretch < STRETCH_FIRST:  # all want what nobody has: not all the same
+            self._last = scene.rng.randrange(-1, download.have.size)
         run = next_run(download, seed, self._last, in_order=in_order)
         if run:
             cursor.begin(run, now)
@@ -300,21 +320,25 @@ class Lane:
         self._course.add(ranges_of(download, layout, runs))
         return bool(runs)
 
-    def _go_beyond(self, now: float) -> None:
-        """All that was asked for is here, but the server sends on, to the end of the file: take what is needed."""
-        run = passing_run(self._scene.download, self.seed, self._at, self._until)
+    def _go_beyond(self, now: float) -> bool:
+        """What comes is not what is to come next: take what is needed of it, or end it. Whether it goes on."""
+        scene = self._scene
+        run = NO_RUN
+        # Of servers without ranges nothing else can be had. In a swarm others may bring it, and lack other things.
+        if not self._cursor.busy and (self.seed.rangeless or scene.alone()):
+            run = passing_run(scene.download, self.seed, self._at, self._until)
         if not run:
-            self._course.skip()
-            self._put_back()
             self._hang_up()
-            return
+            self._put_back()
+            return False
         self._cursor.begin(run, now)
         self._planned_at = now
         self._course.add(
             part._replace(first=part.first + skip, offset=part.offset + skip, length=part.length - skip)
-            for part in self._scene.layout.ranges_of(run)
+            for part in scene.layout.ranges_of(run)
             if (skip := max(0, self._until - part.offset)) < part.length
         )
+        return True
 
     # --- what else
 
@@ -347,13 +371,14 @@ class Lane:
         return self._wire is None or not self._wire.waiting or bool(self._cursor.place(self._at, 1))
 
     def _put_back(self) -> None:
-        """What is in flight is to be asked for again."""
-        self._course.put_back()
+        """All that is to come is to be asked for again."""
+        layout = self._scene.layout
+        self._course.renew(part for span in self._cursor.lacking() for part in layout.ranges(*span))
         self._landed = 0
 
     def _forget(self) -> None:
         self._cursor.give_up()
-        self._course.clear()
+        self._course.renew()
         self._planned_at = 0.0
         self._scene.offer()
 

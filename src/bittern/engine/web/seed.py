@@ -23,6 +23,7 @@ OFFENCES = 3
 CONNECTIONS = 2
 """To one web seed at a time."""
 
+STRETCH_LEAST = 1 << 18
 STRETCH_FIRST = 4 << 20
 STRETCH_MOST = 64 << 20
 _QUICK_SECONDS, _SLOW_SECONDS = 2.0, 8.0
