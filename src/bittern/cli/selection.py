@@ -1,13 +1,16 @@
 """Which files of a torrent a command is about, and how much each is wanted: numbers as `bittern files` shows them."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TextIO
 
+from bittern.codec.metainfo import Info
 from bittern.engine.download.priorities import HIGHEST, SKIP
+from bittern.tools.show import numbered_files
 
 from .failures import UsageError
-from .output import printable
+from .output import format_size, note, printable
 
 _MOST = 1_000_000
 
@@ -45,6 +48,45 @@ class FileChoice:
         for flag, numbers in (("--select-file", self.select or ()), ("--priority", self.priorities)):
             if numbers and max(numbers) >= count:
                 raise UsageError(f"{flag}: there is no file {max(numbers) + 1}: the torrent has {count}")
+
+
+def file_lines(info: Info) -> list[str]:
+    """The files with their numbers, sizes and paths, for a terminal."""
+    numbered = numbered_files(info)
+    digits = len(str(len(numbered)))
+    lines = []
+    for number, file in numbered:
+        target = "" if file.symlink is None else f" -> {printable('/'.join(file.symlink), 4096)}"
+        path = printable("/".join(file.path), 4096)
+        lines.append(f"{number:>{digits}}  {format_size(file.length):>10}  {path}{target}")
+    return lines
+
+
+def ask_for_files(info: Info, answers: TextIO) -> str | None:
+    """Which files the user wants, in the words of `--select-file`; None for all. Asked again until it makes sense.
+
+    Args:
+        info: of the torrent.
+        answers: the terminal, to read from.
+
+    Raises:
+        UsageError: the terminal was closed.
+    """
+    for line in file_lines(info):
+        note(line)
+    while True:
+        sys.stderr.write("Files to download, as in 1-3,5 (Enter for all): ")
+        sys.stderr.flush()
+        line = answers.readline()
+        if not line:
+            raise UsageError("no files were chosen")
+        text = line.strip() or None
+        try:
+            FileChoice.parse(text, ()).check(len(numbered_files(info)))
+        except UsageError as error:
+            note(str(error).removeprefix("--select-file").lstrip(": "))
+        else:
+            return text
 
 
 def _numbers(flag: str, text: str, files: str) -> list[int]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -620,3 +621,29 @@ def test_a_link_with_nothing_but_a_peer_is_enough(swarm: Swarm) -> None:
         link = Magnet(swarm.metainfo.info.info_hash_v1, peers=(seed[1],)).to_uri()
         assert main(["get", link, "-d", str(swarm.target), "--listen", "127.0.0.1", "--no-dht", "--no-lsd"]) == 0
     assert swarm.arrived()
+
+
+class Terminal(StringIO):
+    """Standard input with somebody at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_files_are_chosen_at_the_terminal_before_anything_comes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swarm = Swarm(tmp_path, content=album(tmp_path / "src" / "album"))
+    link = swarm.metainfo.to_magnet().to_uri()
+    monkeypatch.setattr(sys, "stdin", Terminal("9\n3\n"))
+    with swarm.seeded() as seed:
+        assert main(["get", link, "--choose", "-d", str(swarm.target), *LOCAL, *seed]) == 0
+    assert [path.name for path in swarm.target.rglob("*.bin")] == ["c.bin"]
+    said = capfd.readouterr().err
+    assert "3    68.4 KiB  two/c.bin\n" in said
+    assert "there is no file 9: the torrent has 4" in said
+
+
+def test_nobody_is_asked_without_a_terminal(swarm: Swarm, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(swarm.get("--choose", *LOCAL)) == 2
+    assert "--choose asks on a terminal" in capfd.readouterr().err

@@ -8,8 +8,9 @@ from bittern.cli.exit_codes import ExitCode
 from bittern.cli.loop import run
 from bittern.cli.metadata import fetch_metainfo
 from bittern.cli.network import Network
-from bittern.cli.output import format_size, print_json, printable, say
+from bittern.cli.output import print_json, say
 from bittern.cli.reports import report_for
+from bittern.cli.selection import file_lines
 from bittern.cli.sources import is_remote, read_torrent
 from bittern.cli.transfer import StoppedError
 from bittern.codec.metainfo import Info
@@ -45,12 +46,12 @@ def files(
 
 
 def _list(info: Info, *, json: bool) -> None:
-    numbered = numbered_files(info)
     if json:
-        rows = [{"number": number, "path": "/".join(file.path), "size": file.length} for number, file in numbered]
+        rows = [
+            {"number": number, "path": "/".join(file.path), "size": file.length}
+            for number, file in numbered_files(info)
+        ]
         print_json(rows)
         return
-    digits = len(str(len(numbered)))
-    for number, file in numbered:
-        target = "" if file.symlink is None else f" -> {printable('/'.join(file.symlink), 4096)}"
-        say(f"{number:>{digits}}  {format_size(file.length):>10}  {printable('/'.join(file.path), 4096)}{target}")
+    for line in file_lines(info):
+        say(line)

@@ -1,5 +1,6 @@
 """`bittern get`: download and verify."""
 
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -11,12 +12,13 @@ from cyclopts import Parameter
 from bittern.base.errors import SessionError
 from bittern.cli.arguments import Json, check_folder, checked_url
 from bittern.cli.exit_codes import ExitCode
+from bittern.cli.failures import UsageError
 from bittern.cli.loop import interrupts, run
 from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
-from bittern.cli.selection import FileChoice
+from bittern.cli.selection import FileChoice, ask_for_files
 from bittern.cli.sharing import Sharing
 from bittern.cli.sources import check_source
 from bittern.cli.transfer import StoppedError, Watch, find_ways, unless_stopped
@@ -36,6 +38,7 @@ def get(
     *,
     directory: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path(),
     select_file: str | None = None,
+    choose: bool = False,
     web_seed: tuple[str, ...] = (),
     priority: tuple[str, ...] = (),
     seed_ratio: float | None = None,
@@ -64,6 +67,8 @@ def get(
         Folder to download to; this one unless given.
     select_file
         Numbers of the files to download, as `bittern files` shows them: 1-3,5.
+    choose
+        Show the files and ask which to download, before anything of them comes.
     web_seed
         http(s) URL of a server that has the file, or of the folder that it is in, with a slash at its end; may be
         repeated.
@@ -107,10 +112,19 @@ def get(
         symlinks=symlinks,
     )
     choice = FileChoice.parse(select_file, priority)
+    if choose and (select_file is not None or not sys.stdin.isatty()):
+        raise UsageError("--choose asks on a terminal; otherwise use `bittern files` and --select-file")
     report = report_for(json=json, quiet=quiet)
     if metadata_only:
         with closing(report):
             return run(_save_torrent(source, directory, network, report, timeout, overwrite=overwrite))
+    if choose:
+        try:
+            with closing(report_for(json=False, quiet=quiet)) as asking:
+                found = run(fetch_metainfo(source, network, asking, timeout))
+        except StoppedError:
+            return ExitCode.UNFINISHED
+        choice = FileChoice.parse(ask_for_files(found.info, sys.stdin), priority)
     job = _Job(
         source=source,
         folder=directory,

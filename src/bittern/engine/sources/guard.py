@@ -35,7 +35,7 @@ def refusal(host: str, *, local: bool) -> str | None:
         return f"{host} is no host's address"
     ip = ip_address(host)
     if not local and (is_local(host) or any(ip in network for network in _ALSO_LOCAL)):
-        return f"{host} is in the local network, where only trackers that you add yourself are asked"
+        return f"{host} is in the local network, where only what you name yourself is asked"
     return None
 
 
