@@ -52,6 +52,7 @@ def test_the_numbers_behind_the_bar(status: Status, text: str) -> None:
         (Status(state=State.METADATA, name="a"), Search(("the DHT",)), "looking for peers"),
         (Status(state=State.METADATA, name="a", peers=2, metadata=(1, 2)), NOWHERE, "metadata 1/2, 2 peers"),
         (Status(state=State.SEEDING, name="a", total_bytes=9, complete=True), NOWHERE, "complete"),
+        (Status(state=State.PAUSED, name="a", total_bytes=9), Search(("the DHT",)), "paused"),
     ],
 )
 def test_the_numbers_on_a_narrow_terminal(status: Status, search: Search, text: str) -> None:

@@ -122,6 +122,8 @@ def numbers(status: Status, search: Search = NOWHERE, *, brief: bool = False) ->
     size = f"of {format_size(status.total_bytes)}, " if not brief else ""
     if status.complete and not status.peers and not status.up_rate:
         return f"{size}complete"
+    if status.state is State.PAUSED and not status.complete:
+        return f"{size}paused"
     if status.complete:
         ratio = status.uploaded / status.total_bytes if status.total_bytes else 0.0
         return f"seeding, {format_rate(status.up_rate)} up, ratio {ratio:.2f}, {peers}"

@@ -107,6 +107,13 @@ class Life:
         return self._trouble.error
 
     @property
+    def chosen_bytes(self) -> int:
+        """Bytes of the wanted files, while they are chosen before anything of them is looked at; else 0."""
+        if self.info is None or not self.options.metadata_only:
+            return 0
+        return sum(self.info.files[number].length for number in self.options.wanted_files(self.info))
+
+    @property
     def complete(self) -> bool:
         """Whether every wanted byte is stored, as far as one can know."""
         if self.state in (State.CHECKING, *TROUBLED):

@@ -15,7 +15,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
         now: the time.
     """
     swarm, counters, pace = life.swarm, life.journal.counters, life.inspection.pace
-    total = life.content.total_bytes if life.content is not None else 0
+    total = life.content.total_bytes if life.content is not None else life.chosen_bytes
     if swarm is None:
         return Status(
             state=life.state,

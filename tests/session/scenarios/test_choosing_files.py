@@ -44,7 +44,9 @@ async def test_files_of_a_link_are_chosen_before_data_flows(tmp_path: Path, vers
         assert got.metainfo is not None
         assert Metainfo.from_bytes(got.metainfo.to_bytes()).info == meta.info
         assert got.metainfo.piece_layers == meta.piece_layers
+        assert got.status.total_bytes == sum(file.length for file in got.files)
         got.select_files([names.index("c.bin")])
+        assert got.status.total_bytes == 70_001
         await got.resume()
         await asyncio.wait_for(got.completed(), SECONDS)
         assert got.status.total_bytes >= 70_001
