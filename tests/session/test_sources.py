@@ -1,4 +1,4 @@
-import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,10 +121,10 @@ async def test_what_is_no_peer_is_refused(text: str) -> None:
 
 
 async def test_a_name_that_nobody_knows_is_a_network_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unknown(*_args: object, **_options: object) -> None:
+    def unknown(*_args: object, **_options: object) -> None:
         raise OSError(-2, "Name or service not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(NetworkError, match=r"nowhere\.invalid:80: Name or service not known"):
         await find_peer("nowhere.invalid:80")
 

@@ -49,13 +49,13 @@ async def test_both_families_are_announced_to_at_once_with_one_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
-    look_up = loop.getaddrinfo
+    look_up = socket.getaddrinfo
 
-    async def both(host: str, *args: Any, **kwargs: Any) -> Any:
-        here = "::1" if kwargs.get("family") == socket.AF_INET6 else "127.0.0.1"
-        return await look_up(here if host == "tracker.example" else host, *args, **kwargs)
+    def both(host: str, port: Any, family: int = 0, *more: Any, **kwargs: Any) -> Any:
+        here = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return look_up(here if host == "tracker.example" else host, port, family, *more, **kwargs)
 
-    monkeypatch.setattr(loop, "getaddrinfo", both)
+    monkeypatch.setattr(socket, "getaddrinfo", both)
     four_sock = bound(socket.AF_INET, "127.0.0.1", 0)
     port = four_sock.getsockname()[1]
     six_sock = bound(socket.AF_INET6, "::1", port)
