@@ -91,7 +91,8 @@ async def test_files_are_wanted_and_not_wanted_while_the_torrent_runs(tmp_path: 
 async def test_pieces_with_deadlines_come_first(tmp_path: Path) -> None:
     source = fill(tmp_path / "src" / "a.bin", 40 * PIECE)
     meta = torrent(source)
-    async with Session(settings(tmp_path / "a")) as seed, Session(settings(tmp_path / "b")) as leech:
+    slow = settings(tmp_path / "b", down_bytes_per_second=40.0 * PIECE)  # so that they come as they are asked for
+    async with Session(settings(tmp_path / "a")) as seed, Session(slow) as leech:
         await (await seed.add(meta, tmp_path / "src")).completed()
         got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"], paused=True)
         await got.checked()
