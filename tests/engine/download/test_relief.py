@@ -10,7 +10,7 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.asking import top_up
 from bittern.engine.download.download import Download
-from bittern.engine.download.relief import AT_LEAST_SECONDS, FASTER, MEASURED_SECONDS, comes_far_sooner
+from bittern.engine.download.relief import AT_LEAST_SECONDS, FASTER, MEASURED_SECONDS, comes_far_sooner, spare
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.testing.playbook import Playbook
@@ -206,3 +206,32 @@ def test_who_was_idle_until_now_is_not_taken_for_slow() -> None:
     assert asked(fast) == []
     top_up(fast, [slow, fast], download, MEASURED_SECONDS)
     assert asked(fast)
+
+
+def test_for_a_web_seed_a_slow_peer_is_let_off_the_end_of_its_queue() -> None:
+    """The blocks are free then, and of no one peer's piece any more."""
+    download, [slow, quick] = make({0, 1, 2}, {3})
+    for peer in (slow, quick):
+        top_up(peer, [slow, quick], download, 0.0)
+    before = asked(slow)
+    assert len(asked(quick)) == BLOCKS
+    rates(slow, quick, 0.1, 1000.0)
+    free = spare([slow, quick], download, 100.0 * BLOCK, lambda piece: piece != 1, 5, 0.0)
+    spared = [(message.piece, message.begin // BLOCK) for message in said(slow) if isinstance(message, Cancel)]
+    assert spared == [block for block in reversed(before) if block[0] != 1][:5]
+    assert free == 5
+    assert said(quick) == []
+    assert slow.pipeline is not None
+    assert slow.pipeline.outstanding == len(before) - 5
+    assert [piece for piece in range(PIECES) if piece in download.assembly.askable] == [0, 2]
+    download.check_invariants()
+
+
+@pytest.mark.parametrize(("theirs", "web"), [(10.0, 100.0), (0.1, 0.01)])
+def test_for_a_web_seed_nobody_is_let_off_what_comes_nearly_as_soon(theirs: float, web: float) -> None:
+    download, [slow, other] = make({0, 1, 2}, {3})
+    top_up(slow, [slow, other], download, 0.0)
+    asked(slow)
+    rates(slow, other, theirs, 1.0)
+    assert spare([slow, other], download, web * BLOCK, lambda _: True, 100, 0.0) == 0
+    assert said(slow) == []

@@ -93,6 +93,21 @@ def test_a_fast_web_seed_gives_long_runs_beside_slow_peers(seed: int) -> None:
     assert server.asked_bytes() / len(server.requests) > 2 * MIB
 
 
+def test_a_fast_web_seed_brings_in_the_end_what_a_slow_peer_began(seed: int) -> None:
+    """That would need a hundred seconds for its piece."""
+    stage = Stage(seed=seed)
+    content = make_content(stage.world, size=16 * MIB, piece_size=MIB)
+    stage.server(content, up=2.0 * MIB)
+    slow = stage.process("slow")
+    slow.seed(content)
+    slow.host.uplink.rate = 10_000
+    torrent = stage.get(content)
+    stage.client.know(torrent, slow)
+    assert stage.run(torrent, 13)
+    assert torrent.downloaded < 1.02 * 16 * MIB
+    assert stage.failures == []
+
+
 def test_a_web_seed_that_is_slower_than_peers_holds_up_nothing(seed: int) -> None:
     crowd = Crowd(3, up=inf, server_up=0.05 * MIB, size=8 * MIB, seed=seed)
     rich = crowd.stage.process("seed")

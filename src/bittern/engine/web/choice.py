@@ -49,7 +49,7 @@ def passing_run(download: Download, seed: WebSeed, at: int, until: int) -> range
 
 
 def rest_of_begun(download: Download, seed: WebSeed, *, alone: bool) -> list[Run]:
-    """Blocks, asked for now, of a piece that others began; none where there is no such piece.
+    """Blocks, asked for now, of pieces that others began; none where there are no such pieces.
 
     Args:
         download: what they are for.
@@ -57,17 +57,15 @@ def rest_of_begun(download: Download, seed: WebSeed, *, alone: bool) -> list[Run
         alone: whether there are no peers: then also of what one peer was to bring.
     """
     assembly = download.assembly
+    runs: list[Run] = []
     for piece, opened in list(assembly.askable.items()):
         if opened.owner is not None or (opened.left_to is not None and not alone):
             continue
         if run_from(seed.lacks, download.have.size, piece, 1) or not (opened.free or assembly.make_room()):
             continue
-        runs: list[Run] = []
         while len(runs) < _RUNS_AT_ONCE and (run := assembly.allot(piece, _EXTENT_BLOCKS)) is not None:
             runs.append(run)
-        if runs:
-            return sorted(runs, key=lambda run: run.first)
-    return []
+    return sorted(runs, key=lambda run: (run.piece, run.first))
 
 
 def ranges_of(download: Download, layout: WebLayout, runs: list[Run]) -> list[FileRange]:

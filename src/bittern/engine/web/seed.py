@@ -67,6 +67,8 @@ class WebSeed:
         self.arrived = 0
         """Bytes that came and were needed."""
         self.down = Meter()
+        self.speed = 0.0
+        """Bytes per second when it was last asked for something."""
 
     @property
     def connections(self) -> int:

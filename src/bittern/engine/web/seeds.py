@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
+from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1
 from bittern.codec.info import Info
 from bittern.engine.download.download import Download
+from bittern.engine.download.relief import spare
 from bittern.engine.events import WebSeedFailed
 from bittern.engine.swarm.company import Company
 from bittern.engine.swarm.lanes import Lanes
@@ -14,11 +16,12 @@ from bittern.wire.stream import Link, Stream
 from bittern.wire.webseed import WebLayout, WebUrl
 
 from .lane import Lane
-from .runs import run_mask
+from .runs import run_from, run_mask
 from .scene import Scene
 from .seed import CONNECTIONS, WebSeed
 
 LIED = "sent data that fails its hash"
+_RELIEF_SECONDS = 2.0  # what comes within it is taken from slow peers at a time
 MOST_SEEDS = 100
 """Web seeds of one torrent that are used: the first ones."""
 
@@ -47,6 +50,7 @@ class WebSeeds:
         self._scene: Scene | None = None
         self._lanes: dict[int, list[Lane]] = {}  # by seed
         self._liars: dict[str, None] = {}
+        self._may_relieve = False  # once a second
 
     @property
     def arrived(self) -> int:
@@ -144,8 +148,10 @@ class WebSeeds:
         for number, lanes in list(self._lanes.items()):
             seed = self.seeds[number]
             seed.down.count_up_to(seed.arrived, now)
+            seed.speed = seed.down.rate(now)
             for lane in lanes:
                 lane.watch(patience, now)
+        self._may_relieve = True
         download = self._scene.download if self._scene is not None else None
         if self._lanes and download is not None and not len(download.picker) and self._others_wait(download, now):
             for lanes in self._lanes.values():
@@ -203,23 +209,50 @@ class WebSeeds:
         for place in range(CONNECTIONS):
             for number, seed in self.seeds.items():
                 lanes = self._lanes.get(number, [])
-                if place == len(lanes) and place < seed.connections and now >= seed.due and self._may_open(seed, place):
+                wanted = place == len(lanes) and place < seed.connections and now >= seed.due
+                if wanted and self._has_work(scene.download, seed, place, now) and self._may_open():
                     lane = Lane(seed, scene, first=number == -1 and not place)
                     self._lanes.setdefault(number, lanes).append(lane)
                     lane.drive(now)
 
-    def _may_open(self, seed: WebSeed, place: int) -> bool:
-        scene = self._scene
-        assert scene is not None
-        free = len(scene.download.picker) * scene.info.piece_size
-        if free < 2 * seed.stretch if place else not (free or scene.download.assembly.askable):
-            return False
-        if sum(map(len, self._lanes.values())) >= self._shared.settings.max_web_connections:
+    @property
+    def _full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return sum(map(len, self._lanes.values())) >= self._shared.settings.max_web_connections
+
+    def _may_open(self) -> bool:
+        if self._full:
             return False
         if self._shared.places.full:
             self._shared.places.wait(self._torrent)
             return False
         return True
+
+    def _has_work(self, download: Download, seed: WebSeed, place: int, now: float) -> bool:
+        """Whether there is something that one more connection might bring."""
+        free = len(download.picker) * download.geometry.piece_size
+        if place:
+            return free >= 2 * seed.stretch
+        return bool(free or download.assembly.askable) or self._relieve(download, seed, now)
+
+    def _relieve(self, download: Download, seed: WebSeed, now: float) -> bool:
+        """All is asked for: whether peers were let off something that a web seed without work brings far sooner."""
+        if not self._may_relieve or not seed.speed or self._full or self._shared.places.full:
+            return False
+        self._may_relieve = False
+        most = max(1, int(seed.speed * _RELIEF_SECONDS / BLOCK))
+        size = download.have.size
+        return (
+            spare(
+                self._company.peers.values(),
+                download,
+                seed.speed,
+                lambda piece: not run_from(seed.lacks, size, piece, 1),
+                most,
+                now,
+            )
+            > 0
+        )
 
     def _keep_busy(self, number: int, lanes: list[Lane]) -> None:
         """Those of one web seed that have nothing to do end."""
@@ -239,7 +272,7 @@ class WebSeeds:
         """Whether a peer, or another web seed, might bring something of what is asked for and is asked for nothing."""
         if self._peers_wait():
             return True
-        if sum(map(len, self._lanes.values())) >= self._shared.settings.max_web_connections:
+        if self._full:
             return False
         owed = 0
         for owes in [lane.owes() for lanes in self._lanes.values() for lane in lanes]:
