@@ -4,8 +4,9 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,31 +15,24 @@ import pytest
 from tests.interop.conftest import require
 from tests.interop.rigs.aria2 import Aria2
 from tests.interop.rigs.bittern import Bittern
-from tests.interop.rigs.client import Client
+from tests.interop.rigs.client import Client, Peer
 from tests.interop.rigs.content import Content, Kind, make, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import LOOPBACK, Place
 from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.transmission import Transmission
+from tests.interop.rigs.webtorrent import NPM_PACKAGES, Webtorrent, missing_npm_package
 
 SOURCE = Path(__file__).parents[2] / "src"
+BOTH = ("http", "udp")
+DRIVER = Path(__file__).parent / "drivers" / "npm_announces.mjs"
 
 
 @contextmanager
-def tracker(place: Place, folder: Path) -> Iterator[dict[str, str]]:
+def tracker(place: Place, folder: Path, *more: str) -> Iterator[dict[str, str]]:
     """`bittern tracker` at a place: its announce URLs by scheme."""
-    words = (
-        "tracker",
-        "--json",
-        "--listen",
-        place.address.strip("[]"),
-        "--http-port",
-        "0",
-        "--udp-port",
-        "0",
-        "--stats",
-        "all",
-    )
+    where = ("--listen", place.address.strip("[]"), "--http-port", "0", "--udp-port", "0")
+    words = ("tracker", "--json", *where, "--stats", "all", *more)
     command = [*place.enter, sys.executable, "-m", "bittern", *words]
     environment = {"PYTHONPATH": str(SOURCE), "HOME": str(folder)}
     with Running(command, folder / "tracker.log", env=environment, talks=True) as running:
@@ -73,6 +67,8 @@ ARIA2_UDP = Aria2(options=("--enable-dht=true",))
         (ARIA2_UDP, "udp"),
         (Transmission(), "http"),
         (Transmission(), "udp"),
+        (Webtorrent(), "http"),
+        (Webtorrent(), "udp"),
         (Bittern(), "http"),
         (Bittern(), "udp"),
     ],
@@ -94,6 +90,83 @@ def test_a_download_finds_its_seed_by_ipv6(scheme: str, tmp_path: Path) -> None:
     except OSError:
         require("this machine has no IPv6")
     meet(Libtorrent(), scheme, Place("[::1]"), tmp_path, "ipv6")
+
+
+def _interrupt(peer: Peer) -> None:
+    peer.running.interrupt()
+    peer.running.wait(15)
+
+
+ENDS: dict[str, Callable[[Peer], None]] = {
+    "aria2": _interrupt,
+    "bittern": lambda peer: peer.close(),
+    "libtorrent": lambda peer: peer.close(),
+}
+"""How those end that tell a tracker in time: Debian's transmission has gone before its HTTP request is out."""
+
+ARIA2_IPV6 = Aria2(options=("--disable-ipv6=false", "--interface=lo"))
+TRANSMISSION_IPV6 = Transmission(settings=(("bind-address-ipv4", "0.0.0.0"), ("bind-address-ipv6", "::1")))
+
+
+WAYS = [
+    *(
+        (client, scheme, "ipv4")
+        for client in (Libtorrent(), ARIA2_UDP, Transmission(), Webtorrent())
+        for scheme in BOTH
+    ),
+    *((client, scheme, "ipv6") for client in (Libtorrent(), Bittern()) for scheme in BOTH),
+    # These ask UDP trackers by IPv4 only (Transmission until 4.1).
+    *((client, "http", "ipv6") for client in (ARIA2_IPV6, TRANSMISSION_IPV6, Webtorrent())),
+]
+
+
+@pytest.mark.parametrize(("client", "scheme", "family"), WAYS, ids=str)
+def test_clients_come_and_go(client: Client, scheme: str, family: str, tmp_path: Path, private_place: Place) -> None:
+    """By both protocols and families, at a tracker of two workers: it counts a seed, and then none."""
+    require(client.missing())
+    content = make(tmp_path / "content", Kind.V1_SINGLE)
+    where = private_place if family == "ipv4" else with_ipv6(private_place)
+    with tracker(where, tmp_path, "--workers", "2") as urls:
+        torrent = tmp_path / "a.torrent"
+        torrent.write_bytes(torrent_of(content, Kind.V1_SINGLE, urls[scheme]))
+
+        def seeds() -> float:
+            return figures(where, urls["http"])[f'peers{{family="{family}",role="seed"}}']
+
+        at = where if client.name == "libtorrent" else private_place
+        with client.seed(torrent, content, at, folder(tmp_path, "seed")) as peer:
+            assert wait_until(lambda: seeds() == 1, 30, every=0.2)
+            if client.name in ENDS:
+                ENDS[client.name](peer)
+                assert wait_until(lambda: seeds() == 0, 20, every=0.2)
+        found = figures(where, urls["http"])
+        assert found[f'requests_total{{protocol="{scheme}",kind="announces"}}'] >= 1
+        assert found[f'requests_total{{protocol="{scheme}",kind="refused"}}'] == 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "address"), [("http", "127.0.0.1"), ("udp", "127.0.0.1"), ("http", "[::1]")], ids=str
+)
+def test_the_client_of_npm_understands_it(scheme: str, address: str, tmp_path: Path) -> None:
+    """Npm's bittorrent-tracker starts, completes, scrapes and stops."""
+    require(missing_npm_package("bittorrent-tracker"))
+    package = NPM_PACKAGES / "bittorrent-tracker"
+    with tracker(Place(address), tmp_path) as urls:
+        command = ["node", str(DRIVER), str(package), urls[scheme], "0123456789abcdef" * 2 + "01234567", "7000"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == [
+            {"seeds": 0, "leechers": 1},
+            {"seeds": 1, "leechers": 0},
+            {"complete": 1, "incomplete": 0, "downloaded": 1},
+            {"seeds": 0, "leechers": 0},
+        ]
+
+
+def with_ipv6(place: Place) -> Place:
+    """The same namespace, by an IPv6 address that is not loopback: aria2 takes that for no IPv6 at all."""
+    add = ("ip", "-6", "addr", "replace", "fd99::1/128", "dev", "lo", "nodad")
+    subprocess.run([*place.enter, *add], check=True)
+    return replace(place, address="[fd99::1]")
 
 
 def meet(client: Client, scheme: str, place: Place, work: Path, family: str = "ipv4") -> None:
