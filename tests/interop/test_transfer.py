@@ -1,17 +1,20 @@
 """bittern against real clients: each in both roles, files compared byte for byte."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bittern.cli.main import main
 from bittern.codec.bencode import decode
 from bittern.codec.magnet import Magnet
-from tests.interop.conftest import OpenSwarm
+from bittern.codec.metainfo import Metainfo
+from tests.interop.conftest import OpenSwarm, require
 from tests.interop.matrix import Matrix
 from tests.interop.rigs.aria2 import Aria2
 from tests.interop.rigs.bittern import Bittern
 from tests.interop.rigs.client import Client, Swarm
-from tests.interop.rigs.content import Kind
+from tests.interop.rigs.content import Kind, make, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.transmission import Transmission
@@ -109,6 +112,25 @@ def test_a_link_to_version_2_completes_by_nothing_but_the_peer_that_it_names(ope
     peer, downloaded = swarm.get(Bittern(), link.to_uri())
     peer.wait_complete(TIMEOUT_SECONDS)
     assert swarm.content.differences(downloaded.folder) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.V1_MULTI, *NEW], ids=str)
+def test_files_that_our_links_select_are_the_same_to_libtorrent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: Kind
+) -> None:
+    """Pads count (BEP 53), also those that a torrent of version 2 does not list."""
+    require(Libtorrent().missing())
+    import libtorrent as lt  # noqa: PLC0415 - an optional partner
+
+    path = tmp_path / "it.torrent"
+    path.write_bytes(torrent_of(make(tmp_path / "content", kind), kind, "http://127.0.0.1:1/announce"))
+    assert main(["magnet", str(path), "--select-file", "2,5-6"]) == 0
+    wanted = lt.parse_magnet_uri(capsys.readouterr().out.strip()).file_priorities
+    made = lt.load_torrent_file(str(path)).ti
+    assert made is not None
+    names = [made.layout().file_path(number) for number, priority in enumerate(wanted) if priority]
+    shown = ["/".join(("multi", *file.path)) for file in Metainfo.load(path).info.files if not file.pad]
+    assert names == [shown[number] for number in (1, 4, 5)]
 
 
 @pytest.mark.parametrize("kind", NEW, ids=str)

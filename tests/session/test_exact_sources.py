@@ -1,6 +1,8 @@
 """The .torrent file where a link says it is: fetched, bounded, and believed only if it is the link's."""
 
 import asyncio
+import socket
+import time
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -14,6 +16,7 @@ from bittern.session import exact_sources, sources
 from bittern.session.events import TorrentFileFailed
 from bittern.session.exact_sources import MOST_URLS, ExactSources
 from bittern.session.session import Session
+from bittern.session.status import State
 from bittern.tools.create import Version
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 from tests.session.test_sources import serving
@@ -156,6 +159,22 @@ async def test_trackers_and_web_seeds_of_the_file_are_used_too_also_in_the_next_
             got = await session.add(link, tmp_path / "dst")
             await asyncio.wait_for(got.completed(), SECONDS)
     assert (tmp_path / "dst" / "a.bin").read_bytes() == content.read_bytes()
+
+
+async def test_a_server_that_hangs_holds_up_neither_peers_nor_the_end(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 3 * PIECE))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link = link_to(meta, f"http://127.0.0.1:{server.getsockname()[1]}/a.torrent")
+        async with Session(settings(tmp_path / "a")) as seed:
+            await (await seed.add(meta, tmp_path / "src")).completed()
+            async with Session(settings(tmp_path / "b")) as leech:
+                got = await leech.add(link, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+                await asyncio.wait_for(got.completed(), SECONDS)
+        began = time.monotonic()
+        async with Session(settings(tmp_path / "c")) as alone:
+            got = await alone.add(link, tmp_path / "none")
+            await eventually(lambda: got.status.state is State.METADATA)
+        assert time.monotonic() - began < 5
 
 
 async def test_what_fails_is_an_event(meta: Metainfo, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ KEYS = [
     "creation_date",
     "source",
     "magnet",
+    "peers",
+    "exact_sources",
+    "select_only",
 ]
 
 
@@ -70,6 +73,9 @@ def test_a_magnet_is_described_with_the_same_keys() -> None:
     assert (found["info_hash_v1"], found["info_hash_v2"]) == ("ab" * 20, None)
     assert found["trackers"] == [["http://t/x"]]
     assert found["magnet"] == uri
+    more = document(Magnet.parse(f"{uri}&xs=http://h/a.torrent&x.pe=h:1&so=0,2-3"))
+    assert (more["peers"], more["exact_sources"]) == (["h:1"], ["http://h/a.torrent"])
+    assert more["select_only"] == [0, 2, 3]
 
 
 def test_users_number_files_from_one_and_do_not_see_pads(tmp_path: Path) -> None:

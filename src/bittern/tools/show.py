@@ -11,7 +11,8 @@ def document(source: Metainfo | Magnet) -> dict[str, Any]:
 
     Keys: name, info_hash_v1, info_hash_v2 (hexadecimal or None), piece_length, total_size (bytes, no pads),
     private, files (path, size, pad, executable, hidden, symlink), trackers (tiers), web_seeds, nodes
-    ("host:port"), comment, created_by, creation_date (seconds since 1970), source, magnet.
+    ("host:port"), comment, created_by, creation_date (seconds since 1970), source, magnet; of a link also peers
+    ("host:port"), exact_sources, select_only (numbers of files from 0, pads count).
     """
     return _of_magnet(source) if isinstance(source, Magnet) else _of_torrent(source)
 
@@ -34,6 +35,9 @@ def _of_torrent(metainfo: Metainfo) -> dict[str, Any]:
         "creation_date": metainfo.creation_date,
         "source": info.source,
         "magnet": metainfo.to_magnet().to_uri(),
+        "peers": [],
+        "exact_sources": [],
+        "select_only": [],
     }
 
 
@@ -54,6 +58,9 @@ def _of_magnet(magnet: Magnet) -> dict[str, Any]:
         "creation_date": None,
         "source": None,
         "magnet": magnet.to_uri(),
+        "peers": list(magnet.peers),
+        "exact_sources": list(magnet.exact_sources),
+        "select_only": list(magnet.select_only),
     }
 
 

@@ -57,7 +57,7 @@ def test_any_date_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], se
     ("source", "code"),
     [
         ("gone.torrent", ExitCode.NOT_FOUND),
-        (".", ExitCode.OTHER),
+        (".", ExitCode.USAGE),
         ("garbage", ExitCode.BAD_BENCODE),
         ("empty", ExitCode.BAD_TORRENT),
         ("magnet:?dn=x", ExitCode.BAD_MAGNET),
@@ -75,3 +75,11 @@ def test_each_failure_has_its_code_and_one_line(
     assert captured.out == ""
     assert captured.err.startswith("bittern: ")
     assert captured.err.count("\n") == 1
+
+
+def test_all_that_a_link_says_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", f"magnet:?xt=urn:btih:{'ab' * 20}&xs=http://h/a.torrent&x.pe=h:1&so=0,2"]) == ExitCode.OK
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert ["Peer", "h:1"] in rows
+    assert any(row[1].split() == ["at", "http://h/a.torrent"] for row in rows)
+    assert ["Selects", "2 files"] in rows

@@ -55,9 +55,16 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [(f"Tracker {tier}", url) for url in urls]
     rows += [("Web seed", url) for url in found["web_seeds"]]
     rows += [("DHT node", node) for node in found["nodes"]]
+    rows += [("Peer", peer) for peer in found["peers"]]
+    rows += [("Torrent at", url) for url in found["exact_sources"]]
+    rows.append(("Selects", _count(len(found["select_only"]))))
     rows.append(("Magnet", found["magnet"]))
     rows.append(("Files", str(count) if count else ""))
     return rows
+
+
+def _count(files: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'}" if files else ""
 
 
 def _date(seconds: int | None) -> str:
