@@ -2,7 +2,7 @@ import pytest
 
 from bittern.base.errors import BitternError, SessionError, StorageError
 from bittern.session.status import State
-from bittern.session.trouble import Trouble
+from bittern.session.trouble import SECOND_TRIES, Trouble
 
 KINDS = StorageError.Kind
 
@@ -33,10 +33,14 @@ def test_what_is_over_is_not_tried_again() -> None:
     assert not trouble.may_be_over(1e9)
 
 
-def test_what_can_not_be_read_is_tried_once_more_for_each_file() -> None:
+def test_what_can_not_be_read_is_tried_once_more_while_that_helps() -> None:
     trouble = Trouble(30.0)
     bad, other = StorageError(KINDS.IO, "a"), StorageError(KINDS.IO, "b")
-    assert [trouble.is_worth_a_second_try(error) for error in (bad, bad, other, bad)] == [True, False, True, False]
+    tries = [trouble.is_worth_a_second_try(bad) for _ in range(SECOND_TRIES + 2)]
+    assert tries == [True] * SECOND_TRIES + [False] * 2
+    assert trouble.is_worth_a_second_try(other)
+    trouble.persists(other)
+    assert not trouble.is_worth_a_second_try(other)
     assert not trouble.is_worth_a_second_try(StorageError(KINDS.REPLACED, "c"))
     assert trouble.is_surmountable(bad, reading=True), "a try that failed leaves the other way open"
 

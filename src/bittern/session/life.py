@@ -529,6 +529,7 @@ class Life:
         if right:
             await self._settle()  # files may have become wanted meanwhile
         else:
+            self._trouble.persists(error)
             self._on_storage_failed(error, piece)
 
     def _fail(self, error: BitternError, *, pause: bool = True) -> None:

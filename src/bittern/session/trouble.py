@@ -6,6 +6,9 @@ from bittern.base.errors import BitternError, StorageError
 
 from .status import State
 
+SECOND_TRIES = 3
+"""So often what can not be read of a file is read once more, if that helps."""
+
 
 class Trouble:
     """The error that a torrent has, while it has one.
@@ -19,17 +22,23 @@ class Trouble:
         self._retry_seconds = retry_seconds
         self._retry_due = inf
         self._unreadable: set[str] = set()
-        self._tried: set[str] = set()
+        self._tries: dict[str, int] = {}
 
     def is_worth_a_second_try(self, error: StorageError) -> bool:
         """Whether what could not be read is read once more before anything is done about it.
 
-        The first time for each file it is: cables, controllers and network file systems have their moments.
+        A few times for each file it is, as long as that helps: cables, controllers and network file systems have their
+        moments.
         """
-        if error.kind is not StorageError.Kind.IO or error.path in self._tried:
+        tries = self._tries.get(error.path, 0)
+        if error.kind is not StorageError.Kind.IO or tries >= SECOND_TRIES:
             return False
-        self._tried.add(error.path)
+        self._tries[error.path] = tries + 1
         return True
+
+    def persists(self, error: StorageError) -> None:
+        """The second try failed, too: there is none for this file any more."""
+        self._tries[error.path] = SECOND_TRIES
 
     def is_surmountable(self, error: StorageError, *, reading: bool) -> bool:
         """Whether another look at the files is the answer to what the disk said, instead of failing.
