@@ -1,7 +1,6 @@
 """A private torrent is known to its trackers and its peers alone (BEP 27): what our host sends is looked at."""
 
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,15 +19,15 @@ from tests.interop.rigs.client import Swarm
 from tests.interop.rigs.content import Kind, magnet_of
 from tests.interop.rigs.gossip import Gossip
 from tests.interop.rigs.libtorrent import Libtorrent
-from tests.interop.rigs.place import Place, missing_for_namespace
-from tests.interop.rigs.process import Running, wait_until
+from tests.interop.rigs.node import NODE_PORT, dht_node
+from tests.interop.rigs.place import missing_for_namespace
+from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.star import Link, Star, star
 from tests.interop.rigs.tracker import Announce, serve
 from tests.interop.rigs.web import http_server
 
 SECONDS = 15.0
 """What goes out at all does so sooner: peers are told after 3 s, the local network after 1, the table at once."""
-ROUTER_PORT = 6969
 STRANGER_PORT = 6881
 SLOW = ("--down-limit", "50k")
 
@@ -49,7 +48,7 @@ class Scene:
     @property
     def ours(self) -> Bittern:
         """With all that can be had, and slow, so that it is there for a while."""
-        router = ("--dht-router", f"{self.network.hosts[3].address}:{ROUTER_PORT}")
+        router = ("--dht-router", f"{self.network.hosts[3].address}:{NODE_PORT}")
         return Bittern(quiet=("--no-nat", "--no-utp"), options=(*router, *SLOW))
 
     def lie(self) -> None:
@@ -87,15 +86,6 @@ def _streams(packets: list[Packet]) -> list[bytes]:
         if packet.protocol == TCP:
             found.setdefault((packet.source_port, packet.target), bytearray()).extend(packet.payload)
     return list(map(bytes, found.values()))
-
-
-@contextmanager
-def dht_node(place: Place, folder: Path) -> Iterator[None]:
-    command = [*place.enter, sys.executable, "-m", "bittern", "dht", "node", "--listen", place.address]
-    nobody = ["--port", str(ROUTER_PORT), "--dht-router", f"{place.address}:{ROUTER_PORT}"]
-    with Running([*command, *nobody], folder / "node.log"):
-        assert wait_until(lambda: "node on UDP port" in (folder / "node.log").read_text(), 20)
-        yield
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,28 @@ async def test_a_bare_info_hash_finds_metadata_and_content_by_the_table_alone(fo
         await asyncio.wait_for(torrent.completed(), 60)
         assert torrent.found_by.get("dht")
     assert (folders[1] / "a.bin").read_bytes() == CONTENT
+
+
+async def test_who_found_nobody_looks_again_soon_and_is_not_announced_again_by_that(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dht, "HUNGRY_SECONDS", 0.5)
+    meta = torrent_of(folders[0])
+    async with routers() as tables, Session(beginning_at(tables[0], folders[1] / "state")) as leeches:
+        table, announces = await leeches._table(), list[bool]()
+        search = table.find_peers
+
+        def find_peers(name: bytes, found: Any, *, announce: Any = None, **more: Any) -> Any:
+            announces.append(announce is not None)
+            return search(name, found, announce=announce, **more)
+
+        monkeypatch.setattr(table, "find_peers", find_peers)
+        torrent = await leeches.add(bytes(meta.info.wire_hash).hex(), folders[1])
+        await eventually(lambda: len(announces) >= 3)
+        assert announces == [True, *[False] * (len(announces) - 1)]
+        async with Session(beginning_at(tables[0], folders[0] / "state")) as seeds:
+            await seeds.add(meta, folders[0])
+            await asyncio.wait_for(torrent.completed(), 30)
 
 
 async def test_a_private_torrent_is_neither_asked_for_nor_announced(folders: tuple[Path, Path]) -> None:

@@ -64,6 +64,7 @@ class Seeking:
         self._rota: Rota[Entry] = Rota()
         self._tasks = Tasks()
         self._searches: dict[bytes, asyncio.Task[None]] = {}
+        self._announced: dict[bytes, float] = {}
         self._beginning: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -81,11 +82,13 @@ class Seeking:
         seekers = self._seekers()
         for key in [key for key in self._searches if key not in seekers]:
             self._searches.pop(key).cancel()
+        known = self._announced
+        self._announced = {key: known[key] if key in known else _told(seekers[key]) for key in seekers}
         if not self._node.nodes:
             if self._beginning is None and (seekers or any(map(self._sleeps, self._entries.values()))):
                 self._beginning = self._tasks.start(self._begin(), "bittern dht")
             return
-        for key in self._schedule.take_due(seekers, now, lambda key: _rested(seekers[key])):
+        for key in self._schedule.take_due(seekers, now, lambda key: self._earliest(seekers[key])):
             self._searches[key] = self._tasks.start(self._seek(seekers[key]), "bittern dht search")
         for entry in self._rota.take(self._entries.values(), lambda entry: self._is_due(entry, now), now):
             self._tasks.start(self._announce(entry), "bittern dht announce")
@@ -111,6 +114,10 @@ class Seeking:
     def _is_due(self, entry: Entry, now: float) -> bool:
         return now - entry.sought_at >= LEAST_SECONDS and self._sleeps(entry)
 
+    def _earliest(self, seeker: _Seeker) -> float:
+        """When a torrent that just joined its swarm may be looked for; one that only woke up needs nobody."""
+        return self._announced[bytes(seeker.name)] + LEAST_SECONDS if seeker.entry.complete else -inf
+
     async def _begin(self) -> None:
         await self._node.table()
 
@@ -122,13 +129,15 @@ class Seeking:
             swarm.add_candidates(peers, Source.DHT, runtime.now())
             runtime.turn.soon()
 
-        complete = swarm.download is not None and swarm.download.complete
-        table = await self._node.table()
-        done = await table.find_peers(name, found, announce=self._ours(name, seed=complete), no_seeds=complete)
-        self._searches.pop(bytes(name), None)
-        if done.answered:
-            seeker.entry.sought_at = runtime.now()
-        self._schedule.done(bytes(name), runtime.now(), answers=done.answered)
+        key, complete = bytes(name), swarm.download is not None and swarm.download.complete
+        rested = runtime.now() - self._announced[key] >= LEAST_SECONDS
+        ours = self._ours(name, seed=complete) if rested else None
+        done = await (await self._node.table()).find_peers(name, found, announce=ours, no_seeds=complete)
+        self._searches.pop(key, None)
+        if done.stored:
+            seeker.entry.sought_at = self._announced[key] = runtime.now()
+        hungry = bool(swarm.left_bytes) and not swarm.peers
+        self._schedule.done(key, runtime.now(), answers=done.answered, hungry=hungry)
 
     async def _announce(self, entry: Entry) -> None:
         """Tell of a torrent that sleeps; who wants something of it calls."""
@@ -147,8 +156,8 @@ class Seeking:
         return AnnouncePeer(bytes(name), port, b"", seed=seed) if port else None
 
 
-def _rested(seeker: _Seeker) -> float:
-    """When a torrent that just joined its swarm may be looked for: it was perhaps just announced, awake or asleep."""
+def _told(seeker: _Seeker) -> float:
+    """When a torrent that just joined its swarm was announced last, awake or asleep."""
     entry = seeker.entry
-    # What a link leads to may have another name, too, that nobody was asked for yet.
-    return entry.sought_at + LEAST_SECONDS if entry.complete or seeker.name == entry.info_hash else -inf
+    # What a link leads to may have another name, too, that nobody heard of yet.
+    return entry.sought_at if entry.complete or seeker.name == entry.info_hash else -inf

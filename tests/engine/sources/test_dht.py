@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bittern.engine.sources.dht import (
     ASLEEP_AT_ONCE,
     AT_ONCE,
+    HUNGRY_SECONDS,
     INTERVAL_SECONDS,
     LEAST_SECONDS,
     RETRY_SECONDS,
@@ -42,6 +43,22 @@ def test_where_nobody_answers_it_is_tried_soon_and_ever_more_seldom() -> None:
     assert waits[1] <= 1.2 * RETRY_SECONDS
     assert all(later > earlier for earlier, later in pairwise(waits[1:7]))
     assert max(waits) <= 1.2 * INTERVAL_SECONDS
+
+
+def test_who_has_nobody_to_download_from_looks_again_soon_and_ever_more_seldom() -> None:
+    schedule, now, waits = DhtSchedule(Random(1)), 0.0, list[float]()
+    for round_ in range(9):
+        began = now
+        while not schedule.take_due([ONE], now):
+            now += 0.5
+        waits.append(now - began)
+        schedule.done(ONE, now, answers=8, hungry=round_ < 7)
+    assert 0.9 * HUNGRY_SECONDS <= waits[1] <= 1.2 * HUNGRY_SECONDS
+    assert all(later > earlier for earlier, later in pairwise(waits[1:7]))
+    assert min(waits[8:]) >= 0.9 * INTERVAL_SECONDS
+    schedule.take_due([ONE], 1e9)
+    schedule.done(ONE, 1e9, answers=8, hungry=True)
+    assert schedule.take_due([ONE], 1e9 + 1.2 * HUNGRY_SECONDS) == [ONE]  # it was well in between
 
 
 def test_what_left_is_forgotten_and_comes_back_fresh() -> None:

@@ -33,6 +33,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
     parser.add_argument("--lsd", action="store_true", help="look for peers in the local network")
+    parser.add_argument("--dht-node", metavar="HOST:PORT", help="take part in the DHT, and begin with this node")
     parser.add_argument("--no-pex", action="store_true", help="neither tell peers of peers nor listen to them")
     parser.add_argument("--down-limit", type=int, default=0, metavar="BYTES", help="a second; 0 for none")
     return parser.parse_args()
@@ -62,6 +63,10 @@ def open_session(args: argparse.Namespace) -> lt.session:
         "alert_queue_size": 20000,
         "alert_mask": lt.alert_category.status | lt.alert_category.error | lt.alert_category.storage,
     }
+    if args.dht_node:
+        # It knows next to nobody, and these few have addresses of one network.
+        ours["dht_restrict_routing_ips"] = ours["dht_restrict_search_ips"] = ours["dht_enforce_node_id"] = False
+        ours["dht_bootstrap_nodes"], ours["enable_dht"] = args.dht_node, True
     settings.update(ours)
     return lt.session(settings)
 

@@ -53,13 +53,13 @@ class TransmissionPeer:
 class Transmission:
     """transmission-daemon, TCP on one address, no DHT, LPD, PEX or port mapping. It knows no v2.
 
-    `settings` go before ours; `dht_node` is the UDP port at its own address where its DHT begins.
+    `settings` go before ours; `dht_node` is the HOST:PORT that it begins with where it takes part in the DHT.
     """
 
     name: str = "transmission"
     private: bool = True
     settings: tuple[tuple[str, object], ...] = ()
-    dht_node: int | None = None
+    dht_node: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -94,9 +94,9 @@ class Transmission:
         config = work / "config"
         config.mkdir()
         settings = _settings(place.address, port, rpc_port, folder) | dict(self.settings)
-        if self.dht_node is not None:
-            (config / "dht.bootstrap").write_text(f"{place.address} {self.dht_node}\n")
         (config / "settings.json").write_text(json.dumps(settings))
+        if self.dht_node:
+            (config / "dht.bootstrap").write_text(self.dht_node.replace(":", " ") + "\n")
         command = [*place.enter, "transmission-daemon", "--foreground", "--config-dir", str(config)]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
             peer = TransmissionPeer(running, port, f"{place.address}:{rpc_port}", place)

@@ -16,6 +16,8 @@ LEAST_SECONDS: Final = 12 * 60.0
 """Never is one announced again sooner, whatever happens to it."""
 RETRY_SECONDS: Final = 5.0
 """After a search that nobody answered; twice as long after each more."""
+HUNGRY_SECONDS: Final = 15.0
+"""After a search for a torrent that has no peer at all; twice as long after each more. It is not announced by those."""
 AT_ONCE: Final = 8
 """Searches at once."""
 ASLEEP_AT_ONCE: Final = 8
@@ -36,7 +38,7 @@ class DhtSchedule:
     def __init__(self, rng: "Random") -> None:
         self._rng = rng
         self._due: dict[bytes, float] = {}
-        self._failures: dict[bytes, int] = {}
+        self._vain: dict[bytes, int] = {}
 
     def take_due(
         self, torrents: Iterable[bytes], now: float, earliest: Callable[[bytes], float] = lambda _: -inf
@@ -50,21 +52,30 @@ class DhtSchedule:
         """
         known = self._due
         self._due = {key: known[key] if key in known else max(now, earliest(key)) for key in torrents}
-        self._failures = {key: count for key, count in self._failures.items() if key in self._due}
+        self._vain = {key: count for key, count in self._vain.items() if key in self._due}
         busy = sum(due == inf for due in self._due.values())
         ready = sorted((key for key, due in self._due.items() if due <= now), key=self._due.__getitem__)
         chosen = ready[: max(0, AT_ONCE - busy)]
         self._due.update(dict.fromkeys(chosen, inf))
         return chosen
 
-    def done(self, torrent: bytes, now: float, *, answers: int) -> None:
-        """A search has come to its end, with so many answers."""
+    def done(self, torrent: bytes, now: float, *, answers: int, hungry: bool = False) -> None:
+        """A search has come to its end.
+
+        Args:
+            torrent: its info hash.
+            now: the time.
+            answers: how many there were.
+            hungry: whether it downloads, and has nobody to download from.
+        """
         if torrent not in self._due:
             return
-        self._failures[torrent] = 0 if answers else self._failures.get(torrent, 0) + 1
         wait = INTERVAL_SECONDS
-        if not answers:
-            wait = min(wait, RETRY_SECONDS * 2.0 ** min(self._failures[torrent] - 1, 20))
+        if hungry or not answers:
+            times = self._vain[torrent] = self._vain.get(torrent, 0) + 1
+            wait = min(wait, (HUNGRY_SECONDS if answers else RETRY_SECONDS) * 2.0 ** min(times - 1, 20))
+        else:
+            self._vain.pop(torrent, None)
         self._due[torrent] = now + wait * self._rng.uniform(0.9, 1.1)
 
 
