@@ -215,7 +215,7 @@ def test_transmission_and_we_find_each_other(private_place: Place, tmp_path: Pat
     with our_nodes(private_place, tmp_path, ENOUGH) as nodes, private_place.listen() as listening:
         own = listening.getsockname()[1]
         assert int(nodes.ask("announce", our_hash, own)[0]) >= 1
-        partner = replace(partner, dht_node=f"{place.address}:{nodes.ports[0]}")
+        partner = replace(partner, dht_node=f"{private_place.address}:{nodes.ports[0]}")
         work = tmp_path / "transmission"
         work.mkdir()
         with partner.seed(theirs, content, private_place, work) as seed:
