@@ -46,6 +46,8 @@ async def main() -> None:
     for table in tables:
         for router in (*routers, *([Address(host, ports[0])] if table is not tables[0] else [])):
             table.add_router(router)
+    for table in tables[1:]:
+        await table.ready()
     say("ready", *ports)
     while line := await asyncio.to_thread(sys.stdin.readline):
         say("did", await obey(tables, line))
