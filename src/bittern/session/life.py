@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,11 +23,9 @@ from .content import Content
 from .errand import Errand
 from .exact_sources import ExactSources
 from .identity import Identity
-from .inspection import Inspection
-from .journal import Journal
+from .keeping import Keeping
 from .lock import TorrentLock
 from .membership import Membership, drain
-from .moving import Mover
 from .options import AddOptions, check_priorities
 from .placement import Placement
 from .status import TROUBLED, State
@@ -58,21 +55,16 @@ class Life:
         publisher: events.Publisher,
     ) -> None:
         self.options = options
-        self.content: Content | None = None
         self.state = State.CHECKING
-        self.done_bytes = 0
         self.publisher = publisher
         self._identity = Identity(source, options)
-        self.journal = Journal(surroundings, self.info_hash, options.place)
-        self.mover = Mover(options, lock, self.journal, self.publisher, surroundings)
-        self.inspection = Inspection(options, self.journal, self.publisher, surroundings)
+        self._keeping = keeping = Keeping(self._identity, options, lock, surroundings, publisher)
+        self.journal, self.mover, self.inspection = keeping.journal, keeping.mover, keeping.inspection
         self._membership = Membership(self._identity, options, self, surroundings)
         self._surroundings = surroundings
         self._errand = Errand(str(self.info_hash), self._fail)
         self._trouble = Trouble(surroundings.settings.retry_seconds)
         self.elsewhere = ExactSources.of(source, surroundings, publisher)
-        self._saving = asyncio.Lock()
-        self._finishing: Future[None] | None = None
         self._relocation: asyncio.Task[None] | None = None
         self._second_try: asyncio.Task[None] | None = None
 
@@ -95,6 +87,16 @@ class Life:
     def name(self) -> str:
         """Of the file or root folder; the link's word, or the info hash, while the metadata is unknown."""
         return self._identity.name
+
+    @property
+    def content(self) -> Content | None:
+        """Its files; None before the first look at them."""
+        return self._keeping.content
+
+    @property
+    def done_bytes(self) -> int:
+        """Of wanted files, stored."""
+        return self._keeping.done_bytes
 
     @property
     def swarm(self) -> Swarm | None:
@@ -190,13 +192,11 @@ class Life:
 
     def _want(self, info: Info, swarm: Swarm) -> None:
         """Let the engine know what files are wanted how much."""
-        assert self.content is not None
         self._membership.prioritize(info, swarm)
         if swarm.download is not None:
-            self.content.choose(swarm.download.wanted, self.options.wanted_files(info))
+            self._keeping.choose(info, swarm.download.wanted, swarm.download.have)
             if self.state is not State.CHECKING and not self._relocating and not self._reading_again:
-                self._errand.run(self._settle)
-            self.done_bytes = self.content.bytes_in(swarm.download.have)
+                self._errand.run(self._keeping.settle)
 
     def apply_limits(self) -> None:
         """Hold the swarm to the limits in the options from now on."""
@@ -208,11 +208,6 @@ class Life:
         if self.swarm is not None:
             self.swarm.super_seed(on=on)
             self._surroundings.runtime.turn.soon()
-
-    async def _settle(self) -> None:
-        """Let the files that are wanted now have what the part file has of them."""
-        if self.content is not None:
-            await self._surroundings.in_thread(self.content.settle)
 
     async def recheck(self) -> None:
         """Hash everything that is there, and join the swarm again."""
@@ -243,7 +238,6 @@ class Life:
 
     async def _relocate(self, choose: Callable[[Info, Placement], Placement], refused: list[BitternError]) -> None:
         assert self.info is not None
-        assert self.content is not None
         swarm, waits = self.swarm, self.state is State.DOWNLOADING
         try:
             to = choose(self.info, Placement.of(self.info, self.options))
@@ -251,10 +245,10 @@ class Life:
                 self._leave(State.MOVING)
                 await drain(swarm)
             await self._save(last=True)
-            await self.mover.run(self.content, to, self._saving)
+            await self._keeping.move(to)
         except BitternError as error:
             refused.append(error)
-        await self._settle()  # files may have become wanted meanwhile
+        await self._keeping.settle()  # files may have become wanted meanwhile
         if waits and swarm is not None and self.state is State.MOVING and not self.options.paused:
             self._speak()
 
@@ -278,11 +272,10 @@ class Life:
             StorageError: the system can not say that the bytes are on the disk.
         """
         await self._save(last=True)
-        content = self.content
-        if not self.restful or content is None:
+        if not self.restful:
             return False
         self._membership.sleep(listener if self.state is State.SEEDING else None)
-        content.storage.close()
+        self._keeping.close()
         self.mover.release()
         return True
 
@@ -290,8 +283,7 @@ class Life:
         """Leave the swarm and forget what was saved."""
         await self._errand.end()
         await self._part()
-        if self._finishing is not None:  # no link is to come after the files were deleted
-            await asyncio.wrap_future(self._finishing)
+        await self._keeping.finished()  # no link is to come after the files were deleted
         self._enter(State.REMOVED)
         try:
             await self.journal.forget()
@@ -305,9 +297,7 @@ class Life:
         """Something happened in the swarm."""
         match event:
             case told.PieceStored(piece=piece):
-                if self.content is not None:
-                    self.done_bytes += self.content.bytes_of(piece)
-                self.journal.stored(piece)
+                self._keeping.stored(piece)
             case told.MetadataReceived(raw=raw):
                 if self.info is None:
                     self._errand.run(partial(self._take_metadata, raw))
@@ -406,13 +396,8 @@ class Life:
         """Find out which pieces are stored; one is hashed in any case."""
         assert self.info is not None
         self._enter(State.CHECKING)
-        layers = self._identity.layers
-        await self.mover.finish(self.info, partial(self.inspection.open, self.info, layers, saved))
-        self.content = content = await self.inspection.open(self.info, layers, saved)
         tiers, fetch = self._membership.tiers, partial(self._fetch_layers, self.info)
-        have = await self.inspection.run(content, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
-        self.done_bytes = content.bytes_in(have)
-        return have
+        return await self._keeping.look(self.info, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
 
     async def _fetch_layers(self, info: Info) -> Mapping[bytes, bytes]:
         """Files are there, and only the piece layers tell whether they are right."""
@@ -450,22 +435,14 @@ class Life:
         """Leave the core: no byte is written after this."""
         swarm = await self._membership.leave()
         if swarm is not None:
-            self.journal.left(swarm)
-            async with self._saving:  # a save that is under way would open files again
-                if self.content is not None:
-                    self.content.storage.close()
+            await self._keeping.left(swarm)
 
     async def _save(self, *, last: bool) -> None:
-        async with self._saving:
-            if self.content is None or self.swarm is None:
-                return
-            try:
-                not_saved = await self.journal.save(self.content, self.swarm, last=last)
-            except StorageError as error:
-                self._fail(error)
-                raise
-            if not_saved is not None:
-                self.publisher.publish(events.SaveFailed(str(not_saved)))
+        try:
+            await self._keeping.save(self.swarm, last=last)
+        except StorageError as error:
+            self._fail(error)
+            raise
 
     # --- changes of state
 
@@ -483,11 +460,7 @@ class Life:
         self.publisher.wake()
 
     def _on_completed(self) -> None:
-        self.journal.completed()
-        asked, content = self._surroundings.settings, self.content
-        if content is not None and (asked.executable or asked.symlinks):
-            finish = partial(content.finish, executable=asked.executable, symlinks=asked.symlinks)
-            self._finishing = self._surroundings.threads.submit(finish)
+        self._keeping.completed()
         if self.state is State.DOWNLOADING:
             self._enter(State.SEEDING)
         self.publisher.publish(events.Completed())
@@ -518,16 +491,15 @@ class Life:
 
     async def _read_again(self, error: StorageError, piece: int) -> None:
         """The swarm goes on meanwhile: the piece is refused, and offered again when it is right after all."""
-        assert self.content is not None
         right = True  # also when something else is to be done first: whoever asks next may meet it again
         try:
-            right = await self.inspection.reads(self.content, piece)
+            right = await self._keeping.reads(piece)
         finally:
             self._second_try = None
             if right and self.state in (State.DOWNLOADING, State.SEEDING):
                 self._membership.speak()
         if right:
-            await self._settle()  # files may have become wanted meanwhile
+            await self._keeping.settle()  # files may have become wanted meanwhile
         else:
             self._trouble.persists(error)
             self._on_storage_failed(error, piece)
