@@ -1,10 +1,10 @@
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.base.address import Address, compact, parse_compact
+from bittern.base.address import Address, compact, is_local, parse_compact
 
 ports = st.integers(0, 65535)
 v4 = st.builds(lambda ip, port: Address.of(str(ip), port), st.ip_addresses(v=4), ports)
@@ -64,3 +64,23 @@ def test_spellings_are_made_canonical(text: str, address: Address) -> None:
 def test_other_text_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         Address.parse(text)
+
+
+LOCAL = [
+    ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+]
+
+
+@given(
+    st.sampled_from(LOCAL).flatmap(lambda network: st.ip_addresses(network=network))
+    | st.sampled_from(LOCAL[:5]).flatmap(
+        lambda network: st.integers(-3, 3).map(lambda by: ip_address(int(network.broadcast_address) + by))
+    )
+    | st.ip_addresses()
+)
+def test_what_is_local_is_what_the_rfcs_say(ip: IPv4Address | IPv6Address) -> None:
+    assert is_local(str(ip)) == any(ip in network for network in LOCAL)

@@ -1,7 +1,7 @@
 """Network addresses of peers: text, and the compact forms of BEP 23 (IPv4) and BEP 7 (IPv6)."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple, Self
 
 
@@ -43,26 +43,27 @@ class Address(NamedTuple):
 
     def compact(self) -> bytes:
         """6 bytes (BEP 23) or 18 bytes (BEP 7)."""
-        return ip_address(self.host).packed + self.port.to_bytes(2)
+        host, port = self
+        packed = IPv6Address(host).packed if ":" in host else bytes(map(int, host.split(".")))
+        return packed + port.to_bytes(2)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
 
-_LOCAL = tuple(
-    ip_network(text)
-    for text in (
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),  # RFC 1918, 4193: private
-        *("169.254.0.0/16", "fe80::/10"),  # RFC 3927, 4291: of one link
-        *("127.0.0.0/8", "::1/128"),  # RFC 1122, 4291: of one machine
-    )
-)
+# RFC 1918, 4193: private; RFC 3927, 4291: of one link; RFC 1122, 4291: of one machine
+_LOCAL_BYTES = frozenset(("10", "127"))
+_LOCAL_PAIRS = frozenset(("192.168", "169.254", *(f"172.{second}" for second in range(16, 32))))
+_LOCAL6 = tuple(IPv6Network(text) for text in ("fc00::/7", "fe80::/10", "::1/128"))
 
 
 def is_local(host: str) -> bool:
     """Whether a numeric address belongs to the local network, or to this machine."""
-    ip = ip_address(host)
-    return any(ip in network for network in _LOCAL)
+    if ":" not in host:  # by far the most, and asked for each of them
+        first, second, _ = host.split(".", 2)
+        return first in _LOCAL_BYTES or f"{first}.{second}" in _LOCAL_PAIRS
+    ip = IPv6Address(host)
+    return any(ip in network for network in _LOCAL6)
 
 
 def parse_compact(data: bytes, *, ipv6: bool = False) -> list[Address]:
@@ -70,8 +71,9 @@ def parse_compact(data: bytes, *, ipv6: bool = False) -> list[Address]:
     size = 18 if ipv6 else 6
     whole = len(data) - len(data) % size
     entries = (data[at : at + size] for at in range(0, whole, size))
-    kind = IPv6Address if ipv6 else IPv4Address
-    return [Address.of(str(kind(entry[:-2])), int.from_bytes(entry[-2:])) for entry in entries]
+    if not ipv6:
+        return [Address(f"{e[0]}.{e[1]}.{e[2]}.{e[3]}", e[4] << 8 | e[5]) for e in entries]
+    return [Address.of(str(IPv6Address(entry[:-2])), int.from_bytes(entry[-2:])) for entry in entries]
 
 
 def compact(addresses: Iterable[Address]) -> tuple[bytes, bytes]:

@@ -108,54 +108,61 @@ class Answers:
 
     def answer(self, query: Query, address: Address, now: float) -> Reply | Refusal:
         """The whole answer to a query from `address`."""
-        ask = query.ask
-        reply = Reply(query.transaction, self._id, external=address)
+        ask, transaction = query.ask, query.transaction
         match ask:
             case Ping():
-                return reply
+                return Reply(transaction, self._id, external=address)
             case FindNode():
-                return self._with_nodes(reply, ask.target, ask.want)
+                four, six = self._nodes(ask.target, ask.want)
+                return Reply(transaction, self._id, four, six, external=address)
             case GetPeers():
-                return self._peers(reply, ask, address, now)
+                return self._peers(transaction, ask, address, now)
             case AnnouncePeer():
-                return self._announce(reply, ask, address, now)
+                return self._announce(transaction, ask, address, now)
             case GetItem():
-                return self._item(reply, ask, address, now)
+                return self._item(transaction, ask, address, now)
             case PutItem():
-                return self._put(reply, ask, address, now)
+                return self._put(transaction, ask, address, now)
             case SampleInfohashes():
-                return self._sample(reply, ask, now)
+                return self._sample(transaction, ask, address, now)
 
-    def _with_nodes(self, reply: Reply, target: bytes, want: Want) -> Reply:
+    def _nodes(self, target: bytes, want: Want) -> tuple[bytes | None, bytes | None]:
+        """Compact nodes of IPv4 and of IPv6."""
         own, other = (b"n6", b"n4") if self._ipv6 else (b"n4", b"n6")
         near = None
         if not want or own in want:
             near = b"".join([entry.compact for entry in self._table.closest(target, BUCKET)])
         far = self.other_family(target, BUCKET) if other in want else None
-        four, six = (far, near) if self._ipv6 else (near, far)
-        return replace(reply, nodes=four, nodes6=six)
+        return (far, near) if self._ipv6 else (near, far)
 
-    def _peers(self, reply: Reply, ask: GetPeers, address: Address, now: float) -> Reply:
+    def _peers(self, transaction: bytes, ask: GetPeers, address: Address, now: float) -> Reply:
         store = self.peers
         filters = store.filters(ask.info_hash, now) if ask.scrape else None
-        return replace(
-            self._with_nodes(reply, ask.info_hash, ask.want),
+        four, six = self._nodes(ask.info_hash, ask.want)
+        return Reply(
+            transaction,
+            self._id,
+            four,
+            six,
             token=self._tokens.token_for(address.host, now) if store.has_room(ask.info_hash) else None,
             values=tuple(store.some(ask.info_hash, MAX_VALUES, now, no_seeds=ask.no_seeds)),
             seeds=bytes(filters[0]) if filters else None,
             peers=bytes(filters[1]) if filters else None,
+            external=address,
         )
 
-    def _announce(self, reply: Reply, ask: AnnouncePeer, address: Address, now: float) -> Reply | Refusal:
+    def _announce(self, transaction: bytes, ask: AnnouncePeer, address: Address, now: float) -> Reply | Refusal:
         if not self._tokens.is_valid(ask.token, address.host, now):
-            return Refusal(reply.transaction, PROTOCOL, "the token is wrong or old", address)
+            return Refusal(transaction, PROTOCOL, "the token is wrong or old", address)
         peer = address if ask.implied_port else Address(address.host, ask.port)
         if not self.peers.add(ask.info_hash, peer, now, seed=ask.seed):
-            return Refusal(reply.transaction, SERVER, _TEXTS[SERVER], address)
-        return reply
+            return Refusal(transaction, SERVER, _TEXTS[SERVER], address)
+        return Reply(transaction, self._id, external=address)
 
-    def _item(self, reply: Reply, ask: GetItem, address: Address, now: float) -> Reply:
-        reply = replace(self._with_nodes(reply, ask.target, ask.want), token=self._tokens.token_for(address.host, now))
+    def _item(self, transaction: bytes, ask: GetItem, address: Address, now: float) -> Reply:
+        four, six = self._nodes(ask.target, ask.want)
+        token = self._tokens.token_for(address.host, now)
+        reply = Reply(transaction, self._id, four, six, token, external=address)
         item = self.items.get(ask.target, now)
         if item is None:
             return reply
@@ -165,19 +172,26 @@ class Answers:
             return replace(reply, seq=item.seq)
         return replace(reply, value=item.value, key=item.key, seq=item.seq, signature=item.signature)
 
-    def _put(self, reply: Reply, ask: PutItem, address: Address, now: float) -> Reply | Refusal:
+    def _put(self, transaction: bytes, ask: PutItem, address: Address, now: float) -> Reply | Refusal:
         if not self._tokens.is_valid(ask.token, address.host, now):
-            return Refusal(reply.transaction, PROTOCOL, "the token is wrong or old", address)
+            return Refusal(transaction, PROTOCOL, "the token is wrong or old", address)
         code = self.items.put(ask, now)
-        return Refusal(reply.transaction, code, _TEXTS[code], address) if code else reply
+        if code:
+            return Refusal(transaction, code, _TEXTS[code], address)
+        return Reply(transaction, self._id, external=address)
 
-    def _sample(self, reply: Reply, ask: SampleInfohashes, now: float) -> Reply:
+    def _sample(self, transaction: bytes, ask: SampleInfohashes, address: Address, now: float) -> Reply:
         samples, interval = self.peers.sample(now)
-        return replace(
-            self._with_nodes(reply, ask.target, ask.want),
+        four, six = self._nodes(ask.target, ask.want)
+        return Reply(
+            transaction,
+            self._id,
+            four,
+            six,
             samples=samples,
             interval=max(0, int(interval)),
             count=len(self.peers),
+            external=address,
         )
 
 

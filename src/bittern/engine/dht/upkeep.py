@@ -1,6 +1,5 @@
 """Keeping a table in order: finding the first nodes, asking old ones whether they are there, filling idle buckets."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
@@ -75,7 +74,7 @@ class Upkeep:
         self._rng = rng
         self._saved = tuple(saved)
         self._routers = dict.fromkeys(routers)
-        self._strangers: deque[Contact] = deque(maxlen=MAX_STRANGERS)
+        self._strangers: dict[Address, Contact] = {}
         self._stranger_due = now
         self._retry = RETRY_SECONDS
         self._opening = OPENING
@@ -101,8 +100,10 @@ class Upkeep:
 
     def meet(self, contact: Contact, now: float) -> None:
         """There may be a node; with an empty id if only its address is known. It will be asked."""
-        if all(contact.address != other.address for other in self._strangers):
-            self._strangers.append(contact)
+        if contact.address not in self._strangers:
+            if len(self._strangers) >= MAX_STRANGERS:
+                del self._strangers[next(iter(self._strangers))]
+            self._strangers[contact.address] = contact
             if len(self._table) < FEW:  # it may be the first to begin with
                 soon = max(now + SOON_SECONDS, self._begun_at + RETRY_SECONDS)
                 self._begin_due = min(self._begin_due, soon)
@@ -116,7 +117,8 @@ class Upkeep:
         """Do what is due."""
         while self._strangers and now >= self._stranger_due:
             self._stranger_due = max(self._stranger_due, now - 1.0) + 1.0 / STRANGERS_PER_SECOND
-            self._hands.ask(self._strangers.popleft(), Ping(), _Nobody(), now)
+            stranger = self._strangers.pop(next(iter(self._strangers)))
+            self._hands.ask(stranger, Ping(), _Nobody(), now)
         if len(self._table) < FEW:
             if now >= self._begin_due:
                 self._begin(now)
