@@ -6,6 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 SEED   ?= 0
 SEEDS  ?= 1
 SECONDS ?= 10
+DHT_NODES ?= 2000
 
 # A stamp says what is installed; it is older than pyproject.toml when that has changed.
 RUN_STAMP := $(VENV)/.installed-run
@@ -59,8 +60,8 @@ kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks, 20 of mo
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
 
-sim: $(DEV_STAMP)  ## The simulated swarms, with SEEDS (1) seeds from SEED (0) on
-	BITTERN_SIM_SEED=$(SEED) BITTERN_SIM_SEEDS=$(SEEDS) $(BIN)/pytest -q --timeout 600 tests/sim
+sim: $(DEV_STAMP)  ## The simulated swarms, with SEEDS (1) seeds from SEED (0) on, and DHTs of DHT_NODES (2000)
+	BITTERN_SIM_DHT_NODES=$(DHT_NODES) BITTERN_SIM_SEED=$(SEED) BITTERN_SIM_SEEDS=$(SEEDS) $(BIN)/pytest -q --timeout 600 tests/sim
 
 clean:  ## Remove the environment and everything built or cached
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
