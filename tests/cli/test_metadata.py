@@ -1,19 +1,25 @@
 import asyncio
 import os
 import signal
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
 
+from bittern.cli import metadata
+from bittern.cli.failures import NoPeersError
 from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network
-from bittern.cli.reports import Quiet
+from bittern.cli.reports import Lines, Quiet
 from bittern.cli.transfer import StoppedError
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.tools.create import Version
+from tests.faults.rigs.hostile import HostilePeer
+from tests.faults.rigs.wire import Wire
+from tests.faults.test_hostile_metadata import Teller
 from tests.session.rig import album, eventually, seeding, settings, torrent
 
 SECONDS = 30
@@ -51,6 +57,29 @@ async def test_a_download_of_the_same_torrent_is_not_disturbed(tmp_path: Path, m
             link = meta.to_magnet().to_uri()
             assert (await asyncio.wait_for(fetch_metainfo(link, network, Quiet(), None), SECONDS)).info == meta.info
             assert got.status.state is State.DOWNLOADING
+
+
+async def test_files_of_a_hybrid_are_known_from_who_speaks_version_1_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But a .torrent file of it would lack its piece layers: that is said, and waited for."""
+    monkeypatch.setattr(metadata, "_EXPLAIN_SECONDS", 0.2)
+    meta = torrent(album(tmp_path / "album"), version=Version.HYBRID, piece_size=16384)
+    raw = meta.info.raw
+
+    def script(peer: Wire) -> None:
+        teller = Teller(peer, raw)
+        while True:
+            teller.tell(teller.asked())
+
+    with HostilePeer(sha1(raw).digest(), script, "127.0.0.1") as old:
+        network = Network(listen=("127.0.0.1",), port=0, peer=(old.address,), no_dht=True)
+        link, report = str(meta.info.info_hash_v1), Lines()
+        found = await asyncio.wait_for(fetch_metainfo(link, network, report, None, whole=False), SECONDS)
+        assert found.info == meta.info
+        with pytest.raises(NoPeersError, match="nothing came for 1 s"):
+            await asyncio.wait_for(fetch_metainfo(link, network, report, 1.0), SECONDS)
+    assert capsys.readouterr().err.count("only peers can tell that speak version 2") == 1
 
 
 def test_a_file_that_is_there_stays_unless_it_may_be_overwritten(tmp_path: Path) -> None:

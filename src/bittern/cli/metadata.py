@@ -1,5 +1,6 @@
 """What a link leads to, without any of its content: for `files` of a link and `get --metadata-only`."""
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -17,9 +18,15 @@ from .reports import Report
 from .transfer import Watch, find_ways, unless_stopped
 
 _FAREWELL = "stopping (again to quit at once)"
+_EXPLAIN_SECONDS = 3.0
+_LAYERS = (
+    "the metadata is here, but of its piece layers (BEP 52) only peers can tell that speak version 2: waiting for one"
+)
 
 
-async def fetch_metainfo(source: str, network: Network, report: Report, patience: float | None) -> Metainfo:
+async def fetch_metainfo(
+    source: str, network: Network, report: Report, patience: float | None, *, whole: bool = True
+) -> Metainfo:
     """The torrent that a link, an info hash, a URL or a file leads to. No content is asked for, and nothing is kept.
 
     Args:
@@ -27,6 +34,7 @@ async def fetch_metainfo(source: str, network: Network, report: Report, patience
         network: whom to ask.
         report: is told how it goes.
         patience: seconds after which to give up, when nothing came; None for never.
+        whole: whether its piece layers are wanted, too (BEP 52): a .torrent file has them, a list of files needs none.
 
     Raises:
         StoppedError: the user stopped it before.
@@ -46,7 +54,9 @@ async def fetch_metainfo(source: str, network: Network, report: Report, patience
                 torrent = await unless_stopped(adding, stop)
                 watch = Watch(torrent, session, report, stop)
                 await find_ways(watch, torrent, session, report)
-                await watch.until(_ready(torrent), patience)
+                await watch.until(torrent.metadata(), patience)
+                if whole:
+                    await _all_layers(torrent, watch, report, patience)
                 metainfo = torrent.metainfo
                 assert metainfo is not None
                 return metainfo
@@ -70,8 +80,16 @@ def write_torrent(metainfo: Metainfo, folder: Path, *, overwrite: bool) -> Path:
     return path
 
 
-async def _ready(torrent: Torrent) -> None:
+async def _all_layers(torrent: Torrent, watch: Watch, report: Report, patience: float | None) -> None:
+    """Wait until the torrent is PAUSED: all that belongs to it is known then."""
     stream = torrent.events(events.StateChanged)
-    await torrent.metadata()
-    while torrent.status.state is not State.PAUSED:  # piece layers are still to come
-        await anext(stream)
+
+    async def known() -> None:
+        while torrent.status.state is not State.PAUSED:
+            await anext(stream)
+
+    explaining = asyncio.get_running_loop().call_later(_EXPLAIN_SECONDS, report.say, _LAYERS)
+    try:
+        await watch.until(known(), patience)
+    finally:
+        explaining.cancel()

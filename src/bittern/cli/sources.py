@@ -31,7 +31,9 @@ def read_source(text: str) -> Metainfo | Magnet:
     if text[:7].lower() == "magnet:":
         return Magnet.parse(text)
     if _URL.match(text):
-        raise UsageError(f"{text}: this command reads local files; download it first, or use `bittern get`")
+        raise UsageError(
+            f"{text}: this command reads local files; download it first, with `bittern get URL --metadata-only`"
+        )
     return _bare(text) or read_torrent(Path(text))
 
 

@@ -38,7 +38,7 @@ def files(
         return ExitCode.OK
     try:
         with closing(report_for(json=False, quiet=False)) as report:
-            metainfo = run(fetch_metainfo(source, network, report, timeout))
+            metainfo = run(fetch_metainfo(source, network, report, timeout, whole=False))
     except StoppedError:
         return ExitCode.UNFINISHED
     _list(metainfo.info, json=json)

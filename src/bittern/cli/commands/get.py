@@ -121,7 +121,7 @@ def get(
     if choose:
         try:
             with closing(report_for(json=False, quiet=quiet)) as asking:
-                found = run(fetch_metainfo(source, network, asking, timeout))
+                found = run(fetch_metainfo(source, network, asking, timeout, whole=False))
         except StoppedError:
             return ExitCode.UNFINISHED
         choice = FileChoice.parse(ask_for_files(found.info, sys.stdin), priority)
