@@ -5,9 +5,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -21,6 +23,7 @@ from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import LOOPBACK, Place
 from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.transmission import Transmission
+from tests.interop.rigs.web import missing_nginx, nginx
 from tests.interop.rigs.webtorrent import NPM_PACKAGES, Webtorrent, missing_npm_package
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -160,6 +163,20 @@ def test_the_client_of_npm_understands_it(scheme: str, address: str, tmp_path: P
             {"complete": 1, "incomplete": 0, "downloaded": 1},
             {"seeds": 0, "leechers": 0},
         ]
+
+
+def test_a_reverse_proxy_may_stand_before_it(tmp_path: Path) -> None:
+    """As docs/tracker.md says: clients of nginx are where they are, and not taken for programs of this machine."""
+    require(missing_nginx())
+    with tracker(LOOPBACK, tmp_path, "--trust-proxy", "127.0.0.1") as urls:
+        root = urls["http"].removesuffix("/announce")
+        lines = f"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_pass {root};"
+        with nginx(tmp_path, tmp_path / "nginx", f"location / {{ {lines} }}") as url:
+            client = HTTPConnection(urlsplit(url).netloc, timeout=10, source_address=("127.0.0.5", 0))
+            with closing(client):
+                words = "info_hash=" + "a" * 20 + "&peer_id=" + "b" * 20 + "&port=1"
+                client.request("GET", f"/announce?{words}", headers={"X-Forwarded-For": "192.0.2.9"})
+                assert b"11:external ip4:\x7f\0\0\5" in client.getresponse().read()
 
 
 def with_ipv6(place: Place) -> Place:

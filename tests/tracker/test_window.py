@@ -12,10 +12,10 @@ FOREIGN = bytes([192, 0, 2, 1])
 FOREIGN6 = bytes([0x20, 0x01, *range(14)])
 
 
-def ask(audience: Audience, target: str, host: bytes, method: str = "GET") -> Answer:
+def ask(audience: Audience, target: str, host: bytes, method: str = "GET", forwarded: str = "") -> Answer:
     at = desk()
-    window = Window(at.http, Clerk(at.registry, at.counters), audience, 0.0)
-    answer = window.answer(Request(method, target, keep_alive=True), host, 1.0)
+    window = Window(at.http, Clerk(at.registry, at.counters), audience, 0.0, proxies=["127.0.0.1", "::1"])
+    answer = window.answer(Request(method, target, True, forwarded), host, 1.0)
     assert isinstance(answer, Answer)
     return answer
 
@@ -37,6 +37,27 @@ def test_everything_else_is_for_the_front() -> None:
     assert b"8:interval" in ask(Audience.NOBODY, "/announce?" + query(), FOREIGN).body
     assert ask(Audience.ALL, "/statistics", FOREIGN).status == 404
     assert ask(Audience.ALL, "/metrics", FOREIGN, "POST").status == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "forwarded", "external"),
+    [
+        (LOCAL, "192.0.2.7", bytes([192, 0, 2, 7])),
+        (LOCAL6, "::ffff:192.0.2.7", bytes([192, 0, 2, 7])),
+        (LOCAL, "2001::1", bytes([0x20, 0x01]) + bytes(13) + b"\1"),
+        (LOCAL, "nonsense", LOCAL),
+        (FOREIGN, "192.0.2.7", FOREIGN),
+    ],
+)
+def test_only_proxies_of_ours_are_believed(host: bytes, forwarded: str, external: bytes) -> None:
+    answer = ask(Audience.ALL, "/announce?" + query(), host, forwarded=forwarded)
+    assert b"11:external ip%d:%b" % (len(external), external) in answer.body
+
+
+def test_who_comes_through_a_proxy_is_not_local() -> None:
+    assert ask(Audience.LOCAL, "/metrics", LOCAL, forwarded="192.0.2.7").status == 404
+    assert ask(Audience.LOCAL, "/metrics", LOCAL, forwarded="127.0.0.1").status == 200
+    assert ask(Audience.LOCAL, "/metrics", bytes([127, 0, 0, 2]), forwarded="127.0.0.1").status == 404
 
 
 def test_one_worker_shows_the_figures_of_all() -> None:

@@ -46,6 +46,21 @@ def test_any_split_gives_the_same_requests(cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "forwarded"),
+    [
+        (b"", ""),
+        (b"X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"),
+        (b"x-forwarded-for:10.0.0.1, 2001:DB8::1 \r\nHost: a\r\n", "2001:db8::1"),
+        (b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2,3.3.3.3\r\n", "3.3.3.3"),
+        (b"X-Forwarded-For:\r\n", ""),
+        (b"X-Forwarded-For: \xff,\xff\r\n", "\ufffd"),
+    ],
+)
+def test_the_last_word_of_proxies_counts(fields: bytes, forwarded: str) -> None:
+    assert read(b"GET / HTTP/1.1\r\n" + fields + b"\r\n") == [Request("GET", "/", True, forwarded)]
+
+
+@pytest.mark.parametrize(
     ("head", "status"),
     [
         (b"GET /\r\n\r\n", 400),

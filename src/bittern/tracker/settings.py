@@ -25,6 +25,9 @@ class TrackerSettings:
     trust_ip: bool = False
     """Whether a client may name another address than its own (`ip=`): for trackers behind a NAT with their clients."""
 
+    proxies: tuple[str, ...] = ()
+    """IP addresses of reverse proxies that are believed for whom they ask (`X-Forwarded-For`)."""
+
     @property
     def life_seconds(self) -> float:
         """How long a silent peer stays."""

@@ -31,11 +31,14 @@ class Request(NamedTuple):
         method: `GET`, `HEAD` or another, as it came.
         target: path and query, ASCII.
         keep_alive: whether the connection stays after the answer.
+        forwarded: for whom a proxy says that it asks: the last word of `X-Forwarded-For`, "" for none. Whoever
+            sends the request writes it as they like.
     """
 
     method: str
     target: str
     keep_alive: bool
+    forwarded: str = ""
 
 
 class RequestError(Exception):
@@ -122,11 +125,17 @@ def _request(line: bytes, fields: bytes) -> Request:
         if scheme.lower() not in (b"http", b"https"):
             raise RequestError(400)
         target = b"/" + rest.partition(b"/")[2]
-    return Request(method.decode(), target.decode(), _keeps_alive(fields, default=version == b"HTTP/1.1"))
-
-
-def _keeps_alive(fields: bytes, *, default: bool) -> bool:
     lowered = fields.lower()
+    keep_alive = _keeps_alive(lowered, default=version == b"HTTP/1.1")
+    return Request(method.decode(), target.decode(), keep_alive, _forwarded(lowered))
+
+
+def _forwarded(lowered: bytes) -> str:
+    _, found, rest = lowered.rpartition(b"x-forwarded-for:")
+    return rest.partition(b"\r\n")[0].rpartition(b",")[2].strip().decode("ascii", "replace") if found else ""
+
+
+def _keeps_alive(lowered: bytes, *, default: bool) -> bool:
     if not (b"connection" in lowered or b"content-length" in lowered or b"transfer-encoding" in lowered):
         return default
     keep = default

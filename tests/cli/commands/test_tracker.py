@@ -101,6 +101,7 @@ def test_lists_are_read_again_on_a_hang_up(tmp_path: Path, workers: tuple[str, .
         (["--http-port", "65536"], "from 0 to 65535"),
         (["--udp-port", "-1"], "from 0 to 65535"),
         (["--listen", "example.org"], "write an IP address"),
+        (["--trust-proxy", "nginx"], "--trust-proxy: 'nginx' does not"),
         (["--ip-rate", "-1"], "not negative"),
         (["--interval", "0"], "at least 1"),
         (["--stats", "some"], "stats"),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers need Li
 
 
 ORDER = Order(
-    settings=TrackerSettings(interval_seconds=600, trust_ip=True),
+    settings=TrackerSettings(interval_seconds=600, trust_ip=True, proxies=("::1",)),
     audience="all",
     state=None,
     allow=None,

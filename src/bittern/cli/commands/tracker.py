@@ -40,6 +40,7 @@ def tracker(
     ip_rate: float = _DEFAULTS.per_ip,
     max_peers: Count = _DEFAULTS.max_peers,
     trust_ip: bool = False,
+    trust_proxy: tuple[str, ...] = (),
     stats: Literal["nobody", "local", "all"] = "local",
     workers: Count = 1,
     json: Json = False,
@@ -72,6 +73,8 @@ def tracker(
         Peers to remember at most, 4000000 unless given.
     trust_ip
         Believe the address that a client claims (`ip=`) instead of the one it comes from.
+    trust_proxy
+        IP address of a reverse proxy: HTTP clients are where its X-Forwarded-For says; may be repeated.
     stats
         Who may see /stats and /metrics: nobody, local (this machine) or all; local unless given.
     workers
@@ -92,10 +95,16 @@ def tracker(
         raise UsageError("--workers: only Linux can share a port out among processes; leave it out")
     if state is not None and not state.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(state.parent))
-    settings = TrackerSettings(interval_seconds=interval, max_peers=max_peers, per_ip=ip_rate, trust_ip=trust_ip)
+    settings = TrackerSettings(
+        interval_seconds=interval,
+        max_peers=max_peers,
+        per_ip=ip_rate,
+        trust_ip=trust_ip,
+        proxies=_addresses("--trust-proxy", trust_proxy),
+    )
     lists, policy = Lists(allow, passkeys), Policy(per_second=ip_rate)
     _read(lists, policy)
-    places = Places(_addresses(listen), None if no_http else http_port, None if no_udp else udp_port)
+    places = Places(_addresses("--listen", listen), None if no_http else http_port, None if no_udp else udp_port)
     if workers == 1:
         alone = TrackerService(settings, policy, places, state, Audience(stats))
         return run(_serve(alone, lambda: lists.read_into(policy), json=json))
@@ -146,8 +155,8 @@ def _read(lists: Lists, policy: Policy) -> None:
         raise UsageError(str(error)) from None
 
 
-def _addresses(given: tuple[str, ...]) -> tuple[str, ...]:
+def _addresses(flag: str, given: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return tuple(str(ip_address(text)) for text in given)
     except ValueError as error:
-        raise UsageError(f"--listen: {error}; write an IP address of this machine") from None
+        raise UsageError(f"{flag}: {error}; write an IP address") from None

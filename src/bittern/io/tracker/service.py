@@ -147,7 +147,7 @@ class TrackerService:
             key, began, colleagues = team.key, team.began, post.colleagues
         udp = UdpFront(registry, policy, ConnectionIds(key), settings, counters, colleagues)
         http = HttpFront(registry, policy, settings, counters, colleagues)
-        window = Window(http, clerk, self._audience, began, colleagues)
+        window = Window(http, clerk, self._audience, began, colleagues, settings.proxies)
         for sock in sockets:
             if sock.type == socket.SOCK_STREAM:
                 web = WebServer(loop, sock, window.answer)

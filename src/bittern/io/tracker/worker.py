@@ -64,7 +64,8 @@ class Order:
     def decode(cls, line: bytes) -> Self:
         """What `encode` made."""
         said = json.loads(line)
-        said["settings"] = TrackerSettings(**said["settings"])
+        proxies = tuple(said["settings"].pop("proxies"))
+        said["settings"] = TrackerSettings(**said["settings"], proxies=proxies)
         return cls(**said)
 
     def team(self, stack: ExitStack) -> Team:
