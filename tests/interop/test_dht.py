@@ -35,28 +35,29 @@ ENOUGH = 12
 PATIENCE_SECONDS = 100.0
 
 
-def partner() -> Any:
+def partner(host: str) -> Any:
     """A session that is nothing but a node; all are at one address, which nodes else do not like."""
     import libtorrent as lt  # noqa: PLC0415 - an optional partner
 
     off = dict.fromkeys(("enable_lsd", "enable_upnp", "enable_natpmp"), False)
     careless = dict.fromkeys(("dht_restrict_routing_ips", "dht_restrict_search_ips", "dht_enforce_node_id"), False)
-    nowhere = {"dht_bootstrap_nodes": "", "listen_interfaces": "127.0.0.1:0"}
+    nowhere = {"dht_bootstrap_nodes": "", "listen_interfaces": f"{host}:0"}
     ours: Any = {**off, **careless, **nowhere, "enable_dht": True, "alert_mask": lt.alert_category.all}
     return lt.session(ours)
 
 
 @asynccontextmanager
-async def among_partners(count: int = 3) -> AsyncIterator[tuple[Table, list[Any]]]:
+async def among_partners(host: str = "127.0.0.1", count: int = 3) -> AsyncIterator[tuple[Table, list[Any]]]:
     """Our node, and some of libtorrent that know it and that it knows."""
-    partners = [partner() for _ in range(count)]
-    table = Table([bind("127.0.0.1", 0)])
+    six = ":" in host
+    partners = [partner(f"[{host}]" if six else host) for _ in range(count)]
+    table = Table([bind(host, 0)])
     try:
         for each in partners:
             while not each.listen_port():  # noqa: ASYNC110 - it has no other way to tell
                 await asyncio.sleep(0.05)
-            each.add_dht_node(("127.0.0.1", table.ports[False]))
-            table.meet(Address("127.0.0.1", each.listen_port()))
+            each.add_dht_node((host, table.ports[six]))
+            table.meet(Address(host, each.listen_port()))
         assert await table.ready(count)
         await asyncio.sleep(1.0)  # they ask each other
         yield table, partners
@@ -77,10 +78,11 @@ async def alert_of(session: Any, kind: str, ask: Any, good: Any) -> Any:
 
 
 @needs_libtorrent
-async def test_peers_that_one_announces_the_other_finds() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_peers_that_one_announces_the_other_finds(host: str) -> None:
     import libtorrent as lt  # noqa: PLC0415 - an optional partner
 
-    async with among_partners() as (table, partners):
+    async with among_partners(host) as (table, partners):
         ours, theirs = os.urandom(20), os.urandom(20)
         done = await table.find_peers(ours, lambda _: None, announce=AnnouncePeer(ours, 7777, b""))
         assert done.stored == len(partners)
@@ -88,7 +90,7 @@ async def test_peers_that_one_announces_the_other_finds() -> None:
             partners[0],
             "dht_get_peers_reply_alert",
             lambda: partners[0].dht_get_peers(lt.sha1_hash(ours)),
-            lambda alert: ("127.0.0.1", 7777) in alert.peers(),
+            lambda alert: (host, 7777) in alert.peers(),
         )
         found: list[Address] = []
         partners[1].dht_announce(lt.sha1_hash(theirs), 8888, 0)
@@ -97,7 +99,7 @@ async def test_peers_that_one_announces_the_other_finds() -> None:
             await table.find_peers(theirs, found.extend)
             if found:
                 break
-        assert set(found) == {Address("127.0.0.1", 8888)}
+        assert set(found) == {Address(host, 8888)}
         assert table.nodes[0].stored[0] >= 1
         scraped = await table.find_peers(theirs, lambda _: None, scrape=True)
         assert scraped.scrape is not None
