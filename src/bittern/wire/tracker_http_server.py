@@ -2,6 +2,7 @@
 
 # HOT: bench/tracker.py
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from math import inf
 from typing import Final, NamedTuple
@@ -16,7 +17,9 @@ MAX_FIELDS: Final = 200
 MAX_SCRAPE: Final = 100
 """Info hashes of one scrape."""
 
-_EVENTS: Final = {b"completed": 1, b"started": 2, b"stopped": 3}
+_EVENTS: Final = {"completed": 1, "started": 2, "stopped": 3}
+_SHORT = 60  # characters of a hash of which each byte is escaped
+_REMEMBERED = 16384
 
 
 class Announce(NamedTuple):
@@ -47,24 +50,26 @@ def parse_announce(query: str) -> Announce:
         TrackerError: it lacks what an announce must say, or that makes no sense.
     """
     said = dict(_fields(query))
-    info_hash, peer_id, port = said.get("info_hash", b""), said.get("peer_id", b""), said.get("port", b"")
+    info_hash = _unescaped(said.get("info_hash", ""))
     if len(info_hash) != 20:
         raise TrackerError("info_hash must have 20 bytes")
-    if len(peer_id) != 20:
+    peer_id = said.get("peer_id", "")
+    # Nobody is told of it, so it is not worth its unescaping: each client has another.
+    if len(peer_id) - 2 * peer_id.count("%") != 20:
         raise TrackerError("peer_id must have 20 bytes")
-    number = _number(port, 65535)
+    number = _number(said.get("port", ""), 65535)
     if not number:
         raise TrackerError("port must be a number from 1 to 65535")
-    left = _number(said.get("left", b"1"), (1 << 64) - 1)
-    numwant = _number(said.get("numwant", b""), 1 << 31)
+    left = _number(said.get("left", "1"), (1 << 64) - 1)
+    numwant = _number(said.get("numwant", ""), 1 << 31)
     return Announce(
         info_hash,
         number,
         1 if left is None else left,
-        _EVENTS.get(said.get("event", b""), 0),
+        _EVENTS.get(said.get("event", ""), 0),
         -1 if numwant is None else numwant,
-        said.get("compact") != b"0",
-        tuple(filter(None, (_packed(said[key]) for key in ("ip", "ipv4", "ipv6") if key in said))),
+        said.get("compact") != "0",
+        tuple(filter(None, [_packed(said[key]) for key in ("ip", "ipv4", "ipv6") if key in said])),
     )
 
 
@@ -74,7 +79,8 @@ def parse_scrape(query: str) -> list[bytes]:
     Raises:
         TrackerError: it names none, or too many; nobody is told of all.
     """
-    hashes = [value for key, value in _fields(query) if key == "info_hash" and len(value) == 20]
+    named = [_unescaped(value) for key, value in _fields(query) if key == "info_hash"]
+    hashes = [each for each in named if len(each) == 20]
     if not 0 < len(hashes) <= MAX_SCRAPE:
         raise TrackerError(f"name 1 to {MAX_SCRAPE} info hashes")
     return hashes
@@ -127,25 +133,37 @@ def refused(error: TrackerError) -> bytes:
     return encode(said)
 
 
-def _fields(query: str) -> list[tuple[str, bytes]]:
-    found = []
-    for part in query.split("&", MAX_FIELDS)[:MAX_FIELDS]:
-        key, _, value = part.partition("=")
-        # `+` is a plus in the hashes of most clients: only forms turn blanks into it
-        found.append((key, unquote_to_bytes(value) if "%" in value else value.encode("ascii", "replace")))
-    return found
+def _fields(query: str) -> list[tuple[str, str]]:
+    """Keys and values, both as they came."""
+    return [
+        (key, value) for key, _, value in [part.partition("=") for part in query.split("&", MAX_FIELDS)][:MAX_FIELDS]
+    ]
 
 
-def _number(text: bytes, most: int) -> int | None:
+def _unescaped(value: str) -> bytes:
+    return _unescaped_short(value) if len(value) <= _SHORT else _unescape(value)
+
+
+def _unescape(value: str) -> bytes:
+    # `+` is a plus in the hashes of most clients: only forms turn blanks into it
+    return unquote_to_bytes(value) if "%" in value else value.encode("ascii", "replace")
+
+
+_unescaped_short = lru_cache(_REMEMBERED)(_unescape)  # what all peers of a swarm send alike
+
+
+def _number(text: str, most: int) -> int | None:
     """The number that `text` is in ASCII digits, at most `most`; else None."""
-    if not text.isdigit() or len(text) > 20:
+    if "%" in text:
+        text = _unescape(text).decode("latin-1")
+    if not text.isdigit() or not text.isascii() or len(text) > 20:
         return None
     number = int(text)
     return number if number <= most else None
 
 
-def _packed(text: bytes) -> bytes:
+def _packed(text: str) -> bytes:
     try:
-        return ip_address(text.decode("ascii")).packed
+        return ip_address(_unescape(text).decode("ascii")).packed
     except ValueError:
         return b""
