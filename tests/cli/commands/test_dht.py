@@ -1,46 +1,21 @@
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bittern.base.address import Address
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.main import main
-from bittern.io.dht import Table, bind
+from tests.cli.table import nodes
 
 HASH = "ab" * 20
 
 
 @pytest.fixture(scope="module")
 def router() -> Iterator[str]:
-    """Where to begin: one of four nodes on this machine, which run in a thread of their own."""
-    ready, port = threading.Event(), list[int]()
-    stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        some = [Table([bind("127.0.0.1", 0)], reply_rate=1e6) for _ in range(4)]
-        for table in some[1:]:
-            table.add_router(Address("127.0.0.1", some[0].ports[False]))
-        for table in some[1:]:
-            await table.ready(2)
-        port.append(some[0].ports[False])
-        stops.append((asyncio.get_running_loop(), stop))
-        ready.set()
-        await stop.wait()
-        for table in some:
-            table.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert ready.wait(30)
-    yield f"127.0.0.1:{port[0]}"
-    ((loop, stop),) = stops
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
+    """Where to begin: one of a few nodes on this machine."""
+    with nodes() as router:
+        yield router
 
 
 class Say:
