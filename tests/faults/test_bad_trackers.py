@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bittern.engine.sources.tracker import PATIENCE_SECONDS
 from tests.faults.rigs import program
 from tests.faults.rigs.hostile import Proxy
 from tests.faults.rigs.torrent import MIB, NAME, Torrent, bencode
@@ -88,6 +89,23 @@ def test_peers_of_a_tracker_that_works_are_found_behind_one_that_does_not(
         source = torrent.with_trackers(tmp_path, bad.url, good.url)
         with program.get(source, into, tmp_path / "get") as job:
             assert job.ends(DONE_WITHIN) == 0
+    assert (into / NAME).read_bytes() == torrent.data
+
+
+def test_peers_of_a_tracker_that_works_are_found_soon_behind_two_that_hang(
+    torrent: Torrent, seed: int, into: Path, tmp_path: Path
+) -> None:
+    answer = page(bencode({"interval": 1800, "peers": bytes((127, 0, 0, 1)) + seed.to_bytes(2)}))
+    with (
+        BadTracker(silence) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+        BadTracker(answer) as good,
+    ):
+        other.bind(("127.0.0.1", 0))
+        source = torrent.with_trackers(tmp_path, one.url, f"udp://127.0.0.1:{other.getsockname()[1]}", good.url)
+        with program.get(source, into, tmp_path / "get") as job:
+            job.saw("complete", seconds=2 * PATIENCE_SECONDS + 5)
+            assert job.ends(10) == 0  # those that hang have five seconds to hear that we leave
     assert (into / NAME).read_bytes() == torrent.data
 
 

@@ -10,6 +10,7 @@ from bittern.base.errors import TrackerError
 from bittern.engine.sources.tracker import (
     FIRST_RETRY_SECONDS,
     HURRY_SECONDS,
+    PATIENCE_SECONDS,
     RETRY_MOST_SECONDS,
     TrackerSource,
     TrackerState,
@@ -177,6 +178,39 @@ def test_the_first_tracker_that_works_is_the_only_one_asked() -> None:
     assert announce(trackers, 1900.0) == (A, None)
 
 
+def test_while_a_tracker_hangs_at_its_first_announce_the_next_is_asked_too() -> None:
+    trackers = source((A,), (B,), (C,))
+    assert announce(trackers, 0.0) == (A, Event.STARTED)
+    assert trackers.next_due() == PATIENCE_SECONDS
+    assert trackers.next(PATIENCE_SECONDS - 0.1) is None
+    assert announce(trackers, PATIENCE_SECONDS) == (B, Event.STARTED)
+    assert trackers.next_due() == 2 * PATIENCE_SECONDS
+    one, other, _ = trackers.trackers
+    trackers.answered(other, REPLY, 6.0)
+    assert (trackers.next(1000.0), trackers.next_due()) == (None, 1806.0)
+    trackers.answered(one, REPLY, 1000.0)  # late, but better
+    assert trackers.next_due() == 2800.0
+    assert announce(trackers, 2800.0) == (A, None)
+    assert (trackers.next(9e9), trackers.next_due()) == (None, None)  # it works; it may take its time
+    trackers.stop()
+    assert [announce(trackers, 2801.0) for _ in range(2)] == [(A, Event.STOPPED), (B, Event.STOPPED)]
+
+
+def test_many_trackers_that_hang_are_asked_one_after_the_other_and_none_twice() -> None:
+    trackers = source(*((f"http://{number}/announce",) for number in range(12)))
+    times, now = [], 0.0
+    while (due := trackers.next_due()) is not None:
+        now = max(now, due)
+        announce(trackers, now)
+        times.append(now)
+    assert times == [number * PATIENCE_SECONDS for number in range(12)]
+    for state in trackers.trackers:
+        trackers.failed(state, REFUSED, 100.0)
+    due = trackers.next_due()
+    assert due is not None
+    assert due >= 100.0 + 0.75 * FIRST_RETRY_SECONDS
+
+
 def test_who_answers_moves_to_the_front_of_its_tier() -> None:
     trackers = source((A, B, C, D))
     order = [state.url for state in trackers.trackers]
@@ -327,7 +361,23 @@ def test_those_that_the_user_named_are_trusted() -> None:
     assert [state.trusted for state in trackers.trackers] == [False, True]
 
 
-STEPS = st.lists(st.sampled_from(("answer", "fail", "wait", "complete", "stop", "restart", "hurry")), max_size=40)
+STEPS = st.lists(
+    st.sampled_from(
+        (
+            "answer first",
+            "answer last",
+            "fail first",
+            "fail last",
+            "wait",
+            "pass",
+            "complete",
+            "stop",
+            "restart",
+            "hurry",
+        )
+    ),
+    max_size=40,
+)
 
 
 @settings(max_examples=200)
@@ -337,9 +387,10 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
     trackers = source((A, B), (C,), seed=seed)
     told: dict[str, list[Event | None]] = {A: [], B: [], C: []}
     known: dict[str, bool] = dict.fromkeys(told, False)
-    busy, now, asked, completions = None, 0.0, 0, 0
+    busy: dict[TrackerState, tuple[Event | None, float]] = {}
+    now, completions = 0.0, 0
     for step in steps:
-        now += 1.0
+        now += 1.0 if step != "pass" else PATIENCE_SECONDS
         if step == "wait":
             now += 2000.0
         elif step == "complete" and not completions:
@@ -347,26 +398,28 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
             completions = 1
         elif step == "stop":
             trackers.stop()
-            busy = None
+            busy.clear()
         elif step == "restart":
             while (wish := trackers.next(now)) is not None and wish.goodbye:
                 told[wish.tracker.url].append(wish.event)
             trackers.restart(now)
-            busy, known = None, dict.fromkeys(told, False)
+            busy, known = {}, dict.fromkeys(told, False)
         elif step == "hurry":
             trackers.hurry(now)
-        elif busy is not None and step == "answer":
-            known[busy] = True
-            answered(trackers, REPLY, now)
-            busy = None
-        elif busy is not None and step == "fail":
-            assert failed(trackers, REFUSED, now) >= 0.75 * FIRST_RETRY_SECONDS
-            busy = None
+        elif busy and step.startswith(("answer", "fail")):
+            state = list(busy)[0 if step.endswith("first") else -1]
+            del busy[state]
+            if step.startswith("answer"):
+                known[state.url] = True
+                trackers.answered(state, REPLY, now)
+            else:
+                assert trackers.failed(state, REFUSED, now) >= 0.75 * FIRST_RETRY_SECONDS
         for _ in range(5):
             wish = trackers.next(now)
             if wish is None:
+                due = trackers.next_due()
+                assert due is None or due > now
                 break
-            asked += 1
             if wish.event is Event.STARTED:
                 assert not known[wish.tracker.url]
             elif not wish.goodbye:
@@ -374,13 +427,14 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
             if wish.goodbye:
                 known[wish.tracker.url] = False
             else:
-                assert busy is None
-                busy = wish.tracker.url
+                # Whoever is asked already has not answered its first question, for a while.
+                assert all(event is Event.STARTED and now - at >= PATIENCE_SECONDS for event, at in busy.values())
+                busy[wish.tracker] = wish.event, now
             told[wish.tracker.url].append(wish.event)
         else:
             raise AssertionError("asked without end")
     for story in told.values():
-        assert story.count(Event.COMPLETED) <= 1 + steps.count("fail")
+        assert story.count(Event.COMPLETED) <= 1 + sum(step.startswith("fail") for step in steps)
 
 
 def test_trackers_that_become_known_later_are_asked_after_all_others() -> None:

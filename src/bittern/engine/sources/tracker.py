@@ -16,6 +16,8 @@ FIRST_RETRY_SECONDS = 15.0
 RETRY_MOST_SECONDS = 3600.0
 HURRY_SECONDS = 60.0
 """Without any peer we ask again after so long, if the tracker allows it."""
+PATIENCE_SECONDS = 5.0
+"""A tracker that does not answer its first question for so long is waited for, but the next one is asked, too."""
 PROTOCOLS = ("http://", "https://", "udp://")
 
 
@@ -42,6 +44,7 @@ class TrackerState:
         complete_owed: it is to be told that the download ended.
         busy: an announce to it is under way.
         event: of that announce.
+        asked_at: when that began.
         knows_us_by: the families of addresses (IPv6 or not) by which it answered: a goodbye by others would hang.
         tracker_id: to be sent back to it.
         message: what it said last that people should read.
@@ -56,6 +59,7 @@ class TrackerState:
     complete_owed: bool = False
     busy: bool = False
     event: Event | None = None
+    asked_at: float = 0.0
     knows_us_by: dict[bool | None, None] = field(default_factory=dict)
     tracker_id: bytes | None = None
     message: str | None = None
@@ -105,6 +109,7 @@ class TrackerSource:
         self.unsupported = tuple(url for tier in tiers for url in tier if not _spoken(url))
         """Trackers of other protocols, which are not asked."""
         self._phase = Phase.TAKING_PART
+        self._held_until = -inf  # who is being asked may still answer
 
     @property
     def trackers(self) -> list[TrackerState]:
@@ -133,6 +138,7 @@ class TrackerSource:
             if state.busy:
                 state.told_started = True  # perhaps it was: better one goodbye too many
             state.busy = False
+        self._hold()
         self._phase = Phase.STOPPING if any(state.told_started for state in self.trackers) else Phase.STOPPED
 
     def restart(self, now: float) -> None:
@@ -141,25 +147,30 @@ class TrackerSource:
         for state in self.trackers:
             state.busy = state.told_started = False
             state.due = max(now, state.not_before) if state.failures else now
+        self._hold()
 
     def next(self, now: float) -> Announcement | None:
         """The announce to make now, which then is under way until `answered` or `failed`.
 
-        Goodbyes are all given at once, so that one that hangs holds up no other; their answers do not matter.
+        Where one tracker is enough, the next is asked when those before it have failed, or hang at their first
+        announce. Goodbyes are all given at once, so that one that hangs holds up no other; their answers do not matter.
         """
         if self._phase is Phase.STOPPING:
             return self._goodbye()
-        trackers = self.trackers
-        if self._phase is Phase.STOPPED or (not self._to_all and any(state.busy for state in trackers)):
+        if self._phase is Phase.STOPPED or now < self._held_until:
             return None
-        for state in trackers:
-            if not state.busy and _due_of(state) <= now:
+        for state in self.trackers:
+            if state.busy:
+                continue
+            if _due_of(state) <= now:
                 state.busy = True
+                state.asked_at = now
                 state.event = None
                 if not state.told_started:
                     state.event = Event.STARTED
                 elif state.complete_owed:
                     state.event = Event.COMPLETED
+                self._hold()
                 return Announcement(state, state.event)
             if not state.failures and not self._to_all:
                 return None  # a tracker that works is asked in its time; those behind it are in reserve
@@ -170,6 +181,7 @@ class TrackerSource:
         if not state.busy:
             return
         state.busy = False
+        self._hold()
         state.failures = 0
         state.message = reply.warning
         state.told_started = True
@@ -188,6 +200,7 @@ class TrackerSource:
         if not state.busy:
             return inf
         state.busy = False
+        self._hold()
         state.failures += 1
         state.message = str(error)
         wait: float = min(FIRST_RETRY_SECONDS * 2 ** min(state.failures - 1, 20), RETRY_MOST_SECONDS)
@@ -212,20 +225,27 @@ class TrackerSource:
         """When `next` will give something; None for never or after an answer."""
         if self._phase is Phase.STOPPING:
             return 0.0
-        if self._phase is Phase.STOPPED:
+        held = self._held_until
+        if self._phase is Phase.STOPPED or held == inf:
             return None
         due = inf
         for tier in self._tiers:
             for state in tier:
                 if state.busy:
-                    if self._to_all:
-                        continue
-                    return None
+                    continue
                 at = _due_of(state)
                 due = at if at < due else due  # noqa: FURB136 - each turn: no call
                 if not state.failures and not self._to_all:
+                    due = due if due > held else held  # noqa: FURB136 - as above
                     return due if due != inf else None
+        due = due if due > held else held  # noqa: FURB136 - as above
         return due if due != inf else None
+
+    def _hold(self) -> None:
+        """Somebody is asked, or no longer: until when is nobody else?"""
+        busy = [state for state in self.trackers if state.busy] if not self._to_all else []
+        waits = [state.asked_at + PATIENCE_SECONDS if state.event is Event.STARTED else inf for state in busy]
+        self._held_until = max(waits, default=-inf)
 
     def _goodbye(self) -> Announcement | None:
         for state in self.trackers:
