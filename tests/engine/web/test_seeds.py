@@ -531,6 +531,24 @@ def test_two_good_mirrors_share_what_is_left_and_are_not_taken_for_slow() -> Non
     assert sum(server.connections for server in servers) <= 8
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_with_little_memory_nobody_pushes_out_what_another_is_bringing(seed: int) -> None:
+    """Two buffers, five half pieces, and as many who would bring them: they take turns."""
+    stage = Stage(EngineSettings(listen_port=PORT, buffer_bytes=2 * MIB, disk_queue_bytes=MIB), seed)
+    content = make_content(stage.world, size=5 * MIB + 3, piece_size=2 * MIB)
+    names = [f"mirror{number}" for number in range(3)]
+    for name in names:
+        stage.server(content, name, up=50_000.0)
+    torrent = stage.get(content, *(f"http://{name}/" for name in names))
+    for number in range(2):
+        peer = stage.process(f"peer{number}")
+        peer.seed(content)
+        peer.host.uplink.rate = 20_000
+        stage.client.know(torrent, peer)
+    assert stage.run(torrent, 200)
+    assert torrent.downloaded < 1.3 * 5 * MIB
+
+
 def test_who_lied_before_is_not_asked_whenever_it_is_named() -> None:
     stage = Stage()
     content = make_content(stage.world, size=MIB)

@@ -153,7 +153,7 @@ class WebSeeds:
                 lane.watch(patience, now)
         self._may_relieve = True
         download = self._scene.download if self._scene is not None else None
-        if self._lanes and download is not None and not len(download.picker) and self._others_wait(download, now):
+        if self._lanes and download is not None and self._others_wait(download, now):
             for lanes in self._lanes.values():
                 for lane in lanes:
                     lane.give_way(now)
@@ -270,6 +270,8 @@ class WebSeeds:
 
     def _others_wait(self, download: Download, now: float) -> bool:
         """Whether a peer, or another web seed, might bring something of what is asked for and is asked for nothing."""
+        if len(download.picker) or download.assembly.slabs.exhausted:
+            return False  # who waits for memory would only push out what is half there
         if self._peers_wait():
             return True
         if self._full:
