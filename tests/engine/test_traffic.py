@@ -8,6 +8,7 @@ from bittern.base.geometry import BLOCK
 from bittern.engine.download.asking import top_up
 from bittern.engine.download.download import Download
 from bittern.engine.settings import EngineSettings
+from bittern.engine.sources.announcer import Tally
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.traffic import COUNT_SECONDS, Traffic
 from bittern.engine.upload.uploads import Uploads
@@ -99,6 +100,18 @@ def test_what_peers_were_served_is_known_from_the_moment_there_is_something_to_s
     shared = case.hall.shared
     memory, geometry = shared.upload_memory, case.info.geometry
     uploads = Uploads(1, geometry, Bitfield(2), memory, lambda: None, shared.read_now, shared.next_ticket)
-    case.traffic.ready(uploads)
+    case.traffic.ready(case.download, uploads)
     uploads.total = 4321
     assert case.traffic.uploaded == 4321
+
+
+def test_trackers_are_told_what_is_left_and_who_has_all_it_wants_but_not_everything() -> None:
+    case = Case()
+    assert case.traffic.tally == Tally(0, 0, 1)
+    shared, geometry = case.hall.shared, case.info.geometry
+    uploads = Uploads(1, geometry, Bitfield(2), shared.upload_memory, lambda: None, shared.read_now, shared.next_ticket)
+    case.traffic.ready(case.download, uploads)
+    uploads.total = 5
+    assert case.traffic.tally == Tally(5, 0, case.info.total_size)
+    case.download.prioritize([0, 0])
+    assert case.traffic.tally == Tally(5, 0, case.info.total_size, partial=True)

@@ -20,12 +20,9 @@ from .effects import (
     Completion,
     Connect,
     ConnectWeb,
-    DiskFailed,
     Effect,
-    ExtentStored,
     HttpGet,
-    LeavesHashed,
-    RunRead,
+    PieceChecked,
 )
 from .events import Event, PeerDropped
 from .inquiries import Inquiries
@@ -296,12 +293,11 @@ class Core:
     def disk_done(self, completions: Sequence[Completion], now: float) -> None:
         """Disk jobs ended, in this order."""
         for completion in completions:
-            holder = (
-                completion.job
-                if isinstance(completion, (ExtentStored, RunRead, LeavesHashed, DiskFailed))
-                else completion
-            )
-            torrent = self.torrents.get(holder.torrent)
+            match completion:
+                case PieceChecked(number):
+                    torrent = self.torrents.get(number)
+                case _:
+                    torrent = self.torrents.get(completion.job.torrent)
             if torrent is not None:
                 torrent.disk_done(completion, now)
 

@@ -20,6 +20,7 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
+from .disk_answers import DiskAnswers, Outcome
 from .download.asking import reprioritize, update_interest
 from .download.download import Download
 from .download.exchange import MetadataExchange
@@ -27,20 +28,12 @@ from .download.hash_routes import HashRoutes
 from .download.piece_end import PieceEnd
 from .download.priorities import piece_priorities
 from .download.taking import Taking
-from .effects import (
-    Completion,
-    ExtentStored,
-    HashLeaves,
-    LeavesHashed,
-    PieceChecked,
-    ReadRun,
-    RunRead,
-    StoreExtent,
-)
+from .effects import Completion
 from .events import Completed, MetadataReceived
+from .introductions import Introductions
 from .limits import TorrentLimits
 from .messages import Messages
-from .sources.announcer import Announcer, Tally
+from .sources.announcer import Announcer
 from .sources.finding import Finding
 from .sources.tracker import TrackerSource
 from .swarm.company import Company
@@ -48,7 +41,6 @@ from .swarm.members import Members
 from .swarm.names import Names
 from .swarm.peer import Peer
 from .swarm.peerbook import Peerbook, Source
-from .swarm.welcome import describe, introduce
 from .traffic import Traffic
 from .upload.giving import Giving
 from .upload.serving import Serving
@@ -128,6 +120,8 @@ class Torrent:
         self.nodes = self._finding.nodes
         parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
+        self._answers = DiskAnswers(self._ends, self._hashes, self._taking, self._giving, self.web)
+        self._introductions = Introductions(self.peers, shared.settings, self._metadata, self._serving, self._pex)
 
     # --- commands
 
@@ -159,7 +153,9 @@ class Torrent:
         self.web.ready(info, self.download, self.limits.whole)
         self._taking.ready(self.download)
         self.uploads = self._giving.ready(self.download)
-        self._traffic.ready(self.uploads)
+        self._traffic.ready(self.download, self.uploads)
+        self._answers.ready(self.download)
+        self._introductions.ready(self.download)
         self._metadata.known(info.raw)
         self._hashes.ready(self.download, self.layers, self.names)
         self._messages.ready(self.download)
@@ -199,7 +195,7 @@ class Torrent:
         """Show pieces one by one from now on, or from `begin` on if all are there then (BEP 16); or no longer."""
         self._serving.hide(self.peers, on=on)
         if self.download is not None and self.download.complete:
-            self._describe()
+            self._introductions.repeat()
         self._company.touch_all()
 
     def called(self, v1: InfoHashV1 | None, v2: InfoHashV2 | None) -> None:
@@ -254,7 +250,7 @@ class Torrent:
         if not download.complete:
             self.peerbook.hungry(now)
             if was_complete:
-                self._describe()
+                self._introductions.repeat()
         elif not was_complete:
             self._on_complete(download, now)
         self._company.touch_all()
@@ -301,7 +297,7 @@ class Torrent:
     def _limit_sources(self, info: Info, now: float) -> None:
         """Peers are found in the ways that a torrent of `info` may use, and in no other."""
         if self._finding.limit_to(info, now):
-            self._describe()
+            self._introductions.repeat()
 
     # --- what is known, for status and announces
 
@@ -377,9 +373,7 @@ class Torrent:
         self.limits.equip(peer)
         self._messages.land(peer)
         peer.measure(now)
-        have = self._serving.visible if self.download is not None else None
-        upload_only, pex = self._upload_only, self._pex.on
-        introduce(peer, self._shared.settings, self._metadata.size, have, upload_only=upload_only, pex=pex)
+        self._introductions.greet(peer)
         self.nodes.greet(peer, handshake)
         self._traffic.begin(now)
         self._company.touch(peer)
@@ -388,38 +382,15 @@ class Torrent:
 
     def disk_done(self, completion: Completion, now: float) -> None:
         """A disk job ended."""
-        download = self.download
-        if download is None:
-            return
-        if isinstance(completion, ExtentStored):
-            self._taking.stored(completion.job)
-        elif isinstance(completion, PieceChecked) and completion.contradictory:
-            self.web.stop()
-            self._ends.contradicted(download, completion.piece)
+        active = self.state is TorrentState.ACTIVE
+        outcome = self._answers.heard(completion, now, active=active)
+        if outcome is Outcome.COMPLETE and self.download is not None:
+            self._on_complete(self.download, now)
+        elif outcome is Outcome.CONTRADICTED:
             self.pause(now)
-        elif isinstance(completion, PieceChecked):
-            leaves = completion.leaves
-            stored = self._ends.checked(download, completion.piece, now, good=completion.good, leaves=leaves)
-            if stored and download.complete:
-                self._on_complete(download, now)
-            if self.layers is not None:
-                self._hashes.exchange.checked(completion.piece, leaves, good=completion.good)
-        elif isinstance(completion, RunRead):
-            self._giving.read(completion.job.ticket)
-        elif isinstance(completion, LeavesHashed):
-            self._hashes.exchange.leaves_read(completion.job.ticket, completion.leaves)
-        elif isinstance(completion.job, HashLeaves):
-            self._hashes.exchange.leaves_read(completion.job.ticket, None)
-        elif isinstance(completion.job, StoreExtent):
-            download.extent_done(completion.job)
-            self.web.stop()
-            self._ends.storage_failed(download, completion.error, known=self.state is not TorrentState.ACTIVE)
-            if self.state is TorrentState.ACTIVE:
-                self.state = TorrentState.FAILED
+        elif outcome is Outcome.REFUSED:
+            self.state = TorrentState.FAILED if active else self.state
             self._company.touch_all()
-        else:
-            assert isinstance(completion.job, ReadRun)
-            self._giving.unreadable(completion.job, completion.error)
 
     def tracker_said(self, ticket: int, said: AnnounceReply | TrackerError, now: float) -> None:
         """A tracker answered, refused, or did not answer."""
@@ -446,13 +417,9 @@ class Torrent:
             self.limits_changed()
         if now >= self._traffic.due:
             self._tick(now)
-        download = self.download
-        partial = download is not None and download.complete and not download.have.complete
-        left = download.lacking_bytes if download is not None else 1
-        self.announcer.announce_in_turn(Tally(self.uploaded, self.downloaded, left, partial), now)
-        shared = self._shared
+        self.announcer.announce_in_turn(self._traffic.tally, now)
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
-            shared.effects.extend(self._members.dials(now))
+            self._shared.effects.extend(self._members.dials(now))
 
     def settle(self, now: float) -> None:
         """End of a turn: ask, serve and store what this turn made possible."""
@@ -477,23 +444,12 @@ class Torrent:
         if download.have.complete:
             self.trackers.completed()
         self._shared.events.append(Completed(self.number))
-        self._describe()
+        self._introductions.repeat()
         for peer in list(self.peers.values()):
             update_interest(peer, download)
             self._messages.part_if_both_seed(peer, now)
 
-    def _describe(self) -> None:
-        """Whether we want something has changed: tell everybody (BEP 21)."""
-        for peer in self.peers.values():
-            upload_only, pex = self._upload_only, self._pex.on
-            describe(peer, self._shared.settings, self._metadata.size, upload_only=upload_only, pex=pex)
-
     # --- peers
-
-    @property
-    def _upload_only(self) -> bool:
-        """Whether we want nothing and say so (BEP 21); who shows its pieces one by one does not."""
-        return self.download is not None and self.download.complete and not self._serving.secretive
 
     def _parted(self, peer: Peer, now: float) -> None:
         """A peer is gone: every part forgets it."""

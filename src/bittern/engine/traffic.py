@@ -5,6 +5,8 @@ from math import inf
 
 from bittern.base.rate import Meter
 
+from .download.download import Download
+from .sources.announcer import Tally
 from .swarm.peer import Peer
 from .upload.uploads import Uploads
 from .web.seeds import WebSeeds
@@ -32,11 +34,13 @@ class Traffic:
         self.due = inf
         self._peers = peers
         self._web = web
+        self._download: Download | None = None
         self._uploads: Uploads | None = None
         self._by_gone = 0
 
-    def ready(self, uploads: Uploads) -> None:
+    def ready(self, download: Download, uploads: Uploads) -> None:
         """The metadata is known."""
+        self._download = download
         self._uploads = uploads
 
     @property
@@ -54,6 +58,13 @@ class Traffic:
     def unsent(self) -> int:
         """Bytes of blocks among them that connections have not sent yet."""
         return sum(peer.wire.unsent - peer.wire.unsent_words for peer in self._peers.values())
+
+    @property
+    def tally(self) -> Tally:
+        """What trackers are told; while the metadata is unknown, a byte is left."""
+        download = self._download
+        partial = download is not None and download.complete and not download.have.complete
+        return Tally(self.uploaded, self.downloaded, download.lacking_bytes if download is not None else 1, partial)
 
     def begin(self, now: float) -> None:
         """Something may move from now on."""

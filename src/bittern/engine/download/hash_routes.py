@@ -54,6 +54,11 @@ class HashRoutes:
         if layers is not None:
             self.exchange.known(layers, names.v2)
 
+    def checked(self, piece: int, leaves: bytes, *, good: bool) -> None:
+        """A piece was hashed; `leaves`: of a bad one, as far as the disk tells."""
+        if self._layers is not None:
+            self.exchange.checked(piece, leaves, good=good)
+
     def on_request(self, peer: Peer, span: HashRange) -> None:
         """A peer asks for a row: it is answered, or leaves are read for it."""
         download, layers = self._download, self._layers
