@@ -1,5 +1,7 @@
+import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +24,27 @@ async def opened(folder: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+async def test_an_opening_that_is_cancelled_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, begun, cancelled = Store(tmp_path), threading.Event(), threading.Event()
+    connect = store._connect
+
+    def slow() -> sqlite3.Connection:
+        begun.set()
+        cancelled.wait()
+        return connect()
+
+    monkeypatch.setattr(store, "_connect", slow)
+    opening = asyncio.ensure_future(store.open())
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert store._connection is None
 
 
 async def test_a_record_comes_back_in_the_next_run(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class Store:
         try:
             await self._run(self._open)
         except BaseException:
+            self._thread.submit(self._close)  # who is cancelled has opened it all the same
             self._thread.shutdown()
             raise
 
