@@ -64,6 +64,23 @@ def test_it_serves_until_it_is_stopped_and_finds_its_swarms_again(tmp_path: Path
 
 
 @linux
+def test_workers_do_not_outlive_the_command() -> None:
+    """Not even when it is killed: nobody could end them, and they would keep its ports."""
+    command = [sys.executable, "-m", "bittern", "tracker", "--json", *LOCAL, "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 2
+        process.kill()
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@linux
 def test_workers_that_do_not_stay_alive_end_it_with_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bittern", "tracker", *LOCAL, "--workers", "2", "--state", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
