@@ -71,6 +71,25 @@ async def test_items_are_stored_and_found_also_by_who_answers_nobody() -> None:
         assert await some[4].get(os.urandom(20)) is None
 
 
+async def test_a_node_at_each_of_several_addresses_is_asked_and_answers_from_there() -> None:
+    many = Table([bind("127.0.0.1", 0), bind("127.0.0.2", 0), bind("::1", 0)])
+    other = Table([bind("127.0.0.1", 0)])
+    try:
+        assert [node.settings.ipv6 for node in many.nodes] == [False, False, True]
+        for node, sock in zip(many.nodes[:2], many._sockets, strict=False):
+            other.add_router(Address(*sock.getsockname()[:2]))
+            other.meet(Address(*sock.getsockname()[:2]))
+            assert node.id not in {each.id for each in many.nodes if each is not node}
+        assert await other.ready(2)
+        known = {entry.contact.address.host: entry.contact.id for entry in other.nodes[0].table}
+        assert known == {"127.0.0.1": many.nodes[0].id, "127.0.0.2": many.nodes[1].id}
+        assert many.ports.keys() == many.states.keys() == {False, True}
+        assert many.states[False].id == many.nodes[0].id
+    finally:
+        many.close()
+        other.close()
+
+
 async def test_what_is_kept_leads_back_into_the_table() -> None:
     async with tables(4) as some:
         states = some[3].states

@@ -52,10 +52,10 @@ class Table:
     """The distributed hash table, on the running loop.
 
     Args:
-        sockets: bound ones, at most one of each address family; owned from now on.
+        sockets: bound ones, each of which gets a node (BEP 45); owned from now on.
         read_only: ask and do not answer (BEP 43).
         reply_rate: bytes per second of all that is answered.
-        states: what was kept from before, by whether it is of IPv6.
+        states: what was kept from before, by whether it is of IPv6; for the first node of each family.
         hosts: our addresses as others see them, as far as they are known, likewise; new ids are bound to them (BEP 42).
         seed: for repeatable decisions, or None.
     """
@@ -71,42 +71,44 @@ class Table:
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets = {sock.family == socket.AF_INET6: sock for sock in sockets}
-        chance, states, now = SeededChance(seed), states or {}, time.monotonic()
-        nodes = [
-            Node(
+        self._sockets = tuple(sockets)
+        chance, states, now = SeededChance(seed), dict(states or {}), time.monotonic()
+        hosts, nodes = dict(hosts), []
+        for at, sock in enumerate(sockets):
+            ipv6 = sock.family == socket.AF_INET6
+            node = Node(
                 NodeSettings(ipv6=ipv6, read_only=read_only, reply_rate=reply_rate),
-                rng=chance.rng_for("dht", b"6" if ipv6 else b"4"),
+                rng=chance.rng_for("dht", b"%d" % at),
                 entropy=chance.entropy,
                 verify=verify,
                 now=now,
-                state=states.get(ipv6),
-                host=hosts.get(ipv6),
+                state=states.pop(ipv6, None),
+                host=hosts.pop(ipv6, None),
             )
-            for ipv6 in self._sockets
-        ]
+            nodes.append(node)
         self._dht = Dht(nodes)
         self._timer: asyncio.TimerHandle | None = None
         self._due = inf
         self._waiting: dict[int, tuple[asyncio.Future[SearchDone], Callable[[Event], None]]] = {}
-        for sock in self._sockets.values():
-            self._loop.add_reader(sock.fileno(), self._readable, sock)
+        for at, sock in enumerate(self._sockets):
+            self._loop.add_reader(sock.fileno(), self._readable, at)
         self._settle(now)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The node of each address family."""
+        """The node of each socket."""
         return self._dht.nodes
 
     @property
     def ports(self) -> dict[bool, int]:
-        """Where they listen, by whether it is IPv6."""
-        return {ipv6: int(sock.getsockname()[1]) for ipv6, sock in self._sockets.items()}
+        """Where the first of each family listens, by whether it is IPv6."""
+        ports = {sock.family == socket.AF_INET6: int(sock.getsockname()[1]) for sock in reversed(self._sockets)}
+        return dict(sorted(ports.items()))
 
     @property
     def states(self) -> dict[bool, NodeState]:
         """What to keep for the next run, by whether it is of IPv6."""
-        return {node.settings.ipv6: node.state() for node in self._dht.nodes}
+        return {node.settings.ipv6: node.state() for node in reversed(self._dht.nodes)}
 
     def meet(self, address: Address) -> None:
         """There may be a node at `address`: a peer said so."""
@@ -204,15 +206,15 @@ class Table:
         """End it; who waits is cancelled."""
         if self._timer is not None:
             self._timer.cancel()
-        for sock in self._sockets.values():
+        for sock in self._sockets:
             self._loop.remove_reader(sock.fileno())
             sock.close()
         for future, _ in list(self._waiting.values()):
             future.cancel()
-        self._sockets = {}
+        self._sockets = ()
 
-    def _readable(self, sock: socket.socket) -> None:
-        now = time.monotonic()
+    def _readable(self, at: int) -> None:
+        now, sock = time.monotonic(), self._sockets[at]
         for _ in range(BURST):
             try:
                 datagram, name = sock.recvfrom(MAX_DATAGRAM + 1)
@@ -220,15 +222,14 @@ class Table:
                 break
             except OSError:
                 continue  # an earlier datagram came back: its timeout will tell
-            self._dht.receive(datagram, Address(name[0].partition("%")[0], name[1]), now)
+            self._dht.receive(at, datagram, Address(name[0].partition("%")[0], name[1]), now)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
-        for datagram, address in self._dht.take_datagrams():
-            sock = self._sockets.get(address.is_ipv6)
-            if sock is not None:
+        for at, datagram, address in self._dht.take_datagrams():
+            if self._sockets:
                 try:
-                    sock.sendto(datagram, address)
+                    self._sockets[at].sendto(datagram, address)
                 except OSError as error:  # as if it were lost
                     _log.debug("to %s: %s", address, error)
         for event in self._dht.take_events(now):

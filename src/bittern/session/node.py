@@ -35,14 +35,14 @@ _log = logging.getLogger("bittern.dht")
 
 
 def datagram_sockets(settings: Settings, port: int) -> list[socket.socket]:
-    """Bound UDP sockets, one of each family that is listened on, all with the same port.
+    """Bound UDP sockets, one for each address that is listened on (BEP 45), all with the same port.
 
     Args:
         settings: say on which addresses.
         port: of TCP; another one where that is taken.
     """
     listen = (settings.source,) if settings.source is not None else settings.listen or _EVERYWHERE
-    hosts = tuple({":" in host: host for host in reversed(listen)}.values())
+    hosts = tuple(dict.fromkeys(listen))
     for wanted in (port, 0):
         sockets: list[socket.socket] = []
         for host in hosts:

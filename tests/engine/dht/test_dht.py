@@ -5,7 +5,8 @@ from bittern.engine.dht.dht import Dht
 from bittern.engine.dht.events import Event, ItemFound, PeersFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
-from bittern.wire.krpc import AnnouncePeer, Contact
+from bittern.wire.krpc import AnnouncePeer, Contact, Ping, Query, Reply
+from bittern.wire.krpc_reader import read_message
 
 HASH = b"\2" * 20
 
@@ -41,11 +42,11 @@ class Net:
             while moved:
                 moved = False
                 for dht, places in self.all:
-                    for datagram, target in dht.take_datagrams():
+                    for at, datagram, target in dht.take_datagrams():
                         moved = True
                         for other, there in self.all:
                             if target in there.values():
-                                other.receive(datagram, places[target.is_ipv6], self.now)
+                                other.receive(list(there.values()).index(target), datagram, places[bool(at)], self.now)
                     taken = dht.take_events(self.now)
                     events += taken if dht is who else []
         return events
@@ -99,7 +100,7 @@ def test_nodes_of_one_family_lead_to_those_of_the_other() -> None:
 def test_what_is_of_no_family_here_is_left_alone() -> None:
     rng = Random(1)
     only4 = Dht([Node(NodeSettings(), rng=rng, entropy=rng.randbytes, verify=lambda *_: True, now=0.0)])
-    only4.receive(b"d", Address("2001:db8::1", 1), 0.0)
+    only4.receive(0, b"d", Address("2001:db8::1", 1), 0.0)
     only4.meet(Address("2001:db8::1", 1), 0.0)
     only4.add_router(Address("2001:db8::1", 1), 0.0)
     only4.advance(1.0)
@@ -109,3 +110,33 @@ def test_what_is_of_no_family_here_is_left_alone() -> None:
     assert isinstance(done, SearchDone)
     assert done.search == number
     assert only4.sample(HASH, 1.0) == number + 1
+
+
+def test_each_of_several_addresses_has_a_node_of_its_own_and_they_search_in_turns() -> None:
+    """BEP 45: to others they are strangers, and no target is looked for by two of them at once."""
+    rng = Random(1)
+    hosts = [f"66.{number}.0.1" for number in range(3)]
+    nodes = [
+        Node(NodeSettings(), rng=rng, entropy=rng.randbytes, verify=lambda *_: True, now=0.0, host=host)
+        for host in hosts
+    ]
+    many = Dht(nodes)
+    assert len({node.id[0] for node in nodes}) == 3  # far apart, too
+    others = [Contact(rng.randbytes(20), Address(f"77.{number}.0.1", 1)) for number in range(3)]
+    for number, contact in enumerate(others[:2]):
+        many.nodes[number].table.answered(contact, 0.0)
+    askers = []
+    for _ in range(4):
+        many.find_nodes(HASH, 0.0)
+        ((at, _, target),) = many.take_datagrams()
+        assert target == others[at].address  # who knows nobody is not asked to search
+        askers.append(at)
+    assert sorted(askers) == [0, 0, 1, 1]
+    many.meet(others[2].address, 0.0)
+    many.nodes[2].advance(0.0)
+    assert [(at, target) for at, _, target in many.take_datagrams()] == [(2, others[2].address)]
+    many.receive(1, Query(b"aa", others[0].id, Ping()).encode(), others[0].address, 0.0)
+    ((at, datagram, _),) = many.take_datagrams()
+    reply = read_message(datagram)
+    assert isinstance(reply, Reply)
+    assert (at, reply.sender) == (1, nodes[1].id)

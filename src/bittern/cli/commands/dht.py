@@ -31,7 +31,7 @@ class Place:
     """HOST:PORT of a node to begin with, well-known ones unless given; may be repeated."""
 
     listen: tuple[str, ...] = ()
-    """IP address to use, of each family one; every one of the machine unless given."""
+    """IP address to use, with a node of its own; every one of the machine unless given; may be repeated."""
 
     port: Port = 0
     """UDP port to use; any free one unless given."""

@@ -1,4 +1,8 @@
-"""The nodes of one process, one for each address family, as one (BEP 32): what is looked for is looked for in both."""
+"""The nodes of one process as one: what is looked for is looked for in both address families (BEP 32).
+
+Where we have several addresses of one family, there is a node at each, and to others they are strangers (BEP 45); what
+is looked for is looked for by one of them, in turns.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,22 +26,25 @@ class _Both:
 
 
 class Dht:
-    """One node or two.
+    """Some nodes, each at a socket address of its own, named by their place in the order in which they are given.
 
     Args:
-        nodes: at most one of each address family.
+        nodes: of one family or of both.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        assert len({node.settings.ipv6 for node in nodes}) == len(nodes)
         self.nodes = tuple(nodes)
+        self._families = [
+            family for ipv6 in (False, True) if (family := [node for node in nodes if node.settings.ipv6 is ipv6])
+        ]
         self._numbers = 0
         self._searches: dict[int, _Both] = {}
         self._names: dict[tuple[Node, int], int] = {}
         self._events: list[Event] = []
-        if len(nodes) == 2:
-            nodes[0].tell_closest(nodes[1].compact_closest)
-            nodes[1].tell_closest(nodes[0].compact_closest)
+        if len(self._families) == 2:
+            for family, (other, *_) in zip(self._families, reversed(self._families), strict=True):
+                for node in family:
+                    node.tell_closest(other.compact_closest)
 
     def next_deadline(self) -> float:
         """When `advance` has something to do, `math.inf` for never."""
@@ -48,15 +55,15 @@ class Dht:
         for node in self.nodes:
             node.advance(now)
 
-    def receive(self, datagram: bytes, address: Address, now: float) -> None:
-        """A datagram came from `address`."""
-        node = self._node_for(address)
-        if node is not None:
+    def receive(self, at: int, datagram: bytes, address: Address, now: float) -> None:
+        """A datagram came to node `at` from `address`."""
+        node = self.nodes[at]
+        if node.settings.ipv6 is address.is_ipv6:
             node.receive(datagram, address, now)
 
-    def take_datagrams(self) -> list[tuple[bytes, Address]]:
-        """What is to be sent, and where to."""
-        return [each for node in self.nodes for each in node.take_datagrams()]
+    def take_datagrams(self) -> list[tuple[int, bytes, Address]]:
+        """What is to be sent: by which node, and where to."""
+        return [(at, *each) for at, node in enumerate(self.nodes) for each in node.take_datagrams()]
 
     def take_events(self, now: float) -> list[Event]:
         """What was found; a search is done when it is done in both families."""
@@ -67,15 +74,14 @@ class Dht:
         return taken
 
     def meet(self, address: Address, now: float) -> None:
-        """There may be a node at `address`."""
-        node = self._node_for(address)
+        """There may be a node at `address`: the one of ours that knows fewest asks it."""
+        node = min(self._of(address), key=lambda each: len(each.table), default=None)
         if node is not None:
             node.meet(address, now)
 
     def add_router(self, address: Address, now: float) -> None:
         """There is a node at `address` to begin with."""
-        node = self._node_for(address)
-        if node is not None:
+        for node in self._of(address):
             node.add_router(address, now)
 
     # ------------------------------------------------------------------ searches, see Node
@@ -118,8 +124,10 @@ class Dht:
 
     def _start(self, begin: Callable[[Node], int]) -> int:
         self._numbers += 1
-        self._searches[self._numbers] = _Both(len(self.nodes))
-        for node in self.nodes:
+        self._searches[self._numbers] = _Both(len(self._families))
+        for family in self._families:
+            able = [node for node in family if len(node.table)] or family
+            node = able[self._numbers % len(able)]
             self._names[node, begin(node)] = self._numbers
         return self._numbers
 
@@ -154,8 +162,9 @@ class Dht:
         )
         self._events.append(whole)
 
-    def _node_for(self, address: Address) -> Node | None:
-        return next((node for node in self.nodes if node.settings.ipv6 is address.is_ipv6), None)
+    def _of(self, address: Address) -> list[Node]:
+        """Our nodes of the family of `address`."""
+        return [node for node in self.nodes if node.settings.ipv6 is address.is_ipv6]
 
 
 def _joined(scrapes: list[tuple[Filter, Filter]]) -> tuple[Filter, Filter] | None:
