@@ -55,6 +55,7 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 
 def test_there_are_no_examples_that_nobody_runs() -> None:
     assert sorted(path.name for path in (ROOT / "examples").glob("*.py")) == [
+        "choose_files.py",
         "create_and_share.py",
         "download.py",
         "plain_script.py",
@@ -85,4 +86,8 @@ def test_what_is_created_and_shared_can_be_fetched_by_its_link(tmp_path: Path) -
         link = line_of(share)
         found = downloaded(link, tmp_path / "dst", state=tmp_path / "d")
         assert found == f"complete: {tmp_path / 'dst' / 'album'}\n"
+        words = (link, tmp_path / "some", "c.bin", "empty.txt")
+        listed = downloaded(*words, state=tmp_path / "e", name="choose_files.py").splitlines()
+    assert listed == ["one.bin 100000 bytes", "two/b.bin 10 bytes", "two/c.bin 70001 bytes", "two/empty.txt 0 bytes"]
+    assert sorted(path.name for path in (tmp_path / "some").rglob("*.*")) == ["c.bin", "empty.txt"]
     assert (tmp_path / "dst" / "album" / "one.bin").read_bytes() == (root / "one.bin").read_bytes()
