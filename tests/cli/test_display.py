@@ -47,6 +47,9 @@ def test_the_numbers_behind_the_bar(status: Status, text: str) -> None:
     ("status", "search", "text"),
     [
         (Status(state=State.DOWNLOADING, name="a", total_bytes=9, peers=1), NOWHERE, "0 B/s, 1 peer"),
+        (Status(state=State.DOWNLOADING, name="a", total_bytes=9, web_seeds=1), NOWHERE, "0 B/s, 1 web seed"),
+        (Status(state=State.DOWNLOADING, name="a", total_bytes=9, web_seeds=2), NOWHERE, "0 B/s, 2 web seeds"),
+        (Status(state=State.DOWNLOADING, name="a", peers=3, web_seeds=1), NOWHERE, "0 B/s, 3 peers + 1 web"),
         (Status(state=State.DOWNLOADING, name="a", total_bytes=9), Search(("the DHT",)), "looking for peers"),
         (Status(state=State.DOWNLOADING, name="a", total_bytes=9), NOWHERE, "waiting for peers"),
         (Status(state=State.METADATA, name="a"), Search(("the DHT",)), "looking for peers"),

@@ -114,7 +114,7 @@ def _line(status: Status, search: Search, width: int) -> Table:
 
 def numbers(status: Status, search: Search = NOWHERE, *, brief: bool = False) -> str:
     """What stands behind the bar; `brief` leaves out how large it is."""
-    peers = f"{status.peers} peer{'' if status.peers == 1 else 's'}"
+    peers = _givers(status)
     if status.state is State.CHECKING:
         return "checking"
     if status.state is State.METADATA:
@@ -131,3 +131,13 @@ def numbers(status: Status, search: Search = NOWHERE, *, brief: bool = False) ->
         return size + seeking(search, brief=True)
     left = f", {format_duration(status.eta_seconds)}" if status.eta_seconds is not None else ""
     return f"{size}{format_rate(status.down_rate)}, {peers}{left}"
+
+
+def _givers(status: Status) -> str:
+    """Who is connected, in few words."""
+    peers = f"{status.peers} peer{'' if status.peers == 1 else 's'}"
+    if not status.web_seeds:
+        return peers
+    if status.peers:
+        return f"{peers} + {status.web_seeds} web"
+    return f"{status.web_seeds} web seed{'' if status.web_seeds == 1 else 's'}"
