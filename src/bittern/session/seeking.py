@@ -21,6 +21,14 @@ from .status import State
 from .surroundings import Surroundings
 
 TICK_SECONDS = 0.25
+GLANCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A torrent of which nothing is known but whether it is private."""
+
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,9 @@ class Seeking:
         self._awake = awake
         self._surroundings = surroundings
         self._node = node
-        self._engine = surroundings.settings.for_engine()
+        engine = surroundings.settings.for_engine()
+        self._may = {private: Source.DHT in sources_for(_Marked(private), engine) for private in (False, True)}
+        self._glance_due = -inf
         self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
         self._rota: Rota[Entry] = Rota()
         self._tasks = Tasks()
@@ -85,7 +95,7 @@ class Seeking:
         known = self._announced
         self._announced = {key: known[key] if key in known else _told(seekers[key]) for key in seekers}
         if not self._node.nodes:
-            if self._beginning is None and (seekers or any(map(self._sleeps, self._entries.values()))):
+            if self._beginning is None and (seekers or self._anybody_sleeps(now)):
                 self._beginning = self._tasks.start(self._begin(), "bittern dht")
             return
         for key in self._schedule.take_due(seekers, now, lambda key: self._earliest(seekers[key])):
@@ -108,8 +118,15 @@ class Seeking:
             entry.life is None
             and entry.state is State.SEEDING
             and entry.private is not None
-            and Source.DHT in sources_for(entry, self._engine)
+            and self._may[entry.private]
         )
+
+    def _anybody_sleeps(self, now: float) -> bool:
+        """Whether any torrent does so; seldom looked for, since who falls asleep was awake before."""
+        if now < self._glance_due:
+            return False
+        self._glance_due = now + GLANCE_SECONDS
+        return any(map(self._sleeps, self._entries.values()))
 
     def _is_due(self, entry: Entry, now: float) -> bool:
         return now - entry.sought_at >= LEAST_SECONDS and self._sleeps(entry)
