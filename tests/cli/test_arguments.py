@@ -1,6 +1,6 @@
 import pytest
 
-from bittern.cli.arguments import checked_url, tracker_tiers
+from bittern.cli.arguments import checked_node, checked_url, tracker_tiers
 from bittern.cli.failures import UsageError
 
 
@@ -13,3 +13,16 @@ def test_each_flag_is_a_tier_and_commas_join_one() -> None:
 def test_what_is_no_url_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="write one like"):
         checked_url(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "node"), [("a.b:1", ("a.b", 1)), (" 1.2.3.4:65535 ", ("1.2.3.4", 65535)), ("[::1]:7", ("::1", 7))]
+)
+def test_nodes_are_a_host_and_a_port(text: str, node: tuple[str, int]) -> None:
+    assert checked_node(text) == node
+
+
+@pytest.mark.parametrize("text", ["", "a", "a:", ":1", "a:0", "a:65536", "::1:7", "a b:1", "a:x", "[a:1]"])
+def test_what_is_no_node_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        checked_node(text)

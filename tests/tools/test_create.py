@@ -220,6 +220,13 @@ def test_what_stands_beside_the_info_is_what_was_asked_for(content: Path) -> Non
     assert (found.similar, found.collections) == ((bytes(20),), ("films",))
 
 
+def test_nodes_are_named_but_not_by_a_private_torrent(content: Path) -> None:
+    nodes = (("router.example.org", 6881), ("::1", 7))
+    assert create(scan(content), CreateOptions(nodes=nodes)).metainfo.nodes == nodes
+    with pytest.raises(CreateError, match="private"):
+        CreateOptions(nodes=nodes, private=True)
+
+
 def test_one_tracker_needs_no_tiers(content: Path) -> None:
     box, _ = decode_spans(create(scan(content), CreateOptions(trackers=(("http://a/x",),))).data)
     assert box[b"announce"] == b"http://a/x"

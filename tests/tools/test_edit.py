@@ -70,6 +70,12 @@ def test_web_seeds_are_set_added_and_removed() -> None:
     assert b"url-list" not in gone
 
 
+def test_nodes_are_set_and_taken_out() -> None:
+    named = edit(_torrent(), Changes(nodes=(("router.example.org", 6881), ("::1", 7))))
+    assert Metainfo.from_bytes(named).nodes == (("router.example.org", 6881), ("::1", 7))
+    assert edit(named, Changes(nodes=())) == _torrent()
+
+
 def test_texts_and_the_date_are_set_or_taken_out() -> None:
     found = Metainfo.from_bytes(edit(_torrent(), Changes(comment="für", created_by="", creation_date=7)))
     assert (found.comment, found.created_by, found.creation_date) == ("für", None, 7)

@@ -12,6 +12,7 @@ from bittern.codec.text import clean_url
 from .failures import UsageError
 from .output import parse_size
 
+_NODE = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[!-9;-~]{1,253})):(?P<port>[0-9]{1,5})")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
 
 
@@ -81,6 +82,18 @@ def check_folder(flag: str, path: Path) -> None:
     there = next((place for place in (path, *path.parents) if place.exists()), None)
     if there is not None and not there.is_dir():
         raise UsageError(f"{flag} {path}: {there} is a file; name a folder")
+
+
+def checked_node(text: str) -> tuple[str, int]:
+    """The host and the port of `HOST:PORT`.
+
+    Raises:
+        UsageError: it is not written so.
+    """
+    match = _NODE.fullmatch(text.strip())
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise UsageError(f"{text}: write a node as HOST:PORT, with an IPv6 address as [ADDRESS]:PORT")
+    return match["six"] or match["host"], int(match["port"])
 
 
 def tracker_tiers(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:

@@ -58,6 +58,7 @@ class CreateOptions:
         piece_size: bytes, a power of two of at least 16 KiB; None to fit the content.
         trackers: URLs by tier (BEP 12).
         web_seeds: URLs of HTTP servers that have the files (BEP 19).
+        nodes: host and port of nodes of the distributed hash table to begin with (BEP 5); none where it is private.
         private: no peers but those of the trackers (BEP 27).
         source: a tag that makes the info hash differ from that of the same files elsewhere.
         comment: for people.
@@ -71,6 +72,7 @@ class CreateOptions:
     piece_size: int | None = None
     trackers: Sequence[Sequence[str]] = ()
     web_seeds: Sequence[str] = ()
+    nodes: Sequence[tuple[str, int]] = ()
     private: bool = False
     source: str | None = None
     comment: str | None = None
@@ -83,6 +85,8 @@ class CreateOptions:
         size = self.piece_size
         if size is not None and not (MIN_PIECE_SIZE <= size <= MAX_PIECE_SIZE and size & (size - 1) == 0):
             raise CreateError(f"pieces of {size} bytes: take a power of two from 16k to 128M")
+        if self.private and self.nodes:
+            raise CreateError("a private torrent is in no distributed hash table: it names no nodes of one")
         if any(len(info_hash) not in (20, 32) for info_hash in self.similar):
             raise CreateError("a similar torrent is named by its info hash: 40 or 64 hexadecimal digits")
 
@@ -255,6 +259,7 @@ def _outside(options: CreateOptions) -> dict[str, object]:
         "announce": tiers[0][0] if tiers else None,
         "announce-list": tiers if sum(map(len, tiers)) > 1 else None,
         "url-list": list(options.web_seeds) or None,
+        "nodes": [list(node) for node in options.nodes] or None,
         "comment": options.comment or None,
         "created by": options.created_by or None,
         "creation date": options.creation_date,

@@ -21,6 +21,7 @@ class Changes:
         web_seeds: the new list.
         add_web_seeds: URLs to add.
         remove_web_seeds: URLs, exactly.
+        nodes: the new host and port of nodes of the distributed hash table (BEP 5).
         comment: the new comment.
         created_by: the new name of the program.
         creation_date: seconds since 1970; negative removes it.
@@ -33,6 +34,7 @@ class Changes:
     web_seeds: Sequence[str] | None = None
     add_web_seeds: Sequence[str] = ()
     remove_web_seeds: Sequence[str] = ()
+    nodes: Sequence[tuple[str, int]] | None = None
     comment: str | None = None
     created_by: str | None = None
     creation_date: int | None = None
@@ -72,6 +74,8 @@ def _changed(before: Metainfo, changes: Changes) -> dict[bytes, object]:
         seeds = before.web_seeds if changes.web_seeds is None else changes.web_seeds
         kept = [url for url in seeds if url not in changes.remove_web_seeds]
         found[b"url-list"] = list(dict.fromkeys([*kept, *changes.add_web_seeds])) or None
+    if changes.nodes is not None:
+        found[b"nodes"] = [list(node) for node in changes.nodes] or None
     for key, text in ((b"comment", changes.comment), (b"created by", changes.created_by)):
         if text is not None:
             found[key + b".utf-8"] = None  # an older spelling, which would win over the new text

@@ -35,6 +35,17 @@ def test_a_hybrid_torrent_lies_here_unless_told_otherwise(content: Path, capsys:
 
 
 @pytest.mark.usefixtures("content")
+def test_nodes_are_written_as_they_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["create", "album", "-o", "n.torrent", "--node", "r.example.org:6881", "--node", "[::1]:7"]) == 0
+    assert Metainfo.load("n.torrent").nodes == (("r.example.org", 6881), ("::1", 7))
+    capsys.readouterr()
+    assert main(["info", "n.torrent", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nodes"] == ["r.example.org:6881", "[::1]:7"]
+    assert main(["create", "album", "-o", "p.torrent", "--private", "--node", "a:1"]) == ExitCode.USAGE
+    assert main(["create", "album", "-o", "p.torrent", "--node", "::1:7:x"]) == ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("content")
 def test_every_flag_has_its_effect(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["create", "album", "-o", "x.torrent", "--v1", "--piece-size", "32k", "--private", "--no-date"]
     words += ["--tracker", "http://a/x,http://b/x", "--tracker", "udp://c:1", "--web-seed", "http://w/"]

@@ -39,6 +39,15 @@ def test_trackers_are_added_removed_replaced_and_cleared(tmp_path: Path) -> None
     assert (Metainfo.load(path).trackers, Metainfo.load(path).comment) == ((), None)
 
 
+def test_nodes_are_set_and_cleared(tmp_path: Path) -> None:
+    path = str(_torrent(tmp_path / "a.torrent"))
+    assert main(["edit", path, "--node", "a.example.org:1", "--node", "10.0.0.1:2"]) == ExitCode.OK
+    assert Metainfo.load(path).nodes == (("a.example.org", 1), ("10.0.0.1", 2))
+    assert main(["edit", path, "--node", "a.example.org"]) == ExitCode.USAGE
+    assert main(["edit", path, "--clear-nodes"]) == ExitCode.OK
+    assert Metainfo.load(path).nodes == ()
+
+
 def test_the_result_may_go_elsewhere(tmp_path: Path) -> None:
     path = _torrent(tmp_path / "a.torrent")
     before = path.read_bytes()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Count, Json, Size, checked_url, tracker_tiers
+from bittern.cli.arguments import Count, Json, Size, checked_node, checked_url, tracker_tiers
 from bittern.cli.failures import UsageError
 from bittern.cli.output import format_size, print_json, printable, say, warn
 from bittern.cli.progress import ProgressLine
@@ -30,6 +30,7 @@ def create(
     piece_size: Size | None = None,
     tracker: tuple[str, ...] = (),
     web_seed: tuple[str, ...] = (),
+    node: tuple[str, ...] = (),
     private: bool = False,
     source: str | None = None,
     comment: str | None = None,
@@ -62,6 +63,8 @@ def create(
         URL of a tracker; repeat for more tiers, join with commas for one tier.
     web_seed
         URL of an HTTP server that has the files; may be repeated.
+    node
+        HOST:PORT of a DHT node to begin with; may be repeated.
     private
         No peers but those of the trackers.
     source
@@ -93,6 +96,7 @@ def create(
             piece_size=piece_size,
             trackers=tracker_tiers(tracker),
             web_seeds=tuple(map(checked_url, web_seed)),
+            nodes=tuple(map(checked_node, node)),
             private=private,
             source=source,
             comment=comment,

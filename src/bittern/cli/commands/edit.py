@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import BitternError
-from bittern.cli.arguments import checked_url, tracker_tiers
+from bittern.cli.arguments import checked_node, checked_url, tracker_tiers
 from bittern.cli.failures import UsageError
 from bittern.cli.output import printable, say
 from bittern.io.disk.atomic import write_atomic
@@ -25,6 +25,8 @@ def edit(
     add_web_seed: tuple[str, ...] = (),
     remove_web_seed: tuple[str, ...] = (),
     clear_web_seeds: bool = False,
+    node: tuple[str, ...] = (),
+    clear_nodes: bool = False,
     comment: str | None = None,
     created_by: str | None = None,
     no_date: bool = False,
@@ -58,6 +60,10 @@ def edit(
         URL of a web seed to take out; may be repeated.
     clear_web_seeds
         Take out all web seeds.
+    node
+        The new DHT nodes, HOST:PORT each; may be repeated.
+    clear_nodes
+        Take out all DHT nodes.
     comment
         The new comment; "" takes it out.
     created_by
@@ -85,6 +91,7 @@ def edit(
         web_seeds=tuple(map(checked_url, web_seed)) if web_seed or clear_web_seeds else None,
         add_web_seeds=tuple(map(checked_url, add_web_seed)),
         remove_web_seeds=remove_web_seed,
+        nodes=tuple(map(checked_node, node)) if node or clear_nodes else None,
         comment=comment,
         created_by=created_by,
         creation_date=-1 if no_date else None,
