@@ -3,12 +3,15 @@
 # HOT: bench/tracker.py
 import asyncio
 import errno
+import os
 import socket
 import time
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from bittern.wire.http_request import Answer, Request, RequestError, RequestReader
+
+from .accepting import best_accept
 
 Later: TypeAlias = Callable[[Callable[[Answer], None]], None]
 """An answer that takes time: called once, with who takes the answer."""
@@ -48,6 +51,7 @@ class WebServer:
         self.loop = loop
         self.respond = respond
         self._sock = sock
+        self._next = best_accept(sock)
         self._most = max_connections
         self._connections: dict[int, _Connection] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -85,7 +89,7 @@ class WebServer:
                 self._pause()
                 return
             try:
-                sock, sender = self._sock.accept()
+                descriptor, host = self._next()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -93,9 +97,8 @@ class WebServer:
                     self._pause()
                     return
                 continue  # it ended before it began
-            host = socket.inet_pton(sock.family, sender[0].partition("%")[0])
-            connection = _Connection(self, sock, host, now + REQUEST_SECONDS)
-            self._connections[sock.fileno()] = connection
+            connection = _Connection(self, descriptor, host, now + REQUEST_SECONDS)
+            self._connections[descriptor] = connection
             connection.begin()
 
     def _pause(self) -> None:
@@ -113,29 +116,28 @@ class _Connection:
 
     __slots__ = (
         "_asking",
+        "_closed",
         "_descriptor",
         "_ending",
         "_host",
         "_owed",
         "_reader",
         "_server",
-        "_sock",
         "_unsent",
         "_waiting",
         "due",
     )
 
-    def __init__(self, server: WebServer, sock: socket.socket, host: bytes, due: float) -> None:
-        sock.setblocking(False)
+    def __init__(self, server: WebServer, descriptor: int, host: bytes, due: float) -> None:
         self.due = due
         self._asking = False  # an answer that takes time is just being asked for
-        self._descriptor = sock.fileno()
+        self._closed = False  # the descriptor may be another's by now
+        self._descriptor = descriptor
         self._ending = False  # after what is unsent and owed
         self._host = host
         self._owed: Request | None = None  # its answer takes time; what comes after it waits
         self._reader = RequestReader()
         self._server = server
-        self._sock = sock
         self._unsent = b""
         self._waiting = False  # for what it says next
 
@@ -149,7 +151,8 @@ class _Connection:
             self._server.loop.remove_reader(self._descriptor)
         if self._unsent:
             self._server.loop.remove_writer(self._descriptor)
-        self._sock.close()
+        self._closed = True
+        os.close(self._descriptor)
         self._server.gone(self._descriptor)
 
     def _readable(self) -> None:
@@ -157,7 +160,7 @@ class _Connection:
             self._wait_no_more()
             return
         try:
-            data = self._sock.recv(self._reader.room)
+            data = os.read(self._descriptor, self._reader.room)
         except BlockingIOError:
             self._rest()
             return
@@ -191,7 +194,7 @@ class _Connection:
                 self._asking = True
                 later(self._pay)
                 self._asking = False
-                if self._sock.fileno() < 0:
+                if self._closed:
                     return
         self._rest()
 
@@ -230,7 +233,7 @@ class _Connection:
     def _pay(self, answer: Answer) -> None:
         """Here is the answer that took time."""
         request, self._owed = self._owed, None
-        if request is None or self._sock.fileno() < 0:
+        if request is None or self._closed:
             return
         data = answer.encode(keep_alive=request.keep_alive, head_only=request.method == "HEAD")
         if self._unsent:
@@ -241,7 +244,7 @@ class _Connection:
     def _send(self, data: bytes) -> bool:
         """Send, and keep what is not taken; False when the connection is over."""
         try:
-            sent = self._sock.send(data)
+            sent = os.write(self._descriptor, data)
         except BlockingIOError:
             sent = 0
         except OSError:
