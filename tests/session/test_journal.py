@@ -127,6 +127,22 @@ async def test_without_its_tracker_a_torrent_finds_its_peers_again_but_a_private
             assert kept == (() if secret else (Address("127.0.0.1", seed.port),))
 
 
+async def test_a_complete_torrent_keeps_its_peers_and_does_not_dial_them(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 2 * PIECE))
+    async with Session(settings(tmp_path / "a")) as seed:
+        await (await seed.add(meta, tmp_path / "src")).completed()
+        where = Address("127.0.0.1", seed.port)
+        async with Session(settings(tmp_path / "b")) as session:
+            got = await session.add(meta, tmp_path / "dst", peers=[str(where)])
+            await asyncio.wait_for(got.completed(), SECONDS)
+        for _ in range(2):
+            async with Session(settings(tmp_path / "b")) as session:
+                got = await session.add(meta, tmp_path / "dst")
+                await asyncio.wait_for(got.completed(), SECONDS)
+                assert got.found_by == {}
+                assert life_of(session, got).journal.peers == (where,)
+
+
 async def test_a_torrent_that_is_checked_again_keeps_its_peers(tmp_path: Path) -> None:
     meta = torrent(fill(tmp_path / "src" / "a.bin", 100 * PIECE))
     async with (

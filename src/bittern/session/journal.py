@@ -150,7 +150,7 @@ class Journal:
         """The swarm is left; what was done in it counts as before."""
         self.counters.uploaded += swarm.uploaded
         self.counters.downloaded += swarm.downloaded
-        self.peers = _reached(swarm)
+        self.peers = self._reached(swarm)
         self.liars = swarm.web.liars
         self._uploaded = 0
 
@@ -218,9 +218,16 @@ class Journal:
             downloaded=counters.downloaded + (swarm.downloaded if swarm is not None else 0),
             added_at=counters.added_at,
             completed_at=counters.completed_at,
-            peers=_reached(swarm) if swarm is not None else self.peers,
+            peers=self._reached(swarm) if swarm is not None else self.peers,
             liars=swarm.web.liars if swarm is not None else self.liars,
         )
+
+    def _reached(self, swarm: Swarm) -> tuple[Address, ...]:
+        """Where to find its peers in the next run; nothing where that may not be used (BEP 27)."""
+        if Source.RESUME not in swarm.sources:
+            return ()
+        known = () if swarm.left_bytes else self.peers  # nobody tried those
+        return tuple(swarm.peerbook.reached(MOST_PEERS)) or known
 
     async def forget(self) -> None:
         """Delete what was saved.
@@ -230,8 +237,3 @@ class Journal:
         """
         self._started = False
         await self._surroundings.store.delete(self._info_hash, self.place)
-
-
-def _reached(swarm: Swarm) -> tuple[Address, ...]:
-    """Where to find its peers in the next run; nothing where that may not be used (BEP 27)."""
-    return tuple(swarm.peerbook.reached(MOST_PEERS)) if Source.RESUME in swarm.sources else ()

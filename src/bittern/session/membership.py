@@ -97,7 +97,8 @@ class Membership:
         if self._options.super_seed:
             swarm.super_seed()
         swarm.begin(info, have, content.wanted, runtime.now(), self._identity.layers)
-        swarm.add_candidates(peers, Source.RESUME, runtime.now())
+        if swarm.left_bytes:  # else who wants something of us knows where we are
+            swarm.add_candidates(peers, Source.RESUME, runtime.now())
         return swarm
 
     def admit(self, swarm: Swarm) -> None:
