@@ -56,6 +56,7 @@ def test_who_begin_at_the_same_time_do_not_all_fetch_the_same(seed: int, figure:
     took = crowd.finish(30)
     figure(f"8 leechers and a web seed: {took:.1f} s of at least 12.8, the server gave {crowd.copies:.2f} copies")
     assert crowd.copies < 4  # without care it is every time more than four
+    assert crowd.server.connections < 8 * 8
     assert all(torrent.downloaded < 1.1 * 16 * MIB for torrent in crowd.torrents)
 
 
@@ -91,6 +92,22 @@ def test_a_fast_web_seed_gives_long_runs_beside_slow_peers(seed: int) -> None:
     stage.client.know(torrent, *seeds)
     assert stage.run(torrent, 9)
     assert server.asked_bytes() / len(server.requests) > 2 * MIB
+
+
+def test_a_slow_web_seed_is_not_connected_to_again_and_again(seed: int) -> None:
+    """Two clients have nobody else: what they hand back to each other is not to end connections."""
+    stage = Stage(seed=seed)
+    content = make_content(stage.world, size=MIB, piece_size=16384)
+    server = stage.server(content, up=20_000.0)
+    clients = [stage.process(name) for name in ("one", "other")]
+    torrents = [client.leech(content) for client in clients]
+    for client, torrent in zip(clients, torrents, strict=True):
+        client.know(torrent, *(other for other in clients if other is not client))
+        torrent.web.add(["http://mirror/"])
+        client.host.touch()
+    assert stage.world.run(120, until=lambda: all(client.completed for client in clients))
+    assert server.connections <= 20
+    assert len(server.requests) < 100  # two clients, 64 pieces each
 
 
 def test_a_fast_web_seed_brings_in_the_end_what_a_slow_peer_began(seed: int) -> None:

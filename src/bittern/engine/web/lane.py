@@ -141,9 +141,10 @@ class Lane:
             self._last = self._scene.rng.randrange(-1, self._scene.download.have.size)
             self.hand_back(1)
         elif now - self._planned_at > 1.0:
-            most = int(self._rate * _SLOW_SECONDS)
-            self.seed.stretch = min(self.seed.stretch, max(most, STRETCH_LEAST))
-            self.hand_back(1 + most // self._scene.download.geometry.piece_size)
+            most = max(int(self._rate * _SLOW_SECONDS), STRETCH_LEAST)
+            self.seed.stretch = min(self.seed.stretch, most)
+            # The next stretch is asked for before the end of the one that comes: both are kept.
+            self.hand_back(1 + 2 * most // self._scene.download.geometry.piece_size)
 
     # --- the connection
 
