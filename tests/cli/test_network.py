@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from bittern.cli.failures import UsageError
 from bittern.cli.network import Network, session_settings
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import Settings
+from tests.session.rig import PIECE, fill, seeding, torrent
 
 
 def test_flags_become_settings() -> None:
@@ -88,7 +90,6 @@ def test_no_command_that_a_test_runs_looks_up_or_sends_to_anybody_outside(tmp_pa
     assert leaving("get", "ab" * 20, folder=tmp_path, environment=bare) == {
         router.rpartition(":")[0] for router in ROUTERS
     }
-    assert leaving("get", "ab" * 20, "--no-dht", folder=tmp_path, environment=bare) == set()
 
 
 def test_the_commands_of_the_table_ask_nobody_outside_either_in_a_test(tmp_path: Path) -> None:
@@ -99,3 +100,35 @@ def test_the_commands_of_the_table_ask_nobody_outside_either_in_a_test(tmp_path:
         job.send_signal(signal.SIGINT)
         _, said = job.communicate(timeout=20)
     assert "LEAVES" not in said
+
+
+DEAF = """
+import socket, sys, threading
+real = socket.getaddrinfo
+
+def hang(host, *more, **named):
+    if host.replace(".", "").isdigit():
+        return real(host, *more, **named)
+    threading.Event().wait(60)
+
+socket.getaddrinfo = hang
+from bittern.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_name_server_that_is_silent_delays_neither_a_download_nor_its_end(tmp_path: Path) -> None:
+    """Routers are looked up beside it, and nobody waits for that."""
+    source = fill(tmp_path / "there" / "a.bin", 5 * PIECE)
+    (tmp_path / "a.torrent").write_bytes(torrent(source).to_bytes())
+    flags = ["--dht-router", "silent.invalid:6881", "--listen", "127.0.0.1", "--port", "0"]
+    awake = {name: value for name, value in os.environ.items() if not name.startswith("BITTERN_")}
+    with seeding(torrent(source), source.parent, tmp_path / "state") as seed:
+        command = [sys.executable, "-c", DEAF, "get", "a.torrent", "-d", "here", "--peer", seed, *flags]
+        began = time.monotonic()
+        done = subprocess.run(
+            command, cwd=tmp_path, env=awake, stderr=subprocess.PIPE, text=True, timeout=50, check=True
+        )
+    assert time.monotonic() - began < 30
+    assert "silent.invalid" not in done.stderr
+    assert (tmp_path / "here" / "a.bin").read_bytes() == source.read_bytes()

@@ -61,7 +61,8 @@ class Settings:
     dht: bool = False
     """Whether to take part in the distributed hash table, and to ask it for peers of torrents that are not private."""
     dht_routers: tuple[str, ...] = ()
-    """`HOST:PORT` of nodes of the table to begin with; those that were known in the last run are remembered."""
+    """`HOST:PORT` of nodes of the table to begin with, such as `bittern.dht.ROUTERS`; those that were known in the last
+    run are remembered."""
     announce_to_all: bool = False
     """Whether each torrent is announced to all its trackers; else to the first that works."""
     use_pex: bool = True
