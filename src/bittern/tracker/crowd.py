@@ -24,6 +24,10 @@ class _Row:
         self.seen = bytearray()
 
 
+_NOBODY: Final = _Row()
+"""Stands for the row of a crowd that has none yet, and is never changed: most swarms are small."""
+
+
 class Crowd:
     """Seeds and leechers of one family.
 
@@ -41,8 +45,8 @@ class Crowd:
         self.info_hash = info_hash
         self.places: dict[bytes, int] = {}
         self._size = size
-        self._leechers = _Row()
-        self._seeds = _Row()
+        self._leechers = _NOBODY
+        self._seeds = _NOBODY
 
     @property
     def leechers(self) -> int:
@@ -62,6 +66,8 @@ class Crowd:
         """
         places, size = self.places, self._size
         row = self._seeds if seed else self._leechers
+        if row is _NOBODY:
+            row = self._open_row(seed)
         addresses, seen = row.addresses, row.seen
         at = places.get(address, LEFT)
         if at >= 0 and at & 1 != seed:
@@ -137,6 +143,7 @@ class Crowd:
 
     def check_invariants(self) -> None:
         """Rows and places say the same."""
+        assert not _NOBODY.seen
         here = {address: at for address, at in self.places.items() if at >= 0}
         assert {address: at << 1 for at, address in self._standing(self._leechers)} | {
             address: at << 1 | 1 for at, address in self._standing(self._seeds)
@@ -147,6 +154,14 @@ class Crowd:
         size = self._size
         assert len(row.addresses) == len(row.seen) * size
         return ((at, bytes(row.addresses[at * size : (at + 1) * size])) for at in range(len(row.seen)))
+
+    def _open_row(self, seed: bool) -> _Row:  # noqa: FBT001 - as put
+        row = _Row()
+        if seed:
+            self._seeds = row
+        else:
+            self._leechers = row
+        return row
 
     def _take_out(self, at: int) -> None:
         """Who stands last takes the place that `at` names."""
