@@ -158,9 +158,16 @@ def _run(words: list[str], options: _Globals) -> int:
 
 def _said(error: "CycloptsError") -> str:
     """What is wrong with the command line, as a sentence."""
-    from cyclopts import UnusedCliTokensError
+    from cyclopts import CoercionError, UnusedCliTokensError
 
     text = str(error).strip()
+    if (
+        isinstance(error, CoercionError)
+        and error.token is not None
+        and error.token.source not in ("", "cli", "environment")
+    ):
+        source = error.token.source  # a file, which converters of our own can not name
+        text = text if source in text else f"{source}: {text}"
     if isinstance(error, UnusedCliTokensError):
         text = f"Not expected here: {' '.join(error.unused_tokens or ())}"
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -48,7 +48,7 @@ MISTAKES: list[tuple[str, int, str]] = [
     ("verify album.torrent elsewhere", 3, "elsewhere: no such file or directory"),
     (f"verify magnet:?xt=urn:btih:{HASH} album", 2, "name the .torrent file"),
     ("tracker --http-port 99999", 2, "--http-port 99999: write a number from 0 to 65535"),
-    ("tracker --listen tracker.example", 2, "write an IP address of this machine"),
+    ("tracker --listen tracker.example", 2, "write an IP address"),
     ("tracker --listen 127.0.0.1 --no-udp --http-port TAKEN", 6, "another program has it: take another port"),
     ("tracker --listen 127.0.0.1 --http-port 0 --udp-port 0 --state there/swarms", 3, "there: no such folder"),
     ("tracker --allow note.txt", 2, "line 1 is no info hash: write 40 or 64 hexadecimal digits"),
@@ -89,4 +89,17 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert said in err
     assert (found, out) == (code, "")
     assert err.startswith("bittern: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("line", ['down-limit = "fast"', 'port = "some"'])
+def test_a_mistake_in_the_configuration_names_the_file(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.toml").write_text(f"[get]\n{line}\n")
+    assert main(["--config", "own.toml", "get", "album.torrent"]) == 2
+    err = capsys.readouterr().err
+    assert "own.toml" in err
+    assert "Invalid value for " in err
     assert err.count("\n") == 1
