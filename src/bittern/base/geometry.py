@@ -56,7 +56,8 @@ class Geometry:
             return 0
         if piece in self.short:
             return self.short[piece]
-        return max(0, min(self.piece_size, self.total_length - piece * self.piece_size))
+        rest = self.total_length - piece * self.piece_size
+        return self.piece_size if rest >= self.piece_size else max(0, rest)  # asked for often: most need no call
 
     def block_count(self, piece: int) -> int:
         """Blocks of `piece`; 0 for a piece outside the torrent."""
