@@ -141,6 +141,23 @@ async def test_a_network_that_comes_later_is_found(tmp_path: Path, monkeypatch: 
     assert len(tries) >= 3
 
 
+async def test_two_sessions_of_one_state_folder_know_the_same_nodes_and_go_by_different_ids(tmp_path: Path) -> None:
+    async with routers() as tables:
+        ours = beginning_at(tables[0], tmp_path)
+        async with Session(ours) as session:
+            await session.dht.lookup("ab" * 20)
+            (first,) = [node.id for node in (await session._table()).nodes]
+        alone = replace(ours, dht_routers=())
+        async with Session(alone) as one, Session(alone) as other:
+            assert [node.id for node in (await one._table()).nodes] == [first]
+            assert [node.id for node in (await other._table()).nodes] != [first]
+            for session in (one, other):
+                assert (await session.dht.lookup("ab" * 20)).answered
+        async with Session(alone) as session:
+            assert [node.id for node in (await session._table()).nodes] == [first]
+            assert (await session.dht.lookup("ab" * 20)).answered
+
+
 async def test_what_is_known_is_written_down_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "KEEP_SECONDS", 0.1)
     async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:

@@ -6,9 +6,11 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from secrets import token_bytes
 
 from bittern.base.address import Address, is_local
-from bittern.base.errors import BitternError, NetworkError, SessionError
+from bittern.base.errors import AlreadyAddedError, BitternError, NetworkError, SessionError
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.dht.state import NodeState
 from bittern.engine.sources.allowed import sources_for
@@ -16,7 +18,9 @@ from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.peerbook import Source
 from bittern.io.dht import Table, bind
 from bittern.io.tasks import Tasks
+from bittern.wire.krpc import ID_BYTES
 
+from .lock import TorrentLock
 from .settings import Settings
 from .sources import find_peer
 from .surroundings import Surroundings
@@ -78,6 +82,7 @@ class OwnNode:
         self._told: deque[Address] = deque(maxlen=MAX_NAMED)
         self._beginning = asyncio.Lock()
         self._closed = False
+        self._lock: TorrentLock | None = None
         self._tasks = Tasks()
 
     @property
@@ -95,6 +100,7 @@ class OwnNode:
             if self._closed:
                 raise SessionError("the session is closed")
             if self._table is None:
+                self._claim()
                 states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
                 # Trackers (BEP 24) and peers may have told before any node does.
                 hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
@@ -127,6 +133,8 @@ class OwnNode:
         if self._table is not None:
             await self._keep()
             self._table.close()
+        if self._lock is not None:
+            self._lock.release()
         for sock in self._sockets:
             sock.close()
 
@@ -161,7 +169,8 @@ class OwnNode:
     async def _saved(self, ipv6: bool) -> NodeState | None:  # noqa: FBT001 - a key, as everywhere here
         try:
             text = await self._surroundings.store.fact(_FACTS[ipv6])
-            return NodeState.decode(bytes.fromhex(text)) if text else None
+            state = NodeState.decode(bytes.fromhex(text)) if text else None
+            return state if state is None or self._lock is not None else replace(state, id=token_bytes(ID_BYTES))
         except (BitternError, ValueError) as error:
             _log.info("%s", error)
             return None
@@ -171,8 +180,14 @@ class OwnNode:
             await asyncio.sleep(KEEP_SECONDS)
             await self._keep()
 
+    def _claim(self) -> None:
+        """Be the one that goes by the saved id, unless another process with the same state folder does."""
+        with suppress(AlreadyAddedError, OSError):
+            self._lock = TorrentLock(self._surroundings.store.folder / "locks", b"", "dht")
+
     async def _keep(self) -> None:
-        assert self._table is not None
+        if self._lock is None or self._table is None:
+            return
         try:
             for ipv6, state in self._table.states.items():
                 if state.contacts:
