@@ -20,6 +20,7 @@ from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
 
 from .chance import SeededChance
 from .ed25519 import verify
+from .sockets import bound_to, datagrams
 
 BURST: Final = 64
 """Datagrams that are read of one socket before others get their turn."""
@@ -34,18 +35,10 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         NetworkError: the port is taken, or the address is not this machine's.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-        sock.setblocking(False)
-        sock.bind((host, port))
+        return bound_to(host, port, socket.SOCK_DGRAM, receive_bytes=_RECEIVE_BYTES)
     except OSError as error:
-        sock.close()
         raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
-    return sock
 
 
 class Table:
@@ -215,14 +208,8 @@ class Table:
 
     def _readable(self, at: int) -> None:
         now, sock = time.monotonic(), self._sockets[at]
-        for _ in range(BURST):
-            try:
-                datagram, name = sock.recvfrom(MAX_DATAGRAM + 1)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                continue  # an earlier datagram came back: its timeout will tell
-            self._dht.receive(at, datagram, Address(name[0].partition("%")[0], name[1]), now)
+        for datagram, address in datagrams(sock, BURST, MAX_DATAGRAM + 1):
+            self._dht.receive(at, datagram, address, now)
         self._settle(now)
 
     def _settle(self, now: float) -> None:

@@ -18,6 +18,7 @@ from bittern.engine.effects import AnnounceLocally
 from bittern.wire.lsd import GROUP_V4, GROUP_V6, MAX_DATAGRAM
 
 from . import capabilities
+from .sockets import family_of
 
 HOPS = 1
 """Announces are for this network and not for those behind its routers."""
@@ -38,7 +39,7 @@ class Outlet:
 
     def __init__(self, group: Address, index: int, host: str | None) -> None:
         self._group = group
-        self._sock = socket.socket(_family(group), socket.SOCK_DGRAM)
+        self._sock = socket.socket(family_of(group.host), socket.SOCK_DGRAM)
         try:
             self._sock.setblocking(False)
             if group.is_ipv6:
@@ -140,10 +141,6 @@ class Multicast:
                 self._heard(datagram, sender[0])
 
 
-def _family(group: Address) -> socket.AddressFamily:
-    return socket.AF_INET6 if group.is_ipv6 else socket.AF_INET
-
-
 def _places(host: str) -> list[tuple[Address, int, str | None]]:
     """Group, interface and own address for each network that an address to listen on stands for."""
     group = GROUP_V6 if ":" in host else GROUP_V4
@@ -177,7 +174,7 @@ def _membership(host: str | None, index: int, group: Address = GROUP_V4) -> byte
 
 def _listening(group: Address) -> socket.socket:
     """A socket that hears what is sent to a group, beside those of other programs."""
-    sock = socket.socket(_family(group), socket.SOCK_DGRAM)
+    sock = socket.socket(family_of(group.host), socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

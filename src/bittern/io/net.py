@@ -9,6 +9,7 @@ from bittern.engine.core import Core
 from bittern.engine.effects import Connect, ConnectWeb
 from bittern.wire.stream import LinkLost, LossKind
 
+from .sockets import reaching
 from .tasks import Tasks
 from .tcp import TcpLink, loss_of
 from .turn import Turn
@@ -58,17 +59,13 @@ class TcpNet:
         self._turn.soon()
 
     async def _dial(self, ticket: int, address: Address) -> None:
-        family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock = reaching(address.host, socket.SOCK_STREAM, self._source)
         except OSError as error:
             self._fail(ticket, loss_of(error))
             return
         connected = False
         try:
-            sock.setblocking(False)
-            if self._source is not None:
-                sock.bind((self._source, 0))
             await asyncio.wait_for(self._loop.sock_connect(sock, (address.host, address.port)), DIAL_SECONDS)
             connected = True
         except TimeoutError:

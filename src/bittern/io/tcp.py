@@ -15,6 +15,7 @@ from bittern.base.rate import TokenBucket
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
 from . import capabilities
+from .sockets import bound_to
 from .turn import Turn
 
 SEND_BYTES = 3 << 19
@@ -282,19 +283,9 @@ class Listener:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound TCP socket.
+    """A bound TCP socket that does not block.
 
     Raises:
         OSError: the port is taken, or the address is not ours.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    return bound_to(host, port, socket.SOCK_STREAM)

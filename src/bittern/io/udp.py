@@ -3,15 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from bittern.base.address import Address
 from bittern.engine.effects import SendDatagram
 
+from .sockets import datagrams, family_of, reaching
 from .turn import Turn
 
-LONGEST = 65535
 AT_ONCE = 64
 """Datagrams read before others of the loop have their turn."""
 
@@ -32,7 +31,7 @@ def reachable_by(sockets: Sequence[socket.socket], source: str | None) -> tuple[
     """The families of addresses that we listen on and can speak from; all where we do not listen."""
     families = {int(sock.family) for sock in sockets} or {int(socket.AF_INET), int(socket.AF_INET6)}
     if source is not None:
-        families &= {int(_family(source))}
+        families &= {int(family_of(source))}
     return tuple(sorted(families))
 
 
@@ -71,41 +70,17 @@ class UdpSockets:
         self._sockets.clear()
 
     def _socket(self, address: Address) -> socket.socket:
-        family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
+        family = family_of(address.host)
         if family not in self._sockets:
-            sock = socket.socket(family, socket.SOCK_DGRAM)
-            try:
-                sock.setblocking(False)
-                if family == socket.AF_INET6:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                if self._source is not None:
-                    sock.bind((self._source, 0))
-            except OSError:
-                sock.close()
-                raise
-            self._sockets[family] = sock
+            sock = self._sockets[family] = reaching(address.host, socket.SOCK_DGRAM, self._source)
             self._loop.add_reader(sock.fileno(), self._readable, sock)
         return self._sockets[family]
 
     def _readable(self, sock: socket.socket) -> None:
-        for _ in range(AT_ONCE):
-            try:
-                data, name = sock.recvfrom(LONGEST)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                continue  # news about one that was sent before
-            address = Address(name[0], name[1])
-            if sock.family == socket.AF_INET6:
-                with suppress(ValueError):
-                    address = Address.of(str(name[0]).partition("%")[0], name[1])
+        for data, address in datagrams(sock, AT_ONCE):
             self._core.datagram(data, address, self._turn.now())
         self._turn.soon()
 
     def _refused(self, address: Address, reason: str) -> None:
         self._core.datagram_refused(address, reason, self._turn.now())
         self._turn.soon()
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,6 +9,7 @@ from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.web.guard import may_be_asked
 
+from .sockets import reaching
 from .tcp import TcpLink, loss_of
 from .tls import TlsLink, secured
 from .turn import Turn
@@ -68,12 +69,13 @@ async def _connect(
     """A connection to the first of these addresses that answers."""
     last: OSError = OSError("no address")
     for address in addresses:
-        sock = socket.socket(socket.AF_INET6 if address.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock = reaching(address.host, socket.SOCK_STREAM, source)
+        except OSError as error:
+            last = error
+            continue
         connected = False
         try:
-            sock.setblocking(False)
-            if source is not None:
-                sock.bind((source, 0))
             async with asyncio.timeout(_EACH_SECONDS if len(addresses) > 1 else None):
                 await loop.sock_connect(sock, (address.host, address.port))
             connected = True

@@ -17,6 +17,7 @@ from typing import Final
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
+from bittern.io.sockets import bound_to
 
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - a tracker is there for everybody
 PORT: Final = 6969
@@ -72,22 +73,22 @@ def announce_urls(sockets: Sequence[socket.socket]) -> list[str]:
     ]
 
 
-def _bind_all(made: list[list[socket.socket]], host: str, port: int, kind: int, *, needed: bool) -> int:
+def _bind_all(made: list[list[socket.socket]], host: str, port: int, kind: socket.SocketKind, *, needed: bool) -> int:
     """Add a socket for each worker, in their order; the port, which the first has drawn where it was 0."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    kept = _RECEIVE_BUFFER if kind == socket.SOCK_DGRAM else 0
     name = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     shared = len(made) > 1
     try:
         if shared:
             # Who shares a port shares it with whoever else does: another tracker would get half of the clients.
-            with _bound(family, host, port, kind, shared=False) as alone:
+            with bound_to(host, port, kind) as alone:
                 port = int(alone.getsockname()[1])
         for sockets in made:
-            sock = _bound(family, host, port, kind, shared=shared)
+            sock = bound_to(host, port, kind, receive_bytes=kept, shared=shared)
             sockets.append(sock)
             port = int(sock.getsockname()[1])
     except OSError as error:
-        if not needed and family == socket.AF_INET6 and error.errno in _NO_IPV6:
+        if not needed and ":" in host and error.errno in _NO_IPV6:
             return port
         raise NetworkError(f"{name} {Address(host, port)}: {error.strerror}") from error
     if kind == socket.SOCK_DGRAM and shared:
@@ -96,25 +97,6 @@ def _bind_all(made: list[list[socket.socket]], host: str, port: int, kind: int, 
         except OSError as error:
             raise NetworkError(f"this system can not share a UDP port out among workers: {error.strerror}") from error
     return port
-
-
-def _bound(family: int, host: str, port: int, kind: int, *, shared: bool) -> socket.socket:
-    sock = socket.socket(family, kind)
-    try:
-        sock.setblocking(False)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def _share_out(sock: socket.socket, workers: int) -> None:
