@@ -167,6 +167,9 @@ def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
         return None
     if torrent.info is not None and any(not seed.banned for seed in torrent.web_seeds):
         return None
+    if torrent.info is not None and torrent.web_seeds and not trackers:
+        seed = torrent.web_seeds[0]
+        return f"web seed {printable(seed.url, 120)}: {printable(seed.message or '', 200)}; --recheck asks it again"
     if trackers:
         return "its trackers speak neither HTTP nor UDP, and no peer is named"
     if torrent.info is None and torrent.web_seeds:

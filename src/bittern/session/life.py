@@ -397,7 +397,10 @@ class Life:
         assert self.info is not None
         self._enter(State.CHECKING)
         tiers, fetch = self._membership.tiers, partial(self._fetch_layers, self.info)
-        return await self._keeping.look(self.info, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
+        have = await self._keeping.look(self.info, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
+        if not believe:
+            self.journal.liars = ()  # nothing of what was saved is believed, that neither
+        return have
 
     async def _fetch_layers(self, info: Info) -> Mapping[bytes, bytes]:
         """Files are there, and only the piece layers tell whether they are right."""

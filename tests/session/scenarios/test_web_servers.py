@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bittern.cli.transfer import no_way_to_peers
 from bittern.codec.metainfo import Metainfo
 from bittern.session.session import Session
 from bittern.session.status import WebSeedStatus
@@ -258,3 +259,20 @@ async def test_who_lied_is_not_asked_again_in_the_next_session(net: Maker) -> No
     assert made.seeds[0].banned
     assert made.seeds[0].message == "sent data that fails its hash"
     assert len(liar.asked) == before
+
+
+async def test_who_lied_is_asked_again_when_the_files_are_checked_anew(net: Maker) -> None:
+    made = net()
+    server = made.server()
+    right = server.files
+    server.files = {path: bytes(len(data)) for path, data in right.items()}
+    await made.get(server, done=False)
+    server.files = right
+    async with Session(settings(made.work / "state")) as session:
+        got = await session.add(made.meta, made.work / "copy", web_seeds=[server.url])
+        await got.checked()
+        assert [seed.banned for seed in got.web_seeds] == [True]
+        assert "sent data that fails its hash" in (no_way_to_peers(got) or "")
+        await got.recheck()
+        await asyncio.wait_for(got.completed(), SECONDS)
+    assert made.copy() == made.content()
