@@ -82,6 +82,20 @@ def test_a_rate_is_of_all_that_moved_from_the_first_second_on() -> None:
     assert case.traffic.up.rate(11.0) == 0
 
 
+def test_who_asks_for_the_rates_before_the_first_second_is_over_is_told_them() -> None:
+    case = Case()
+    assert case.traffic.rates(9.0) == (0, 0)
+    peer = case.comes(1)
+    case.traffic.begin(10.0)
+    brought = case.gives(peer)
+    assert case.traffic.rates(10.5) == (brought * 2, 0)
+    assert case.traffic.due == 10.0 + COUNT_SECONDS
+    case.traffic.count(11.0)
+    assert case.traffic.rates(11.0)[0] == brought
+    case.leaves(peer)
+    assert 0 < case.traffic.rates(12.0)[0] < brought
+
+
 def test_nothing_is_looked_at_while_nobody_is_there() -> None:
     case = Case()
     assert case.traffic.due == inf

@@ -340,6 +340,10 @@ class Torrent:
         """Bytes of blocks handed to connections, ever."""
         return self._traffic.uploaded
 
+    def rates(self, now: float) -> tuple[float, float]:
+        """Bytes of blocks a second, down and up."""
+        return self._traffic.rates(now)
+
     @property
     def unsent(self) -> int:
         """Bytes of blocks among them that connections have not sent yet."""

@@ -82,6 +82,12 @@ class Traffic:
         self.down.count_up_to(self.downloaded, now)
         self.up.count_up_to(self.uploaded, now)
 
+    def rates(self, now: float) -> tuple[float, float]:
+        """Bytes a second down and up, to the moment: the first does not take until the next look to show."""
+        if self.due != inf:
+            self.count(now)
+        return self.down.rate(now), self.up.rate(now)
+
     def left(self, peer: Peer) -> None:
         """A peer is gone; what it brought stays in the sum."""
         if peer.pipeline is not None:

@@ -29,7 +29,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
             move=life.mover.progress,
             error=life.error,
         )
-    rate = swarm.down.rate(now)
+    rate, up_rate = swarm.rates(now)
     left = total - life.done_bytes
     return Status(
         state=life.state,
@@ -37,7 +37,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
         done_bytes=life.done_bytes,
         total_bytes=total,
         down_rate=rate,
-        up_rate=swarm.up.rate(now),
+        up_rate=up_rate,
         peers=len(swarm.peers),
         seeds=sum(peer.is_seed for peer in swarm.peers.values()),
         known_peers=len(swarm.peerbook),
