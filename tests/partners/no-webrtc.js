@@ -1,4 +1,4 @@
-// Imported by name in a module that nothing here uses.
+// In place of webrtc-polyfill, whose binary would be built or downloaded: the tests speak TCP, UDP and HTTP.
 export class RTCPeerConnection {
   constructor () {
     throw new Error('there is no WebRTC here')
