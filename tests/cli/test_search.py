@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_who_names_peers_for_the_first_time_is_said_with_all_others() -> None:
         "addresses of peers: 40 from trackers, 9 from the DHT, 1 from other peers",
         "addresses of peers: 1 from the local network, 2 from an earlier run",
     ]
+
+
+async def test_the_web_server_of_a_link_is_asked_for_its_torrent_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.torrent"
+        async with Session(settings(tmp_path / "s")) as session:
+            one = await session.add(f"{LINK}&xs={url}", tmp_path)
+            two = await session.add(f"{LINK.replace('ab', 'cd')}&xs={url}&as={url}", tmp_path)
+            three = await session.add(f"{LINK.replace('ab', 'ef')}&xs={url}&as={url}2", tmp_path)
+            assert [Search.of(each, session).words for each in (one, two)] == ["the web server of the link"] * 2
+            assert Search.of(three, session).words == "the web servers of the link"
 
 
 async def test_whom_a_torrent_asks_follows_from_it_and_from_the_settings(tmp_path: Path) -> None:

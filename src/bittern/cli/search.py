@@ -40,6 +40,8 @@ class Search:
             asked.append("the DHT")
         if session.searches_locally and not private:
             asked.append("the local network")
+        if torrent.info is None and (urls := torrent.torrent_urls):
+            asked.append(f"{'the web server' if len(urls) == 1 else 'the web servers'} of the link")
         return cls(tuple(asked), torrent.found_by)
 
     @property
