@@ -83,6 +83,9 @@ def test_a_warning_is_said_once_until_it_changes() -> None:
         "web seed http://w/: no; asking again in 7 s"
     ]
     assert warnings.lines(events.PieceFailed(7)) == ["piece 7 came corrupt and is fetched again"]
+    told = [warnings.lines(events.PieceFailed(piece)) for piece in range(20)]
+    assert sum(map(len, told)) == 10
+    assert told[9] == ["more pieces came corrupt and are fetched again"]
 
 
 def test_waiting_for_peers_is_told_less_and_less_often() -> None:

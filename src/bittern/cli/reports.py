@@ -27,6 +27,8 @@ KINDS: tuple[type[events.Event], ...] = (
 )
 """The events that reports are told, beside those of peers (`PeerDropped`), which come by the thousand."""
 
+_MOST_PIECES = 10
+"""Pieces likewise that came corrupt: a server with other files sends many before the first is looked at."""
 _MOST_PEERS = 20
 """Peers that broke the protocol and are named to people; the rest would only hide what matters."""
 
@@ -64,6 +66,7 @@ class Warnings:
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
         self._peers: dict[str, None] = {}
+        self._bad_pieces = 0
 
     def lines(self, event: events.Event) -> list[str]:
         """What to say about `event`."""
@@ -82,7 +85,7 @@ class Warnings:
             case events.TrackerAnswered(url=url):
                 self._said.pop(url, None)
             case events.PieceFailed(piece=piece):
-                return [f"piece {piece} came corrupt and is fetched again"]
+                return self._corrupt(piece)
             case events.PeerDropped(address=address, reason=reason, offence=True):
                 return self._offence(address.host, f"peer {address} {printable(reason, 200)}: dropped")
             case events.SaveFailed(reason=reason):
@@ -94,6 +97,12 @@ class Warnings:
             return []
         self._peers[host] = None
         return self._once(f"peer {host}", line)
+
+    def _corrupt(self, piece: int) -> list[str]:
+        self._bad_pieces += 1
+        if self._bad_pieces > _MOST_PIECES:
+            return self._once("pieces", "more pieces came corrupt and are fetched again")
+        return [f"piece {piece} came corrupt and is fetched again"]
 
     def _once(self, about: str, line: str, more: str = "") -> list[str]:
         if self._said.get(about) == line:
