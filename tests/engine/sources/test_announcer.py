@@ -290,6 +290,30 @@ def test_a_tracker_may_say_what_our_address_is() -> None:
     assert rig.shared.ourselves.known == (Address("8.8.4.4", 51413),)
 
 
+def test_a_udp_tracker_that_has_not_answered_at_all_is_told_no_goodbye() -> None:
+    """Without a connection id it has not heard of us; nor does it later."""
+    rig = udp_rig(ipv6=True)
+    rig.announce()
+    rig.trackers.stop()
+    rig.announcer.announce_in_turn(Tally(1, 2, 3), 1.0)
+    assert (rig.shared.udp_asked, rig.shared.turnstile.room) == ({}, MOST_UNDER_WAY)
+    for wish in look_ups(rig):
+        rig.shared.udp_trackers.resolved(wish.ticket, ("192.0.9.1",), 2.0)
+    assert (rig.shared.udp_trackers.take_effects(), rig.shared.udp_trackers.lines) == ([], {})
+
+
+def test_one_that_answered_once_is_told_goodbye_also_where_it_is_silent_now() -> None:
+    rig = udp_rig()
+    rig.announce()
+    [ticket] = rig.shared.udp_asked
+    rig.announcer.heard(ticket, PEERS, 1.0)
+    rig.shared.udp_asked.clear()
+    rig.announce(2000.0)
+    rig.trackers.stop()
+    rig.announce(2001.0)
+    assert len(rig.shared.udp_asked) == 1
+
+
 def test_an_announce_waits_for_its_turn() -> None:
     rig = Rig()
     for number in range(MOST_UNDER_WAY):

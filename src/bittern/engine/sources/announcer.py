@@ -139,6 +139,8 @@ class Announcer:
 
     def _announce_to(self, wish: Announcement, tally: Tally, now: float) -> None:
         """Ask one tracker, about all our hashes, by all families."""
+        if wish.goodbye and self._unheard(wish.tracker, now):
+            return
         self._abandon(wish.tracker)
         request = AnnounceRequest(
             info_hash=self._wire_hash,
@@ -188,6 +190,16 @@ class Announcer:
         self._asked[ticket] = current, request.info_hash
         if steers:
             current.steering[ticket] = ipv6
+
+    def _unheard(self, tracker: TrackerState, now: float) -> bool:
+        """Whether a tracker has heard nothing of us, and will not: one by UDP that has not answered at all."""
+        tickets = [ticket for ticket, (old, _) in self._asked.items() if old.tracker is tracker]
+        shared = self._shared
+        withdrawn = [ticket for ticket in tickets if shared.udp_trackers.withdraw(ticket, now)]
+        for ticket in withdrawn:
+            del self._asked[ticket], shared.udp_asked[ticket]
+            shared.turnstile.end(ticket, now)
+        return bool(tickets) and tickets == withdrawn and not tracker.knows_us_by
 
     def _abandon(self, tracker: TrackerState) -> None:
         """What this tracker was asked before does not matter any more."""

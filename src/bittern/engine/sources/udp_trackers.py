@@ -140,6 +140,17 @@ class UdpTrackers:
             line.again_at = min(line.again_at, now + ask.resend_seconds)
             self._deadlines.set(line.number, line.again_at)
 
+    def withdraw(self, ticket: int, now: float) -> bool:
+        """Do not ask any more what could not be asked yet, for want of a connection id; False where it was, or none."""
+        asked = self._asked.get(ticket)
+        if asked is None or asked.transaction is not None:
+            return False
+        del self._asked[ticket], asked.line.open[ticket]
+        asked.line.waiting.pop(ticket, None)
+        self._deadlines.set(ticket, None)
+        self._rest(asked.line, now)
+        return True
+
     def take_answers(self) -> list[tuple[int, Answer]]:
         """What became of questions since the last call: ticket, and answer or error."""
         answers, self._answers = self._answers, []
