@@ -8,6 +8,7 @@ swarm.join(300, seconds=300.0)
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto, unique
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 
 PORT = 6881
 _LIES = 8
+_SHUFFLED = 60
+
+
+@unique
+class Telling(Enum):
+    """What sybils name when they are asked for nodes."""
+
+    CLOSEST = auto()
+    """Those of their like that are closest to the target."""
+    SHUFFLED = auto()
+    """Others of their like each time: there seem to be very many."""
+    INVENTED = auto()
+    """Nodes that do not exist."""
 
 
 class SimNode:
@@ -90,11 +104,11 @@ class SimNode:
 class Sybil:
     """One of many nodes that stand round a target: it knows nobody but its like, and keeps nothing."""
 
-    def __init__(self, swarm: "DhtSwarm", contact: Contact, like: Sequence[Contact], *, invents: bool) -> None:
+    def __init__(self, swarm: "DhtSwarm", contact: Contact, like: Sequence[Contact], telling: Telling) -> None:
         self.contact = contact
         self._swarm = swarm
         self._like = like
-        self._invents = invents
+        self._telling = telling
         swarm.net.attach(contact.address, self._receive)
 
     def show_itself(self, contacts: Sequence[Contact]) -> None:
@@ -117,10 +131,11 @@ class Sybil:
         self._swarm.net.send(reply.encode(), self.contact.address, source)
 
     def _named(self, target: bytes) -> list[Contact]:
-        if self._invents:
+        if self._telling is Telling.INVENTED:
             return [self._swarm.invent(target) for _ in range(_LIES)]
         number = int.from_bytes(target)
-        return sorted(self._like, key=lambda contact: int.from_bytes(contact.id) ^ number)[:8]
+        ranked = sorted(self._like, key=lambda contact: int.from_bytes(contact.id) ^ number)
+        return ranked[:8] if self._telling is Telling.CLOSEST else self._swarm.rng.sample(ranked[:_SHUFFLED], 8)
 
 
 class DhtSwarm:
@@ -192,14 +207,14 @@ class DhtSwarm:
         node.touch()
         return number
 
-    def besiege(self, target: bytes, count: int, *, bound: bool, invents: bool = False) -> list[Sybil]:
+    def besiege(self, target: bytes, count: int, *, bound: bool, telling: Telling = Telling.CLOSEST) -> list[Sybil]:
         """`count` nodes come that stand round `target`, four in each /24, and show themselves every five minutes.
 
         Args:
             target: 20 bytes.
             count: how many.
             bound: their ids belong to their addresses (BEP 42): the best of the eight that each may have.
-            invents: they name nodes that do not exist, instead of each other.
+            telling: what they name.
         """
         contacts: list[Contact] = []
         while len(contacts) < count:
@@ -207,7 +222,7 @@ class DhtSwarm:
             for last in range(101, 105):
                 address = Address(f"{network}.{last}", PORT)
                 contacts.append(Contact(self._id_near(target, address.host, bound=bound), address))
-        sybils = [Sybil(self, contact, contacts, invents=invents) for contact in contacts[:count]]
+        sybils = [Sybil(self, contact, contacts, telling) for contact in contacts[:count]]
         self._show(target, sybils)
         return sybils
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.engine.dht.bound_ids import bind_id
-from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, THOROUGH, WIDTH, Lookup
+from bittern.engine.dht.enough import WIDTH
+from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, THOROUGH, Lookup
 from bittern.engine.dht.table import Table
 from bittern.wire.krpc import Contact
 

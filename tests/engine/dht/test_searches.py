@@ -5,9 +5,10 @@ from bittern.base.address import Address
 from bittern.engine.dht.bloom import Filter
 from bittern.engine.dht.bound_ids import bind_id
 from bittern.engine.dht.calls import Asker
+from bittern.engine.dht.enough import WIDTH
 from bittern.engine.dht.events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
-from bittern.engine.dht.lookup import THOROUGH, WIDTH, Lookup
+from bittern.engine.dht.lookup import THOROUGH, Lookup
 from bittern.engine.dht.searches import ENOUGH, MAX_ACTIVE, ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from bittern.wire.krpc import AnnouncePeer, Ask, Contact, FindNode, GetItem, GetPeers, PutItem, Reply, pack_contacts
 

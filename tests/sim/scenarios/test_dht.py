@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from bittern.sim.dht import DhtSwarm, SimNode
+from bittern.sim.dht import DhtSwarm, SimNode, Telling
 
 NODES = int(os.environ.get("BITTERN_SIM_DHT_NODES", "300"))
 TRIALS = 50 if NODES < 1000 else 200
@@ -60,16 +60,16 @@ def test_announced_peers_are_found_with_losses_and_churn(seed: int, figure: Call
     assert found >= 0.99 * TRIALS
 
 
-def besieged(seed: int, target: bytes, *, bound: bool, invents: bool, first: bool) -> DhtSwarm:
+def besieged(seed: int, target: bytes, *, bound: bool, telling: Telling, first: bool) -> DhtSwarm:
     """A network of which 30 % are sybils round `target`: they come last, or before most of the others."""
     honest, sybils = NODES * 7 // 10, NODES * 3 // 10
     if not first:
         swarm = swarm_of(seed, honest)
-        swarm.besiege(target, sybils, bound=bound, invents=invents)
+        swarm.besiege(target, sybils, bound=bound, telling=telling)
     else:
         swarm = DhtSwarm(Random, seed=seed, loss=0.1)
         swarm.join(honest // 4, seconds=120.0)
-        swarm.besiege(target, sybils, bound=bound, invents=invents)
+        swarm.besiege(target, sybils, bound=bound, telling=telling)
         swarm.join(honest - honest // 4, seconds=300.0)
         swarm.churn(0.3)
     swarm.world.run(330.0)
@@ -77,18 +77,26 @@ def besieged(seed: int, target: bytes, *, bound: bool, invents: bool, first: boo
 
 
 @pytest.mark.parametrize(
-    ("bound", "invents", "first"),
+    ("bound", "telling", "first"),
     [
-        (True, False, False),
-        (True, False, True),
-        *([(False, False, False), (True, True, False)] if ALL_KINDS else []),
+        (True, Telling.CLOSEST, False),
+        (True, Telling.SHUFFLED, True),
+        *(
+            [
+                (True, Telling.CLOSEST, True),
+                (True, Telling.INVENTED, False),
+                (False, Telling.CLOSEST, False),
+            ]
+            if ALL_KINDS
+            else []
+        ),
     ],
 )
 def test_announced_peers_are_found_through_a_crowd_of_sybils(
-    seed: int, figure: Callable[[str], None], *, bound: bool, invents: bool, first: bool
+    seed: int, figure: Callable[[str], None], *, bound: bool, telling: Telling, first: bool
 ) -> None:
     target = Random(seed).randbytes(20)
-    swarm = besieged(seed, target, bound=bound, invents=invents, first=first)
+    swarm = besieged(seed, target, bound=bound, telling=telling, first=first)
     announced = set()
     for _ in range(10):
         node = swarm.rng.choice(swarm.nodes)
@@ -100,9 +108,7 @@ def test_announced_peers_are_found_through_a_crowd_of_sybils(
     recalls = [len(node.peers_of(number) & announced) / len(announced) for node, number in searches]
     asked = messages(searches)
     found = sum(recall > 0 for recall in recalls)
-    kind = (
-        f"{'bound' if bound else 'any'} ids{', inventing nodes' if invents else ''}{', there first' if first else ''}"
-    )
+    kind = f"{'bound' if bound else 'any'} ids, there {'first' if first else 'last'}, naming {telling.name.lower()}"
     figure(
         f"dht, {NODES} nodes, 30 % of them sybils ({kind}): {found} of {TRIALS} lookups found peers, "
         f"{100 * sum(recalls) / TRIALS:.0f} % of all peers; questions per lookup median {median(asked):.0f}, "

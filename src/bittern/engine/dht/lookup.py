@@ -4,7 +4,8 @@ Whoever wants to stand round a target can make up many nodes. So nodes whose ids
 (BEP 42) are asked beside the others, not in their place; few of one network are asked; who names nodes that do not
 exist is not believed for long; and where nodes stand closer together than they do elsewhere, more of them are asked.
 Who is asked first may name nobody but its like, who then answer and stand closer than anybody else. So a lookup that
-has found nothing, or after which we write, is thorough: it also asks nodes that stand farther away, who know others.
+has found nothing, or after which we write, is thorough: it also asks nodes that stand farther away, who know others,
+and a crowd counts for no more nodes than would stand there without it.
 """
 
 from bisect import insort
@@ -16,16 +17,17 @@ from bittern.base.address import Address
 from bittern.wire.krpc import Contact
 
 from .bound_ids import is_bound
+from .enough import WIDTH, Enough
 from .places import is_near, is_plausible, network_of, owner_of
 
 ALPHA: Final = 4
 """Questions on their way at once."""
-WIDTH: Final = 8
-"""So many of the closest nodes must have answered."""
 THOROUGH: Final = 32
 """As many, in a thorough lookup."""
 MAX_WIDTH: Final = 64
-"""As many, where nodes stand suspiciously close together."""
+"""Nodes whose answers are enough, where they stand suspiciously close together."""
+MAX_THOROUGH: Final = 96
+"""As many, in a thorough lookup."""
 MAX_ASKED: Final = 200
 """Questions of one lookup."""
 MAX_UNBOUND: Final = 16
@@ -149,54 +151,67 @@ class Lookup:
     def take_next(self) -> list[Contact]:
         """Whom to ask now; each counts as asked from now on."""
         chosen = []
-        least = THOROUGH if self.thorough else WIDTH
-        bound = others = 0  # closer ones that have answered, or may do so any moment
-        for candidate in self._wanted(least):
+        near = self._enough()
+        others = 0  # closer ones that have answered, or may do so any moment
+        for candidate in self._wanted(self._enough()):
             if self._flying >= self._alpha or self.asked >= MAX_ASKED:
                 break
             if candidate.state is _State.FRESH:
                 if candidate.bound:
-                    if bound >= least and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
+                    if near.reached(candidate.distance):
                         break
-                elif bound + others >= WIDTH:
+                elif near.all + others >= WIDTH:
                     continue
                 candidate.state = _State.ASKED
                 self._flying += 1
                 self.asked += 1
                 chosen.append(candidate.contact)
-            if candidate.state is not _State.SLOW:
-                bound, others = bound + candidate.bound, others + (not candidate.bound)
+            if candidate.state is _State.SLOW:
+                continue
+            if candidate.bound:
+                near.add(candidate.distance)
+            else:
+                others += 1
         return chosen
 
     @property
     def is_done(self) -> bool:
         """Whether nobody is left that is worth asking, or waiting for."""
         busy = {_State.ASKED, _State.SLOW} if self.asked >= MAX_ASKED else {_State.FRESH, _State.ASKED, _State.SLOW}
-        wanted = self._wanted(THOROUGH if self.thorough else WIDTH)
-        return not any(candidate.state in busy for candidate in wanted)
+        return not any(candidate.state in busy for candidate in self._wanted(self._enough()))
 
     def closest(self) -> list[Candidate]:
         """Those that answered and stand round the target: where to write to."""
-        return [candidate for candidate in self._wanted(WIDTH) if candidate.state is _State.ANSWERED]
+        return [
+            candidate
+            for candidate in self._wanted(Enough(WIDTH, MAX_WIDTH, self._radius))
+            if candidate.state is _State.ANSWERED
+        ]
 
     def reach(self) -> int | None:
         """The distance of the eighth closest node that answered, or None when there are not so many."""
         near = [c.distance for c in self._ranked if c.state is _State.ANSWERED and c.bound]
         return near[WIDTH - 1] if len(near) >= WIDTH else None
 
-    def _wanted(self, least: int) -> list[Candidate]:
-        """The closest nodes that must have answered or failed: `least` bound ones, and eight of any kind."""
+    def _enough(self) -> Enough:
+        if self.thorough:
+            return Enough(THOROUGH, MAX_THOROUGH, self._radius)
+        return Enough(WIDTH, MAX_WIDTH, self._radius)
+
+    def _wanted(self, near: Enough) -> list[Candidate]:
+        """The closest nodes that must have answered or failed: enough bound ones, and eight of any kind."""
         wanted = []
-        bound = unbound = answered = 0
+        unbound = answered = 0
         for candidate in self._ranked:
             state = candidate.state
             if state is _State.FAILED or (state is _State.FRESH and not candidate.believed):
                 unbound += state is _State.FAILED and not candidate.bound
                 continue
             if candidate.bound:
-                if bound >= least and (bound >= MAX_WIDTH or candidate.distance >= self._radius):
+                if near.reached(candidate.distance):
                     break
-                bound += state is _State.ANSWERED
+                if state is _State.ANSWERED:
+                    near.add(candidate.distance)
             elif answered >= WIDTH or unbound >= MAX_UNBOUND:
                 continue
             else:

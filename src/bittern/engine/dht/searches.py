@@ -20,9 +20,10 @@ from bittern.wire.krpc import (
 
 from .bloom import Filter
 from .calls import Asker
+from .enough import WIDTH
 from .events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
 from .items import Item, Verify, item_in
-from .lookup import WIDTH, Candidate, Lookup
+from .lookup import Candidate, Lookup
 
 MAX_ACTIVE: Final = 16
 """Searches at once; more wait for their turn."""
