@@ -1,5 +1,6 @@
 """The examples run as they are, against each other."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bittern.wire.krpc import AnnouncePeer
+from tests.session.nodes import routers
 from tests.session.rig import album, fill, torrent, tracking
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +61,7 @@ def test_there_are_no_examples_that_nobody_runs() -> None:
         "choose_files.py",
         "create_and_share.py",
         "download.py",
+        "look_up.py",
         "plain_script.py",
         "seed.py",
     ]
@@ -91,3 +95,12 @@ def test_what_is_created_and_shared_can_be_fetched_by_its_link(tmp_path: Path) -
     assert listed == ["one.bin 100000 bytes", "two/b.bin 10 bytes", "two/c.bin 70001 bytes", "two/empty.txt 0 bytes"]
     assert sorted(path.name for path in (tmp_path / "some").rglob("*.*")) == ["c.bin", "empty.txt"]
     assert (tmp_path / "dst" / "album" / "one.bin").read_bytes() == (root / "one.bin").read_bytes()
+
+
+async def test_a_look_into_the_table(tmp_path: Path) -> None:
+    name = b"\xab" * 20
+    async with routers() as tables:
+        await tables[0].find_peers(name, lambda _: None, announce=AnnouncePeer(name, 7000, b""))
+        node = f"127.0.0.1:{tables[0].ports[False]}"
+        found = await asyncio.to_thread(lambda: downloaded(name.hex(), node, state=tmp_path, name="look_up.py"))
+    assert found == "127.0.0.1:7000\n"
