@@ -16,7 +16,6 @@ from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info, Metainfo
 from bittern.engine import events as told
 from bittern.engine.torrent import Torrent as Swarm
-from bittern.engine.torrent import TorrentState
 
 from . import events, telling
 from .content import Content
@@ -28,6 +27,9 @@ from .lock import TorrentLock
 from .membership import Membership, drain
 from .options import AddOptions, check_priorities
 from .placement import Placement
+from .recovery import Recovery
+from .relocation import Relocation
+from .standing import Standing
 from .status import TROUBLED, State
 from .surroundings import Listener, Surroundings
 from .trouble import Trouble
@@ -55,18 +57,24 @@ class Life:
         publisher: events.Publisher,
     ) -> None:
         self.options = options
-        self.state = State.CHECKING
         self.publisher = publisher
         self._identity = Identity(source, options)
         self._keeping = keeping = Keeping(self._identity, options, lock, surroundings, publisher)
         self.journal, self.mover, self.inspection = keeping.journal, keeping.mover, keeping.inspection
         self._membership = Membership(self._identity, options, self, surroundings)
+        self._standing = standing = Standing(self._membership, publisher)
         self._surroundings = surroundings
-        self._errand = Errand(str(self.info_hash), self._fail)
-        self._trouble = Trouble(surroundings.settings.retry_seconds)
+        self._errand = errand = Errand(str(self.info_hash), self._fail)
+        self._trouble = trouble = Trouble(surroundings.settings.retry_seconds)
         self.elsewhere = ExactSources.of(source, surroundings, publisher)
-        self._relocation: asyncio.Task[None] | None = None
-        self._second_try: asyncio.Task[None] | None = None
+        self._relocation = Relocation(standing, errand, keeping, options, partial(self._save, last=True))
+        name, give_up = str(self.info_hash), partial(self._fail, pause=False)
+        self._recovery = Recovery(name, standing, self._membership, errand, trouble, keeping, self._again, give_up)
+
+    @property
+    def state(self) -> State:
+        """What it does."""
+        return self._standing.state
 
     @property
     def info_hash(self) -> InfoHashV1:
@@ -148,12 +156,12 @@ class Life:
         """Leave the swarm until `resume`."""
         self.options.paused = True
         if self.swarm is not None and self.state is not State.REMOVED:
-            self._leave(State.PAUSED)
+            self._standing.leave(State.PAUSED)
 
     def stand_by(self, state: State) -> None:
         """Leave the swarm because a goal is reached (FINISHED) or others go first (QUEUED), until `resume`."""
         if self.swarm is not None and self.state in (State.METADATA, State.DOWNLOADING, State.SEEDING):
-            self._leave(state)
+            self._standing.leave(state)
 
     def resume(self) -> None:
         """Join the swarm, after `pause`, `stand_by` or a failure; files of a failed torrent are looked at again."""
@@ -161,13 +169,13 @@ class Life:
         self.options.paused = False
         if self.state in TROUBLED:
             self._trouble.clear()
-            self._enter(State.CHECKING)
+            self._standing.enter(State.CHECKING)
             self._errand.run(partial(self._again, trusting=True))
         elif held and self.info is not None and self.content is None:
             self._membership.speak()
             self._errand.run(self._open)
         elif self.swarm is not None and self.state in (State.PAUSED, State.FINISHED, State.QUEUED):
-            self._speak()
+            self._standing.speak()
             if self.info is None:
                 self._errand.run(self._look_elsewhere)
 
@@ -180,7 +188,7 @@ class Life:
         if self.swarm is not None and self.swarm.download is not None:
             self._want(self.info, self.swarm)
             if self.state in (State.DOWNLOADING, State.SEEDING):
-                self._enter_swarm_state()
+                self._standing.enter_swarm()
 
     def set_deadline(self, piece: int, seconds: float | None) -> None:
         """See `Torrent.set_deadline`."""
@@ -195,7 +203,7 @@ class Life:
         self._membership.prioritize(info, swarm)
         if swarm.download is not None:
             self._keeping.choose(info, swarm.download.wanted, swarm.download.have)
-            if self.state is not State.CHECKING and not self._relocating and not self._reading_again:
+            if self.state is not State.CHECKING and not self._relocation.busy and not self._recovery.busy:
                 self._errand.run(self._keeping.settle)
 
     def apply_limits(self) -> None:
@@ -213,44 +221,15 @@ class Life:
         """Hash everything that is there, and join the swarm again."""
         if self.info is None:
             return
-        if self._relocating:
+        if self._relocation.busy:
             raise SessionError("its files are being moved: wait for that, or cancel it")
         self._trouble.clear()
-        self._enter(State.CHECKING)
+        self._standing.enter(State.CHECKING)
         await asyncio.shield(self._errand.run(partial(self._again, trusting=False)))
 
     async def relocate(self, choose: Callable[[Info, Placement], Placement]) -> None:
         """Move or rename the files; see `Torrent.move_to`."""
-        if self.content is None or self.state not in (State.DOWNLOADING, State.SEEDING, State.PAUSED, State.FINISHED):
-            raise SessionError(f"its files can not be moved now, it is {self.state.value}")
-        if self._relocating:
-            raise SessionError("its files are being moved already")
-        refused: list[BitternError] = []
-        self._relocation = self._errand.run(partial(self._relocate, choose, refused))
-        await asyncio.shield(self._relocation)
-        if refused:
-            raise refused[0]
-
-    @property
-    def _relocating(self) -> bool:
-        """Whether files are being moved, from the first preparation until all is written down."""
-        return self._relocation is not None and not self._relocation.done()
-
-    async def _relocate(self, choose: Callable[[Info, Placement], Placement], refused: list[BitternError]) -> None:
-        assert self.info is not None
-        swarm, waits = self.swarm, self.state is State.DOWNLOADING
-        try:
-            to = choose(self.info, Placement.of(self.info, self.options))
-            if waits and swarm is not None:
-                self._leave(State.MOVING)
-                await drain(swarm)
-            await self._save(last=True)
-            await self._keeping.move(to)
-        except BitternError as error:
-            refused.append(error)
-        await self._keeping.settle()  # files may have become wanted meanwhile
-        if waits and swarm is not None and self.state is State.MOVING and not self.options.paused:
-            self._speak()
+        await self._relocation.run(choose)
 
     async def end(self) -> None:
         """Leave the swarm and save: the session closes."""
@@ -284,7 +263,7 @@ class Life:
         await self._errand.end()
         await self._part()
         await self._keeping.finished()  # no link is to come after the files were deleted
-        self._enter(State.REMOVED)
+        self._standing.enter(State.REMOVED)
         try:
             await self.journal.forget()
         finally:
@@ -307,7 +286,7 @@ class Life:
             case told.Completed():
                 self._on_completed()
             case told.StorageFailed(error=error, piece=piece):
-                self._on_storage_failed(error, piece)
+                self._recovery.met(error, piece)
             case told.Contradicted(piece=piece):
                 self._fail(contradiction(piece))
             case _:
@@ -322,7 +301,7 @@ class Life:
                 self._errand.run(partial(self._again, trusting=True))  # they may be back
             elif self.swarm is not None:
                 self._trouble.clear()
-                self._speak()
+                self._standing.speak()
         return self.swarm is not None and self.journal.due(self.swarm, now)
 
     async def save(self) -> None:
@@ -360,9 +339,9 @@ class Life:
     def _seek_metadata(self) -> None:
         self._membership.enter()
         if self.options.paused and not self.options.metadata_only:
-            self._leave(State.PAUSED)
+            self._standing.leave(State.PAUSED)
         else:
-            self._enter(State.METADATA)
+            self._standing.enter(State.METADATA)
 
     async def _take_metadata(self, raw: bytes) -> None:
         info = self._identity.learn(raw)
@@ -388,14 +367,14 @@ class Life:
         if self._identity.lacks_layers and self.state is not State.PAUSED:
             self._seek_metadata()
             await self._membership.fetch_layers(info)
-        self._leave(State.PAUSED)
+        self._standing.leave(State.PAUSED)
 
     async def _inspect(
         self, saved: bytes | None, *, known: bool, believe: bool = True, doubted: int | None = None
     ) -> Bitfield:
         """Find out which pieces are stored; one is hashed in any case."""
         assert self.info is not None
-        self._enter(State.CHECKING)
+        self._standing.enter(State.CHECKING)
         tiers, fetch = self._membership.tiers, partial(self._fetch_layers, self.info)
         have = await self._keeping.look(self.info, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
         if not believe:
@@ -406,7 +385,7 @@ class Life:
         """Files are there, and only the piece layers tell whether they are right."""
         self._seek_metadata()
         layers = await self._membership.fetch_layers(info)
-        self._enter(State.CHECKING)
+        self._standing.enter(State.CHECKING)
         return layers
 
     async def _join(self, have: Bitfield) -> None:
@@ -419,20 +398,11 @@ class Life:
             self._want(self.info, swarm)
         self._membership.admit(swarm)
         if self.options.paused:
-            self._leave(State.PAUSED)
+            self._standing.leave(State.PAUSED)
         else:
-            self._enter_swarm_state()
+            self._standing.enter_swarm()
 
     # --- the way out
-
-    def _speak(self) -> None:
-        """Join it again."""
-        self._membership.speak()
-        self._enter_swarm_state()
-
-    def _leave(self, state: State) -> None:
-        self._membership.hush()
-        self._enter(state)
 
     async def _part(self) -> None:
         """Leave the core: no byte is written after this."""
@@ -449,68 +419,17 @@ class Life:
 
     # --- changes of state
 
-    def _enter_swarm_state(self) -> None:
-        download = self.swarm.download if self.swarm is not None else None
-        if download is None:
-            self._enter(State.METADATA)
-        else:
-            self._enter(State.SEEDING if download.complete else State.DOWNLOADING)
-
-    def _enter(self, state: State) -> None:
-        if state is not self.state:
-            self.state = state
-            self.publisher.publish(events.StateChanged(state))
-        self.publisher.wake()
-
     def _on_completed(self) -> None:
         self._keeping.completed()
         if self.state is State.DOWNLOADING:
-            self._enter(State.SEEDING)
+            self._standing.enter(State.SEEDING)
         self.publisher.publish(events.Completed())
         self.publisher.wake()
-
-    def _on_storage_failed(self, error: StorageError, piece: int | None) -> None:
-        if self.state in (State.FAILED, State.CHECKING) or self.swarm is None:
-            return
-        if piece is not None and self._reading_again:
-            return  # if it stays so, the next one to ask will meet it again
-        if piece is not None and not self._errand.busy and self._trouble.is_worth_a_second_try(error):
-            _log.warning("%s: reading piece %d again: %s", self.info_hash, piece, error)
-            self._second_try = self._errand.run(partial(self._read_again, error, piece))
-            return
-        if self._trouble.is_surmountable(error, reading=piece is not None):
-            _log.warning("%s: looking at the files again: %s", self.info_hash, error)
-            self._enter(State.CHECKING)
-            self._errand.run(partial(self._again, trusting=True, doubted=piece))
-            return
-        if self.swarm.state is not TorrentState.FAILED:
-            self._membership.hush()  # what was promised can not be read: promise nothing
-        self._fail(error, pause=False)
-
-    @property
-    def _reading_again(self) -> bool:
-        """Whether a piece that could not be read is tried once more."""
-        return self._second_try is not None and not self._second_try.done()
-
-    async def _read_again(self, error: StorageError, piece: int) -> None:
-        """The swarm goes on meanwhile: the piece is refused, and offered again when it is right after all."""
-        right = True  # also when something else is to be done first: whoever asks next may meet it again
-        try:
-            right = await self._keeping.reads(piece)
-        finally:
-            self._second_try = None
-            if right and self.state in (State.DOWNLOADING, State.SEEDING):
-                self._membership.speak()
-        if right:
-            await self._keeping.settle()  # files may have become wanted meanwhile
-        else:
-            self._trouble.persists(error)
-            self._on_storage_failed(error, piece)
 
     def _fail(self, error: BitternError, *, pause: bool = True) -> None:
         if pause and self.swarm is not None:
             self._membership.hush()
         elif self.swarm is None:  # it was to wake up: nobody is to wait for it
             self._surroundings.runtime.core.remove_sleeping(self.info_hash, self._surroundings.runtime.now())
-        self._enter(self._trouble.met(error, time.monotonic()))
+        self._standing.enter(self._trouble.met(error, time.monotonic()))
         self.publisher.publish(events.Failed(error))
