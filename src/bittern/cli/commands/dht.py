@@ -1,5 +1,6 @@
 """`bittern dht`: the distributed hash table, for looking into it, storing in it, and being part of it."""
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -285,13 +286,14 @@ async def _sample(target: bytes, place: Place, *, json: bool) -> ExitCode | None
 async def _node(place: Place) -> None:
     from bittern.cli.loop import interrupts
 
-    async with _table(place, read_only=False, alone=True) as table:
-        for ipv6, port in table.ports.items():
-            say(f"IPv{6 if ipv6 else 4} node on UDP port {port}")
-        with interrupts("") as stop:
+    with interrupts("") as stop:  # from the beginning: who has read where it listens may end it at once
+        async with _table(place, read_only=False, alone=True) as table:
+            for ipv6, port in table.ports.items():
+                say(f"IPv{6 if ipv6 else 4} node on UDP port {port}")
+            sys.stdout.flush()
             await stop.wait()
-        known = sum(len(each.table) for each in table.nodes)
-        note(f"{known} nodes known, {sum(each.stored[0] for each in table.nodes)} torrents stored")
+            known = sum(len(each.table) for each in table.nodes)
+            note(f"{known} nodes known, {sum(each.stored[0] for each in table.nodes)} torrents stored")
 
 
 @asynccontextmanager
