@@ -572,7 +572,9 @@ def test_metadata_alone_becomes_a_torrent_file(tmp_path: Path, capfd: pytest.Cap
 
 def test_metadata_that_does_not_come_is_not_saved(tmp_path: Path) -> None:
     with start("get", "ab" * 20, "-d", str(tmp_path / "kept"), "--metadata-only", "--no-dht", *LOCAL) as process:
-        time.sleep(1.5)
+        assert process.stderr is not None
+        while "waiting for peers" not in process.stderr.readline():
+            assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
     assert (process.returncode, out) == (7, "Unfinished: the metadata has not come; nothing was saved\n")
