@@ -76,6 +76,19 @@ def test_no_more_than_alpha_are_asked_at_once_and_a_slow_one_makes_room() -> Non
     assert len(lookup.take_next()) == 1
 
 
+def test_a_thorough_lookup_asks_twice_as_many_at_once_when_the_closest_have_answered() -> None:
+    lookup = Lookup(TARGET, alpha=4)
+    lookup.thorough = True
+    lookup.begin([contact(number) for number in range(40)])
+    for expected in (4, 4, 8):
+        chosen = lookup.take_next()
+        assert len(chosen) == expected
+        for each in chosen:
+            lookup.answered(each, each, [])
+    lookup.thorough = False
+    assert lookup.take_next() == []
+
+
 def test_silent_nodes_are_replaced_by_the_next() -> None:
     contacts = [contact(number) for number in range(40)]
     lookup = Lookup(TARGET)
