@@ -33,8 +33,8 @@ def _bittern(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def torrent(tmp_path: Path) -> Path:
-    """A torrent of 2,000 files."""
-    files = [{"length": 1, "path": [f"{number:05}"]} for number in range(2000)]
+    """A torrent of so many files that a pipe does not hold the list of them."""
+    files = [{"length": 1, "path": [f"{number:05}"]} for number in range(8000)]
     info = {"name": "a", "piece length": 16384, "files": files, "pieces": bytes(20)}
     path = tmp_path / "a.torrent"
     path.write_bytes(encode({"info": info}))
@@ -148,16 +148,15 @@ def test_a_config_file_that_is_named_must_be_there(
 
 
 def test_a_reader_that_leaves_early_ends_it_quietly(torrent: Path) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*PROGRAM, "files", torrent], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environ()
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait() == ExitCode.OTHER
-    process.stderr.close()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == ExitCode.OTHER
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
