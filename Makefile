@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-alone test-partners lint check bench kills fuzz sim clean
+.PHONY: help demo test test-rooms test-programs test-partners test-transfers lint check bench kills fuzz sim clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,16 +21,24 @@ help:  ## This list
 demo: $(RUN_STAMP)  ## Download and verify a torrent from a real local swarm
 	@$(BIN)/bittern demo
 
-# Tests with real clients mostly wait, so the others run beside them.
+# Programs and real clients mostly wait, so these run beside each other; each part is shown when it has ended.
+PARTS := test-rooms test-programs test-partners test-transfers
 test: $(DEV_STAMP)  ## The whole test suite, real clients included where they are installed
-	+@$(MAKE) --no-print-directory --keep-going -j2 test-alone test-partners
+	+@$(MAKE) --no-print-directory --keep-going --output-sync=target -j$(words $(PARTS)) $(PARTS)
 
-test-alone:
-	$(BIN)/pytest -m "not interop"
+PROGRAMS := tests/cli tests/faults tests/docs tests/bench tests/session
+TRANSFERS := tests/interop/test_transfer.py
+test-rooms:
+	$(BIN)/pytest $(addprefix --ignore=,$(PROGRAMS) tests/interop)
+
+test-programs:
+	$(BIN)/pytest $(PROGRAMS)
 
 test-partners:
-	@mkdir -p build
-	@$(BIN)/pytest -m interop >build/interop.log 2>&1; status=$$?; cat build/interop.log; exit $$status
+	$(BIN)/pytest tests/interop --ignore=$(TRANSFERS)
+
+test-transfers:
+	$(BIN)/pytest $(TRANSFERS)
 
 lint: $(DEV_STAMP)  ## Format, lint, types, floors
 	$(BIN)/ruff format --check .

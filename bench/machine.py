@@ -12,6 +12,7 @@ from pathlib import Path
 
 SHM = Path("/dev/shm")  # tmpfs: a disk that is not the thing measured
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+QUOTA_PERIOD = 10_000  # microseconds
 INSIDE = "BITTERN_BENCH_NAMESPACE"
 
 
@@ -77,6 +78,33 @@ def usage(pid: int) -> Usage:
         peak += int(status.partition("VmHWM:")[2].split()[0]) << 10
         now += int(status.partition("VmRSS:")[2].split()[0]) << 10
     return Usage(ticks / TICKS_PER_SECOND, peak, now)
+
+
+@contextmanager
+def limited_cores(pid: int, share: float) -> Iterator[bool]:
+    """The process, or each of its children where it has some, gets a share of a core of its own; whether that works.
+
+    For what several processes do beside each other where the machine has too few cores for all of them and their load
+    (cgroup of version 1, as root).
+    """
+    root, made = Path("/sys/fs/cgroup/cpu"), list[Path]()
+    try:
+        for each in _family(pid)[1:] or [pid]:
+            group = root / f"bittern-bench-{each}"
+            group.mkdir()
+            made.append(group)
+            (group / "cpu.cfs_period_us").write_text(str(QUOTA_PERIOD))
+            (group / "cpu.cfs_quota_us").write_text(str(int(QUOTA_PERIOD * share)))
+            (group / "cgroup.procs").write_text(str(each))
+    except OSError:
+        yield False
+    else:
+        yield True
+    finally:
+        for group in made:
+            for left in (group / "cgroup.procs").read_text().split():
+                (root / "cgroup.procs").write_text(left)
+            group.rmdir()
 
 
 def busy_seconds() -> float:

@@ -4,11 +4,13 @@
 
 All peers are at 127.0.0.1: peer k is in swarm k modulo the swarms, at a port of its own there. It keeps a number of
 announces under way and says one JSON object: how many were answered, how long it took, the CPU time that it took
-itself, latencies, what was lost. Over UDP they go out 64 at a time (sendmmsg), so it costs much less than a tracker.
+itself, latencies, what was lost. Over UDP all datagrams are made before the clock starts and go out 64 at a time
+(sendmmsg), so it costs little beside a tracker.
 """
 
 import argparse
 import ctypes
+import itertools
 import json
 import select
 import socket
@@ -19,48 +21,38 @@ from hashlib import sha1
 
 CONNECTIONS = 256
 BATCH = 64
-UNDER_WAY = 2 * BATCH  # opentracker has the default receive buffer, and lost some of 256
 LOST_SECONDS = 0.5
 FIRST_PORT = 1024
 CONNECT = struct.pack(">QII", 0x41727101980, 0, 1)
 ANNOUNCE = struct.Struct(">8sII20s20sQQQIIIiH")
+VECTOR = struct.Struct("QQ")  # struct iovec
+MESSAGE = struct.Struct("QQQQQQQQ")  # struct mmsghdr: nothing but where the vector is, and that there is one
 SLOT = 2048
 MSG_WAITFORONE = 0x10000
 PEER_ID = b"-XX0000-load00000000"
 
 
-class Vector(ctypes.Structure):
-    """struct iovec."""
+class Datagrams:
+    """Buffers of one size in a row, for sendmmsg and recvmmsg.
 
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
+    Args:
+        count: how many.
+        size: bytes of each.
+    """
 
+    def __init__(self, count: int, size: int) -> None:
+        self.data = bytearray(count * size)
+        self._vectors, self._messages = bytearray(count * VECTOR.size), bytearray(count * MESSAGE.size)
+        self._held = [(ctypes.c_char * len(b)).from_buffer(b) for b in (self.data, self._vectors, self._messages)]
+        data, vectors, self._at = map(ctypes.addressof, self._held)
+        for number in range(count):
+            VECTOR.pack_into(self._vectors, number * VECTOR.size, data + number * size, size)
+            vector = vectors + number * VECTOR.size
+            MESSAGE.pack_into(self._messages, number * MESSAGE.size, 0, 0, vector, 1, 0, 0, 0, 0)
 
-class Message(ctypes.Structure):
-    """struct mmsghdr, of a connected socket."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_long),  # an int and what fills it up
-        ("size", ctypes.c_uint),
-    )
-
-
-class Batch:
-    """Datagrams for one system call."""
-
-    def __init__(self, step: int) -> None:
-        self.data = bytearray(BATCH * step)
-        self._held = (ctypes.c_char * len(self.data)).from_buffer(self.data)
-        self.vectors = (Vector * BATCH)()
-        self.messages = (Message * BATCH)()
-        for at, (vector, message) in enumerate(zip(self.vectors, self.messages, strict=True)):
-            vector.base, vector.size = ctypes.addressof(self._held) + at * step, step
-            message.vectors, message.vector_count = ctypes.addressof(vector), 1
+    def message(self, number: int) -> ctypes.c_void_p:
+        """Where the headers from this one on are."""
+        return ctypes.c_void_p(self._at + number * MESSAGE.size)
 
 
 def options() -> argparse.Namespace:
@@ -72,6 +64,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--swarms", type=int, default=10_000)
     parser.add_argument("--peers", type=int, default=1_000_000)
+    parser.add_argument("--under-way", type=int, default=2 * BATCH, help="announces without an answer, over UDP")
     return parser.parse_args()
 
 
@@ -94,44 +87,56 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] * 1e3 if values else 0.0
 
 
-def udp(args: argparse.Namespace) -> tuple[int, int, list[float]]:
-    """Announces on one socket: answers, losses, latencies in seconds (of one announce in each batch)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(LOST_SECONDS * 1e6)))
-        sock.connect(("127.0.0.1", args.port))
-        sock.send(CONNECT)
-        connection = sock.recv(100)[8:16]
-        clock, who, descriptor = time.perf_counter, peers(args), sock.fileno()
-        out, came = Batch(ANNOUNCE.size), Batch(SLOT)
-        total, number, waiting, lost = 0, 0, 0, 0
+class UdpLoad:
+    """Announces on one socket.
+
+    Args:
+        args: the command line.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(LOST_SECONDS * 1e6)))
+        self._sock.connect(("127.0.0.1", args.port))
+        self._sock.send(CONNECT)
+        connection = self._sock.recv(100)[8:16]
+        self._batches = max(1, args.peers // BATCH)
+        self._out = Datagrams(self._batches * BATCH, ANNOUNCE.size)
+        for number, (info_hash, port) in zip(range(self._batches * BATCH), peers(args), strict=False):
+            words = (connection, 1, number, info_hash, PEER_ID, 0, port & 3, 0, 2, 0, 0, -1, port)
+            ANNOUNCE.pack_into(self._out.data, number * ANNOUNCE.size, *words)
+
+    def run(self) -> tuple[int, int, list[float]]:
+        """Answers, losses, latencies in seconds (of one announce in each batch)."""
+        libc, clock, descriptor = ctypes.CDLL(None, use_errno=True), time.perf_counter, self._sock.fileno()
+        came = Datagrams(BATCH, SLOT)
+        total, waiting, lost = 0, 0, 0
         sent_at: dict[bytes, float] = {}
         latencies: list[float] = []
-        most, end = args.count or 1 << 62, clock() + args.seconds
+        most, end = self._args.count or 1 << 62, clock() + self._args.seconds
+        numbers = itertools.cycle(range(0, self._batches * BATCH, BATCH))
         while total + lost < most and clock() < end:
-            while waiting + BATCH <= UNDER_WAY and (left := most - total - lost - waiting):
-                number += 1
-                count = min(left, BATCH)
-                for at in range(count):
-                    info_hash, port = next(who)
-                    words = (connection, 1, number * BATCH + at, info_hash, PEER_ID, 0, port & 3, 0, 2, 0, 0, -1, port)
-                    ANNOUNCE.pack_into(out.data, at * ANNOUNCE.size, *words)
-                sent_at[(number * BATCH).to_bytes(4)] = clock()
-                if libc.sendmmsg(descriptor, out.messages, count, 0) != count:
+            while waiting + BATCH <= self._args.under_way and total + lost + waiting < most:
+                number = next(numbers)
+                sent_at[number.to_bytes(4)] = clock()
+                if libc.sendmmsg(descriptor, self._out.message(number), BATCH, 0) != BATCH:
                     raise SystemExit("the generator can not send")
-                waiting += count
-            count = libc.recvmmsg(descriptor, came.messages, BATCH, MSG_WAITFORONE, None)
+                waiting += BATCH
+            count = libc.recvmmsg(descriptor, came.message(0), BATCH, MSG_WAITFORONE, None)
             if count <= 0:
                 lost, waiting = lost + waiting, 0
                 continue
-            if came.data[3 : count * SLOT : SLOT] != b"\1" * count:
-                raise SystemExit(f"refused: {bytes(came.data[:100])!r}")
-            now, data = clock(), came.data
+            data = came.data
+            if data[3 : count * SLOT : SLOT] != b"\1" * count:
+                raise SystemExit(f"refused: {bytes(data[:100])!r}")
+            now = clock()
             firsts = (bytes(data[at - 3 : at + 1]) for at in range(7, count * SLOT, SLOT) if data[at] % BATCH == 0)
             latencies.extend(now - sent_at.pop(first) for first in firsts)
             waiting -= count
             total += count
+        self._sock.close()
         return total, lost, latencies
 
 
@@ -187,12 +192,12 @@ def main() -> None:
     """Load, and say how it went."""
     args = options()
     kinds: dict[str, Callable[[], tuple[int, int, list[float]]]] = {
-        "udp": lambda: udp(args),
         "http": lambda: http(args, keep=False),
         "http-keep": lambda: http(args, keep=True),
     }
+    run = kinds[args.kind] if args.kind in kinds else UdpLoad(args).run
     began, busy = time.perf_counter(), time.process_time()
-    total, lost, latencies = kinds[args.kind]()
+    total, lost, latencies = run()
     seconds = time.perf_counter() - began
     figures = {
         "announces": total,
