@@ -5,7 +5,7 @@
 All peers are at 127.0.0.1: peer k is in swarm k modulo the swarms, at a port of its own there. It keeps a number of
 announces under way and says one JSON object: how many were answered, how long it took, the CPU time that it took
 itself, latencies, what was lost. Over UDP all datagrams are made before the clock starts and go out 64 at a time
-(sendmmsg), so it costs little beside a tracker.
+(sendmmsg), so it costs little beside a tracker; a count is made up to whole batches.
 """
 
 import argparse
