@@ -24,6 +24,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import PeerId
+from bittern.base.transport import Transport
 from bittern.codec.bencode import encode
 from bittern.codec.metainfo import Info
 from bittern.engine.core import Core
@@ -128,6 +129,7 @@ class Line:
     """A Link whose other end is the bench."""
 
     address = Address("10.0.0.1", 1)
+    transport = Transport.TCP
 
     def wake_sender(self) -> None:
         """The bench asks anyway."""

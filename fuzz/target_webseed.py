@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from bittern.base.address import Address
 from bittern.base.errors import RemoteProtocolError
+from bittern.base.transport import Transport
 from bittern.testing.wire_pair import feed
 from bittern.wire.decoder import Scratch
 from bittern.wire.http_range import Answer, Body, Head, answer_to
@@ -57,6 +58,7 @@ class _Link:
     """Goes nowhere."""
 
     address = Address("10.0.0.1", 80)
+    transport = Transport.TCP
 
     def wake_sender(self) -> None:
         """Nothing."""

@@ -2,6 +2,7 @@
 
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.engine.download.download import Download
 from bittern.engine.download.requests import Pipeline
 from bittern.engine.settings import EngineSettings
@@ -36,6 +37,7 @@ class Line:
 
     def __init__(self, host: str = "10.0.0.1", port: int = 1) -> None:
         self.address = Address(host, port)
+        self.transport = Transport.TCP
         self.closed = False
         self.woken = 0
         self.reads_woken = 0

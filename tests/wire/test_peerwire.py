@@ -8,6 +8,7 @@ from bittern.base.address import Address
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.wire.blocks import block_heads
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake
@@ -49,6 +50,7 @@ class Line:
 
     def __init__(self) -> None:
         self.address = Address("10.0.0.1", 1)
+        self.transport = Transport.TCP
         self.closed = 0
         self.woken = 0
         self.reads_woken = 0

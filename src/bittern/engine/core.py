@@ -69,7 +69,7 @@ class Core:
         self._neighbours = Neighbours(search, self.torrents, self._directory, self.dormitory)
         self._last_torrent = 0
         self._deadlines = Deadlines()  # of torrents by number
-        self._dials: dict[int, Torrent] = {}  # that are under way, by ticket
+        self._dials: dict[int, Connect | ConnectWeb] = {}  # that are under way, by ticket
         self._receivers: tuple[Receiver, ...] = (self._inquiries,)
 
     # --- torrents
@@ -229,7 +229,7 @@ class Core:
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `Connect` succeeded; the stream for its link."""
-        torrent = self._dials.pop(ticket, None)
+        torrent = self._dialed_for(ticket)
         wire = self._lobby.enter(link, now, torrent)
         if torrent is None or not torrent.dialed(ticket, wire.key):
             self._lobby.turn_away(wire)
@@ -242,13 +242,13 @@ class Core:
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A `Connect` led to nothing."""
-        torrent = self._dials.pop(ticket, None)
+        torrent = self._dialed_for(ticket)
         if torrent is not None:
             torrent.connect_failed(ticket, reason, now)
 
     def web_connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `ConnectWeb` succeeded; the stream for its link."""
-        torrent = self._dials.pop(ticket, None)
+        torrent = self._dialed_for(ticket)
         stream = torrent.web.connected(ticket, link, now) if torrent is not None else None
         if stream is None:
             wire = self._lobby.enter(link, now)
@@ -258,7 +258,7 @@ class Core:
 
     def web_failed(self, ticket: int, reason: str, now: float) -> None:
         """A `ConnectWeb` led to nothing."""
-        torrent = self._dials.pop(ticket, None)
+        torrent = self._dialed_for(ticket)
         if torrent is not None:
             torrent.web.failed(ticket, reason, now)
 
@@ -401,7 +401,7 @@ class Core:
             if isinstance(effect, HttpGet):
                 self._inquiries.asked(effect)
             elif isinstance(effect, (Connect, ConnectWeb)):
-                self._dials[effect.ticket] = self.torrents[effect.torrent]
+                self._dials[effect.ticket] = effect
         return effects
 
     def take_events(self) -> list[Event]:
@@ -421,6 +421,11 @@ class Core:
             torrent.uploads.close()
         self._directory.leave(torrent)
         self._deadlines.set(torrent.number, None)
+
+    def _dialed_for(self, ticket: int) -> Torrent | None:
+        """Whose connection was made or failed, while it is still in its swarm."""
+        wish = self._dials.pop(ticket, None)
+        return self.torrents.get(wish.torrent) if wish is not None else None
 
     def _welcome(self, torrent: Torrent, wire: PeerWire, handshake: Handshake, now: float) -> None:
         """Answer a handshake and let the peer in."""

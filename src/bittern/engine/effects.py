@@ -5,6 +5,7 @@ from typing import Self
 
 from bittern.base.address import Address
 from bittern.base.errors import StorageError
+from bittern.base.transport import Transport
 from bittern.codec.hybrid import BOTH_BYTES, HybridHasher, contradicts
 from bittern.codec.merkle import PieceHasher
 from bittern.wire.lsd import LocalAnnounce
@@ -12,11 +13,20 @@ from bittern.wire.lsd import LocalAnnounce
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open a TCP connection to `address` for a torrent; answer with the same `ticket`."""
+    """Open a connection to `address` for a torrent; answer with the same `ticket`.
+
+    Attributes:
+        torrent: for which torrent.
+        address: of the peer.
+        transport: what carries the connection.
+        encrypted: whether message stream encryption is tried on it; the world has nothing to do with that.
+    """
 
     ticket: int
     torrent: int
     address: Address
+    transport: Transport = Transport.TCP
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from bittern.base.address import Address
 from bittern.base.rate import TokenBucket
+from bittern.base.transport import Transport
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
 from . import capabilities
@@ -73,6 +74,11 @@ class TcpLink:
     def address(self) -> Address:
         """The other end."""
         return self._address
+
+    @property
+    def transport(self) -> Transport:
+        """See Link."""
+        return Transport.TCP
 
     def serve(self, stream: Stream) -> None:
         """Move bytes for `stream` from now on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.wire.stream import Buffer, LinkLost, LossKind, Stream
 
 if TYPE_CHECKING:
@@ -185,6 +186,11 @@ class SimLink:
     def address(self) -> Address:
         """The other end."""
         return self._address
+
+    @property
+    def transport(self) -> Transport:
+        """See Link."""
+        return Transport.TCP
 
     def attach(self, stream: Stream) -> None:
         """Move bytes for `stream` from now on."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.sim.link import scatter
 from bittern.wire.stream import Buffer, Link, LinkLost, LossKind, Stream
 
@@ -46,6 +47,11 @@ class WireLink:
     def address(self) -> Address:
         """The other end."""
         return self._address
+
+    @property
+    def transport(self) -> Transport:
+        """See Link."""
+        return Transport.TCP
 
     def wake_sender(self) -> None:
         """Nothing: `WirePair.run` asks both sides until neither has anything."""

@@ -11,6 +11,7 @@ from enum import Enum, unique
 from typing import Protocol
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 
 Buffer = bytes | bytearray | memoryview
 
@@ -68,6 +69,11 @@ class Link(Protocol):
     @property
     def address(self) -> Address:
         """The other end."""
+        ...
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
         ...
 
     def wake_sender(self) -> None:

@@ -7,6 +7,7 @@ from bittern.base.throttle import Throttle
 from bittern.engine.effects import Connect
 from bittern.engine.settings import EngineSettings
 
+from .approach import PLAIN_TCP
 from .peerbook import Peerbook
 from .places import Places
 
@@ -50,7 +51,7 @@ class Dialing:
         self._pace.take(1)
         self._places.dial()
         self._under_way[ticket] = candidate.address
-        return Connect(ticket, self._torrent, candidate.address)
+        return Connect(ticket, self._torrent, candidate.address, *PLAIN_TCP)
 
     def next_due(self, peers: int) -> float:
         """When `next` may have something; infinity while there is no room."""
