@@ -14,9 +14,12 @@ from .faults import Chaos
 from .host import Cut, Host
 from .http import Reply, SimHttp, Web
 from .link import SimLink
+from .nat import Nat, NatKind
 from .network import Network
+from .paths import Paths, Trouble
 from .process import SimProcess
 from .report import PeerReport, Report
+from .rival import Rival
 from .swarm import Lines, Swarm
 from .tracker import Mood, SimTracker
 from .world import EndlessInstantError, SimChance, World
@@ -29,10 +32,14 @@ __all__ = [
     "Host",
     "Lines",
     "Mood",
+    "Nat",
+    "NatKind",
     "Network",
+    "Paths",
     "PeerReport",
     "Reply",
     "Report",
+    "Rival",
     "SimChance",
     "SimDisk",
     "SimHttp",
@@ -40,6 +47,7 @@ __all__ = [
     "SimProcess",
     "SimTracker",
     "Swarm",
+    "Trouble",
     "Web",
     "World",
     "make_content",

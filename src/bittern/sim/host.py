@@ -15,12 +15,16 @@ from .link import Pipe, SimLink
 if TYPE_CHECKING:
     from random import Random
 
+    from .nat import Nat
     from .network import Network
+    from .paths import Inbox
 
 QUANTUM = 16384
 """Bytes that a connection sends before the next one of the same host has its turn."""
 SMALL = 512
 """Bytes up to which what several connections have to send leaves together: mostly a `have` for every peer."""
+BUFFER = 256 * 1024
+"""Bytes of datagrams and the like that wait where a line is slow, unless said otherwise."""
 INSTANT = 1e-5
 """Seconds that are too short to be told from none."""
 
@@ -52,6 +56,8 @@ class Host:
         cut: how reads and writes are split.
         acceptor: what takes incoming connections; None when nothing listens.
         end_turn: called once at the end of every instant in which something happened to this host.
+        inbox: what takes datagrams that are sent to `address`; None when nobody does.
+        nat: what translates the addresses of its datagrams; None when nothing does.
         hear: called with each datagram that was sent to all of the local network, and with its sender's host.
         alive: whether the machine has power.
         links: open links by number.
@@ -71,6 +77,8 @@ class Host:
         self.cut = Cut.WHOLE
         self.acceptor: Acceptor | None = None
         self.end_turn: Callable[[float], None] | None = None
+        self.inbox: Inbox | None = None
+        self.nat: Nat | None = None
         self.hear: Callable[[bytes, str], None] | None = None
         self.alive = True
         self.links: dict[int, SimLink] = {}
@@ -122,24 +130,49 @@ class Host:
 
 
 class Uplink:
-    """What a host sends through, one chunk at a time; its connections take turns.
+    """What a host sends through: one queue, in which its connections have one chunk at a time, and datagrams the rest.
+
+    While datagrams wait, connections have as many bytes in the queue as those: half of the uplink each.
 
     Attributes:
         rate: bytes per second; `math.inf` for no limit.
-        total: bytes that left until now.
+        total: bytes that left until now, or will leave soon.
+        buffer: bytes that may wait; a datagram that finds no room is lost.
+        fill: bytes that connections have in the queue at a time if they have so many: how a TCP fills a large buffer.
+        dropped: datagrams that were lost here.
     """
 
     def __init__(self, host: Host, rate: float = inf) -> None:
         self.rate = rate
         self.total = 0
+        self.buffer = BUFFER
+        self.fill = 0
+        self.dropped = 0
         self._host = host
         self._line: deque[Pipe] = deque()
-        self._sending = False
+        self._under_way = 0  # times that connections put something in the queue which has not left
+        self._loaded = 0  # bytes of that
+        self._free = 0.0  # when the queue will be empty
+
+    @property
+    def waiting(self) -> float:
+        """Bytes in the queue."""
+        seconds = self._free - self._host.network.world.now
+        return seconds * self.rate if seconds > 0 else 0.0
 
     def offer(self, pipe: Pipe) -> None:
         """`pipe` may have something to send: put it in line."""
         self._queue(pipe)
         self._send()
+
+    def post(self, size: int) -> float | None:
+        """Queue a datagram of `size` bytes, headers included: when it will have left, or None where it is lost."""
+        if self.waiting + size >= self.buffer + 1:  # less than a byte is an error of rounding
+            self.dropped += 1
+            return None
+        self.total += size
+        self._free = max(self._free, self._host.network.world.now) + size / self.rate
+        return self._free
 
     def _queue(self, pipe: Pipe) -> None:
         if not pipe.in_line and pipe.sendable:
@@ -147,16 +180,23 @@ class Uplink:
             self._line.append(pipe)
 
     def _send(self) -> None:
-        while self._line and not self._sending and self._host.alive:
+        while self._line and self._host.alive and self._loadable:
             chunks = self._next_chunks()
             if not chunks:
                 return
-            self._sending = True
-            seconds = sum([len(chunk) for _, chunk in chunks]) / self.rate
-            if seconds:
-                self._host.network.world.after(seconds, partial(self._sent, chunks))
+            now, size = self._host.network.world.now, sum([len(chunk) for _, chunk in chunks])
+            self._under_way += 1
+            self._loaded += size
+            self._free = max(self._free, now) + size / self.rate
+            if self._free > now:
+                self._host.network.world.at(self._free, partial(self._sent, chunks, size))
             else:
-                self._departed(chunks)
+                self._departed(chunks, size)
+
+    @property
+    def _loadable(self) -> bool:
+        """Whether connections may put more in the queue."""
+        return not self._under_way or self._loaded < max(self.fill, self.waiting - self._loaded)
 
     def _next_chunks(self) -> list[tuple[Pipe, bytes]]:
         """One chunk of the next in line, or small ones of all those at the head of the line that have no more."""
@@ -176,16 +216,17 @@ class Uplink:
                 break
         return chunks
 
-    def _sent(self, chunks: list[tuple[Pipe, bytes]]) -> None:
-        self._departed(chunks)
+    def _sent(self, chunks: list[tuple[Pipe, bytes]], size: int) -> None:
+        self._departed(chunks, size)
         self._send()
 
-    def _departed(self, chunks: list[tuple[Pipe, bytes]]) -> None:
+    def _departed(self, chunks: list[tuple[Pipe, bytes]], size: int) -> None:
         for pipe, chunk in chunks:
             self.total += len(chunk)
             self._host.network.carry(pipe, chunk)
             pipe.sender.writable()
-        self._sending = False
+        self._under_way -= 1
+        self._loaded -= size
         for pipe, _ in chunks:
             self._queue(pipe)
 
@@ -196,12 +237,23 @@ class Downlink:
     Attributes:
         rate: bytes per second; `math.inf` for no limit.
         total: bytes that came until now.
+        buffer: bytes that may wait; a datagram that finds no room is lost.
+        dropped: datagrams that were lost here.
     """
 
     def __init__(self, rate: float = inf) -> None:
         self.rate = rate
         self.total = 0
+        self.buffer = BUFFER
+        self.dropped = 0
         self._free = 0.0
+
+    def post(self, size: int, now: float) -> float | None:
+        """When a datagram of `size` bytes, headers included, will have come in; None where it is lost."""
+        if self._free > now and (self._free - now) * self.rate + size >= self.buffer + 1:
+            self.dropped += 1
+            return None
+        return self.take(size, now)
 
     def take(self, size: int, now: float) -> float:
         """When `size` bytes that arrive now will have come in; the downlink is busy until then.

@@ -81,6 +81,14 @@ class Network:
         self._by_ip[ip] = host
         return host
 
+    def at(self, ip: str) -> Host | None:
+        """The host that has an address, if there is one."""
+        return self._by_ip.get(ip)
+
+    def delay(self, source: Host, target: Host) -> float:
+        """Seconds from one host to the other without jitter."""
+        return source.latency + target.latency
+
     def connect(
         self, host: Host, address: Address, connected: Callable[[SimLink], Stream], failed: Callable[[LinkLost], None]
     ) -> None:
@@ -124,7 +132,7 @@ class Network:
         return near, far
 
     def _delay(self, source: Host, target: Host) -> float:
-        return source.latency + target.latency + (self.rng.uniform(0, self.jitter) if self.jitter else 0.0)
+        return self.delay(source, target) + (self.rng.uniform(0, self.jitter) if self.jitter else 0.0)
 
     def shout(self, host: Host, datagram: bytes) -> None:
         """Send a datagram to everybody in the local network of `host`, which does not hear it itself."""
@@ -198,6 +206,7 @@ class Network:
         self.world.trace.note(self.world.now, f"{host.name} stopped")
         host.acceptor = None
         host.end_turn = None
+        host.inbox = None
         host.hear = None
         for link in list(host.links.values()):
             link.reset()
