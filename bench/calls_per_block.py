@@ -131,6 +131,9 @@ class Line:
     address = Address("10.0.0.1", 1)
     transport = Transport.TCP
 
+    def serve(self, stream: Stream) -> None:
+        """The bench serves what the engine gave it first."""
+
     def wake_sender(self) -> None:
         """The bench asks anyway."""
 

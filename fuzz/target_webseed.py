@@ -11,7 +11,7 @@ from bittern.base.transport import Transport
 from bittern.testing.wire_pair import feed
 from bittern.wire.decoder import Scratch
 from bittern.wire.http_range import Answer, Body, Head, answer_to
-from bittern.wire.stream import LinkLost
+from bittern.wire.stream import LinkLost, Stream
 from bittern.wire.webseed import FileRange, Origin, WebUrl
 from bittern.wire.webwire import WebWire
 from fuzz.driver import Target
@@ -59,6 +59,9 @@ class _Link:
 
     address = Address("10.0.0.1", 80)
     transport = Transport.TCP
+
+    def serve(self, stream: Stream) -> None:
+        """Nothing."""
 
     def wake_sender(self) -> None:
         """Nothing."""

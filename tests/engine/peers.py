@@ -10,6 +10,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.wire.decoder import Scratch
 from bittern.wire.messages import Message, decode_message
 from bittern.wire.peerwire import PeerWire
+from bittern.wire.stream import Stream
 from tests.wire.wiring import Recorder
 
 HASH = InfoHashV1(bytes(20))
@@ -41,6 +42,9 @@ class Line:
         self.closed = False
         self.woken = 0
         self.reads_woken = 0
+
+    def serve(self, stream: Stream) -> None:
+        self.stream = stream
 
     def wake_sender(self) -> None:
         self.woken += 1

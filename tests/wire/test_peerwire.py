@@ -38,7 +38,7 @@ from bittern.wire.peerwire import (
     PeerWire,
     WireState,
 )
-from bittern.wire.stream import LinkLost, LossKind
+from bittern.wire.stream import LinkLost, LossKind, Stream
 from tests.wire.wiring import Recorder, Wanted, pattern
 
 HASH, OTHER = InfoHashV1(b"h" * 20), InfoHashV1(b"o" * 20)
@@ -55,6 +55,9 @@ class Line:
         self.woken = 0
         self.reads_woken = 0
         self.on_close: Callable[[], None] = lambda: None
+
+    def serve(self, stream: Stream) -> None:
+        self.stream = stream
 
     def wake_sender(self) -> None:
         self.woken += 1

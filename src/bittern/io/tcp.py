@@ -81,7 +81,7 @@ class TcpLink:
         return Transport.TCP
 
     def serve(self, stream: Stream) -> None:
-        """Move bytes for `stream` from now on."""
+        """See Link."""
         if self._sock is not None:
             self._stream = stream
             self.wake_receiver()

@@ -192,8 +192,8 @@ class SimLink:
         """See Link."""
         return Transport.TCP
 
-    def attach(self, stream: Stream) -> None:
-        """Move bytes for `stream` from now on."""
+    def serve(self, stream: Stream) -> None:
+        """See Link."""
         if not self.ended:
             self._stream = stream
             self.wake_sender()

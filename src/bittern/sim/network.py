@@ -43,7 +43,7 @@ class _Attempt:
         if link.ended:
             self.fail(LossKind.RESET)
         elif self.host.alive:
-            link.attach(self.connected(link))
+            link.serve(self.connected(link))
             self.host.touch()
 
 
@@ -116,7 +116,7 @@ class Network:
         near, far = self._pair(host, target, address)
         self.world.trace.note(now, f"{host.name} > {target.name} connected as {near.number} and {far.number}")
         self.world.after(back, partial(attempt.succeed, near))
-        far.attach(target.acceptor.accepted(far, now))
+        far.serve(target.acceptor.accepted(far, now))
         target.touch()
 
     def _pair(self, host: Host, target: Host, address: Address) -> tuple[SimLink, SimLink]:

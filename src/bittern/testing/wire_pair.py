@@ -53,6 +53,10 @@ class WireLink:
         """See Link."""
         return Transport.TCP
 
+    def serve(self, stream: Stream) -> None:
+        """See Link."""
+        self.stream = stream
+
     def wake_sender(self) -> None:
         """Nothing: `WirePair.run` asks both sides until neither has anything."""
 

@@ -76,6 +76,13 @@ class Link(Protocol):
         """What carries the bytes."""
         ...
 
+    def serve(self, stream: Stream) -> None:
+        """Move bytes for `stream` from now on: that of a new link, or what a layer was wrapped round and needs no more.
+
+        The stream that was served before may be asked for bytes once more in this turn, and hands that on.
+        """
+        ...
+
     def wake_sender(self) -> None:
         """There is something to send: call `send_buffers` at the end of this turn."""
         ...
