@@ -7,6 +7,7 @@ from fuzz.driver import run
 from fuzz.target_bencode import TARGET as BENCODE
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
+from fuzz.target_holepunch import TARGET as HOLEPUNCH
 from fuzz.target_krpc import TARGET as KRPC
 from fuzz.target_lsd import TARGET as LSD
 from fuzz.target_magnet import TARGET as MAGNET
@@ -24,8 +25,9 @@ from fuzz.target_webseed import TARGET as WEBSEED
 
 _CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
+_TRANSPORT = (HOLEPUNCH,)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
-TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRACKER)}
+TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_TRACKER)}
 
 
 def main(argv: list[str] | None = None) -> int:
