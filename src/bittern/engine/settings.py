@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from math import inf
 
 from bittern.base.errors import SessionError
+from bittern.wire.mse.policy import Encryption
 
 from .upload.choker import SeedChoker
 from .upload.slots import SlotCount
@@ -31,6 +32,10 @@ class EngineSettings:
     """Whether peers tell each other of peers of torrents that are not private (BEP 11)."""
     use_lsd: bool = True
     """Whether the local network is asked for peers of torrents that are not private (BEP 14)."""
+    encryption_in: Encryption = Encryption.OFF
+    """Whether connections to us may be encrypted, or must be."""
+    encryption_out: Encryption = Encryption.OFF
+    """Whether connections that we make are encrypted, or must be."""
     user_agent: str = "bittern"
     """What the extension handshake says we are (BEP 10 `v`)."""
     down_bytes_per_second: float = inf
