@@ -14,6 +14,7 @@ import pytest
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import HttpGet
 from bittern.io.http import REDIRECTS, HttpFetcher, HttpPort
+from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 from bittern.io.turn import Turn
 
@@ -60,7 +61,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def fetcher() -> AsyncIterator[HttpFetcher]:
-    one = HttpFetcher("bittern/test", "127.0.0.1")
+    one = HttpFetcher("bittern/test", Route("127.0.0.1"))
     yield one
     await one.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bittern.io.multicast import Multicast
+from bittern.io.route import DIRECT
 from tests.interop.conftest import require
 from tests.interop.rigs.place import Place, missing_for_namespace
 from tests.interop.rigs.process import Running
@@ -87,6 +88,6 @@ def test_a_network_that_comes_later_is_noticed(network: Star, tmp_path: Path) ->
 
 
 async def test_there_is_nobody_to_speak_to_on_loopback() -> None:
-    multicast = Multicast(asyncio.get_running_loop(), ("127.0.0.1", "::1"), lambda *_: None)
+    multicast = Multicast(asyncio.get_running_loop(), DIRECT, ("127.0.0.1", "::1"), lambda *_: None)
     assert multicast.networks == 0
     multicast.close()

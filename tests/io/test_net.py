@@ -10,6 +10,7 @@ from bittern.base.address import Address
 from bittern.engine.effects import Connect
 from bittern.io import net
 from bittern.io.net import TcpNet
+from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 from bittern.io.turn import Turn
 from bittern.wire.stream import Link, LinkLost, LossKind
@@ -35,7 +36,7 @@ class Engine:
 
 def make(turn: Turn, source: str | None = None) -> tuple[TcpNet, Engine, Tasks]:
     engine, tasks = Engine(), Tasks()
-    return TcpNet(asyncio.get_running_loop(), turn, engine, tasks, source), engine, tasks  # type: ignore[arg-type]  # the part of a core that is used
+    return TcpNet(asyncio.get_running_loop(), turn, engine, tasks, Route(*([source] if source else []))), engine, tasks  # type: ignore[arg-type]  # the part of a core that is used
 
 
 @pytest.mark.parametrize("source", [None, "127.0.0.1"])

@@ -4,6 +4,7 @@ import pytest
 
 from bittern.engine.effects import Resolve
 from bittern.io.resolver import SystemResolver
+from bittern.io.route import DIRECT
 from bittern.io.tasks import Tasks
 from bittern.io.turn import Turn
 from tests.io.conftest import Until
@@ -40,7 +41,7 @@ async def test_a_name_is_looked_up_by_one_family(
     until: Until,
 ) -> None:
     engine, tasks = Engine(), Tasks()
-    resolver = SystemResolver(turn, engine, tasks)
+    resolver = SystemResolver(turn, engine, tasks, DIRECT)
     resolver.resolve(Resolve(7, host, ipv6=ipv6))
     await until(lambda: bool(engine.heard))
     assert engine.heard == {7: expected}

@@ -1,5 +1,6 @@
 """Two engines on one loop, with sockets, files and threads of their own."""
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
 from bittern.io import capabilities
+from bittern.io.route import DIRECT
 from bittern.io.runtime import Runtime
-from bittern.io.tcp import listen
 from tests.io.conftest import Until
 from tests.io.disk.torrents import several
 
@@ -26,7 +27,14 @@ class Client:
     def __init__(self, name: bytes) -> None:
         self.events: list[Event] = []
         settings, peer_id = EngineSettings(), PeerId(b"-BZ0000-" + name.ljust(12, b"."))
-        self.runtime = Runtime(settings, peer_id, [listen("127.0.0.1", 0)], self.events.extend, seed=1)
+        self.runtime = Runtime(
+            settings,
+            peer_id,
+            [DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM)],
+            self.events.extend,
+            route=DIRECT,
+            seed=1,
+        )
 
     def join(self, info: Info, folder: Path, *, seed: bool) -> Torrent:
         torrent = self.runtime.core.add(info.wire_hash, (), self.runtime.now())

@@ -9,6 +9,7 @@ import pytest
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
+from bittern.io.route import DIRECT
 from bittern.io.scraper import Scraper
 from bittern.wire.announce import ScrapeEntry
 from bittern.wire.tracker_udp import (
@@ -61,7 +62,7 @@ async def udp() -> AsyncIterator[UdpSide]:
 
 @pytest.fixture
 async def scraper() -> AsyncIterator[Scraper]:
-    one = Scraper("bittern/test")
+    one = Scraper("bittern/test", DIRECT)
     yield one
     await one.close()
 

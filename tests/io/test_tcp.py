@@ -15,7 +15,8 @@ import pytest
 
 from bittern.base.address import Address
 from bittern.io import capabilities, tcp
-from bittern.io.tcp import Listener, TcpLink, listen, loss_of
+from bittern.io.route import DIRECT
+from bittern.io.tcp import Listener, TcpLink, loss_of
 from bittern.io.turn import Turn
 from bittern.wire.stream import Link, LinkLost, LossKind
 from tests.io.conftest import Until
@@ -211,7 +212,7 @@ class Door:
 async def test_connections_are_accepted_with_their_address(turn: Turn, until: Until, host: str) -> None:
     door = Door()
     try:
-        sock = listen(host, 0)
+        sock = DIRECT.bound(host, 0, socket.SOCK_STREAM)
     except OSError:
         pytest.skip(f"{host} is not on this machine")
     listener = Listener(asyncio.get_running_loop(), turn, sock, door.accepted)
@@ -228,10 +229,10 @@ async def test_connections_are_accepted_with_their_address(turn: Turn, until: Un
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM) as taken:
         taken.listen()
         with pytest.raises(OSError):
-            listen("127.0.0.1", taken.getsockname()[1])
+            DIRECT.bound("127.0.0.1", taken.getsockname()[1], socket.SOCK_STREAM)
 
 
 async def test_without_descriptors_accepting_pauses_and_goes_on_later(
@@ -240,7 +241,7 @@ async def test_without_descriptors_accepting_pauses_and_goes_on_later(
     """The socket stays readable: asking again at once would spin."""
     monkeypatch.setattr(tcp, "_ACCEPT_PAUSE_SECONDS", 0.05)
     loop, door = asyncio.get_running_loop(), Door()
-    listener = Listener(loop, turn, listen("127.0.0.1", 0), door.accepted)
+    listener = Listener(loop, turn, DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM), door.accepted)
     clients = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(2)]
     await until(lambda: len(door.toys) == 2)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -279,7 +280,7 @@ async def test_a_flood_is_accepted_at_a_pace_and_leaves_the_loop_its_turns(
     monkeypatch.setattr(tcp, "ACCEPTS_PER_SECOND", 100.0)
     monkeypatch.setattr(tcp, "_ACCEPT_BURST_SECONDS", 0.3)
     loop, door = asyncio.get_running_loop(), Door()
-    listener = Listener(loop, turn, listen("127.0.0.1", 0), door.accepted)
+    listener = Listener(loop, turn, DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM), door.accepted)
     begin = time.monotonic()
     clients = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(80)]
     most_at_once = before = 0
@@ -311,7 +312,7 @@ async def test_a_listener_may_be_closed_while_it_pauses(
         def __getattr__(self, name: str) -> object:
             return getattr(self.sock, name)
 
-    sock = listen("127.0.0.1", 0)
+    sock = DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM)
     listener = Listener(asyncio.get_running_loop(), turn, Full(sock), Door().accepted)  # type: ignore[arg-type]
     with socket.create_connection(("127.0.0.1", listener.port)):
         await until(lambda: listener._pause is not None)

@@ -12,6 +12,7 @@ import pytest
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.io import tls
+from bittern.io.route import DIRECT
 from bittern.io.turn import Turn
 from bittern.io.web import dial_web
 from tests.io.conftest import Until
@@ -87,7 +88,7 @@ async def test_bytes_go_both_ways_and_none_is_left_behind(
     """Also what TLS decrypted while nobody had room for it, after which the socket is silent."""
     most = 50_000 if sizes == (1,) else len(BIG)
     toy = Toy(b"hello", sizes)
-    link = await dial_web(wish(server.port), asyncio.get_running_loop(), turn, None)
+    link = await dial_web(wish(server.port), asyncio.get_running_loop(), turn, DIRECT)
     toy.link = link
     link.serve(toy)
     await until(lambda: len(toy.got) > 10_000)
@@ -104,7 +105,7 @@ async def test_bytes_go_both_ways_and_none_is_left_behind(
 @pytest.mark.usefixtures("believed")
 async def test_the_end_is_told(server: Server, turn: Turn, until: Until) -> None:
     toy = Toy(b"hell", (1 << 16,))
-    link = await dial_web(wish(server.port), asyncio.get_running_loop(), turn, None)
+    link = await dial_web(wish(server.port), asyncio.get_running_loop(), turn, DIRECT)
     toy.link = link
     link.serve(toy)
     await asyncio.sleep(0.02)
@@ -118,13 +119,13 @@ async def test_the_end_is_told(server: Server, turn: Turn, until: Until) -> None
 async def test_a_certificate_that_nobody_signed_is_refused(server: Server, turn: Turn) -> None:
     tls.client_context.cache_clear()
     with pytest.raises(NetworkError, match="certificate is not good"):
-        await dial_web(wish(server.port), asyncio.get_running_loop(), turn, None)
+        await dial_web(wish(server.port), asyncio.get_running_loop(), turn, DIRECT)
 
 
 @pytest.mark.usefixtures("believed")
 async def test_a_certificate_of_another_is_refused(server: Server, turn: Turn) -> None:
     with pytest.raises(NetworkError, match="certificate is not good"):
-        await dial_web(wish(server.port, "127.0.0.1"), asyncio.get_running_loop(), turn, None)
+        await dial_web(wish(server.port, "127.0.0.1"), asyncio.get_running_loop(), turn, DIRECT)
 
 
 @pytest.mark.usefixtures("believed")
@@ -137,6 +138,6 @@ async def test_who_speaks_no_tls_is_refused(turn: Turn) -> None:
 
     listening = await asyncio.start_server(plain, "127.0.0.1", 0)
     with pytest.raises(NetworkError, match="TLS failed"):
-        await dial_web(wish(listening.sockets[0].getsockname()[1]), asyncio.get_running_loop(), turn, None)
+        await dial_web(wish(listening.sockets[0].getsockname()[1]), asyncio.get_running_loop(), turn, DIRECT)
     listening.close()
     await listening.wait_closed()

@@ -8,8 +8,9 @@ import pytest
 
 from bittern.base.address import Address
 from bittern.engine.effects import SendDatagram
+from bittern.io.route import DIRECT, Route
 from bittern.io.turn import Turn
-from bittern.io.udp import AT_ONCE, UdpSockets, reachable_by
+from bittern.io.udp import AT_ONCE, UdpSockets
 from tests.io.conftest import Until
 
 
@@ -48,7 +49,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 async def sockets(engine: Engine, turn: Turn) -> AsyncIterator[UdpSockets]:
-    one = UdpSockets(asyncio.get_running_loop(), turn, engine)
+    one = UdpSockets(asyncio.get_running_loop(), turn, engine, DIRECT)
     yield one
     one.close()
 
@@ -110,7 +111,7 @@ async def test_where_the_system_can_not_send_it_says_so_later(
 
 
 async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:
-    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, "127.0.0.1")
+    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, Route("127.0.0.1"))
     sockets.send(SendDatagram(Address("::1", 9), b"x"))
     await until(lambda: bool(engine.refused))
     sockets.close()
@@ -125,13 +126,3 @@ async def test_nothing_listening_there_is_no_failure_of_ours(
     partner.sendto(b"still here", name)
     await until(lambda: bool(engine.heard))
     assert engine.refused == []
-
-
-def test_families_are_those_that_we_listen_on_and_speak_from() -> None:
-    four, six = int(socket.AF_INET), int(socket.AF_INET6)
-    with bound("127.0.0.1") as sock:
-        assert reachable_by([sock], None) == (four,)
-        assert reachable_by([sock], "127.0.0.1") == (four,)
-        assert reachable_by([sock], "::1") == ()
-    assert reachable_by([], None) == tuple(sorted((four, six)))
-    assert reachable_by([], "::1") == (six,)

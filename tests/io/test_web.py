@@ -8,6 +8,7 @@ import pytest
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.io import web
+from bittern.io.route import Route
 from bittern.io.turn import Turn
 from bittern.io.web import dial_web
 
@@ -18,7 +19,7 @@ def wish(host: str = "127.0.0.1", port: int = 1, *, secure: bool = False, local:
 
 async def dial(wanted: ConnectWeb, source: str | None = None) -> str:
     loop = asyncio.get_running_loop()
-    link = await dial_web(wanted, loop, Turn(loop), source)
+    link = await dial_web(wanted, loop, Turn(loop), Route(*([source] if source else [])))
     link.close()
     return str(link.address)
 
@@ -51,11 +52,11 @@ async def test_a_name_that_changes_its_mind_changes_nothing(
     port = listening.getsockname()[1]
     asked: list[object] = []
 
-    async def answers(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def answers(host: str, port: int, *_: object) -> list[tuple[object, ...]]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answers)
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
     with listening:
         assert await dial(wish("rebound.example", port)) == f"127.0.0.1:{port}"
     assert asked == ["rebound.example"]
@@ -78,10 +79,10 @@ async def test_failures_say_what_is_wrong(wanted: ConnectWeb, words: str) -> Non
 async def test_the_next_address_is_tried(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     port = listening.getsockname()[1]
 
-    async def answers(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
+    def answers(_: str, port: int, *__: object) -> list[tuple[object, ...]]:
         return [(None, None, 6, "", (address, port)) for address in ("127.0.0.9", "127.0.0.1")]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answers)
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
     with listening:
         assert await dial(wish("two.example", port)) == f"127.0.0.1:{port}"
 

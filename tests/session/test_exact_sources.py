@@ -12,6 +12,7 @@ import pytest
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
+from bittern.io.route import DIRECT
 from bittern.session import exact_sources, sources
 from bittern.session.events import TorrentFileFailed
 from bittern.session.exact_sources import MOST_URLS, ExactSources
@@ -29,7 +30,7 @@ class Asked:
 
     def __init__(self, link: Magnet | None) -> None:
         self.failures: list[tuple[str, str, float]] = []
-        self._http = HttpFetcher("test")
+        self._http = HttpFetcher("test", DIRECT)
         self.sources = ExactSources(link, self._http, lambda *said: self.failures.append(said))
 
     async def find(self, *, lasting: bool = False) -> Metainfo | None:

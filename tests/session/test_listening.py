@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from bittern.base.errors import NetworkError
-from bittern.io.tcp import listen
+from bittern.io.route import DIRECT, Route
 from bittern.session.listening import draw_port, listening_sockets
 
 
@@ -21,35 +21,38 @@ def test_drawn_ports_keep_clear_of_the_blocked_and_the_lent_ones() -> None:
 
 
 def test_every_address_of_the_machine_has_the_same_port() -> None:
-    assert len(set(ports(listening_sockets((), 0, fallback=False)))) == 1
+    assert len(set(ports(listening_sockets(DIRECT, (), 0, fallback=False)))) == 1
 
 
 def test_a_taken_port_is_an_error_when_the_user_chose_it() -> None:
-    (taken,) = listening_sockets(("127.0.0.1",), 0, fallback=False)
+    (taken,) = listening_sockets(DIRECT, ("127.0.0.1",), 0, fallback=False)
     with taken:
         port = taken.getsockname()[1]
         with pytest.raises(NetworkError, match=f"127.0.0.1 port {port}"):
-            listening_sockets(("127.0.0.1",), port, fallback=False)
+            listening_sockets(DIRECT, ("127.0.0.1",), port, fallback=False)
 
 
 def test_a_taken_port_is_replaced_when_we_chose_it() -> None:
-    (taken,) = listening_sockets(("127.0.0.1",), 0, fallback=False)
+    (taken,) = listening_sockets(DIRECT, ("127.0.0.1",), 0, fallback=False)
     with taken:
         port = taken.getsockname()[1]
-        (other,) = ports(listening_sockets(("127.0.0.1",), port, fallback=True))
+        (other,) = ports(listening_sockets(DIRECT, ("127.0.0.1",), port, fallback=True))
         assert other not in (0, port)
 
 
 def test_an_address_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(NetworkError, match=r"192\.0\.2\.1"):
-        listening_sockets(("127.0.0.1", "192.0.2.1"), 0, fallback=True)
+        listening_sockets(DIRECT, ("127.0.0.1", "192.0.2.1"), 0, fallback=True)
 
 
-def test_a_machine_without_ipv6_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    def only_four(host: str, port: int) -> socket.socket:
-        if ":" in host:
+class OnlyFour(Route):
+    """The way of a machine without IPv6."""
+
+    def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        if family == socket.AF_INET6:
             raise OSError(97, "Address family not supported by protocol")
-        return listen(host, port)
+        return super().open(family, kind, protocol)
 
-    monkeypatch.setattr("bittern.session.listening.listen", only_four)
-    assert len(ports(listening_sockets((), 0, fallback=False))) == 1
+
+def test_a_machine_without_ipv6_listens_on_ipv4() -> None:
+    assert len(ports(listening_sockets(OnlyFour(), (), 0, fallback=False))) == 1

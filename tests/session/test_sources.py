@@ -11,6 +11,7 @@ from bittern.base.address import Address
 from bittern.base.errors import BencodeError, MagnetError, NetworkError, SessionError
 from bittern.codec.magnet import Magnet
 from bittern.io.http import HttpFetcher
+from bittern.io.route import DIRECT
 from bittern.session import sources
 from bittern.session.sources import check_web_seeds, find_peer, find_torrent
 from bittern.tools.create import CreateOptions, create
@@ -49,7 +50,7 @@ def raw(tmp_path: Path) -> bytes:
 
 
 async def found(source: str | Path) -> object:
-    http = HttpFetcher("test")
+    http = HttpFetcher("test", DIRECT)
     try:
         return await find_torrent(source, http)
     finally:
@@ -107,9 +108,9 @@ async def test_bad_links_and_files_are_refused(tmp_path: Path) -> None:
 
 
 async def test_peers_are_addresses_or_names() -> None:
-    assert await find_peer("127.0.0.1:80") == [Address("127.0.0.1", 80)]
-    assert await find_peer("[::1]:65535") == [Address("::1", 65535)]
-    assert Address("127.0.0.1", 1) in await find_peer("localhost:1")
+    assert await find_peer("127.0.0.1:80", DIRECT) == [Address("127.0.0.1", 80)]
+    assert await find_peer("[::1]:65535", DIRECT) == [Address("::1", 65535)]
+    assert Address("127.0.0.1", 1) in await find_peer("localhost:1", DIRECT)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ async def test_peers_are_addresses_or_names() -> None:
 )
 async def test_what_is_no_peer_is_refused(text: str) -> None:
     with pytest.raises(SessionError, match="HOST:PORT"):
-        await find_peer(text)
+        await find_peer(text, DIRECT)
 
 
 async def test_a_name_that_nobody_knows_is_a_network_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ async def test_a_name_that_nobody_knows_is_a_network_error(monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(NetworkError, match=r"nowhere\.invalid:80: Name or service not known"):
-        await find_peer("nowhere.invalid:80")
+        await find_peer("nowhere.invalid:80", DIRECT)
 
 
 @pytest.mark.parametrize("url", ["ftp://a/", "a", "http://", "file:///etc/passwd"])

@@ -20,7 +20,8 @@ from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
 
 from .chance import SeededChance
 from .ed25519 import verify
-from .sockets import bound_to, datagrams
+from .route import DIRECT, Route
+from .sockets import datagrams
 
 BURST: Final = 64
 """Datagrams that are read of one socket before others get their turn."""
@@ -29,14 +30,14 @@ _RECEIVE_BYTES: Final = 1 << 20
 _log = logging.getLogger("bittern.dht")
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, route: Route = DIRECT) -> socket.socket:
     """A bound UDP socket that does not block.
 
     Raises:
         NetworkError: the port is taken, or the address is not this machine's.
     """
     try:
-        return bound_to(host, port, socket.SOCK_DGRAM, receive_bytes=_RECEIVE_BYTES)
+        return route.bound(host, port, socket.SOCK_DGRAM, receive_bytes=_RECEIVE_BYTES)
     except OSError as error:
         raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
 

@@ -12,6 +12,7 @@ from bittern.engine.core import Core
 from bittern.engine.effects import HttpGet
 from bittern.engine.sources.guard import names_local_host, refusal
 
+from .route import Route
 from .tasks import Tasks
 from .tcp import loss_of
 from .turn import Turn
@@ -29,12 +30,12 @@ class HttpFetcher:
 
     Args:
         user_agent: what we say we are.
-        source: the local address to connect from, or None for the system's choice.
+        route: how we get out.
     """
 
-    def __init__(self, user_agent: str, source: str | None = None) -> None:
+    def __init__(self, user_agent: str, route: Route) -> None:
         self._user_agent = user_agent
-        self._source = source
+        self._route = route
         self._sessions: dict[tuple[bool | None, bool], aiohttp.ClientSession] = {}
 
     async def fetch(
@@ -89,8 +90,7 @@ class HttpFetcher:
             family = socket.AF_UNSPEC if ipv6 is None else socket.AF_INET6 if ipv6 else socket.AF_INET
             connector = aiohttp.TCPConnector(
                 family=family,
-                local_addr=(self._source, 0) if self._source else None,
-                socket_factory=partial(_guarded_socket, local=local),
+                socket_factory=partial(_guarded_socket, self._route, local=local),
             )
             self._sessions[ipv6, local] = aiohttp.ClientSession(
                 connector=connector, headers={"User-Agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
@@ -114,17 +114,18 @@ class HttpFetcher:
             return answer.status, None, bytes(body)
 
 
-def _guarded_socket(address: tuple[Any, ...], *, local: bool) -> socket.socket:
+def _guarded_socket(route: Route, address: tuple[Any, ...], *, local: bool) -> socket.socket:
     """A socket for a connection to `address`, which is what a name was looked up to at this moment.
 
     Raises:
         PermissionError: nobody is to connect there for a URL of this kind.
     """
-    family, kind, protocol, _, name = address
-    reason = refusal(str(name[0]), local=local)
+    _, kind, protocol, _, name = address
+    host = str(name[0])
+    reason = refusal(host, local=local)
     if reason is not None:
         raise PermissionError(errno.EACCES, reason)
-    return socket.socket(family, kind, protocol)
+    return route.reaching(host, kind, protocol)
 
 
 class HttpPort:

@@ -18,6 +18,7 @@ from bittern.engine.effects import AnnounceLocally
 from bittern.wire.lsd import GROUP_V4, GROUP_V6, MAX_DATAGRAM
 
 from . import capabilities
+from .route import Route
 from .sockets import family_of
 
 HOPS = 1
@@ -32,16 +33,16 @@ class Outlet:
     """A network to speak in: the socket that sends there, and the group that hears it.
 
     Args:
+        route: how we get out.
         group: to send to.
         index: number of the interface; 0 where `host` says it.
         host: the address to send from; None for the system's choice.
     """
 
-    def __init__(self, group: Address, index: int, host: str | None) -> None:
+    def __init__(self, route: Route, group: Address, index: int, host: str | None) -> None:
         self._group = group
-        self._sock = socket.socket(family_of(group.host), socket.SOCK_DGRAM)
+        self._sock = route.open(family_of(group.host), socket.SOCK_DGRAM)
         try:
-            self._sock.setblocking(False)
             if group.is_ipv6:
                 self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
                 self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, HOPS)
@@ -72,14 +73,16 @@ class Multicast:
 
     Args:
         loop: that watches the sockets.
+        route: how we get out.
         hosts: addresses that are listened on; wildcards for every network.
         heard: is called with each datagram and the numeric address it came from.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, hosts: Sequence[str], heard: Callable[[bytes, str], None]
+        self, loop: asyncio.AbstractEventLoop, route: Route, hosts: Sequence[str], heard: Callable[[bytes, str], None]
     ) -> None:
         self._loop = loop
+        self._route = route
         self._heard = heard
         self._hosts = [host for host in hosts if not ip_address(host).is_loopback]
         self._ears: dict[Address, socket.socket] = {}
@@ -115,11 +118,11 @@ class Multicast:
             if place not in self._outlets:
                 with suppress(OSError):  # an interface that knows no multicast, or is down
                     self._join(*place)
-                    self._outlets[place] = Outlet(*place)
+                    self._outlets[place] = Outlet(self._route, *place)
 
     def _join(self, group: Address, index: int, host: str | None) -> None:
         if group not in self._ears:
-            self._ears[group] = ear = _listening(group)
+            self._ears[group] = ear = _listening(self._route, group)
             self._loop.add_reader(ear, self._readable, ear)
         membership = _membership(host, index, group)
         try:
@@ -172,16 +175,13 @@ def _membership(host: str | None, index: int, group: Address = GROUP_V4) -> byte
     return packed + struct.pack("@4si", bytes(4), index)
 
 
-def _listening(group: Address) -> socket.socket:
+def _listening(route: Route, group: Address) -> socket.socket:
     """A socket that hears what is sent to a group, beside those of other programs."""
-    sock = socket.socket(family_of(group.host), socket.SOCK_DGRAM)
+    sock = route.open(family_of(group.host), socket.SOCK_DGRAM)
     try:
-        sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if capabilities.REUSE_PORT:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if group.is_ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if sys.platform == "linux":
             with suppress(OSError):  # only from networks that we joined, not from those that other programs did
                 level, option = (socket.IPPROTO_IPV6, _ALL_V6) if group.is_ipv6 else (socket.IPPROTO_IP, _ALL_V4)

@@ -9,7 +9,7 @@ from bittern.engine.core import Core
 from bittern.engine.effects import Connect, ConnectWeb
 from bittern.wire.stream import LinkLost, LossKind
 
-from .sockets import reaching
+from .route import Route
 from .tasks import Tasks
 from .tcp import TcpLink, loss_of
 from .turn import Turn
@@ -26,17 +26,15 @@ class TcpNet:
         turn: of that loop.
         core: that is told.
         tasks: where dials run.
-        source: the local address to dial from, or None for the system's choice.
+        route: how we get out.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks, source: str | None = None
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks, route: Route) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core
         self._tasks = tasks
-        self._source = source
+        self._route = route
 
     def connect(self, wish: Connect) -> None:
         """See ports.Net."""
@@ -48,7 +46,7 @@ class TcpNet:
 
     async def _dial_web(self, wish: ConnectWeb) -> None:
         try:
-            link = await dial_web(wish, self._loop, self._turn, self._source)
+            link = await dial_web(wish, self._loop, self._turn, self._route)
         except NetworkError as error:
             self._core.web_failed(wish.ticket, str(error), self._turn.now())
         except Exception:
@@ -60,7 +58,7 @@ class TcpNet:
 
     async def _dial(self, ticket: int, address: Address) -> None:
         try:
-            sock = reaching(address.host, socket.SOCK_STREAM, self._source)
+            sock = self._route.reaching(address.host, socket.SOCK_STREAM)
         except OSError as error:
             self._fail(ticket, loss_of(error))
             return

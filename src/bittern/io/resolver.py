@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bittern.engine.effects import Resolve
 
-from .names import look_up
+from .route import Route
 from .tasks import Tasks
 from .turn import Turn
 
@@ -28,12 +28,14 @@ class SystemResolver:
         turn: of the loop.
         core: is told.
         tasks: where look-ups run.
+        route: how we get out.
     """
 
-    def __init__(self, turn: Turn, core: Asker, tasks: Tasks) -> None:
+    def __init__(self, turn: Turn, core: Asker, tasks: Tasks, route: Route) -> None:
         self._turn = turn
         self._core = core
         self._tasks = tasks
+        self._route = route
 
     def resolve(self, wish: Resolve) -> None:
         """See ports.Resolver."""
@@ -44,9 +46,9 @@ class SystemResolver:
         hosts: tuple[str, ...] = ()
         try:
             found = await asyncio.wait_for(
-                look_up(wish.host, None, family=family, kind=socket.SOCK_DGRAM), LOOK_UP_SECONDS
+                self._route.look_up(wish.host, None, family=family, kind=socket.SOCK_DGRAM), LOOK_UP_SECONDS
             )
-            hosts = tuple(dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found))
+            hosts = tuple(address.host for address in found if address.is_ipv6 == wish.ipv6)
         except (OSError, UnicodeError, TimeoutError):
             hosts = ()
         finally:

@@ -23,10 +23,11 @@ from .http import HttpFetcher, HttpPort
 from .multicast import Multicast
 from .net import TcpNet
 from .resolver import SystemResolver
+from .route import Route
 from .tasks import Tasks
 from .tcp import Listener
 from .turn import Turn
-from .udp import UdpSockets, reachable_by
+from .udp import UdpSockets
 
 
 class Runtime:
@@ -37,7 +38,7 @@ class Runtime:
         peer_id: ours.
         sockets: bound ones to listen on; owned by the runtime.
         on_events: told after each turn in which something happened.
-        source: the local address to connect from, or None for the system's choice.
+        route: how we get out.
         seed: for repeatable decisions, or None.
     """
 
@@ -48,7 +49,7 @@ class Runtime:
         sockets: list[socket.socket],
         on_events: Callable[[list[Event]], None],
         *,
-        source: str | None = None,
+        route: Route,
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,19 +58,19 @@ class Runtime:
         self.turn = Turn(self._loop)
         self.handles = Handles(capabilities.open_files())
         self.disk = DiskPool(self._wake)
-        self.http = HttpFetcher(settings.user_agent, source)
+        self.http = HttpFetcher(settings.user_agent, route)
         port = sockets[0].getsockname()[1] if sockets else 0
-        families = reachable_by(sockets, source)
+        families = route.families(sockets)
         settings = replace(
             settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
         )
         self.core = Core(settings, peer_id, SeededChance(seed), self.disk)
-        net = TcpNet(self._loop, self.turn, self.core, self.tasks, source)
-        hosts = [sock.getsockname()[0] for sock in sockets] if source is None else [source]
-        self._multicast = Multicast(self._loop, hosts if settings.use_lsd else (), self._local_heard)
+        net = TcpNet(self._loop, self.turn, self.core, self.tasks, route)
+        hosts = route.sources or [sock.getsockname()[0] for sock in sockets]
+        self._multicast = Multicast(self._loop, route, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
-        self.udp = UdpSockets(self._loop, self.turn, self.core, source)
-        resolver = SystemResolver(self.turn, self.core, self.tasks)
+        self.udp = UdpSockets(self._loop, self.turn, self.core, route)
+        resolver = SystemResolver(self.turn, self.core, self.tasks, route)
         self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
         self.turn.start(self._settle, lambda: self.core.unsettled)

@@ -17,6 +17,7 @@ from bittern.wire.tracker_udp import MAX_SCRAPE, endpoint
 
 from .http import HttpFetcher
 from .resolver import SystemResolver
+from .route import Route
 from .tasks import Tasks
 from .turn import Turn
 from .udp import UdpSockets
@@ -30,18 +31,19 @@ class Scraper:
 
     Args:
         user_agent: what we say we are.
+        route: how we get out.
     """
 
-    def __init__(self, user_agent: str) -> None:
+    def __init__(self, user_agent: str, route: Route) -> None:
         loop = asyncio.get_running_loop()
         self._tickets = count(1)
         self._trackers = UdpTrackers(secrets.token_bytes, lambda: next(self._tickets))
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._tasks = Tasks()
         self._turn = Turn(loop)
-        self._udp = UdpSockets(loop, self._turn, self)
-        self._resolver = SystemResolver(self._turn, self, self._tasks)
-        self._http = HttpFetcher(user_agent)
+        self._udp = UdpSockets(loop, self._turn, self, route)
+        self._resolver = SystemResolver(self._turn, self, self._tasks, route)
+        self._http = HttpFetcher(user_agent, route)
         self._turn.start(self._settle, bool)
 
     async def scrape(

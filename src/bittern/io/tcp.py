@@ -16,7 +16,6 @@ from bittern.base.transport import Transport
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
 from . import capabilities
-from .sockets import bound_to
 from .turn import Turn
 
 SEND_BYTES = 3 << 19
@@ -286,12 +285,3 @@ class Listener:
     def _rest(self, seconds: float) -> None:
         self._loop.remove_reader(self._sock.fileno())
         self._pause = self._loop.call_later(seconds, self._watch)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound TCP socket that does not block.
-
-    Raises:
-        OSError: the port is taken, or the address is not ours.
-    """
-    return bound_to(host, port, socket.SOCK_STREAM)

@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from typing import Protocol
 
 from bittern.base.address import Address
 from bittern.engine.effects import SendDatagram
 
-from .sockets import datagrams, family_of, reaching
+from .route import Route
+from .sockets import datagrams, family_of
 from .turn import Turn
 
 AT_ONCE = 64
@@ -27,14 +27,6 @@ class Mailbox(Protocol):
         ...
 
 
-def reachable_by(sockets: Sequence[socket.socket], source: str | None) -> tuple[int, ...]:
-    """The families of addresses that we listen on and can speak from; all where we do not listen."""
-    families = {int(sock.family) for sock in sockets} or {int(socket.AF_INET), int(socket.AF_INET6)}
-    if source is not None:
-        families &= {int(family_of(source))}
-    return tuple(sorted(families))
-
-
 class UdpSockets:
     """Sends and receives (see ports.Udp); a socket is made when the first datagram of its family goes out.
 
@@ -42,14 +34,14 @@ class UdpSockets:
         loop: that watches the sockets.
         turn: of that loop.
         core: is told what comes.
-        source: the local address to send from, or None for the system's choice.
+        route: how we get out.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Mailbox, source: str | None = None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Mailbox, route: Route) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core
-        self._source = source
+        self._route = route
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
 
     def send(self, wish: SendDatagram) -> None:
@@ -72,7 +64,7 @@ class UdpSockets:
     def _socket(self, address: Address) -> socket.socket:
         family = family_of(address.host)
         if family not in self._sockets:
-            sock = self._sockets[family] = reaching(address.host, socket.SOCK_DGRAM, self._source)
+            sock = self._sockets[family] = self._route.reaching(address.host, socket.SOCK_DGRAM)
             self._loop.add_reader(sock.fileno(), self._readable, sock)
         return self._sockets[family]
 

@@ -9,7 +9,7 @@ from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.web.guard import may_be_asked
 
-from .sockets import reaching
+from .route import Route
 from .tcp import TcpLink, loss_of
 from .tls import TlsLink, secured
 from .turn import Turn
@@ -20,22 +20,22 @@ _EACH_SECONDS = 8.0
 _MOST_ADDRESSES = 4
 
 
-async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn, source: str | None) -> TcpLink:
+async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn, route: Route) -> TcpLink:
     """A link to the server of `wish`, which is to be served.
 
     Args:
         wish: whither.
         loop: the running one.
         turn: of that loop.
-        source: the local address to connect from, or None for the system's choice.
+        route: how we get out.
 
     Raises:
         NetworkError: it can not be reached, may not be asked, or is not who it should be.
     """
     try:
         async with asyncio.timeout(WEB_SECONDS):
-            addresses = await _look_up(wish, loop)
-            sock, address = await _connect(addresses, loop, source)
+            addresses = await _look_up(wish, route)
+            sock, address = await _connect(addresses, loop, route)
             if not wish.secure:
                 return TcpLink(loop, turn, sock, address)
             return TlsLink(loop, turn, await secured(loop, sock, wish.host), address)
@@ -53,24 +53,23 @@ async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn
         raise NetworkError(f"{wish.host}:{wish.port}: {loss_of(error)}") from None
 
 
-async def _look_up(wish: ConnectWeb, loop: asyncio.AbstractEventLoop) -> list[Address]:
+async def _look_up(wish: ConnectWeb, route: Route) -> list[Address]:
     """Its addresses that may be asked, in the system's order: what was looked at is what is connected to."""
-    found = await loop.getaddrinfo(wish.host, wish.port, type=socket.SOCK_STREAM)
-    every = dict.fromkeys(Address.of(str(name[0]).partition("%")[0], wish.port) for *_, name in found)
+    every = await route.look_up(wish.host, wish.port, kind=socket.SOCK_STREAM)
     addresses = [address for address in every if may_be_asked(address.host, local=wish.local)]
     if not addresses:
-        raise NetworkError(f"{wish.host}: its address {next(iter(every)).host} is not one that a web seed may have")
+        raise NetworkError(f"{wish.host}: its address {every[0].host} is not one that a web seed may have")
     return addresses[:_MOST_ADDRESSES]
 
 
 async def _connect(
-    addresses: list[Address], loop: asyncio.AbstractEventLoop, source: str | None
+    addresses: list[Address], loop: asyncio.AbstractEventLoop, route: Route
 ) -> tuple[socket.socket, Address]:
     """A connection to the first of these addresses that answers."""
     last: OSError = OSError("no address")
     for address in addresses:
         try:
-            sock = reaching(address.host, socket.SOCK_STREAM, source)
+            sock = route.reaching(address.host, socket.SOCK_STREAM)
         except OSError as error:
             last = error
             continue

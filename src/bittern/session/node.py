@@ -17,6 +17,7 @@ from bittern.engine.sources.allowed import sources_for
 from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.peerbook import Source
 from bittern.io.dht import Table, bind
+from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 from bittern.wire.krpc import ID_BYTES
 
@@ -38,20 +39,21 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as for TCP
 _log = logging.getLogger("bittern.dht")
 
 
-def datagram_sockets(settings: Settings, port: int) -> list[socket.socket]:
+def datagram_sockets(route: Route, settings: Settings, port: int) -> list[socket.socket]:
     """Bound UDP sockets, one for each address that is listened on (BEP 45), all with the same port.
 
     Args:
+        route: how we get out.
         settings: say on which addresses.
         port: of TCP; another one where that is taken.
     """
-    listen = (settings.source,) if settings.source is not None else settings.listen or _EVERYWHERE
+    listen = route.sources or settings.listen or _EVERYWHERE
     hosts = tuple(dict.fromkeys(listen))
     for wanted in (port, 0):
         sockets: list[socket.socket] = []
         for host in hosts:
             try:
-                sockets.append(bind(host, sockets[0].getsockname()[1] if sockets else wanted))
+                sockets.append(bind(host, sockets[0].getsockname()[1] if sockets else wanted, route))
             except NetworkError as error:
                 _log.info("%s", error)
         if len(sockets) == len(hosts) or not wanted:
@@ -152,7 +154,7 @@ class OwnNode:
     async def _meet_router(self, table: Table, router: str) -> BitternError | None:
         """Begin with a router; why that is not possible."""
         try:
-            for address in await find_peer(router):
+            for address in await find_peer(router, self._surroundings.route):
                 table.add_router(address)
         except BitternError as error:
             return error
@@ -162,7 +164,9 @@ class OwnNode:
         table = await self.table()
         for host, port in nodes:
             with suppress(BitternError):
-                for address in await find_peer(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
+                for address in await find_peer(
+                    f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self._surroundings.route
+                ):
                     if refusal(address.host, local=self._local) is None:
                         table.meet(address)
 

@@ -12,6 +12,7 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.events import Event
 from bittern.io import capabilities
 from bittern.io.disk.failures import storage_error
+from bittern.io.route import Route
 from bittern.io.runtime import Runtime
 from bittern.version import __version__
 
@@ -22,6 +23,7 @@ from .listening import draw_port, listening_sockets
 from .lock import TorrentLock
 from .node import OwnNode, datagram_sockets, port_of
 from .roster import Roster
+from .routing import route_of
 from .rules import Rules
 from .settings import Settings
 from .steward import Steward
@@ -40,6 +42,7 @@ class Foundation:
         store: an open one.
         roster: the torrents that are kept in it.
         lock: on the folder, where torrents are kept.
+        route: how we get out.
         sockets: that are listened on; the runtime owns them once there is one.
         datagrams: for the distributed hash table, where it is wanted; its node owns them once there is one.
     """
@@ -47,6 +50,7 @@ class Foundation:
     store: Store
     roster: Roster
     lock: TorrentLock | None
+    route: Route
     sockets: list[socket.socket]
     datagrams: list[socket.socket]
 
@@ -61,14 +65,18 @@ class Foundation:
         """
         store = Store(settings.state_folder())
         await store.open()
-        foundation = cls(store, Roster(store), None, [], [])
+        foundation = cls(store, Roster(store), None, route_of(settings), [], [])
         try:
             foundation.lock = _profile_lock(store) if settings.keep_torrents else None
             await foundation.roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
-            foundation.sockets = listening_sockets(settings.listen, port, fallback=settings.port is None)
+            foundation.sockets = listening_sockets(
+                foundation.route, settings.listen, port, fallback=settings.port is None
+            )
             if settings.dht:
-                foundation.datagrams = datagram_sockets(settings, foundation.sockets[0].getsockname()[1])
+                foundation.datagrams = datagram_sockets(
+                    foundation.route, settings, foundation.sockets[0].getsockname()[1]
+                )
         except BaseException:
             await foundation.raze()
             raise
@@ -133,10 +141,10 @@ class Parts:
             _new_peer_id(),
             foundation.sockets,
             on_events,
-            source=settings.source,
+            route=foundation.route,
             seed=settings.seed,
         )
-        surroundings = Surroundings(settings, runtime, foundation.store)
+        surroundings = Surroundings(settings, runtime, foundation.route, foundation.store)
         waking = Waking(surroundings, foundation.roster, changed)
         steward = Steward(settings, entries, waking, foundation.roster, board, remove)
         hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)

@@ -18,6 +18,7 @@ from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, NodeHeard, SleeperCalled
 from bittern.io.dht import Table
+from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 
 from .board import Board
@@ -190,13 +191,13 @@ class Session:
         """
         self._open()
         check_web_seeds(web_seeds)
-        found = await self.find(source)
+        found, route = await self.find(source), self._open().surroundings.route
         if web_seeds:
             found = replace(found, web_seeds=tuple(dict.fromkeys((*web_seeds, *found.web_seeds))))
         options = AddOptions(
             save_path=_absolute(save_path if save_path is not None else self.settings.save_path),
             content=_absolute(content) if content is not None else None,
-            addresses=tuple([address for peer in peers for address in await find_peer(peer)]),
+            addresses=tuple([address for peer in peers for address in await find_peer(peer, route)]),
             select=select,
             priorities=dict(priorities),
             trackers=tuple(map(tuple, trackers)),
@@ -208,7 +209,7 @@ class Session:
             super_seed=super_seed,
         )
         if isinstance(found, Magnet):
-            options.addresses += await _peers_of(found)
+            options.addresses += await _peers_of(found, route)
         parts = self._open()  # it may have been closed in between
         entry = self._door.admit(parts, found, options)
         if parts.node is not None and isinstance(found, Metainfo):
@@ -417,10 +418,10 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(Path(path).expanduser()))
 
 
-async def _peers_of(magnet: Magnet) -> tuple[Address, ...]:
+async def _peers_of(magnet: Magnet, route: Route) -> tuple[Address, ...]:
     """The peers that a link names (`x.pe`), as far as they can be found."""
     found: list[Address] = []
     for peer in magnet.peers:
         with suppress(BitternError):
-            found += await find_peer(peer)
+            found += await find_peer(peer, route)
     return tuple(found)

@@ -12,7 +12,7 @@ from bittern.base.errors import BitternError, NetworkError, SessionError
 from bittern.codec.magnet import Magnet, magnet_of_hash
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
-from bittern.io.names import look_up
+from bittern.io.route import Route
 from bittern.wire.webseed import WebUrl
 
 MAX_TORRENT_BYTES = 10 << 20
@@ -66,7 +66,7 @@ def is_peer(text: str) -> bool:
     return match is not None and 0 < int(match["port"]) < 65536
 
 
-async def find_peer(text: str) -> list[Address]:
+async def find_peer(text: str, route: Route) -> list[Address]:
     """The addresses of `HOST:PORT`; a name is looked up.
 
     Raises:
@@ -78,10 +78,9 @@ async def find_peer(text: str) -> list[Address]:
         raise SessionError(f"{text}: a peer is written HOST:PORT, an IPv6 address [ADDRESS]:PORT")
     host, port = match["six"] or match["host"], int(match["port"])
     try:
-        found = await look_up(host, port, kind=socket.SOCK_STREAM)
+        return await route.look_up(host, port, kind=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NetworkError(f"{text}: {getattr(error, 'strerror', None) or error}") from None
-    return list(dict.fromkeys(Address.of(str(name[0]).partition("%")[0], port) for *_, name in found))
 
 
 async def fetch_torrent(

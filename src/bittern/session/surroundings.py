@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 from bittern.engine.events import Event
+from bittern.io.route import Route
 from bittern.io.runtime import Runtime
 
 from .settings import Settings
@@ -31,6 +32,7 @@ class Surroundings:
     Attributes:
         settings: of the session.
         runtime: the engine and its world.
+        route: how we get out.
         store: saved state.
         threads: for what blocks: looking at files, syncing, hashing.
         lives: by the engine's number, who is told what happens in a swarm.
@@ -39,6 +41,7 @@ class Surroundings:
 
     settings: Settings
     runtime: Runtime
+    route: Route
     store: Store
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
     lives: dict[int, Listener] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import sys
 from bittern.base.ids import InfoHashV1
 from bittern.engine.effects import AnnounceLocally
 from bittern.io.multicast import Multicast
+from bittern.io.route import DIRECT
 from bittern.wire.lsd import LocalAnnounce
 
 NAME = InfoHashV1(b"n" * 20)
@@ -37,7 +38,7 @@ async def main() -> None:
         else:
             ended.set()
 
-    multicast = Multicast(loop, sys.argv[1:], heard)
+    multicast = Multicast(loop, DIRECT, sys.argv[1:], heard)
     say(f"ready {multicast.networks}")
     loop.add_reader(sys.stdin, told)
     await ended.wait()

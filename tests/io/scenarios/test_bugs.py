@@ -16,9 +16,10 @@ from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handles
 from bittern.io.disk.pool import DiskPool
 from bittern.io.net import TcpNet
+from bittern.io.route import DIRECT
 from bittern.io.runtime import Runtime
 from bittern.io.tasks import Tasks
-from bittern.io.tcp import TcpLink, listen
+from bittern.io.tcp import TcpLink
 from bittern.io.turn import Turn
 from bittern.wire.stream import LinkLost, LossKind
 from tests.engine.content import info_of
@@ -33,7 +34,13 @@ def bug(*_: object) -> Never:
 
 
 def open_runtime() -> Runtime:
-    return Runtime(EngineSettings(), PeerId(b"-BZ0100-000000000000"), [listen("127.0.0.1", 0)], lambda _: None)
+    return Runtime(
+        EngineSettings(),
+        PeerId(b"-BZ0100-000000000000"),
+        [DIRECT.bound("127.0.0.1", 0, socket.SOCK_STREAM)],
+        lambda _: None,
+        route=DIRECT,
+    )
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ async def test_a_dial_that_breaks_is_answered(turn: Turn, until: Until, caplog: 
             failed.append(ticket)
 
     tasks = Tasks()
-    net = TcpNet(asyncio.get_running_loop(), turn, Core(), tasks)  # type: ignore[arg-type]  # all that a failure needs
+    net = TcpNet(asyncio.get_running_loop(), turn, Core(), tasks, DIRECT)  # type: ignore[arg-type]  # all that a failure needs
     net.connect(Connect(7, 1, Address("fe80::1%" + "x" * 70, 80)))  # such a zone can not even be encoded
     await until(lambda: bool(failed))
     assert failed == [7]

@@ -6,6 +6,7 @@ import pytest
 
 from bittern.base.errors import NetworkError
 from bittern.io.http import HttpFetcher
+from bittern.io.route import DIRECT
 from bittern.io.tracker import service as module
 from bittern.io.tracker.listening import Places
 from bittern.io.tracker.service import TrackerService
@@ -28,7 +29,7 @@ def port_of(service: TrackerService, scheme: str) -> int:
 
 
 async def fetch(url: str) -> tuple[int, bytes]:
-    http = HttpFetcher("test")
+    http = HttpFetcher("test", DIRECT)
     try:
         return await http.fetch(url, 100_000, 5)
     finally:

@@ -305,21 +305,23 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     """
     from bittern.base.errors import NetworkError
     from bittern.io.dht import Table, bind
+    from bittern.io.route import Route
     from bittern.session.dht import ROUTERS
     from bittern.session.sources import find_peer
 
     check_peers("--dht-router", place.dht_router)
-    sockets = [bind(host, place.port) for host in place.listen]
+    route = Route()
+    sockets = [bind(host, place.port, route) for host in place.listen]
     if not sockets:
-        sockets.append(bind("0.0.0.0", place.port))  # noqa: S104 - a node is there to be asked
+        sockets.append(bind("0.0.0.0", place.port, route))  # noqa: S104 - a node is there to be asked
         with suppress(NetworkError):  # a machine without IPv6
-            sockets.append(bind("::", sockets[0].getsockname()[1]))
+            sockets.append(bind("::", sockets[0].getsockname()[1], route))
     table = Table(sockets, read_only=read_only)
     try:
         known, reason = 0, ""
         for router in place.dht_router or ROUTERS:
             try:
-                for address in await find_peer(router):
+                for address in await find_peer(router, route):
                     table.add_router(address)
                     known += 1
             except NetworkError as error:

@@ -11,6 +11,7 @@ from bittern.cli.loop import run
 from bittern.cli.output import print_json, printable, say
 from bittern.cli.sources import read_source
 from bittern.codec.magnet import Magnet
+from bittern.io.route import Route
 from bittern.io.scraper import Scraper
 from bittern.session.settings import USER_AGENT
 from bittern.wire.announce import ScrapeEntry
@@ -70,7 +71,7 @@ def _swarm(text: str, own: tuple[str, ...]) -> tuple[InfoHashV1, tuple[str, ...]
 
 
 async def _ask(wanted: dict[str, list[InfoHashV1]], *, trusted: bool) -> Answers:
-    scraper = Scraper(USER_AGENT)
+    scraper = Scraper(USER_AGENT, Route())
 
     async def one(url: str) -> dict[InfoHashV1, ScrapeEntry] | TrackerError:
         try:

@@ -17,7 +17,7 @@ from typing import Final
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
-from bittern.io.sockets import bound_to
+from bittern.io.route import Route
 
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - a tracker is there for everybody
 PORT: Final = 6969
@@ -77,14 +77,14 @@ def _bind_all(made: list[list[socket.socket]], host: str, port: int, kind: socke
     """Add a socket for each worker, in their order; the port, which the first has drawn where it was 0."""
     kept = _RECEIVE_BUFFER if kind == socket.SOCK_DGRAM else 0
     name = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
-    shared = len(made) > 1
+    shared, route = len(made) > 1, Route()
     try:
         if shared:
             # Who shares a port shares it with whoever else does: another tracker would get half of the clients.
-            with bound_to(host, port, kind) as alone:
+            with route.bound(host, port, kind) as alone:
                 port = int(alone.getsockname()[1])
         for sockets in made:
-            sock = bound_to(host, port, kind, receive_bytes=kept, shared=shared)
+            sock = route.bound(host, port, kind, receive_bytes=kept, shared=shared)
             sockets.append(sock)
             port = int(sock.getsockname()[1])
     except OSError as error:
