@@ -8,6 +8,7 @@ from fuzz.target_bencode import TARGET as BENCODE
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
 from fuzz.target_holepunch import TARGET as HOLEPUNCH
+from fuzz.target_ip_list import TARGET as IP_LIST
 from fuzz.target_krpc import TARGET as KRPC
 from fuzz.target_lsd import TARGET as LSD
 from fuzz.target_magnet import TARGET as MAGNET
@@ -23,7 +24,7 @@ from fuzz.target_ut_metadata import TARGET as UT_METADATA
 from fuzz.target_ut_pex import TARGET as UT_PEX
 from fuzz.target_webseed import TARGET as WEBSEED
 
-_CODEC = (BENCODE, MAGNET, METAINFO, PATHS, RESUME)
+_CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
 _TRANSPORT = (HOLEPUNCH,)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)

@@ -111,6 +111,14 @@ class ResumeError(BitternError):
     """Saved state is damaged or belongs to another torrent; the cure is a recheck."""
 
 
+class PackedError(BitternError):
+    """A compressed file is damaged, or unpacks to more than it may."""
+
+
+class IpListError(BitternError):
+    """There is no address in what should be a list of addresses, or it can not be read to its end."""
+
+
 class TrackerError(BitternError):
     """A tracker could not be used or refused.
 
