@@ -26,3 +26,8 @@ def test_a_port_has_sixteen_bits(port: int) -> None:
     with pytest.raises(SessionError, match="listen_port"):
         EngineSettings(listen_port=port)
     assert EngineSettings(listen_port=65535).listen_port == 65535
+
+
+def test_some_way_to_reach_peers_is_left() -> None:
+    with pytest.raises(SessionError, match="tcp and utp"):
+        EngineSettings(tcp=False, utp=False)

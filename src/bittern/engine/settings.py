@@ -44,6 +44,12 @@ class EngineSettings:
     """Limit of what is served, all torrents together."""
     exempt_local: bool = False
     """Whether peers in the local network, and on this machine, are held to no limit."""
+    tcp: bool = True
+    """Whether peers are dialed over TCP."""
+    utp: bool = False
+    """Whether peers are dialed over uTP (BEP 29), where the world can."""
+    utp_first: bool = False
+    """Whether uTP is tried before TCP, but for the local network and where TCP has worked; else it is the other way."""
     max_peers: int = 80
     """Connections of one torrent."""
     max_connections: int = 500
@@ -97,6 +103,8 @@ class EngineSettings:
         ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: nothing could ever be asked for")
+        if not (self.tcp or self.utp):
+            raise SessionError("tcp and utp are off: nobody could ever be reached")
         for name in ("listen_port", "dht_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SessionError(f"{name} = {getattr(self, name)}: must be 0 to 65535")

@@ -94,7 +94,7 @@ class PeerWire:
 
     __slots__ = (
         "_decoder", "_greeter", "_handshake", "_haves", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox",
-        "_paused", "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "key", "state",
+        "_paused", "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "heard", "key", "state",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +115,8 @@ class PeerWire:
         self._taken_before = -1  # what had been sent when the last keep-alive was queued
         self.state = WireState.HANDSHAKE
         self.expected = expected
+        self.heard = False
+        """Whether the other side has said anything: else it may not understand how we began."""
         self.key = 0
         """A number for the greeter's own use."""
 
@@ -372,6 +374,7 @@ class PeerWire:
 
     def _greet(self, data: memoryview, now: float) -> None:
         """Collect the remote's 68 bytes; refuse at the first that is wrong."""
+        self.heard = True
         self._handshake += data
         check_start(self._handshake, self.expected)
         if len(self._handshake) < HANDSHAKE_SIZE:

@@ -1,25 +1,39 @@
+from collections.abc import Sequence
 from itertools import count
 from math import inf
 from random import Random
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.engine.effects import Connect
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.approach import STAGGER_SECONDS
 from bittern.engine.swarm.dialing import Dialing
 from bittern.engine.swarm.peerbook import Peerbook, Source
 from bittern.engine.swarm.places import Places
+from bittern.wire.mse.policy import Encryption
+from bittern.wire.stream import LinkLost, LossKind
 
+REFUSED = LinkLost(LossKind.REFUSED)
+SILENT = LinkLost(LossKind.TIMED_OUT)
 HOSTS = [Address(f"10.0.0.{number}", 1) for number in range(1, 8)]
 
 
 TICKETS = count(1)
 
 
-def make(max_dials: int = 3, max_peers: int = 5) -> tuple[Dialing, Peerbook]:
+def make(
+    max_dials: int = 3,
+    max_peers: int = 5,
+    hosts: Sequence[Address] = HOSTS,
+    *,
+    utp: bool = False,
+    encryption: Encryption = Encryption.OFF,
+) -> tuple[Dialing, Peerbook]:
     book = Peerbook(Random(1))
-    for address in HOSTS:
+    for address in hosts:
         book.add(address, Source.TRACKER, 0.0)
-    settings = EngineSettings(max_dials=max_dials, max_peers=max_peers)
+    settings = EngineSettings(max_dials=max_dials, max_peers=max_peers, utp=utp, encryption_out=encryption)
     return Dialing(9, book, settings, Places(settings)), book
 
 
@@ -52,15 +66,16 @@ def test_a_dial_goes_on_under_the_key_of_its_wire() -> None:
     [wish, *_] = dial_all(dialing, 0)
     dialing.rekey(wish.ticket, -5)
     assert (wish.ticket in dialing, -5 in dialing) == (False, True)
-    assert dialing.failed(-5, 0.0) == wish.address
-    assert (-5 in dialing, dialing.failed(-5, 0.0)) == (False, None)
+    dialing.succeeded(-5)
+    assert (-5 in dialing, len(dialing)) == (False, 2)
+    assert dialing.failed(-5, REFUSED, 0.0) is None
     assert len(book) == len(HOSTS)
 
 
 def test_who_failed_waits_and_who_was_only_given_up_has_not_failed() -> None:
     dialing, book = make(max_dials=1)
     [wish] = dial_all(dialing, 0)
-    dialing.failed(wish.ticket, 0.0)
+    dialing.failed(wish.ticket, REFUSED, 0.0)
     assert book._candidates[wish.address].failures == 1
     [other] = dial_all(dialing, 0)
     assert other.address != wish.address
@@ -69,3 +84,77 @@ def test_who_failed_waits_and_who_was_only_given_up_has_not_failed() -> None:
     assert other.ticket not in dialing
     book.hungry(2.0)
     assert book.next_due() is not None
+
+
+FAR = Address("93.184.216.34", 6881)
+
+
+def test_both_transports_are_one_dial_and_the_slower_one_is_not_wanted_any_more() -> None:
+    dialing, book = make(max_dials=1, hosts=[FAR, *HOSTS], utp=True)
+    book.ended(HOSTS[0], 0.0, useful=False)
+    [first] = dial_all(dialing, 0)
+    assert (first.transport, len(dialing), dialing.next_due(0)) == (Transport.TCP, 1, STAGGER_SECONDS)
+    [second] = dial_all(dialing, 0, STAGGER_SECONDS)
+    assert (second.address, second.transport) == (first.address, Transport.UTP)
+    assert (len(dialing), dialing.next_due(0)) == (1, inf)
+    dialing.rekey(second.ticket, -1)
+    assert (first.ticket in dialing, -1 in dialing, len(dialing)) == (False, True, 1)
+    assert dialing.failed(first.ticket, REFUSED, 1.1) is None
+    dialing.answered(-1)
+    assert len(dialing) == 0
+    book.ended(first.address, 2.0, useful=True)
+    past = book.past(first.address)
+    assert past is not None
+    assert past.worked is Transport.UTP
+
+
+def test_a_dial_has_failed_when_all_its_approaches_have() -> None:
+    dialing, book = make(max_dials=1, hosts=[FAR], utp=True)
+    [tcp] = dial_all(dialing, 0)
+    assert dialing.failed(tcp.ticket, REFUSED, 0.1) is None
+    [utp] = dial_all(dialing, 0, 0.1)
+    assert utp.transport is Transport.UTP
+    failed = dialing.failed(utp.ticket, SILENT, 9.0)
+    assert failed == (FAR, f"TCP: {REFUSED}; uTP: {SILENT}")
+    assert (len(dialing), book._candidates[FAR].failures) == (0, 1)
+
+
+def test_who_does_not_answer_to_encryption_is_tried_plainly_at_once_and_so_the_next_time() -> None:
+    dialing, book = make(max_dials=1, hosts=[FAR], encryption=Encryption.PREFER)
+    [secret] = dial_all(dialing, 0)
+    dialing.rekey(secret.ticket, -1)
+    assert dialing.unanswered(-1, 1.0)
+    assert (-1 in dialing, len(dialing)) == (False, 1)
+    [plain] = dial_all(dialing, 0, 1.0)
+    assert (secret.encrypted, plain.encrypted) == (True, False)
+    dialing.rekey(plain.ticket, -2)
+    dialing.answered(-2)
+    book.connected(FAR)
+    book.ended(FAR, 2.0, useful=True)
+    again = dial_all(dialing, 0, 1e6)
+    assert [wish.encrypted for wish in again] == [False]
+    dialing.rekey(again[0].ticket, -3)
+    assert dialing.unanswered(-3, 1e6)
+    [wish] = dial_all(dialing, 0, 1e6)
+    assert wish.encrypted
+    dialing.rekey(wish.ticket, -4)
+    assert not dialing.unanswered(-4, 1e6)
+
+
+def test_half_open_connections_and_places_are_given_back_however_a_dial_goes() -> None:
+    dialing, _ = make(max_dials=3, hosts=[FAR, *HOSTS], utp=True, encryption=Encryption.PREFER)
+    places = dialing._places
+    one, two, three = dial_all(dialing, 0)
+    assert (places.taken, places.half_open) == (3, 3)
+    dialing.rekey(one.ticket, -1)
+    assert (places.taken, places.half_open) == (3, 2)
+    assert dialing.unanswered(-1, 0.5)
+    assert (places.taken, places.half_open) == (3, 3)
+    [more] = dial_all(dialing, 0, 0.5)
+    assert more.address == one.address
+    dialing.rekey(two.ticket, -2)
+    dialing.succeeded(-2)
+    assert (places.taken, places.half_open) == (2, 2)
+    dialing.clear(0.6)
+    assert (places.taken, places.half_open, len(dialing)) == (0, 0, 0)
+    assert three.ticket not in dialing

@@ -21,6 +21,7 @@ from bittern.sim.world import World
 from bittern.wire.decoder import Scratch
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Handshake
+from bittern.wire.mse.policy import Encryption
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost, LossKind
 from tests.engine.peers import HASH, Line
@@ -33,9 +34,11 @@ REFUSED = LinkLost(LossKind.REFUSED)
 class Door:
     """Members with a peerbook and surroundings."""
 
-    def __init__(self, most: int = 80, per_network: int = 3) -> None:
+    def __init__(self, most: int = 80, per_network: int = 3, encryption: Encryption = Encryption.OFF) -> None:
         chance = World(Random, 0).chance("door")
-        settings = EngineSettings(max_peers=most, max_per_network=per_network, listen_port=51413)
+        settings = EngineSettings(
+            max_peers=most, max_per_network=per_network, listen_port=51413, encryption_out=encryption
+        )
         self.shared = Shared(settings, OURS, chance, lambda *_: False, silent)
         self.book = Peerbook(chance.rng_for("peerbook"))
         self.members = Members(1, self.book, self.shared)
@@ -256,3 +259,21 @@ def test_a_newcomer_of_higher_rank_takes_an_idle_peers_place() -> None:
     assert door.would_give_way(high, now) is None
     assert door.comes(high) is not None
     assert door.would_give_way(low, 2 * now) is None
+
+
+def test_who_hangs_up_before_a_word_is_tried_plainly_and_nobody_hears_of_it() -> None:
+    door = Door(encryption=Encryption.PREFER)
+    there = Address("10.0.0.1", 1)
+    door.book.add(there, Source.TRACKER, 0.0)
+    [wish] = door.members.dials(0.0)
+    for now, heard in ((1.0, False), (2.0, True)):
+        wire = PeerWire(Line(), Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
+        wire.key, wire.heard = -1, heard
+        assert door.members.dialed(wish.ticket, wire.key)
+        door.members.wire_ended(wire, "gone", offence=False, now=now)
+        if not heard:
+            assert (door.dropped, door.members.dialing, door.members.next_due()) == ([], 1, now)
+            [wish] = door.members.dials(now)
+            assert (wish.address, wish.encrypted) == (there, False)
+    assert (door.dropped, door.members.dialing) == (["gone"], 0)
+    assert door.book._candidates[there].failures == 1

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.engine.swarm import peerbook as module
+from bittern.engine.swarm.approach import Approach, Past
 from bittern.engine.swarm.bans import Bans
 from bittern.engine.swarm.peerbook import (
     FAILURES_MOST,
@@ -16,6 +18,7 @@ from bittern.engine.swarm.peerbook import (
     Peerbook,
     Source,
 )
+from bittern.wire.ut_pex import PexFlag
 
 ANN, BOB, CAT = (Address(f"10.0.0.{number}", 51413) for number in (1, 2, 3))
 
@@ -356,3 +359,16 @@ def test_counts_are_those_of_the_candidates(steps: list[tuple[str, int, Source]]
                 peerbook.keep(set(Source) - {source})
     assert sum(peerbook.counts.values()) == len(peerbook) == sum(address in peerbook for address in everybody)
     assert all(count > 0 for count in peerbook.counts.values())
+
+
+def test_how_a_candidate_is_reached_is_remembered_as_others_tell_it_and_as_we_found() -> None:
+    peerbook = Peerbook(Random(3))
+    peerbook.add(ANN, Source.PEX, 0.0, PexFlag.UTP)
+    assert not peerbook.add(ANN, Source.PEX, 0.0, PexFlag.REACHABLE)
+    assert peerbook.past(ANN) == Past(PexFlag.UTP | PexFlag.REACHABLE)
+    peerbook.learn(ANN, Approach(Transport.UTP, encrypted=False))
+    assert peerbook.past(ANN) == Past(PexFlag.UTP | PexFlag.REACHABLE, Transport.UTP, plain=True)
+    peerbook.learn(ANN, Approach(Transport.TCP, encrypted=True))
+    assert peerbook.past(ANN) == Past(PexFlag.UTP | PexFlag.REACHABLE, Transport.TCP, plain=False)
+    peerbook.learn(BOB, Approach())
+    assert peerbook.past(BOB) is None

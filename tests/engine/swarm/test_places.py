@@ -12,6 +12,9 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.dialing import Dialing
 from bittern.engine.swarm.peerbook import Peerbook, Source
 from bittern.engine.swarm.places import Places, crowded_out, is_this_machine, network_of
+from bittern.wire.stream import LinkLost, LossKind
+
+REFUSED = LinkLost(LossKind.REFUSED)
 
 
 def test_an_ipv4_address_stands_for_itself_and_an_ipv6_address_for_its_64() -> None:
@@ -73,7 +76,7 @@ def test_who_finds_no_place_is_woken_when_there_is_one() -> None:
     assert other.next(2, 0, 0.0) is None
     assert other.next_due(0) == float("inf")
     assert not places.woken
-    one.failed(1, 0.0)
+    one.failed(1, REFUSED, 0.0)
     assert places.woken
     assert places.take_woken() == {1: None}
     assert other.next_due(0) <= 0.0
@@ -112,7 +115,10 @@ class Crowd(RuleBasedStateMachine):
         under_way = self.half_open if early else self.greeting
         if under_way:
             who, key = under_way.pop(at % len(under_way))
-            self.dialings[who].failed(key, 0.0)
+            if early:
+                self.dialings[who].failed(key, REFUSED, 0.0)
+            else:
+                self.dialings[who].succeeded(key)
 
     @rule(at=st.integers(0, 99))
     def greeted(self, at: int) -> None:

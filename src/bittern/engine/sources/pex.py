@@ -97,7 +97,7 @@ class PeerExchange:
             if not is_this_machine(address.host):
                 hosts[address.host] = None  # many ports of one host: somebody wants it to be attacked
             if not (complete and flags & PexFlag.SEED):
-                news += self._book.add(address, Source.PEX, now)
+                news += self._book.add(address, Source.PEX, now, flags)
         if news:
             self._company.stir()
         return news

@@ -1,4 +1,4 @@
-"""Connections being made for one torrent: how many at a time, and to whom."""
+"""Connections being made for one torrent: how many at a time, to whom, and by which approach."""
 
 from math import inf
 
@@ -6,14 +6,17 @@ from bittern.base.address import Address
 from bittern.base.throttle import Throttle
 from bittern.engine.effects import Connect
 from bittern.engine.settings import EngineSettings
+from bittern.wire.stream import LinkLost
 
-from .approach import PLAIN_TCP
+from .approach import Approach, Attempt, Ways
 from .peerbook import Peerbook
 from .places import Places
 
 
 class Dialing:
     """Dials of one torrent, from the wish to the handshake.
+
+    A dial may be several connections, one of which is kept: see Attempt.
 
     Args:
         torrent: its number.
@@ -27,18 +30,93 @@ class Dialing:
         self._book = book
         self._settings = settings
         self._places = places
+        self._ways = Ways(settings.tcp, settings.utp, settings.utp_first, settings.encryption_out)
         self._pace = Throttle(places.pace)
         self._paced_until = 0.0
-        self._under_way: dict[int, Address] = {}  # by ticket while half open, then by the wire's key, below zero
+        self._attempts: dict[Address, Attempt] = {}
+        # By ticket while the connection is being made, then by the wire's key, below zero.
+        self._under_way: dict[int, tuple[Attempt, Approach]] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._attempts)
 
     def __contains__(self, key: int) -> bool:
         return key in self._under_way
 
     def next(self, ticket: int, peers: int, now: float) -> Connect | None:
         """The next connection to make, under `ticket`; None when there are enough or no candidates."""
+        attempt = self._due(now) or self._another(peers, now)
+        if attempt is None:
+            return None
+        approach = attempt.begin(now)
+        self._pace.take(1)  # whoever was begun goes on: others wait the longer for it
+        self._under_way[ticket] = attempt, approach
+        return Connect(ticket, self._torrent, attempt.address, *approach)
+
+    def next_due(self, peers: int) -> float:
+        """When `next` may have something; infinity while there is no room."""
+        begun = min([attempt.next_at for attempt in self._attempts.values()], default=inf)
+        due = self._book.next_due() if self._room(peers) else None
+        if due is None:
+            return begun
+        if not self._places.may_dial:
+            self._places.wait(self._torrent)
+            return begun
+        return min(begun, max(due, self._paced_until))
+
+    def rekey(self, ticket: int, wire: int) -> None:
+        """The connection stands; the dial goes on under the key of its wire, until the handshake."""
+        attempt, approach = self._under_way.pop(ticket)
+        self._forget(attempt)
+        self._under_way[wire] = attempt, approach
+        attempt.stood()
+        self._places.connected()
+
+    def succeeded(self, key: int) -> None:
+        """The handshake came, or the connection ended and was told to the book."""
+        self._end(key)
+
+    def answered(self, key: int) -> None:
+        """The handshake came: that is how the candidate is reached."""
+        if key in self._under_way:
+            attempt, approach = self._under_way[key]
+            self._book.learn(attempt.address, approach)
+            self._end(key)
+
+    def failed(self, key: int, reason: LinkLost, now: float) -> tuple[Address, str] | None:
+        """A connection could not be made; where to, and why, when the dial has led to nothing by that."""
+        if key not in self._under_way:
+            return None
+        attempt, approach = self._under_way.pop(key)
+        if not attempt.failed(approach, reason, now):
+            return None
+        self._drop(attempt)
+        self._book.ended(attempt.address, now, useful=False)
+        return attempt.address, attempt.reason
+
+    def unanswered(self, key: int, now: float) -> bool:
+        """A connection ended before anything came over it; whether the candidate is tried otherwise."""
+        if key not in self._under_way:
+            return False
+        attempt, approach = self._under_way[key]
+        if not attempt.unanswered(approach, now):
+            return False
+        del self._under_way[key]
+        self._places.dial_again()
+        return True
+
+    def clear(self, now: float) -> None:
+        """Nothing that is under way is wanted any more; nobody has failed by that."""
+        for attempt in list(self._attempts.values()):
+            self._book.ended(attempt.address, now, useful=False, sated=True)
+            self._drop(attempt)
+        self._under_way.clear()
+
+    def _due(self, now: float) -> Attempt | None:
+        return next((attempt for attempt in self._attempts.values() if attempt.next_at <= now), None)
+
+    def _another(self, peers: int, now: float) -> Attempt | None:
+        """The attempt at one more candidate, if there is room for it."""
         due = self._book.next_due() if self._room(peers) and self._places.may_dial else None
         if due is None or due > now:
             return None
@@ -48,49 +126,27 @@ class Dialing:
         candidate = self._book.next(now)
         if candidate is None:
             return None
-        self._pace.take(1)
+        address, past, ways = candidate.address, candidate.past, self._ways
+        attempt = Attempt(address, ways.transports(address, past), ways.encrypted(past), now)
+        self._attempts[address] = attempt
         self._places.dial()
-        self._under_way[ticket] = candidate.address
-        return Connect(ticket, self._torrent, candidate.address, *PLAIN_TCP)
+        return attempt
 
-    def next_due(self, peers: int) -> float:
-        """When `next` may have something; infinity while there is no room."""
-        due = self._book.next_due() if self._room(peers) else None
-        if due is None:
-            return inf
-        if not self._places.may_dial:
-            self._places.wait(self._torrent)
-            return inf
-        return max(due, self._paced_until)
+    def _end(self, key: int) -> None:
+        if key in self._under_way:
+            self._drop(self._under_way[key][0])
 
-    def rekey(self, ticket: int, wire: int) -> None:
-        """The connection stands; the dial goes on under the key of its wire, until the handshake."""
-        self._under_way[wire] = self._under_way.pop(ticket)
-        self._places.connected()
+    def _drop(self, attempt: Attempt) -> None:
+        """The dial is over."""
+        self._forget(attempt)
+        del self._attempts[attempt.address]
+        self._places.dial_ended(half_open=not attempt.stands)
 
-    def succeeded(self, key: int) -> None:
-        """The handshake came, or the connection ended and was told to the book."""
-        self._end(key)
-
-    def failed(self, key: int, now: float) -> Address | None:
-        """A dial led to nothing; where to."""
-        address = self._end(key)
-        if address is not None:
-            self._book.ended(address, now, useful=False)
-        return address
-
-    def clear(self, now: float) -> None:
-        """Nothing that is under way is wanted any more; nobody has failed by that."""
-        for key, address in list(self._under_way.items()):
-            self._book.ended(address, now, useful=False, sated=True)
-            self._end(key)
-
-    def _end(self, key: int) -> Address | None:
-        address = self._under_way.pop(key, None)
-        if address is not None:
-            self._places.dial_ended(half_open=key > 0)
-        return address
+    def _forget(self, attempt: Attempt) -> None:
+        """The connections of this attempt are not wanted any more: those that come are closed."""
+        for key in [key for key, (whose, _) in self._under_way.items() if whose is attempt]:
+            del self._under_way[key]
 
     def _room(self, peers: int) -> bool:
         settings = self._settings
-        return len(self._under_way) < settings.max_dials and peers + len(self._under_way) < settings.max_peers
+        return len(self._attempts) < settings.max_dials and peers + len(self._attempts) < settings.max_peers

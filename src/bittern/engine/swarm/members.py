@@ -60,9 +60,9 @@ class Members:
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A dial led to nothing."""
-        address = self._dialing.failed(ticket, now)
-        if address is not None:
-            self._tell_dropped(address, str(reason), offence=False)
+        failed = self._dialing.failed(ticket, reason, now)
+        if failed is not None:
+            self._tell_dropped(*failed, offence=False)
 
     def dialed(self, ticket: int, wire: int) -> bool:
         """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""
@@ -77,6 +77,8 @@ class Members:
 
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""
+        if not wire.heard and self._dialing.unanswered(wire.key, now):
+            return
         self._dialing.succeeded(wire.key)
         if reason == Offence.SELF_CONNECTION.value:
             self._book.is_self(wire.link.address)
@@ -114,7 +116,7 @@ class Members:
             incoming: whether it connected to us.
             refusal: why nobody is let in at all.
         """
-        self._dialing.succeeded(wire.key)
+        self._dialing.answered(wire.key)
         address = wire.link.address
         twin = self._twin(handshake)
         refusal = self._refusal(handshake, address, refusal, now)

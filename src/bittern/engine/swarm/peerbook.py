@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
 from bittern.base.address import Address
+from bittern.wire.ut_pex import PexFlag
 
+from .approach import Approach, Past
 from .bans import Bans
 from .reach import is_unicast
 
@@ -57,6 +59,7 @@ class Candidate:
         failures: tries in a row that led to nothing.
         reached: somebody of the swarm answered us there, in an earlier run perhaps.
         retry_at: not to be tried before.
+        past: what is known of how to reach it.
     """
 
     address: Address
@@ -66,6 +69,7 @@ class Candidate:
     failures: int = 0
     retry_at: float = 0.0
     reached: bool = False
+    past: Past = field(default_factory=Past)
 
 
 class Peerbook:
@@ -99,12 +103,20 @@ class Peerbook:
         """How many candidates each source named, the most trusted one where several did."""
         return {source: self._counts[source] for source in Source if self._counts[source]}
 
-    def add(self, address: Address, source: Source, now: float) -> bool:
-        """Remember `address`; False when it is known, banned, ourselves or no unicast address."""
+    def add(self, address: Address, source: Source, now: float, said: PexFlag = PexFlag.NONE) -> bool:
+        """Remember `address`; False when it is known, banned, ourselves or no unicast address.
+
+        Args:
+            address: of a peer.
+            source: who names it.
+            now: the time.
+            said: what is told of how it can be reached.
+        """
         if source not in self._sources or address in self._own or address in self._ours:
             return False
         if address in self._candidates:
             self._confirm(self._candidates[address], source)
+            self._candidates[address].past.said |= said
             return False
         if self._bans.banned(address.host, now) or not is_unicast(address):
             return False
@@ -118,6 +130,7 @@ class Peerbook:
         order = 1.0 - rank if rank is not None else order
         order += _reluctance(address, source) if source is not Source.MANUAL else 0.0
         self._candidates[address] = Candidate(address, source, order, retry_at=now, reached=source is Source.RESUME)
+        self._candidates[address].past.said = said
         self._counts[source] += 1
         self._due_known = False
         return True
@@ -155,6 +168,18 @@ class Peerbook:
             candidate.failures = 0
             candidate.reached = candidate.reached or reached
             self._due_known = False
+
+    def learn(self, address: Address, approach: Approach) -> None:
+        """Somebody answered at `address` when it was dialed by this approach."""
+        candidate = self._candidates.get(address)
+        if candidate is not None:
+            candidate.past.worked = approach.transport
+            candidate.past.plain = not approach.encrypted
+
+    def past(self, address: Address) -> Past | None:
+        """What is known of how to reach `address`; None where it is no candidate."""
+        candidate = self._candidates.get(address)
+        return candidate.past if candidate is not None else None
 
     def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
         """A try or a connection ended; `useful`: data went over it; `sated`: both sides have everything."""

@@ -66,6 +66,10 @@ class Places:
         self.half_open -= 1
         self._wake()
 
+    def dial_again(self) -> None:
+        """A connection that stood has ended, and its dial goes on with another one."""
+        self.half_open += 1
+
     def dial_ended(self, *, half_open: bool) -> None:
         """A dial led to a peer, which takes its own place, or to nothing; `half_open`: before the connection stood."""
         self.half_open -= half_open
