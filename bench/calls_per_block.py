@@ -108,6 +108,9 @@ class Nowhere:
     def connect(self, wish: object) -> None:
         """See ports.Net."""
 
+    def give_up(self, wish: object) -> None:
+        """See ports.Net."""
+
     def connect_web(self, wish: ConnectWeb) -> None:
         """See ports.Net."""
         self.servers.append(wish)

@@ -1,7 +1,16 @@
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1
 from bittern.engine.driver import Driver
-from bittern.engine.effects import AnnounceLocally, Connect, ConnectWeb, ForgetPiece, HttpGet, Resolve, SendDatagram
+from bittern.engine.effects import (
+    AnnounceLocally,
+    Connect,
+    ConnectWeb,
+    ForgetPiece,
+    GiveUp,
+    HttpGet,
+    Resolve,
+    SendDatagram,
+)
 from bittern.wire.lsd import LocalAnnounce
 
 
@@ -30,6 +39,9 @@ class Script:
     def connect(self, wish: object) -> None:
         self.story.append(("net", wish))
 
+    def give_up(self, wish: object) -> None:
+        self.story.append(("net", wish))
+
     def connect_web(self, wish: object) -> None:
         self.story.append(("web", wish))
 
@@ -56,12 +68,13 @@ def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> N
     packet, name = SendDatagram(Address("10.0.0.1", 1), b"x"), Resolve(3, "h", ipv6=False)
     web = ConnectWeb(3, 1, "a", 80, secure=False, local=False)
     shout = AnnounceLocally(LocalAnnounce(1, (InfoHashV1(bytes(20)),)))
-    script.effects = [job, dial, web, fetch, packet, name, shout]
+    script.effects = [job, dial, GiveUp(1), web, fetch, packet, name, shout]
     script.due = 7.0
     driver.turn(0.0)
-    assert script.story[-7:] == [
+    assert script.story[-8:] == [
         ("disk", job),
         ("net", dial),
+        ("net", GiveUp(1)),
         ("web", web),
         ("http", fetch),
         ("udp", packet),

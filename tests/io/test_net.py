@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from bittern.base.address import Address
-from bittern.engine.effects import Connect
+from bittern.engine.effects import Connect, GiveUp
 from bittern.io import net
 from bittern.io.net import TcpNet
 from bittern.io.route import Route
@@ -111,6 +111,27 @@ async def test_without_descriptors_a_dial_fails_in_our_words(
         port.connect(Connect(7, 1, Address("127.0.0.1", 1)))
         await until(lambda: 7 in engine.failures)
     assert engine.failures[7] == LinkLost(LossKind.UNREACHABLE, "Too many open files")
+    await tasks.close()
+
+
+async def test_a_dial_that_is_given_up_ends_without_a_word_and_frees_its_socket(
+    turn: Turn, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialed: list[socket.socket] = []
+
+    async def never(sock: socket.socket, _: object) -> None:
+        dialed.append(sock)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+    port, engine, tasks = make(turn)
+    port.give_up(GiveUp(6))
+    port.connect(Connect(7, 1, Address("127.0.0.1", 1)))
+    await until(lambda: bool(dialed))
+    assert dialed[0].fileno() >= 0
+    port.give_up(GiveUp(7))
+    await until(lambda: dialed[0].fileno() < 0)
+    assert (engine.toys, engine.failures) == ({}, {})
     await tasks.close()
 
 

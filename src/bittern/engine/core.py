@@ -21,6 +21,7 @@ from .effects import (
     Connect,
     ConnectWeb,
     Effect,
+    GiveUp,
     HttpGet,
     PieceChecked,
 )
@@ -402,6 +403,8 @@ class Core:
                 self._inquiries.asked(effect)
             elif isinstance(effect, (Connect, ConnectWeb)):
                 self._dials[effect.ticket] = effect
+            elif isinstance(effect, GiveUp):
+                self._dials.pop(effect.ticket, None)
         return effects
 
     def take_events(self) -> list[Event]:

@@ -1,7 +1,7 @@
 """Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
 
 from .core import Core
-from .effects import AnnounceLocally, Connect, ConnectWeb, HttpGet, Resolve, SendDatagram
+from .effects import AnnounceLocally, Connect, ConnectWeb, GiveUp, HttpGet, Resolve, SendDatagram
 from .ports import Disk, Http, Local, Net, Resolver, Udp
 
 
@@ -45,6 +45,8 @@ class Driver:
                 self._udp.send(effect)
             elif isinstance(effect, Resolve):
                 self._resolver.resolve(effect)
+            elif isinstance(effect, GiveUp):
+                self._net.give_up(effect)
             elif isinstance(effect, ConnectWeb):
                 self._net.connect_web(effect)
             elif isinstance(effect, AnnounceLocally):

@@ -30,6 +30,13 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The connection of the `Connect` with this ticket is not wanted any more; nothing answers, not even to that."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class HttpGet:
     """GET `url`; answer with the same `ticket`.
 
@@ -184,6 +191,7 @@ class ForgetPiece:
 DiskJob = StoreExtent | ReadRun | HashLeaves | ForgetPiece
 Effect = (
     Connect
+    | GiveUp
     | ConnectWeb
     | HttpGet
     | Resolve

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
-from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, HttpGet, Resolve, SendDatagram
+from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, GiveUp, HttpGet, Resolve, SendDatagram
 
 if TYPE_CHECKING:
     from random import Random
@@ -19,6 +19,10 @@ class Net(Protocol):
 
     def connect(self, wish: Connect) -> None:
         """Try to reach `wish.address`."""
+        ...
+
+    def give_up(self, wish: GiveUp) -> None:
+        """Try no longer, where that spares anything: a connection that comes all the same is closed by its stream."""
         ...
 
     def connect_web(self, wish: ConnectWeb) -> None:

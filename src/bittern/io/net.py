@@ -6,7 +6,7 @@ import socket
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
-from bittern.engine.effects import Connect, ConnectWeb
+from bittern.engine.effects import Connect, ConnectWeb, GiveUp
 from bittern.wire.stream import LinkLost, LossKind
 
 from .route import Route
@@ -35,10 +35,19 @@ class TcpNet:
         self._core = core
         self._tasks = tasks
         self._route = route
+        self._dials: dict[int, asyncio.Task[None]] = {}
 
     def connect(self, wish: Connect) -> None:
         """See ports.Net."""
-        self._tasks.start(self._dial(wish.ticket, wish.address), f"dial {wish.address}")
+        task = self._tasks.start(self._dial(wish.ticket, wish.address), f"dial {wish.address}")
+        self._dials[wish.ticket] = task
+        task.add_done_callback(lambda _: self._dials.pop(wish.ticket, None))
+
+    def give_up(self, wish: GiveUp) -> None:
+        """See ports.Net."""
+        dial = self._dials.get(wish.ticket)
+        if dial is not None:
+            dial.cancel()
 
     def connect_web(self, wish: ConnectWeb) -> None:
         """See ports.Net."""

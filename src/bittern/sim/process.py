@@ -9,7 +9,7 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import AnnounceLocally, Completion, Connect, ConnectWeb
+from bittern.engine.effects import AnnounceLocally, Completion, Connect, ConnectWeb, GiveUp
 from bittern.engine.events import Completed, Event, MetadataReceived, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
@@ -36,6 +36,9 @@ class SimNet:
         """Try to reach `wish.address`."""
         connected, failed = partial(self._connected, wish.ticket), partial(self._failed, wish.ticket)
         self._host.network.connect(self._host, wish.address, connected, failed)
+
+    def give_up(self, wish: GiveUp) -> None:
+        """Nothing is spared by that."""
 
     def connect_web(self, wish: ConnectWeb) -> None:
         """Try to reach the server called `wish.host`; nothing is encrypted."""

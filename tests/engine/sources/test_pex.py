@@ -5,15 +5,18 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.gossip import FIRST_SECONDS, INTERVAL_SECONDS, MOST_EXCESS, MOST_LISTED
 from bittern.engine.sources.pex import PeerExchange, flags_of, where
+from bittern.engine.swarm.approach import Past
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Source
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.messages import Extended
 from bittern.wire.ut_pex import MOST, NAME, PexFlag, PexMessage
 from tests.engine.hall import Hall, said
+from tests.engine.peers import Line
 
 THEIR_NUMBER = 9
 
@@ -201,3 +204,14 @@ def test_where_a_peer_is_and_what_it_is() -> None:
     ann.says = ExtendedHandshake(extensions={"ut_holepunch": 4}, upload_only=True, prefers_encryption=True)
     everything = PexFlag.PREFERS_ENCRYPTION | PexFlag.SEED | PexFlag.HOLEPUNCH | PexFlag.REACHABLE
     assert (where(ann), flags_of(ann)) == (ann.address, everything)
+    line = ann.wire.link
+    assert isinstance(line, Line)
+    line.transport = Transport.UTP
+    assert flags_of(ann) == everything | PexFlag.UTP
+
+
+def test_what_is_told_of_how_to_reach_a_peer_is_kept() -> None:
+    case = Case()
+    told_of = Address("7.7.7.7", 7000)
+    assert case.hears(case.comes("8.8.8.8"), told_of, flags=PexFlag.UTP | PexFlag.HOLEPUNCH) == 1
+    assert case.book.past(told_of) == Past(PexFlag.UTP | PexFlag.HOLEPUNCH)

@@ -5,7 +5,7 @@ from random import Random
 
 from bittern.base.address import Address
 from bittern.base.transport import Transport
-from bittern.engine.effects import Connect
+from bittern.engine.effects import Connect, GiveUp
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.approach import STAGGER_SECONDS
 from bittern.engine.swarm.dialing import Dialing
@@ -97,7 +97,7 @@ def test_both_transports_are_one_dial_and_the_slower_one_is_not_wanted_any_more(
     [second] = dial_all(dialing, 0, STAGGER_SECONDS)
     assert (second.address, second.transport) == (first.address, Transport.UTP)
     assert (len(dialing), dialing.next_due(0)) == (1, inf)
-    dialing.rekey(second.ticket, -1)
+    assert dialing.rekey(second.ticket, -1) == [GiveUp(first.ticket)]
     assert (first.ticket in dialing, -1 in dialing, len(dialing)) == (False, True, 1)
     assert dialing.failed(first.ticket, REFUSED, 1.1) is None
     dialing.answered(-1)
@@ -155,6 +155,6 @@ def test_half_open_connections_and_places_are_given_back_however_a_dial_goes() -
     dialing.rekey(two.ticket, -2)
     dialing.succeeded(-2)
     assert (places.taken, places.half_open) == (2, 2)
-    dialing.clear(0.6)
+    assert dialing.clear(0.6) == [GiveUp(more.ticket), GiveUp(three.ticket)]
     assert (places.taken, places.half_open, len(dialing)) == (0, 0, 0)
     assert three.ticket not in dialing

@@ -1,6 +1,7 @@
 """Peer exchange (BEP 11) of one torrent: its peers are told of each other, and what they tell is weighed."""
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.company import Company
 from bittern.engine.swarm.peer import Peer
@@ -125,6 +126,7 @@ def flags_of(peer: Peer) -> PexFlag:
     return (
         (PexFlag.PREFERS_ENCRYPTION if says.prefers_encryption else PexFlag.NONE)
         | (PexFlag.SEED if peer.is_seed or says.upload_only else PexFlag.NONE)
+        | (PexFlag.UTP if peer.transport is Transport.UTP else PexFlag.NONE)
         | (PexFlag.HOLEPUNCH if says.extensions.get(_HOLEPUNCH) else PexFlag.NONE)
         | (PexFlag.NONE if peer.incoming else PexFlag.REACHABLE)
     )

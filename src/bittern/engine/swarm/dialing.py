@@ -4,7 +4,7 @@ from math import inf
 
 from bittern.base.address import Address
 from bittern.base.throttle import Throttle
-from bittern.engine.effects import Connect
+from bittern.engine.effects import Connect, GiveUp
 from bittern.engine.settings import EngineSettings
 from bittern.wire.stream import LinkLost
 
@@ -64,13 +64,18 @@ class Dialing:
             return begun
         return min(begun, max(due, self._paced_until))
 
-    def rekey(self, ticket: int, wire: int) -> None:
-        """The connection stands; the dial goes on under the key of its wire, until the handshake."""
+    def rekey(self, ticket: int, wire: int) -> list[GiveUp]:
+        """The connection stands; the dial goes on under the key of its wire, until the handshake.
+
+        Returns:
+            Those that are not wanted any more: they were slower.
+        """
         attempt, approach = self._under_way.pop(ticket)
-        self._forget(attempt)
+        slower = self._forget(attempt)
         self._under_way[wire] = attempt, approach
         attempt.stood()
         self._places.connected()
+        return slower
 
     def succeeded(self, key: int) -> None:
         """The handshake came, or the connection ended and was told to the book."""
@@ -105,12 +110,13 @@ class Dialing:
         self._places.dial_again()
         return True
 
-    def clear(self, now: float) -> None:
-        """Nothing that is under way is wanted any more; nobody has failed by that."""
+    def clear(self, now: float) -> list[GiveUp]:
+        """Nothing that is under way is wanted any more, which is returned; nobody has failed by that."""
+        unwanted: list[GiveUp] = []
         for attempt in list(self._attempts.values()):
             self._book.ended(attempt.address, now, useful=False, sated=True)
-            self._drop(attempt)
-        self._under_way.clear()
+            unwanted += self._drop(attempt)
+        return unwanted
 
     def _due(self, now: float) -> Attempt | None:
         return next((attempt for attempt in self._attempts.values() if attempt.next_at <= now), None)
@@ -136,16 +142,18 @@ class Dialing:
         if key in self._under_way:
             self._drop(self._under_way[key][0])
 
-    def _drop(self, attempt: Attempt) -> None:
+    def _drop(self, attempt: Attempt) -> list[GiveUp]:
         """The dial is over."""
-        self._forget(attempt)
         del self._attempts[attempt.address]
         self._places.dial_ended(half_open=not attempt.stands)
+        return self._forget(attempt)
 
-    def _forget(self, attempt: Attempt) -> None:
-        """The connections of this attempt are not wanted any more: those that come are closed."""
-        for key in [key for key, (whose, _) in self._under_way.items() if whose is attempt]:
+    def _forget(self, attempt: Attempt) -> list[GiveUp]:
+        """The connections of this attempt are not wanted any more; those that are still being made."""
+        keys = [key for key, (whose, _) in self._under_way.items() if whose is attempt]
+        for key in keys:
             del self._under_way[key]
+        return [GiveUp(key) for key in keys if key > 0]
 
     def _room(self, peers: int) -> bool:
         settings = self._settings

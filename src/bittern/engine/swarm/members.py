@@ -68,12 +68,12 @@ class Members:
         """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""
         if ticket not in self._dialing:
             return False
-        self._dialing.rekey(ticket, wire)
+        self._shared.effects.extend(self._dialing.rekey(ticket, wire))
         return True
 
     def stop_dialing(self, now: float) -> None:
         """Nothing that is under way is wanted any more."""
-        self._dialing.clear(now)
+        self._shared.effects.extend(self._dialing.clear(now))
 
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""

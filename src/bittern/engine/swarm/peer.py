@@ -6,6 +6,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.base.rate import Meter
+from bittern.base.transport import Transport
 from bittern.engine.download.requests import Pipeline
 from bittern.engine.upload.queue import UploadQueue
 from bittern.wire.extended import ExtendedHandshake
@@ -82,6 +83,11 @@ class Peer:
     up: Meter = field(default_factory=Meter)
     strikes: int = 0
     """Failed pieces that it was to bring alone, on parole, and did not finish."""
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the connection."""
+        return self.wire.link.transport
 
     @property
     def is_seed(self) -> bool:
