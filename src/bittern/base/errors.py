@@ -131,6 +131,18 @@ class TrackerError(BitternError):
         self.retry_in = retry_in
 
 
+class GatewayError(BitternError):
+    """A router could not be asked to let others in, refused, or said what makes no sense.
+
+    Attributes:
+        code: the number of its refusal in the protocol it was asked by; 0 where it gave none.
+    """
+
+    def __init__(self, reason: str, code: int = 0) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class StorageError(BitternError):
     """A file could not be read or written.
 

@@ -1,0 +1,1 @@
+"""How routers are asked to let others in: decisions without sockets."""

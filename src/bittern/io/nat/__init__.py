@@ -1,0 +1,1 @@
+"""Routers of the real world: where they are, and what is said to them."""

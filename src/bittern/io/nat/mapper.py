@@ -1,0 +1,158 @@
+"""Ports of ours that the router lets others in to: asked for by PCP, NAT-PMP or UPnP, kept up, and taken back."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from random import Random
+from typing import Final
+
+from bittern.base.errors import GatewayError
+from bittern.engine.nat.lease import Lease, Wish
+
+from .gateways import Gateway, default_gateway, own_address
+from .talking import Talking
+from .upnp import Reaching, Upnp
+
+LOOK_SECONDS: Final = 15.0
+"""The default route is looked at so often: networks change."""
+UPNP_AFTER_SECONDS: Final = 2.0
+"""A router that has answered neither PCP nor NAT-PMP until then is asked by UPnP."""
+RETRY_SECONDS: Final = 60.0
+"""UPnP that led to nothing is tried again after so long; twice as long after each more."""
+MOST_RETRY_SECONDS: Final = 1800.0
+CLOSE_SECONDS: Final = 1.0
+"""A router has so long to take mappings back; else it forgets them when their time is over."""
+
+_log = logging.getLogger("bittern.nat")
+
+
+class Mapper:
+    """Has the default router let others in, as long as it runs.
+
+    Where our own address is one of the whole world there is nothing to ask for.
+
+    Args:
+        wishes: what is asked for.
+        reaching: makes sockets towards others; see Route.reaching.
+        changed: is called when other ports are let in than before.
+        gateway: finds the default router.
+        rng: draws external ports where those that are wished are taken.
+    """
+
+    def __init__(
+        self,
+        wishes: Sequence[Wish],
+        reaching: Reaching,
+        changed: Callable[[], None],
+        *,
+        gateway: Callable[[], Gateway | None] = default_gateway,
+        rng: Random | None = None,
+    ) -> None:
+        self._wishes = tuple(wishes)
+        self._reaching = reaching
+        self._changed = changed
+        self._gateway = gateway
+        self._rng = rng or Random()  # noqa: S311 - a port is no secret
+        self._at: tuple[tuple[Gateway, str] | None, tuple[Wish, ...]] | None = None
+        self._talking: Talking | None = None
+        self._upnp: Upnp | None = None
+        self._upnp_due = 0.0
+        self._retry = RETRY_SECONDS
+        self._stirred = asyncio.Event()
+        self._told: str | None = None
+
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """What the router lets in now."""
+        by_datagram = self._talking.leases if self._talking is not None else ()
+        return by_datagram or (self._upnp.leases if self._upnp is not None else ())
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing is let in, for people; None where something is, or nobody knows yet."""
+        if self.leases:
+            return None
+        told = [part.control.refusal for part in (self._talking,) if part is not None]
+        return next(filter(None, [*told, self._upnp.refusal if self._upnp is not None else None]), None)
+
+    async def run(self) -> None:
+        """Keep at it until cancelled; `close` is to follow."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._stirred.clear()
+            place = self._look()
+            if (place, self._wishes) != self._at:
+                await self._move(place, loop.time())
+            await self._ask_by_upnp(loop.time())
+            wait = LOOK_SECONDS
+            if self._upnp is not None:
+                wait = min(wait, max(0.05, self._upnp_due - loop.time()))
+            try:
+                async with asyncio.timeout(wait):
+                    await self._stirred.wait()
+            except TimeoutError:
+                continue
+
+    def want(self, wishes: Sequence[Wish]) -> None:
+        """Ask for other ports from now on; those that were let in are taken back soon."""
+        self._wishes = tuple(wishes)
+        self._stirred.set()
+
+    async def close(self, seconds: float) -> None:
+        """Take everything back, as far as it is done within so many seconds."""
+        talking, upnp = self._talking, self._upnp
+        self._talking, self._upnp, self._at = None, None, None
+        closing = [part.close(seconds) for part in (talking, upnp) if part is not None]
+        await asyncio.gather(*closing)
+
+    def _look(self) -> tuple[Gateway, str] | None:
+        gateway = self._gateway() if self._wishes else None
+        ours = own_address(gateway, self._reaching) if gateway is not None else None
+        if gateway is None or ours is None or ip_address(ours.partition("%")[0]).is_global:
+            return None
+        return gateway, ours
+
+    async def _move(self, place: tuple[Gateway, str] | None, now: float) -> None:
+        """Another router, or other ports: what the one before let in is over by itself."""
+        await self.close(CLOSE_SECONDS)
+        self._changed()
+        self._at, self._told = (place, self._wishes), None
+        if place is None:
+            return
+        gateway, ours = place
+        self._upnp_due, self._retry = now + UPNP_AFTER_SECONDS, RETRY_SECONDS
+        self._upnp = Upnp(gateway, ours, self._wishes, self._reaching, self._on_change, self._rng)
+        try:
+            sock = self._reaching(gateway.host, socket.SOCK_DGRAM)
+            self._talking = Talking(sock, gateway, ours, self._wishes, self._on_change)
+        except OSError as error:
+            _log.info("the router at %s: %s", gateway.host, error)
+
+    async def _ask_by_upnp(self, now: float) -> None:
+        upnp, talking = self._upnp, self._talking
+        if upnp is None or (talking is not None and talking.leases):
+            return
+        hopeless = talking is None or talking.unreachable or talking.control.refusal is not None
+        if now < self._upnp_due and not (hopeless and upnp.refusal is None and not upnp.leases):
+            return
+        try:
+            self._upnp_due = now + await upnp.hold()
+            self._retry = RETRY_SECONDS
+        except GatewayError as error:
+            self._say(str(error))
+            self._upnp_due = now + self._retry
+            self._retry = min(2 * self._retry, MOST_RETRY_SECONDS)
+
+    def _on_change(self) -> None:
+        for lease in self.leases:
+            where = f"{lease.external_host or 'the router'} port {lease.external_port}"
+            _log.info("%s: %s leads to our %s port %d", lease.by, where, lease.carrier.name, lease.port)
+        self._stirred.set()
+        self._changed()
+
+    def _say(self, reason: str) -> None:
+        if reason != self._told:  # once, not each time that it is tried
+            self._told = reason
+            _log.info("%s", reason)

@@ -1,0 +1,203 @@
+"""UPnP gateways of the real world (IGD 1 and 2): found by SSDP, asked by SOAP. Only the default router is believed."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Final, TypeAlias, TypeVar
+
+from bittern.base.address import Address
+from bittern.base.errors import GatewayError
+from bittern.engine.nat import igd
+from bittern.engine.nat.lease import Lease, Wish, renewal_seconds
+from bittern.wire import ssdp
+from bittern.wire.igd import Call, Service, own_url, parse_answer, parse_description
+from bittern.wire.ssdp import Found
+
+from .exchange import exchange
+from .gateways import Gateway
+
+SEARCH_SECONDS: Final = 2.5
+"""A router has so long to answer a search, which is repeated once."""
+CHECK_SECONDS: Final = 1200.0
+"""Mappings without an end are looked after so often: routers forget them when they are switched off."""
+
+_HOPS = 2
+_log = logging.getLogger("bittern.nat")
+T = TypeVar("T")
+
+Reaching: TypeAlias = Callable[[str, int], socket.socket]
+"""Makes a socket of a kind towards a numeric host, not connected yet; see Route.reaching."""
+
+
+async def find(gateway: Gateway, ours: str, reaching: Reaching, place: Address = ssdp.GROUP) -> Found:
+    """The first answer of `gateway` to a search; those of other hosts, and those that lead to others, are ignored.
+
+    Args:
+        gateway: the router.
+        ours: our address in its network.
+        reaching: makes sockets.
+        place: where all routers listen.
+
+    Raises:
+        GatewayError: it does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    with reaching(gateway.host, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ours))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+        found = loop.create_task(_heard(sock, gateway))
+        try:
+            for _ in range(2):
+                for target in ssdp.TARGETS:
+                    for there in (place, Address(gateway.host, place.port)):
+                        with suppress(OSError):  # no multicast here, or no room
+                            sock.sendto(ssdp.search(target, there), there)
+                await asyncio.wait([found], timeout=SEARCH_SECONDS / 2)
+                if found.done():
+                    return found.result()
+        finally:
+            found.cancel()
+            await asyncio.wait([found])
+    raise GatewayError(f"the router at {gateway.host} speaks no UPnP")
+
+
+async def _heard(sock: socket.socket, gateway: Gateway) -> Found:
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            data, source = await loop.sock_recvfrom(sock, ssdp.MAX_DATAGRAM)
+        except OSError:
+            continue  # news of a question: nobody listens at that port
+        if source[0] == gateway.host:
+            with suppress(GatewayError):
+                found = Found.parse(data)
+                own_url(found.location, gateway.host)
+                return found
+
+
+@dataclass(slots=True, eq=False)
+class Upnp:
+    """The ports that one router is asked for by UPnP.
+
+    Attributes:
+        gateway: the router.
+        ours: our address in its network.
+        wishes: what is asked for.
+        reaching: makes sockets.
+        changed: is called when other ports are let in than before.
+        rng: draws external ports where those that are wished are taken.
+        leases: what is let in.
+        refusal: why nothing is, for people.
+        place: where all routers listen.
+    """
+
+    gateway: Gateway
+    ours: str
+    wishes: Sequence[Wish]
+    reaching: Reaching
+    changed: Callable[[], None]
+    rng: Random
+    leases: tuple[Lease, ...] = ()
+    refusal: str | None = None
+    place: Address = ssdp.GROUP
+    _service: Service | None = field(default=None, init=False)
+
+    async def hold(self) -> float:
+        """Have all mapped, for the first time or again; seconds until it is to be called again.
+
+        Raises:
+            GatewayError: the router knows no UPnP, or refuses.
+        """
+        try:
+            if self._service is None:
+                self._service = await self._find()
+            host = None
+            with suppress(GatewayError):
+                host = await self._run(igd.external_host(self._service))
+            return await self._map(self._service, host)
+        except GatewayError as error:
+            self._service, self.refusal = None, str(error)
+            self._now_have(())
+            raise
+
+    async def close(self, seconds: float) -> None:
+        """Take everything back, as far as it is done within so many seconds."""
+        service, leases = self._service, self.leases
+        self.leases = ()
+        if service is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                for lease in leases:
+                    with suppress(GatewayError):
+                        await self._run(igd.take_back(service, lease))
+        except TimeoutError:
+            _log.info("the router at %s does not take the mappings back", self.gateway.host)
+
+    async def _find(self) -> Service:
+        found = await find(self.gateway, self.ours, self.reaching, self.place)
+        status, body = await exchange(found.location, self._dial)
+        if status != 200:
+            raise GatewayError(f"the description of the router: HTTP status {status}")
+        service = igd.connection(parse_description(body, found.location, self.gateway.host))
+        if service is None:
+            raise GatewayError(f"the router at {self.gateway.host} maps no ports")
+        return service
+
+    async def _map(self, service: Service, host: str | None) -> float:
+        leases: list[Lease] = []
+        again, refusal = CHECK_SECONDS, None
+        known = {(lease.carrier, lease.port): lease.external_port for lease in self.leases}
+        external = 0
+        for wish in self.wishes:
+            wanted = known.get((wish.carrier, wish.port)) or external or wish.external_port
+            course = igd.map_port(service, Wish(wish.carrier, wish.port, wanted), self.ours, host, self.rng)
+            try:
+                lease, lifetime = await self._run(course)
+            except GatewayError as error:
+                refusal = error
+                continue
+            leases.append(lease)
+            external = lease.external_port
+            again = min(again, renewal_seconds(int(lifetime))) if lifetime else again
+        if not leases and refusal is not None:
+            raise refusal
+        self.refusal = None
+        self._now_have(tuple(leases))
+        return again
+
+    async def _run(self, course: Generator[Call, igd.Answers, T]) -> T:
+        try:
+            call = next(course)
+            while True:
+                try:
+                    answers = await self._ask(call)
+                except GatewayError as error:
+                    call = course.throw(error)
+                else:
+                    call = course.send(answers)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _ask(self, call: Call) -> dict[str, str]:
+        _, body = await exchange(call.service.url, self._dial, headers=call.headers, body=call.body())
+        return parse_answer(call, body)  # a fault comes with status 500, and says more than that
+
+    def _now_have(self, leases: tuple[Lease, ...]) -> None:
+        if leases != self.leases:
+            self.leases = leases
+            self.changed()
+
+    @property
+    def _dial(self) -> Callable[[str], socket.socket]:
+        return partial(self._reach, self.reaching)
+
+    @staticmethod
+    def _reach(reaching: Reaching, host: str) -> socket.socket:
+        return reaching(host, socket.SOCK_STREAM)

@@ -1,0 +1,166 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.engine.nat.control import AGAIN_SECONDS, MOST_TRIES, PortControl
+from bittern.engine.nat.lease import Lease, Wish, wishes_for
+from bittern.wire.pcp import Carrier
+
+from .router import EXTERNAL, Router, Talk
+
+OURS = "192.168.1.20"
+PORT = 4321
+KINDS = pytest.mark.parametrize("knows", ["pcp", "nat-pmp"])
+NAMES = {"pcp": "PCP", "nat-pmp": "NAT-PMP"}
+
+
+def control(wishes: list[Wish] | None = None, ours: str = OURS) -> PortControl:
+    return PortControl(ours, wishes or wishes_for(PORT, PORT), lambda count: b"\x07" * count, 0.0)
+
+
+def talk(router: Router | None, lost: frozenset[int] = frozenset()) -> Talk:
+    return Talk(control(), router, lost=lost)
+
+
+@KINDS
+def test_both_ports_are_mapped_and_our_address_is_learned(knows: str) -> None:
+    there = talk(Router(knows))
+    there.control.advance(0.0)
+    there.until(1.0)
+    leases = [Lease(carrier, PORT, PORT, EXTERNAL, NAMES[knows]) for carrier in Carrier]
+    assert sorted(there.control.leases, key=lambda lease: lease.carrier) == leases
+
+
+@KINDS
+@given(lost=st.frozensets(st.integers(1, 24), max_size=12))
+def test_whatever_is_lost_both_are_mapped_in_the_end(knows: str, lost: frozenset[int]) -> None:
+    """Twelve datagrams of the first two dozen are lost at most, and no question is given up before nine tries."""
+    there = talk(Router(knows), lost=lost)
+    there.control.advance(0.0)
+    there.until(AGAIN_SECONDS + 300.0)
+    assert len(there.control.leases) == 2
+
+
+@KINDS
+@given(lifetime=st.integers(60, 8000), reach=st.integers(0, 4))
+def test_a_mapping_never_ends_between_two_renewals(knows: str, lifetime: int, reach: int) -> None:
+    """Not even when the router hears every renewal only the third time."""
+    router = Router(knows, lifetime=lifetime)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(1.0)
+    there.lost = frozenset(range(9, 9 + reach))
+    for _ in range(20):
+        there.until(there.now + lifetime / 3)
+        assert all(router.lets_in(carrier, PORT, there.now) for carrier in Carrier)
+    assert len(there.sent) < 4 + 3 * 20 + reach  # and nobody is asked more often than that takes
+
+
+@KINDS
+def test_a_router_that_forgot_is_asked_anew_at_the_next_word_from_it(knows: str) -> None:
+    router = Router(knows)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(100.0)
+    router.restart(there.now)
+    there.until(3700.0)
+    assert all(router.lets_in(carrier, PORT, there.now) for carrier in Carrier)
+
+
+@KINDS
+def test_what_was_mapped_is_taken_back(knows: str) -> None:
+    router = Router(knows)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(10.0)
+    there.control.release(there.now)
+    there.until(11.0)
+    assert (router.held, there.control.leases) == ({}, ())
+    assert there.control.next_deadline() == float("inf")
+
+
+@KINDS
+def test_where_a_port_is_taken_both_carriers_get_the_same_other_one(knows: str) -> None:
+    there = talk(Router(knows, taken={PORT}))
+    there.control.advance(0.0)
+    there.until(1.0)
+    assert {lease.external_port for lease in there.control.leases} == {PORT + 1}
+
+
+@KINDS
+def test_a_refusal_is_told_and_tried_again_later(knows: str) -> None:
+    router = Router(knows, refuses=2)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(10.0)
+    assert there.control.refusal == "the router does not allow it"
+    assert (there.control.leases, there.control.answered) == ((), True)
+    asked = len(there.sent)
+    there.until(200.0)
+    assert len(there.sent) == asked
+    router.refuses = 0
+    there.until(1300.0)
+    assert len(there.control.leases) == 2
+    assert there.control.refusal is None
+
+
+def test_a_silent_router_is_asked_nine_times_in_growing_distances_then_after_a_while() -> None:
+    there = talk(None)
+    there.control.advance(0.0)
+    there.until(AGAIN_SECONDS)
+    times = [at for at, _ in there.sent]
+    assert len(times) == MOST_TRIES
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert all(gap == 2 * before for before, gap in pairwise(gaps))
+    assert there.control.silent
+    there.router = Router("pcp")
+    there.until(2 * AGAIN_SECONDS)
+    assert len(there.control.leases) == 2
+    assert not there.control.silent
+
+
+def test_a_mapping_that_could_not_be_renewed_is_over_when_its_time_is() -> None:
+    there = talk(Router("pcp", lifetime=600))
+    there.control.advance(0.0)
+    there.until(10.0)
+    there.router = None
+    there.until(599.0)
+    assert len(there.control.leases) == 2
+    there.until(601.0)
+    assert len(there.control.leases) == 0
+
+
+@KINDS
+def test_answers_to_what_was_not_asked_change_nothing(knows: str) -> None:
+    """Another nonce, another port, another carrier, or nothing asked at all."""
+    there = talk(Router(knows))
+    there.control.advance(0.0)
+    there.until(1.0)
+    before = there.control.leases
+    forger = talk(Router(knows, lifetime=60))
+    forger.control = PortControl(OURS, [Wish(Carrier.TCP, 99, 99)], lambda count: b"\x08" * count, 0.0)
+    forger.control.advance(0.0)
+    forger.until(1.0)
+    assert forger.router is not None
+    for _, datagram in forger.sent:
+        there.control.receive(forger.router.answer(datagram, 2.0), 2.0)
+    assert there.control.leases == before
+    assert there.control.next_deadline() > 3000
+
+
+@given(st.lists(st.binary(max_size=80) | st.binary(min_size=58, max_size=62).map(lambda data: b"\x02\x81" + data)))
+def test_junk_changes_nothing(datagrams: list[bytes]) -> None:
+    there = control()
+    there.advance(0.0)
+    for datagram in datagrams:
+        there.receive(datagram, 0.1)
+    assert there.leases == ()
+
+
+def test_an_ipv6_address_is_mapped_to_itself() -> None:
+    there = Talk(control(ours="2001:db8::5"), Router("pcp"))
+    there.control.advance(0.0)
+    there.until(1.0)
+    assert {lease.external_host for lease in there.control.leases} == {"2001:db8::5"}
