@@ -8,12 +8,14 @@ from fuzz.target_bencode import TARGET as BENCODE
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
 from fuzz.target_holepunch import TARGET as HOLEPUNCH
+from fuzz.target_igd import TARGET as IGD
 from fuzz.target_ip_list import TARGET as IP_LIST
 from fuzz.target_krpc import TARGET as KRPC
 from fuzz.target_lsd import TARGET as LSD
 from fuzz.target_magnet import TARGET as MAGNET
 from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
+from fuzz.target_natpmp import TARGET as NATPMP
 from fuzz.target_paths import TARGET as PATHS
 from fuzz.target_resume import TARGET as RESUME
 from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
@@ -23,12 +25,14 @@ from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
 from fuzz.target_ut_pex import TARGET as UT_PEX
 from fuzz.target_webseed import TARGET as WEBSEED
+from fuzz.target_xml import TARGET as XML
 
 _CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
 _TRANSPORT = (HOLEPUNCH,)
+_NAT = (NATPMP, IGD, XML)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
-TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_TRACKER)}
+TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}
 
 
 def main(argv: list[str] | None = None) -> int:

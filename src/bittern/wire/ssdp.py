@@ -66,7 +66,7 @@ class Found:
         words = first.split(None, 2)
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or words[1] != "200":
             raise GatewayError("no answer of UPnP")
-        fields = {}
+        fields: dict[str, str] = {}
         for line in lines:
             name, colon, value = line.partition(":")
             if colon:

@@ -88,12 +88,16 @@ def take_back(service: Service, lease: Lease) -> Generator[Call, Answers, None]:
     Raises:
         GatewayError: the router refuses; it may have forgotten the mapping by itself.
     """
-    arguments = {"NewRemoteHost": "", "NewExternalPort": lease.external_port, "NewProtocol": _name(lease.carrier)}
+    arguments: dict[str, str | int] = {
+        "NewRemoteHost": "",
+        "NewExternalPort": lease.external_port,
+        "NewProtocol": _name(lease.carrier),
+    }
     yield Call(service, "DeletePortMapping", arguments)
 
 
 def _add(service: Service, wish: Wish, external: int, ours: str, lifetime: int) -> Call:
-    arguments = {
+    arguments: dict[str, str | int] = {
         "NewRemoteHost": "",
         "NewExternalPort": external,
         "NewProtocol": _name(wish.carrier),

@@ -112,7 +112,8 @@ def whole_body(head: Head, data: bytes, *, ended: bool) -> bytes | None:
 
 def _joined(data: bytes) -> bytes | None:
     """The body out of chunks; None while the last one has not come."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while True:
         end = data.find(b"\r\n", at)
         if end < 0:
