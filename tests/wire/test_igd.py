@@ -105,7 +105,7 @@ def test_an_answer_that_makes_no_sense_is_refused(data: bytes) -> None:
     assert caught.value.code == 0
 
 
-@given(st.binary(max_size=200) | st.text("<>/ab:Body&;", max_size=60).map(lambda inner: envelope(inner)))
+@given(st.binary(max_size=200) | st.text("<>/ab:Body&;", max_size=60).map(envelope))
 def test_junk_is_refused_or_read(data: bytes) -> None:
     for read in (lambda: parse_answer(CALL, data), lambda: parse_description(data, PLACE, HOST)):
         try:

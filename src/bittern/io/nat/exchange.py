@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from bittern.base.errors import GatewayError, RemoteProtocolError
 from bittern.codec.xml import MAX_BYTES
+from bittern.io.tcp import loss_of
 from bittern.wire.http_range import Head, chunk_size
 
 SECONDS: Final = 5.0
@@ -49,7 +50,7 @@ async def exchange(
     except TimeoutError:
         raise GatewayError(f"the router does not answer within {seconds:g} s") from None
     except OSError as error:
-        raise GatewayError(f"the router at {host}: {error.strerror or error}") from None
+        raise GatewayError(f"the router at {host}: {loss_of(error)}") from None
     except RemoteProtocolError as error:
         raise GatewayError(f"the router at {host} {error}") from None
 

@@ -8,8 +8,10 @@ from ipaddress import ip_address
 from random import Random
 from typing import Final
 
+from bittern.base.address import Address
 from bittern.base.errors import GatewayError
 from bittern.engine.nat.lease import Lease, Wish
+from bittern.wire import pcp, ssdp
 
 from .gateways import Gateway, default_gateway, own_address
 from .talking import Talking
@@ -38,6 +40,8 @@ class Mapper:
         reaching: makes sockets towards others; see Route.reaching.
         changed: is called when other ports are let in than before.
         gateway: finds the default router.
+        port: where it is asked by datagram.
+        place: where all routers are sought.
         rng: draws external ports where those that are wished are taken.
     """
 
@@ -48,12 +52,16 @@ class Mapper:
         changed: Callable[[], None],
         *,
         gateway: Callable[[], Gateway | None] = default_gateway,
+        port: int = pcp.PORT,
+        place: Address = ssdp.GROUP,
         rng: Random | None = None,
     ) -> None:
         self._wishes = tuple(wishes)
         self._reaching = reaching
         self._changed = changed
         self._gateway = gateway
+        self._port = port
+        self._search_at = place
         self._rng = rng or Random()  # noqa: S311 - a port is no secret
         self._at: tuple[tuple[Gateway, str] | None, tuple[Wish, ...]] | None = None
         self._talking: Talking | None = None
@@ -105,7 +113,11 @@ class Mapper:
         talking, upnp = self._talking, self._upnp
         self._talking, self._upnp, self._at = None, None, None
         closing = [part.close(seconds) for part in (talking, upnp) if part is not None]
-        await asyncio.gather(*closing)
+        try:
+            await asyncio.gather(*closing)
+        finally:
+            if talking is not None:
+                talking.stop()  # who is cancelled before it began ends nothing by itself
 
     def _look(self) -> tuple[Gateway, str] | None:
         gateway = self._gateway() if self._wishes else None
@@ -123,10 +135,12 @@ class Mapper:
             return
         gateway, ours = place
         self._upnp_due, self._retry = now + UPNP_AFTER_SECONDS, RETRY_SECONDS
-        self._upnp = Upnp(gateway, ours, self._wishes, self._reaching, self._on_change, self._rng)
+        self._upnp = Upnp(
+            gateway, ours, self._wishes, self._reaching, self._on_change, self._rng, place=self._search_at
+        )
         try:
             sock = self._reaching(gateway.host, socket.SOCK_DGRAM)
-            self._talking = Talking(sock, gateway, ours, self._wishes, self._on_change)
+            self._talking = Talking(sock, gateway, ours, self._wishes, self._on_change, self._port)
         except OSError as error:
             _log.info("the router at %s: %s", gateway.host, error)
 

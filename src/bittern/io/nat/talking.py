@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from secrets import token_bytes
 from typing import Final
@@ -67,16 +68,16 @@ class Talking:
 
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as the router says so within so many seconds."""
-        if self.control.leases:
-            self._released = asyncio.Event()
-            self.control.release(time.monotonic())
-            self._settle()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._released.wait()
-            except TimeoutError:
-                pass  # the router forgets it by itself when the time of the lease is over
-        self.stop()
+        try:
+            if self.control.leases:
+                self._released = asyncio.Event()
+                self.control.release(time.monotonic())
+                self._settle()
+                with suppress(TimeoutError):  # the router forgets it by itself when the time of the lease is over
+                    async with asyncio.timeout(seconds):
+                        await self._released.wait()
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """Ask no more."""

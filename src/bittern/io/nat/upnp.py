@@ -22,7 +22,7 @@ from .exchange import exchange
 from .gateways import Gateway
 
 SEARCH_SECONDS: Final = 2.5
-"""A router has so long to answer a search, which is repeated once."""
+"""A router has so long to answer a search."""
 CHECK_SECONDS: Final = 1200.0
 """Mappings without an end are looked after so often: routers forget them when they are switched off."""
 
@@ -34,7 +34,9 @@ Reaching: TypeAlias = Callable[[str, int], socket.socket]
 """Makes a socket of a kind towards a numeric host, not connected yet; see Route.reaching."""
 
 
-async def find(gateway: Gateway, ours: str, reaching: Reaching, place: Address = ssdp.GROUP) -> Found:
+async def find(
+    gateway: Gateway, ours: str, reaching: Reaching, place: Address = ssdp.GROUP, seconds: float = SEARCH_SECONDS
+) -> Found:
     """The first answer of `gateway` to a search; those of other hosts, and those that lead to others, are ignored.
 
     Args:
@@ -42,6 +44,7 @@ async def find(gateway: Gateway, ours: str, reaching: Reaching, place: Address =
         ours: our address in its network.
         reaching: makes sockets.
         place: where all routers listen.
+        seconds: that the router has; it is asked twice.
 
     Raises:
         GatewayError: it does not answer.
@@ -57,7 +60,7 @@ async def find(gateway: Gateway, ours: str, reaching: Reaching, place: Address =
                     for there in (place, Address(gateway.host, place.port)):
                         with suppress(OSError):  # no multicast here, or no room
                             sock.sendto(ssdp.search(target, there), there)
-                await asyncio.wait([found], timeout=SEARCH_SECONDS / 2)
+                await asyncio.wait([found], timeout=seconds / 2)
                 if found.done():
                     return found.result()
         finally:
@@ -151,7 +154,8 @@ class Upnp:
 
     async def _map(self, service: Service, host: str | None) -> float:
         leases: list[Lease] = []
-        again, refusal = CHECK_SECONDS, None
+        renewals: list[float] = []
+        refusal: GatewayError | None = None
         known = {(lease.carrier, lease.port): lease.external_port for lease in self.leases}
         external = 0
         for wish in self.wishes:
@@ -164,12 +168,12 @@ class Upnp:
                 continue
             leases.append(lease)
             external = lease.external_port
-            again = min(again, renewal_seconds(int(lifetime))) if lifetime else again
+            renewals.append(renewal_seconds(int(lifetime)) if lifetime else CHECK_SECONDS)
         if not leases and refusal is not None:
             raise refusal
         self.refusal = None
         self._now_have(tuple(leases))
-        return again
+        return min(renewals, default=CHECK_SECONDS)
 
     async def _run(self, course: Generator[Call, igd.Answers, T]) -> T:
         try:

@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from random import Random
+
+import pytest
+
+from bittern.base.address import Address
+from bittern.engine.nat.lease import Wish, wishes_for
+from bittern.io.nat import mapper as module
+from bittern.io.nat.gateways import Gateway
+from bittern.io.nat.mapper import Mapper
+from bittern.io.route import DIRECT
+from bittern.wire.pcp import Carrier
+from tests.engine.nat.router import Router
+from tests.io.conftest import Until
+
+from .toy import GATEWAY, HOST, UpnpRouter, datagram_router, ear
+
+PORT = 4321
+NOWHERE = Address(HOST, 9)
+
+
+@asynccontextmanager
+async def mapping(mapper: Mapper) -> AsyncIterator[Mapper]:
+    """It runs."""
+    task = asyncio.create_task(mapper.run())
+    try:
+        yield mapper
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await mapper.close(1.0)
+
+
+def mapper(
+    port: int, place: Address = NOWHERE, told: list[int] | None = None, gateways: list[Gateway | None] | None = None
+) -> Mapper:
+    """Asks by datagram at `port`, and searches at `place`; the router is the first of `gateways`."""
+    told = told if told is not None else []
+    there: list[Gateway | None] = gateways if gateways is not None else [GATEWAY]
+    return Mapper(
+        wishes_for(PORT, PORT),
+        DIRECT.reaching,
+        lambda: told.append(1),
+        gateway=lambda: there[0],
+        port=port,
+        place=place,
+        rng=Random(1),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks often, and waits for nobody."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(module, "UPNP_AFTER_SECONDS", 0.02)
+
+
+async def test_a_router_that_knows_pcp_is_not_asked_by_upnp(until: Until) -> None:
+    router, other = Router("pcp"), UpnpRouter()
+    async with datagram_router(router) as port, other.running() as place, mapping(mapper(port, place)) as ours:
+        await until(lambda: len(ours.leases) == 2)
+        assert {lease.by for lease in ours.leases} == {"PCP"}
+        assert ours.refusal is None
+        await asyncio.sleep(0.1)  # longer than it has to wait before it asks by UPnP
+    assert (router.held, other.calls) == ({}, [])
+
+
+async def test_one_that_does_not_is_asked_by_upnp(until: Until) -> None:
+    router = UpnpRouter()
+    async with router.running() as place, ear(lambda _: None) as port:
+        async with mapping(mapper(port, place)) as ours:
+            await until(lambda: len(ours.leases) == 2)
+            assert {lease.by for lease in ours.leases} == {"UPnP"}
+        assert router.held == {}
+
+
+async def test_other_ports_are_asked_for_and_the_old_ones_taken_back(until: Until) -> None:
+    router, told = Router("nat-pmp"), list[int]()
+    async with datagram_router(router) as port, mapping(mapper(port, told=told)) as ours:
+        await until(lambda: len(ours.leases) == 2)
+        ours.want([Wish(Carrier.TCP, 77, 77)])
+        await until(lambda: [lease.port for lease in ours.leases] == [77])
+        assert list(router.held) == [(Carrier.TCP, 77)]
+    assert told
+
+
+async def test_a_network_that_changes_is_followed(until: Until) -> None:
+    gateways: list[Gateway | None] = [None]
+    async with datagram_router(Router("pcp")) as port, mapping(mapper(port, gateways=gateways)) as ours:
+        await asyncio.sleep(0.1)
+        assert ours.leases == ()
+        gateways[0] = GATEWAY
+        await until(lambda: len(ours.leases) == 2)
+        gateways[0] = None
+        await until(lambda: len(ours.leases) == 0)
+
+
+async def test_where_our_address_is_one_of_the_whole_world_nobody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    seen: list[Gateway] = []
+
+    def public(gateway: Gateway, _: object) -> str:
+        seen.append(gateway)
+        return "8.8.8.8"
+
+    monkeypatch.setattr(module, "own_address", public)
+    asked: list[bytes] = []
+    async with ear(asked.append) as port, mapping(mapper(port)):
+        await until(lambda: len(seen) > 3)
+    assert asked == []
+
+
+async def test_a_refusal_by_one_protocol_leads_to_the_other_and_both_are_told(until: Until) -> None:
+    router = UpnpRouter(refuses={"AddPortMapping": 606})
+    async with datagram_router(Router("pcp", refuses=2)) as port, router.running() as place:
+        async with mapping(mapper(port, place)) as ours:
+            await until(lambda: "AddPortMapping" in router.calls)
+            assert ours.refusal == "the router does not allow it"
+        assert ours.leases == ()
