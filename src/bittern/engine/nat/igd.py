@@ -5,8 +5,7 @@ A refusal is thrown into them as GatewayError, as is a router that does not answ
 
 from collections.abc import Generator, Mapping
 from ipaddress import ip_address
-from random import Random
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bittern.base.errors import GatewayError
 from bittern.wire.igd import (
@@ -22,6 +21,9 @@ from bittern.wire.igd import (
 from bittern.wire.pcp import Carrier
 
 from .lease import LIFETIME_SECONDS, Lease, Wish
+
+if TYPE_CHECKING:
+    from random import Random
 
 MOST_PORTS: Final = 4
 """External ports that are tried for one of ours."""
@@ -51,7 +53,7 @@ def external_host(service: Service) -> Generator[Call, Answers, str | None]:
     return None if ip.is_unspecified or ip.version != 4 else str(ip)
 
 
-def map_port(service: Service, wish: Wish, ours: str, host: str | None, rng: Random) -> Course:
+def map_port(service: Service, wish: Wish, ours: str, host: str | None, rng: "Random") -> Course:
     """Have others let in.
 
     Args:
