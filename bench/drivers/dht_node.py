@@ -11,7 +11,8 @@ import sys
 from math import inf
 
 from bittern.base.address import Address
-from bittern.io.dht import Table, bind
+from bittern.io.dht import Table
+from bittern.io.udp import bind
 
 
 def run_libtorrent(host: str, port: int, router: Address) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bittern.base.address import Address
-from bittern.io.dht import Table, bind
+from bittern.io.dht import Table
+from bittern.io.udp import bind
 
 NODES = 4
 

@@ -18,8 +18,9 @@ from bittern.base.address import Address
 from bittern.codec.bencode import decode, encode
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.dht.items import Item, signed_bytes, target_of
-from bittern.io.dht import Table, bind
+from bittern.io.dht import Table
 from bittern.io.ed25519 import public_key, sign
+from bittern.io.udp import bind
 from bittern.wire.krpc import AnnouncePeer
 from tests.interop.conftest import require
 from tests.interop.rigs.content import Content, Kind, make, torrent_of

@@ -1,128 +1,248 @@
-"""Datagrams over real sockets of this machine."""
+"""One UDP port over real sockets of this machine."""
 
 import asyncio
+import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sys
+from contextlib import closing
+from typing import Any
 
 import pytest
 
 from bittern.base.address import Address
-from bittern.engine.effects import SendDatagram
-from bittern.io.route import DIRECT, Route
-from bittern.io.turn import Turn
-from bittern.io.udp import AT_ONCE, UdpSockets
+from bittern.base.errors import NetworkError
+from bittern.io import capabilities
+from bittern.io.bursts import BurstSender
+from bittern.io.udp import READS_AT_ONCE, UdpPort, bind
+from bittern.wire.datagrams import Burst, Kind
 from tests.io.conftest import Until
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="others neither gather nor complain")
+PACKET = b"\x01".ljust(20, b"u")
 
-class Engine:
-    """The part of a core that hears of datagrams."""
+
+class Party:
+    """Receives and sends, and writes down what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[bytes, Address]] = []
-        self.refused: list[tuple[Address, str]] = []
+        self.heard: list[tuple[bytes, int, Address]] = []
+        self.turns = self.room = 0
+        self.nobody: list[Address] = []
+        self.long: list[tuple[Address, int]] = []
 
-    def datagram(self, data: bytes, source: Address, now: float) -> None:
-        self.heard.append((data, source))
+    def receive(self, data: memoryview, segment: int, source: Address, now: float) -> None:
+        self.heard.append((bytes(data), segment, source))
 
-    def datagram_refused(self, address: Address, reason: str, now: float) -> None:
-        self.refused.append((address, reason))
+    def caught_up(self, now: float) -> None:
+        self.turns += 1
+
+    def writable(self, now: float) -> None:
+        self.room += 1
+
+    def refused(self, address: Address, now: float) -> None:
+        self.nobody.append(address)
+
+    def too_big(self, address: Address, size: int, now: float) -> None:
+        self.long.append((address, size))
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(data for data, *_ in self.heard)
 
 
-def bound(host: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.bind((host, 0))
-    sock.settimeout(5)
-    return sock
+def joined(host: str = "127.0.0.1") -> tuple[UdpPort, Party]:
+    port, party = bind(host, 0), Party()
+    port.join(Kind.UTP, party)
+    port.watch(party)
+    return port, party
 
 
 @pytest.fixture
-def partner() -> Iterator[socket.socket]:
-    with bound("127.0.0.1") as sock:
-        yield sock
+def closed() -> Address:
+    """Where nobody is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return Address(*sock.getsockname())
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-async def sockets(engine: Engine, turn: Turn) -> AsyncIterator[UdpSockets]:
-    one = UdpSockets(asyncio.get_running_loop(), turn, engine, DIRECT)
-    yield one
-    one.close()
-
-
-def of(sock: socket.socket) -> Address:
-    return Address(*sock.getsockname()[:2])
-
-
-async def test_what_is_sent_arrives_and_the_answer_comes_back(
-    sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("gathers", [pytest.param(True, marks=linux), False])
+async def test_a_burst_comes_as_it_went(
+    host: str, *, gathers: bool, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sockets.send(SendDatagram(of(partner), b"hello"))
-    data, name = partner.recvfrom(100)
-    assert data == b"hello"
-    partner.sendto(b"you", name)
-    partner.sendto(b"", name)
-    await until(lambda: len(engine.heard) == 2)
-    assert engine.heard == [(b"you", of(partner)), (b"", of(partner))]
+    monkeypatch.setattr(capabilities, "SEGMENTS", gathers)
+    (one, _), (other, there) = joined(host), joined(host)
+    with closing(one), closing(other):
+        buffers = [PACKET, bytes(80)] * 20 + [PACKET]
+        assert one.send_burst(Burst(other.address, buffers, 100))
+        await until(lambda: len(there.data) == 2020)
+        assert there.data == b"".join(buffers)
+        assert {(segment, source) for _, segment, source in there.heard if segment != 20} == {(100, one.address)}
+        assert len(there.heard) == (1 if gathers else 21)
 
 
-async def test_all_of_a_family_go_out_by_one_socket(sockets: UdpSockets, partner: socket.socket) -> None:
-    with bound("127.0.0.1") as other:
-        for there in (partner, other, partner):
-            sockets.send(SendDatagram(of(there), b"x"))
-        assert len({there.recvfrom(10)[1] for there in (partner, other, partner)}) == 1
+async def test_a_port_reads_one_by_one_where_it_can_not_gather(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "SEGMENTS", False)
+    monkeypatch.setattr(capabilities, "RECVMSG_INTO", False)
+    (one, _), (other, there) = joined(), joined()
+    with closing(one), closing(other):
+        for _ in range(3):
+            one.send(PACKET, other.address)
+        await until(lambda: len(there.heard) == 3)
+        assert there.heard == [(PACKET, 20, one.address)] * 3
 
 
-async def test_by_ipv6_addresses_are_in_their_short_form(sockets: UdpSockets, engine: Engine, until: Until) -> None:
-    try:
-        partner = bound("::1")
-    except OSError:
-        pytest.skip("no IPv6 on this machine")
-    with partner:
-        sockets.send(SendDatagram(of(partner), b"hello"))
-        _, name = partner.recvfrom(100)
-        partner.sendto(b"you", name)
-        await until(lambda: bool(engine.heard))
-        assert engine.heard == [(b"you", Address("::1", of(partner).port))]
+async def test_others_of_the_loop_have_their_turn_between_reads(until: Until) -> None:
+    (one, _), (other, there) = joined(), joined()
+    with closing(one), closing(other):
+        for number in range(2 * READS_AT_ONCE + 1):
+            one.send(PACKET + bytes(number), other.address)  # each of another length: nothing is gathered
+        await until(lambda: len(there.heard) == 2 * READS_AT_ONCE + 1)
+        assert there.turns == 3
 
 
-async def test_many_at_once_all_come(sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until) -> None:
-    sockets.send(SendDatagram(of(partner), b"x"))
-    _, name = partner.recvfrom(10)
-    for number in range(AT_ONCE * 2):
-        partner.sendto(b"%d" % number, name)
-    await until(lambda: len(engine.heard) == AT_ONCE * 2)
+async def test_one_port_serves_all_kinds_and_ends_with_the_last(until: Until) -> None:
+    (one, _), (other, there) = joined(), joined()
+    dht = Party()
+    with closing(one):
+        other.join(Kind.DHT, dht)
+        one.send(b"d1:y1:qe", other.address)
+        one.send(PACKET, other.address)
+        await until(lambda: bool(there.heard and dht.heard))
+        assert (dht.data, there.data) == (b"d1:y1:qe", PACKET)
+        other.leave(Kind.UTP)
+        one.send(PACKET, other.address)
+        one.send(b"d1:y1:re", other.address)
+        await until(lambda: len(dht.heard) == 2)
+        assert len(there.heard) == 1
+        other.leave(Kind.DHT)
+        bind("127.0.0.1", other.address.port).close()
+        other.send(b"into nothing", one.address)
+        assert other.send_burst(Burst(one.address, [PACKET], 20))
 
 
-async def test_where_the_system_can_not_send_it_says_so_later(
-    sockets: UdpSockets, engine: Engine, until: Until
+async def test_who_is_told_may_close_the_port(until: Until) -> None:
+    (one, _), (other, there) = joined(), joined()
+
+    class Leaver(Party):
+        def receive(self, data: memoryview, segment: int, source: Address, now: float) -> None:
+            super().receive(data, segment, source, now)
+            other.close()
+
+    leaver = Leaver()
+    other.join(Kind.UTP, leaver)
+    with closing(one):
+        for number in range(3):
+            one.send(PACKET + bytes(number), other.address)
+        await until(lambda: bool(leaver.heard))
+        await asyncio.sleep(0)
+        assert len(leaver.heard) == 1
+        assert there.heard == []
+
+
+@linux
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_the_network_says_that_nobody_is_there(host: str, until: Until) -> None:
+    one, party = joined(host)
+    other, there = joined(host)
+    gone = other.address
+    other.close()
+    third, friend = joined(host)
+    with closing(one), closing(third):
+        assert one.send_burst(Burst(gone, [PACKET], 20))
+        one.send(PACKET, third.address)  # which hears of the refusal, and goes all the same
+        await until(lambda: bool(party.nobody and friend.heard))
+        assert party.nobody == [gone]
+        assert there.heard == []
+
+
+@linux
+async def test_a_port_without_a_sender_does_not_turn_round_complaints(
+    closed: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = Address("127.0.0.1", 9)
-    sockets.send(SendDatagram(nowhere, bytes(70_000)))
-    assert engine.refused == []
-    await until(lambda: bool(engine.refused))
-    [(address, reason)] = engine.refused
-    assert address == nowhere
-    assert str(nowhere) in reason
+    woken: list[UdpPort] = []
+    real = UdpPort._readable
+
+    def count(self: UdpPort) -> None:
+        woken.append(self)
+        real(self)
+
+    monkeypatch.setattr(UdpPort, "_readable", count)
+    port, party = bind("127.0.0.1", 0), Party()
+    port.join(Kind.DHT, party)
+    with closing(port):
+        port.send(b"d1:y1:qe", closed)
+        await asyncio.sleep(0.05)
+        assert len(woken) in (1, 2)
 
 
-async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:
-    sockets = UdpSockets(asyncio.get_running_loop(), turn, engine, Route("127.0.0.1"))
-    sockets.send(SendDatagram(Address("::1", 9), b"x"))
-    await until(lambda: bool(engine.refused))
-    sockets.close()
+async def test_what_the_system_can_not_send_its_sender_hears_at_once(closed: Address) -> None:
+    port, party = joined()
+    with closing(port):
+        assert port.send_burst(Burst(Address("127.0.0.1", 9), [PACKET, bytes(66_000)], 66_020))
+        assert party.long == [(Address("127.0.0.1", 9), 66_020)]
+        nowhere = Address("192.0.2.1", 9)  # not from 127.0.0.1
+        assert port.send_burst(Burst(nowhere, [PACKET], 20))
+        assert party.nobody == [nowhere]
+        with pytest.raises(OSError, match="long"):
+            port.send(bytes(70_000), closed)
 
 
-async def test_nothing_listening_there_is_no_failure_of_ours(
-    sockets: UdpSockets, engine: Engine, partner: socket.socket, until: Until
-) -> None:
-    sockets.send(SendDatagram(Address("127.0.0.1", 1), b"x"))
-    sockets.send(SendDatagram(of(partner), b"x"))
-    _, name = partner.recvfrom(10)
-    partner.sendto(b"still here", name)
-    await until(lambda: bool(engine.heard))
-    assert engine.refused == []
+async def test_without_room_a_sender_waits_and_is_told(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one, party), (other, there) = joined(), joined()
+    full = [True]
+    real = BurstSender._put
+
+    def put(self: BurstSender, buffers: list[bytes], address: Address, segment: int) -> None:
+        if full[0]:
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        real(self, buffers, address, segment)
+
+    monkeypatch.setattr(BurstSender, "_put", put)
+    with closing(one), closing(other):
+        burst = Burst(other.address, [PACKET] * 3, 20)
+        assert not one.send_burst(burst)
+        one.send(PACKET, other.address)  # is lost
+        full[0] = False
+        await until(lambda: party.room == 1)
+        assert one.send_burst(burst)
+        await until(lambda: there.data == PACKET * 3)
+        assert party.room == 1
+
+
+async def test_a_port_leads_to_its_family_and_from_loopback_to_loopback_alone() -> None:
+    here, there = Address("127.0.0.9", 1), Address("192.0.2.1", 1)
+    with closing(bind("127.0.0.1", 0)) as local, closing(bind("0.0.0.0", 0)) as all_of_four:
+        assert (local.reaches(here), local.reaches(there), local.reaches(Address("::1", 1))) == (True, False, False)
+        assert (all_of_four.reaches(here), all_of_four.reaches(there)) == (True, True)
+    with closing(bind("::1", 0)) as six:
+        assert (six.reaches(Address("::1", 1)), six.reaches(Address("2001:db8::1", 1))) == (True, False)
+
+
+async def test_an_address_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(NetworkError, match=r"192\.0\.2\.1"):
+        bind("192.0.2.1", 0)
+
+
+@pytest.fixture(scope="module")
+def uvloop() -> Any:
+    """The module, with what it opens once for the whole process."""
+    found = pytest.importorskip("uvloop")
+    found.new_event_loop().close()
+    return found
+
+
+def test_another_loop_is_not_disturbed_by_complaints(uvloop: Any, closed: Address) -> None:
+    async def there_and_back() -> None:
+        (one, party), (other, there) = joined(), joined()
+        with closing(one), closing(other):
+            one.send(PACKET, closed)
+            async with asyncio.timeout(5):
+                for count in range(1, 4):
+                    one.send(PACKET, other.address)
+                    other.send(PACKET, one.address)
+                    while len(party.data) < 20 * count or len(there.data) < 20 * count:  # noqa: ASYNC110 - they tell nobody
+                        await asyncio.sleep(0.001)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(there_and_back())

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bittern.base.address import Address
-from bittern.io.dht import Table, bind
+from bittern.io.dht import Table
+from bittern.io.udp import bind
 from bittern.session.settings import Settings
 
 from .rig import settings

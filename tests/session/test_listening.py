@@ -2,9 +2,12 @@ import socket
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.io.route import DIRECT, Route
-from bittern.session.listening import draw_port, listening_sockets
+from bittern.io.udp import UdpPort
+from bittern.session.listening import close_all, draw_port, listening, listening_sockets
+from bittern.session.settings import Settings
 
 
 def ports(sockets: list[socket.socket]) -> list[int]:
@@ -56,3 +59,40 @@ class OnlyFour(Route):
 
 def test_a_machine_without_ipv6_listens_on_ipv4() -> None:
     assert len(ports(listening_sockets(OnlyFour(), (), 0, fallback=False))) == 1
+
+
+def numbers(found: tuple[list[socket.socket], list[UdpPort]]) -> tuple[list[int], list[Address]]:
+    sockets, udp = found
+    close_all((), udp)
+    return ports(sockets), [port.address for port in udp]
+
+
+async def test_datagrams_have_the_number_of_tcp_at_each_address() -> None:
+    hosts = ("127.0.0.1", "127.0.0.2", "::1")
+    tcp, udp = numbers(listening(DIRECT, Settings(listen=hosts), 0))
+    assert udp == [Address(host, tcp[0]) for host in hosts]
+
+
+async def test_where_that_is_taken_both_have_another_one_unless_the_user_chose_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        (tcp, other), udp = numbers(listening(DIRECT, Settings(listen=("127.0.0.1", "::1")), port))
+        assert {each.port for each in udp} == {tcp} == {other} != {port}
+        (tcp, other), udp = numbers(listening(DIRECT, Settings(listen=("127.0.0.1", "::1"), port=port), port))
+        assert tcp == other == port
+        assert len({each.port for each in udp} | {port}) == 2
+
+
+async def test_datagrams_are_sent_from_where_connections_are_made_from() -> None:
+    _, (udp,) = numbers(listening(Route("127.0.0.2"), Settings(listen=("127.0.0.1",)), 0))
+    assert udp.host == "127.0.0.2"
+
+
+async def test_who_needs_no_datagrams_has_no_port_for_them() -> None:
+    assert numbers(listening(DIRECT, Settings(listen=("127.0.0.1",), use_trackers=False), 0))[1] == []
+
+
+async def test_a_machine_without_ipv6_has_the_same_number_all_the_same() -> None:
+    (tcp,), udp = numbers(listening(OnlyFour(), Settings(), 0))
+    assert udp == [Address("0.0.0.0", tcp)]

@@ -12,40 +12,10 @@ import pytest
 from bittern import Session
 from bittern.base.address import Address
 from bittern.engine.dht.bound_ids import is_bound
-from bittern.io.route import DIRECT, Route
 from bittern.session import node
-from bittern.session.node import datagram_sockets
-from bittern.session.settings import Settings
 
 from .nodes import announced, beginning_at, routers
 from .rig import PIECE, eventually, fill, settings, torrent
-
-
-def ports(sockets: list[socket.socket]) -> list[int]:
-    found = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return found
-
-
-def test_datagrams_have_the_port_of_tcp_and_one_port_for_both_families() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as tcp:
-        port = tcp.getsockname()[1]
-        assert ports(datagram_sockets(DIRECT, Settings(listen=("127.0.0.1", "127.0.0.2", "::1")), port)) == [port] * 3
-
-
-def test_where_that_port_is_taken_both_have_another_one() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        one, other = ports(datagram_sockets(DIRECT, Settings(listen=("127.0.0.1", "::1")), port))
-        assert one == other != port
-
-
-def test_they_are_sent_from_where_connections_are_made_from() -> None:
-    (sock,) = datagram_sockets(Route("127.0.0.1"), Settings(listen=("127.0.0.2",)), 0)
-    assert sock.getsockname()[0] == "127.0.0.1"
-    sock.close()
 
 
 async def test_nodes_are_remembered_from_run_to_run(tmp_path: Path) -> None:

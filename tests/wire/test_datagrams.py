@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.codec.bencode import Value, encode
-from bittern.wire.datagrams import Burst, Kind, all_utp, kind_of
+from bittern.wire.datagrams import Burst, Kind, all_utp, datagrams_of, kind_of
 
 PACKET = bytes(19)
 
@@ -51,3 +51,10 @@ def test_of_several_in_one_each_is_looked_at(firsts: list[int], segment: int) ->
 
 def test_a_burst_may_be_cut_on_its_way_unless_it_says_otherwise() -> None:
     assert not Burst(Address("192.0.2.1", 1), [b"x"], 1).whole
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1), st.integers(1, 40))
+def test_a_burst_is_taken_apart_where_its_datagrams_end(buffers: list[bytes], segment: int) -> None:
+    apart = [b"".join(each) for each in datagrams_of(Burst(Address("192.0.2.1", 1), buffers, segment))]
+    whole = b"".join(buffers)
+    assert apart == [whole[at : at + segment] for at in range(0, len(whole), segment)] or [apart, whole] == [[b""], b""]

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 SENDMSG = hasattr(socket.socket, "sendmsg")
@@ -15,6 +16,13 @@ PREADV = hasattr(os, "preadv")
 
 READ_NOWAIT = getattr(os, "RWF_NOWAIT", 0) if PREADV else 0
 """Flag for reads that fail rather than wait for the disk (Linux 4.14); 0 where there is none."""
+
+ERROR_QUEUE = sys.platform == "linux"
+"""A socket can be asked what the network said about datagrams."""
+
+SEGMENTS = sys.platform == "linux"
+"""Many datagrams can leave with one call (Linux 4.18, UDP_SEGMENT), and come with one (5.0, UDP_GRO); a kernel or a
+network card may refuse it still."""
 
 REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
 """Several sockets may listen on one port."""

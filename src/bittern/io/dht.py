@@ -1,52 +1,35 @@
-"""The distributed hash table in the real world: sockets, a clock, and answers to wait for."""
+"""The distributed hash table in the real world: ports, a clock, and answers to wait for."""
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 from types import MappingProxyType
-from typing import Final
 
 from bittern.base.address import Address
-from bittern.base.errors import NetworkError
 from bittern.engine.dht.dht import Dht
 from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
 from bittern.engine.dht.state import NodeState
+from bittern.wire.datagrams import Kind
 from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
 
 from .chance import SeededChance
 from .ed25519 import verify
-from .route import DIRECT, Route
-from .sockets import datagrams
-
-BURST: Final = 64
-"""Datagrams that are read of one socket before others get their turn."""
-_RECEIVE_BYTES: Final = 1 << 20
+from .sorter import Single
+from .udp import UdpPort
 
 _log = logging.getLogger("bittern.dht")
-
-
-def bind(host: str, port: int, route: Route = DIRECT) -> socket.socket:
-    """A bound UDP socket that does not block.
-
-    Raises:
-        NetworkError: the port is taken, or the address is not this machine's.
-    """
-    try:
-        return route.bound(host, port, socket.SOCK_DGRAM, receive_bytes=_RECEIVE_BYTES)
-    except OSError as error:
-        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
 
 
 class Table:
     """The distributed hash table, on the running loop.
 
     Args:
-        sockets: bound ones, each of which gets a node (BEP 45); owned from now on.
+        ports: each of which gets a node (BEP 45); they are closed at the end where nobody else uses them.
         read_only: ask and do not answer (BEP 43).
         reply_rate: bytes per second of all that is answered.
         states: what was kept from before, by whether it is of IPv6; for the first node of each family.
@@ -56,7 +39,7 @@ class Table:
 
     def __init__(
         self,
-        sockets: Sequence[socket.socket],
+        ports: Sequence[UdpPort],
         *,
         read_only: bool = False,
         reply_rate: float = 16_000.0,
@@ -65,11 +48,11 @@ class Table:
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets = tuple(sockets)
+        self._ports = tuple(ports)
         chance, states, now = SeededChance(seed), dict(states or {}), time.monotonic()
         hosts, nodes = dict(hosts), []
-        for at, sock in enumerate(sockets):
-            ipv6 = sock.family == socket.AF_INET6
+        for at, port in enumerate(ports):
+            ipv6 = port.address.is_ipv6
             node = Node(
                 NodeSettings(ipv6=ipv6, read_only=read_only, reply_rate=reply_rate),
                 rng=chance.rng_for("dht", b"%d" % at),
@@ -84,19 +67,19 @@ class Table:
         self._timer: asyncio.TimerHandle | None = None
         self._due = inf
         self._waiting: dict[int, tuple[asyncio.Future[SearchDone], Callable[[Event], None]]] = {}
-        for at, sock in enumerate(self._sockets):
-            self._loop.add_reader(sock.fileno(), self._readable, at)
+        for at, port in enumerate(self._ports):
+            port.join(Kind.DHT, Single(partial(self._receive, at), lambda _: self._settle(time.monotonic())))
         self._settle(now)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The node of each socket."""
+        """The node of each port."""
         return self._dht.nodes
 
     @property
     def ports(self) -> dict[bool, int]:
         """Where the first of each family listens, by whether it is IPv6."""
-        ports = {sock.family == socket.AF_INET6: int(sock.getsockname()[1]) for sock in reversed(self._sockets)}
+        ports = {port.address.is_ipv6: port.address.port for port in reversed(self._ports)}
         return dict(sorted(ports.items()))
 
     @property
@@ -200,30 +183,26 @@ class Table:
         """End it; who waits is cancelled."""
         if self._timer is not None:
             self._timer.cancel()
-        for sock in self._sockets:
-            self._loop.remove_reader(sock.fileno())
-            sock.close()
+        for port in self._ports:
+            port.leave(Kind.DHT)
         for future, _ in list(self._waiting.values()):
             future.cancel()
-        self._sockets = ()
+        self._ports = ()
 
-    def _readable(self, at: int) -> None:
-        now, sock = time.monotonic(), self._sockets[at]
-        for datagram, address in datagrams(sock, BURST, MAX_DATAGRAM + 1):
-            self._dht.receive(at, datagram, address, now)
-        self._settle(now)
+    def _receive(self, at: int, datagram: bytes, source: Address, now: float) -> None:
+        self._dht.receive(at, datagram[: MAX_DATAGRAM + 1], source, time.monotonic())
 
     def _settle(self, now: float) -> None:
         for at, datagram, address in self._dht.take_datagrams():
-            if self._sockets:
+            if self._ports:
                 try:
-                    self._sockets[at].sendto(datagram, address)
+                    self._ports[at].send(datagram, address)
                 except OSError as error:  # as if it were lost
                     _log.debug("to %s: %s", address, error)
         for event in self._dht.take_events(now):
             self._on_event(event)
         due = self._dht.next_deadline()
-        if self._sockets and due < self._due:
+        if self._ports and due < self._due:
             self._due = due
             if self._timer is not None:
                 self._timer.cancel()

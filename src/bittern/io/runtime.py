@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from .route import Route
 from .tasks import Tasks
 from .tcp import Listener
 from .turn import Turn
-from .udp import UdpSockets
+from .udp import UdpPort
+from .udp_ports import UdpPorts
 
 
 class Runtime:
@@ -39,6 +40,7 @@ class Runtime:
         sockets: bound ones to listen on; owned by the runtime.
         on_events: told after each turn in which something happened.
         route: how we get out.
+        ports: for datagrams, that others know; owned by the runtime.
         seed: for repeatable decisions, or None.
     """
 
@@ -50,6 +52,7 @@ class Runtime:
         on_events: Callable[[list[Event]], None],
         *,
         route: Route,
+        ports: Sequence[UdpPort] = (),
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -69,7 +72,7 @@ class Runtime:
         hosts = route.sources or [sock.getsockname()[0] for sock in sockets]
         self._multicast = Multicast(self._loop, route, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
-        self.udp = UdpSockets(self._loop, self.turn, self.core, route)
+        self.udp = UdpPorts(self._loop, self.turn, self.core, route, ports)
         resolver = SystemResolver(self.turn, self.core, self.tasks, route)
         self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
         self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]

@@ -1,78 +1,245 @@
-"""Datagrams of the real world: one socket for each family of addresses, shared by all that speak over UDP."""
+"""A UDP port of ours: one socket that all who speak over UDP share, made to move many datagrams with one call.
+
+HOT: bench/transfer.py
+"""
 
 import asyncio
+import errno
 import socket
-from typing import Protocol
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final, Protocol
 
 from bittern.base.address import Address
-from bittern.engine.effects import SendDatagram
+from bittern.base.errors import NetworkError
+from bittern.wire.datagrams import Burst, Kind
 
-from .route import Route
-from .sockets import datagrams, family_of
-from .turn import Turn
+from . import capabilities
+from .bursts import BurstSender
+from .complaints import ask_for_complaints, complaints
+from .route import DIRECT, Route
+from .sockets import LONGEST
+from .sorter import Receiver, Sorter
 
-AT_ONCE = 64
-"""Datagrams read before others of the loop have their turn."""
+READS_AT_ONCE: Final = 32
+"""Reads of a socket before others of the loop have their turn; each brings one datagram, or as many as 64 KiB hold."""
+RECEIVE_BYTES: Final = 4 << 20
+"""That the system is asked to keep until they are read; most systems keep less."""
+SEND_BYTES: Final = 1 << 20
+"""Likewise until they are sent."""
+
+_SOL_UDP: Final = 17
+_UDP_GRO: Final = 104  # linux/udp.h
+_CONTROL_BYTES: Final = 64
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_NOBODY: Final = frozenset(
+    (
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+        errno.EACCES,
+        errno.EINVAL,
+    )
+)
 
 
-class Mailbox(Protocol):
-    """Who is told of datagrams; a Core is one."""
+class Sender(Protocol):
+    """Who sends bursts, and hears what became of them."""
 
-    def datagram(self, data: bytes, source: Address, now: float) -> None:
-        """One came."""
+    def writable(self, now: float) -> None:
+        """There is room for more."""
         ...
 
-    def datagram_refused(self, address: Address, reason: str, now: float) -> None:
-        """The system can not send to `address`."""
+    def refused(self, address: Address, now: float) -> None:
+        """The network, or the system, says that nobody is there; anybody could have made the network say it."""
+        ...
+
+    def too_big(self, address: Address, size: int, now: float) -> None:
+        """A datagram of `size` bytes does not get there whole."""
         ...
 
 
-class UdpSockets:
-    """Sends and receives (see ports.Udp); a socket is made when the first datagram of its family goes out.
+class UdpPort:
+    """One port. It ends with `close`, or when nobody receives anything there any more.
 
     Args:
-        loop: that watches the sockets.
-        turn: of that loop.
-        core: is told what comes.
-        route: how we get out.
+        sock: bound, and does not block; owned from now on.
+        clock: gives the time.
+
+    Attributes:
+        clock: likewise.
+        address: where it is, as the system says.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Mailbox, route: Route) -> None:
-        self._loop = loop
-        self._turn = turn
-        self._core = core
-        self._route = route
-        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+    def __init__(self, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock: socket.socket | None = sock
+        self._out = BurstSender(sock)
+        self._sorter = Sorter()
+        self._sender: Sender | None = None
+        self._reading = False
+        self._writing = False
+        self._view = memoryview(b"")
+        self.clock = clock
+        self.address = Address(*sock.getsockname()[:2])
+        with suppress(OSError):
+            if isinstance(self._loop, asyncio.SelectorEventLoop):  # uvloop gives up a socket with an error
+                ask_for_complaints(sock)
+            if capabilities.SEGMENTS:
+                sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
 
-    def send(self, wish: SendDatagram) -> None:
-        """See ports.Udp."""
+    def reaches(self, address: Address) -> bool:
+        """Whether datagrams can go to `address` from here: it is of the same family, and both or neither are loopback.
+
+        From the address of all, they can go anywhere.
+        """
+        if self.address.is_ipv6 != address.is_ipv6:
+            return False
+        return self.address.host in _EVERYWHERE or _is_loopback(self.address.host) == _is_loopback(address.host)
+
+    def join(self, kind: Kind, receiver: Receiver) -> None:
+        """`receiver` gets all datagrams of a kind from now on."""
+        self._sorter.join(kind, receiver)
+        if not self._reading and self._sock is not None:
+            self._reading = True
+            self._view = memoryview(bytearray(LONGEST))
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def leave(self, kind: Kind) -> None:
+        """Nobody gets this kind any more; the port is closed when nobody gets any."""
+        if not self._sorter.leave(kind):
+            self.close()
+
+    def watch(self, sender: Sender) -> None:
+        """`sender` hears what becomes of datagrams from now on."""
+        self._sender = sender
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one datagram; where the system has no room, it is as if it were lost on the way.
+
+        Raises:
+            OSError: the system can not send to `address`.
+        """
+        if self._sock is not None:
+            with suppress(BlockingIOError):
+                self._out.put((data,), address)
+
+    def send_burst(self, burst: Burst) -> bool:
+        """Send a burst, with one call where the system can; False where it has no room: the sender is told of some."""
+        if self._sock is None:
+            return True  # as if it were lost on the way, as what the system fails to send below
         try:
-            self._socket(wish.address).sendto(wish.data, wish.address)
-        except (BlockingIOError, InterruptedError):
-            return  # the system has no room: as if it was lost on the way
+            self._out.send(burst)
+        except BlockingIOError:
+            self._wait()
+            return False
         except OSError as error:
-            reason = f"{wish.address}: {error.strerror or error}"
-            self._loop.call_soon(self._refused, wish.address, reason)
+            if self._sender is not None:
+                if error.errno == errno.EMSGSIZE:
+                    self._sender.too_big(burst.address, burst.segment, self.clock())
+                elif error.errno in _NOBODY:
+                    self._sender.refused(burst.address, self.clock())
+        return True
 
     def close(self) -> None:
-        """Send and receive no more."""
-        for sock in self._sockets.values():
-            self._loop.remove_reader(sock.fileno())
+        """Send and receive no more. May be called again."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            if self._reading:
+                self._loop.remove_reader(sock.fileno())
+            if self._writing:
+                self._loop.remove_writer(sock.fileno())
             sock.close()
-        self._sockets.clear()
 
-    def _socket(self, address: Address) -> socket.socket:
-        family = family_of(address.host)
-        if family not in self._sockets:
-            sock = self._sockets[family] = self._route.reaching(address.host, socket.SOCK_DGRAM)
-            self._loop.add_reader(sock.fileno(), self._readable, sock)
-        return self._sockets[family]
+    def _readable(self) -> None:
+        now, sorter, view = self.clock(), self._sorter, self._view
+        for _ in range(READS_AT_ONCE):
+            if self._sock is None:
+                return  # a receiver has closed it
+            try:
+                count, segment, name = _receive(self._sock, view)
+            except (BlockingIOError, InterruptedError):
+                self._hear_complaints(now)
+                break
+            except OSError:
+                continue  # news about one that was sent before
+            host, port = name[0], name[1]
+            sorter.came(view[:count], segment, Address(_canonical(host) if ":" in host else host, port), now)
+        sorter.caught_up(now)
 
-    def _readable(self, sock: socket.socket) -> None:
-        for data, address in datagrams(sock, AT_ONCE):
-            self._core.datagram(data, address, self._turn.now())
-        self._turn.soon()
+    def _hear_complaints(self, now: float) -> None:
+        if self._sock is None:
+            return
+        for address, largest in complaints(self._sock):
+            if self._sender is None:
+                continue
+            if largest is None:
+                self._sender.refused(address, now)
+            else:
+                self._sender.too_big(address, largest + 1, now)
 
-    def _refused(self, address: Address, reason: str) -> None:
-        self._core.datagram_refused(address, reason, self._turn.now())
-        self._turn.soon()
+    def _wait(self) -> None:
+        if self._sock is not None and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        try:
+            self._out.resume()
+        except BlockingIOError:
+            return
+        if self._sock is not None:
+            self._writing = False
+            self._loop.remove_writer(self._sock.fileno())
+        if self._sender is not None:
+            self._sender.writable(self.clock())
+
+
+def bind(host: str, port: int, route: Route = DIRECT) -> UdpPort:
+    """A port on the running loop.
+
+    Args:
+        host: a numeric address of this machine, or that of all.
+        port: 0 for any.
+        route: how we get out.
+
+    Raises:
+        NetworkError: it is taken, or the address is not this machine's.
+    """
+    try:
+        sock = route.bound(host, port, socket.SOCK_DGRAM, receive_bytes=RECEIVE_BYTES)
+    except OSError as error:
+        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    return UdpPort(sock)
+
+
+def _receive(sock: socket.socket, view: memoryview) -> tuple[int, int, tuple[str, int]]:
+    """Bytes that came, bytes of each datagram in them, and whose they are.
+
+    Raises:
+        OSError: as `recvmsg`.
+    """
+    if not capabilities.RECVMSG_INTO:
+        count, name = sock.recvfrom_into(view)
+        return count, count, name
+    count, control, _, name = sock.recvmsg_into((view,), _CONTROL_BYTES)
+    for level, kind, value in control:
+        if level == _SOL_UDP and kind == _UDP_GRO:
+            return count, int.from_bytes(value[:4], sys.byteorder), name
+    return count, count, name
+
+
+@lru_cache(4096)
+def _canonical(host: str) -> str:
+    return Address.of(host.partition("%")[0], 0).host
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"

@@ -1,15 +1,22 @@
-"""Which sockets a session listens on."""
+"""Which sockets a session listens on: TCP and UDP have the same number, wherever that is free."""
 
+import logging
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bittern.base.errors import NetworkError
 from bittern.io.route import Route
+from bittern.io.udp import UdpPort, bind
+
+from .settings import Settings
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - a peer is there to be connected to
 _LOWEST, _HIGHEST = 10240, 32767  # below the ports that systems lend to outgoing connections
 _BACKLOG = 128
+_ATTEMPTS = 8
+
+_log = logging.getLogger("bittern.session")
 
 
 def draw_port() -> int:
@@ -41,15 +48,69 @@ def listening_sockets(route: Route, hosts: Sequence[str], port: int, *, fallback
                     sockets = [s for s in sockets if s.family == socket.AF_INET]
                     continue  # a machine without IPv6
                 if fallback and port:
-                    _close(sockets)
+                    close_all(sockets, ())
                     return listening_sockets(route, hosts, 0, fallback=False)
                 raise NetworkError(f"can not listen on {host} port {port}: {error.strerror or error}") from error
     except BaseException:
-        _close(sockets)
+        close_all(sockets, ())
         raise
     return sockets
 
 
-def _close(sockets: list[socket.socket]) -> None:
+def listening(route: Route, settings: Settings, port: int) -> tuple[list[socket.socket], list[UdpPort]]:
+    """Sockets for connections, and ports for datagrams where anybody needs them.
+
+    Peers know one number. Where the user gave none, one is taken that is free in both; else datagrams get another one
+    where it must be.
+
+    Args:
+        route: how we get out.
+        settings: say on which addresses, and what for.
+        port: for connections; 0 for any free one.
+
+    Raises:
+        NetworkError: the port is taken, or an address is not this machine's.
+    """
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        sockets = listening_sockets(route, settings.listen, port, fallback=settings.port is None)
+        try:
+            number = sockets[0].getsockname()[1]
+            ports = datagram_ports(route, sockets) if settings.speaks_udp else []
+        except BaseException:
+            close_all(sockets, ())
+            raise
+        if settings.port or not attempts_left or all(each.address.port == number for each in ports):
+            return sockets, ports
+        close_all(sockets, ports)
+        port = 0
+    raise AssertionError
+
+
+def datagram_ports(route: Route, sockets: Sequence[socket.socket]) -> list[UdpPort]:
+    """A port for each address that is listened on (BEP 45), or for that which we come from; all have one number.
+
+    Args:
+        route: how we get out.
+        sockets: that are listened on, whose number it is; another one where that is taken.
+    """
+    listened = [str(sock.getsockname()[0]) for sock in sockets]
+    hosts = route.sources or tuple(dict.fromkeys(listened))
+    for wanted in (int(sockets[0].getsockname()[1]), 0):
+        ports: list[UdpPort] = []
+        for host in hosts:
+            try:
+                ports.append(bind(host, ports[0].address.port if ports else wanted, route))
+            except NetworkError as error:
+                _log.info("%s", error)
+        if len(ports) == len(hosts) or not wanted:
+            return ports
+        close_all((), ports)
+    raise AssertionError
+
+
+def close_all(sockets: Iterable[socket.socket], ports: Iterable[UdpPort]) -> None:
+    """Listen no more."""
     for sock in sockets:
         sock.close()
+    for port in ports:
+        port.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,19 +9,18 @@ from dataclasses import replace
 from secrets import token_bytes
 
 from bittern.base.address import Address, is_local
-from bittern.base.errors import AlreadyAddedError, BitternError, NetworkError, SessionError
+from bittern.base.errors import AlreadyAddedError, BitternError, SessionError
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.dht.state import NodeState
 from bittern.engine.sources.allowed import sources_for
 from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.peerbook import Source
-from bittern.io.dht import Table, bind
-from bittern.io.route import Route
+from bittern.io.dht import Table
 from bittern.io.tasks import Tasks
+from bittern.io.udp import UdpPort
 from bittern.wire.krpc import ID_BYTES
 
 from .lock import TorrentLock
-from .settings import Settings
 from .sources import find_peer
 from .surroundings import Surroundings
 
@@ -34,38 +32,8 @@ KEEP_SECONDS = 300.0
 MAX_NAMED = 16
 """Nodes of one .torrent file that are asked; and of those that peers told of before we began."""
 _FACTS = {False: "dht", True: "dht6"}
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as for TCP
 
 _log = logging.getLogger("bittern.dht")
-
-
-def datagram_sockets(route: Route, settings: Settings, port: int) -> list[socket.socket]:
-    """Bound UDP sockets, one for each address that is listened on (BEP 45), all with the same port.
-
-    Args:
-        route: how we get out.
-        settings: say on which addresses.
-        port: of TCP; another one where that is taken.
-    """
-    listen = route.sources or settings.listen or _EVERYWHERE
-    hosts = tuple(dict.fromkeys(listen))
-    for wanted in (port, 0):
-        sockets: list[socket.socket] = []
-        for host in hosts:
-            try:
-                sockets.append(bind(host, sockets[0].getsockname()[1] if sockets else wanted, route))
-            except NetworkError as error:
-                _log.info("%s", error)
-        if len(sockets) == len(hosts) or not wanted:
-            return sockets
-        for sock in sockets:
-            sock.close()
-    raise AssertionError
-
-
-def port_of(sockets: Sequence[socket.socket]) -> int:
-    """The one that they have; 0 where there are none."""
-    return int(sockets[0].getsockname()[1]) if sockets else 0
 
 
 class OwnNode:
@@ -73,13 +41,13 @@ class OwnNode:
 
     Args:
         surroundings: with the settings and the store.
-        sockets: bound ones; owned from now on.
+        ports: each of which gets a node; others use them, too.
     """
 
-    def __init__(self, surroundings: Surroundings, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, surroundings: Surroundings, ports: Sequence[UdpPort]) -> None:
         self._surroundings = surroundings
-        self._sockets = tuple(sockets)
-        self._local = all(is_local(str(sock.getsockname()[0])) for sock in sockets)
+        self._ports = tuple(ports)
+        self._local = all(is_local(port.address.host) for port in ports)
         self._table: Table | None = None
         self._told: deque[Address] = deque(maxlen=MAX_NAMED)
         self._beginning = asyncio.Lock()
@@ -107,7 +75,7 @@ class OwnNode:
                 # Trackers (BEP 24) and peers may have told before any node does.
                 hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
                 seed = self._surroundings.settings.seed
-                self._table = Table(self._sockets, states=states, hosts=hosts, seed=seed)
+                self._table = Table(self._ports, states=states, hosts=hosts, seed=seed)
                 self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
                 self._tasks.start(self._keep_on(), "bittern dht state")
                 for address in self._told:
@@ -137,8 +105,6 @@ class OwnNode:
             self._table.close()
         if self._lock is not None:
             self._lock.release()
-        for sock in self._sockets:
-            sock.close()
 
     async def _meet_routers(self, table: Table) -> None:
         routers, wait = self._surroundings.settings.dht_routers, RETRY_SECONDS

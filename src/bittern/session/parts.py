@@ -14,14 +14,15 @@ from bittern.io import capabilities
 from bittern.io.disk.failures import storage_error
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
+from bittern.io.udp import UdpPort
 from bittern.version import __version__
 
 from .board import Board
 from .entry import Entry
 from .hand import Hand
-from .listening import draw_port, listening_sockets
+from .listening import close_all, draw_port, listening
 from .lock import TorrentLock
-from .node import OwnNode, datagram_sockets, port_of
+from .node import OwnNode
 from .roster import Roster
 from .routing import route_of
 from .rules import Rules
@@ -44,7 +45,7 @@ class Foundation:
         lock: on the folder, where torrents are kept.
         route: how we get out.
         sockets: that are listened on; the runtime owns them once there is one.
-        datagrams: for the distributed hash table, where it is wanted; its node owns them once there is one.
+        ports: for datagrams, where anybody needs them; likewise.
     """
 
     store: Store
@@ -52,7 +53,7 @@ class Foundation:
     lock: TorrentLock | None
     route: Route
     sockets: list[socket.socket]
-    datagrams: list[socket.socket]
+    ports: list[UdpPort]
 
     @classmethod
     async def lay(cls, settings: Settings) -> Self:
@@ -70,17 +71,19 @@ class Foundation:
             foundation.lock = _profile_lock(store) if settings.keep_torrents else None
             await foundation.roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
-            foundation.sockets = listening_sockets(
-                foundation.route, settings.listen, port, fallback=settings.port is None
-            )
-            if settings.dht:
-                foundation.datagrams = datagram_sockets(
-                    foundation.route, settings, foundation.sockets[0].getsockname()[1]
-                )
+            foundation.sockets, foundation.ports = listening(foundation.route, settings, port)
         except BaseException:
             await foundation.raze()
             raise
         return foundation
+
+    def dht_port(self, settings: Settings) -> int:
+        """Where our node of the distributed hash table can be asked; 0 where there is none."""
+        return self.ports[0].address.port if settings.dht and self.ports else 0
+
+    def close_sockets(self) -> None:
+        """Listen no more; where a runtime owns them it does so."""
+        close_all(self.sockets, self.ports)
 
     async def raze(self) -> None:
         """Let go of the folder; sockets are closed by who has them."""
@@ -137,11 +140,12 @@ class Parts:
             remove: takes a torrent out.
         """
         runtime = Runtime(
-            replace(settings.for_engine(capabilities.sockets()), dht_port=port_of(foundation.datagrams)),
+            replace(settings.for_engine(capabilities.sockets()), dht_port=foundation.dht_port(settings)),
             _new_peer_id(),
             foundation.sockets,
             on_events,
             route=foundation.route,
+            ports=foundation.ports,
             seed=settings.seed,
         )
         surroundings = Surroundings(settings, runtime, foundation.route, foundation.store)
@@ -150,7 +154,7 @@ class Parts:
         hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
-        node = OwnNode(surroundings, foundation.datagrams) if settings.dht else None
+        node = OwnNode(surroundings, foundation.ports) if settings.dht else None
         return cls(foundation, surroundings, waking, steward, hand, rules, node)
 
     async def say_goodbye(self, seconds: float) -> None:

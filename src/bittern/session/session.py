@@ -77,8 +77,7 @@ class Session:
         try:
             parts = self._build(foundation)
         except BaseException:
-            for sock in (*foundation.sockets, *foundation.datagrams):
-                sock.close()
+            foundation.close_sockets()
             await foundation.raze()
             raise
         self._parts = parts

@@ -199,6 +199,11 @@ class Settings:
         base = Path(home) if Path(home).is_absolute() else Path("~/.local/state").expanduser()
         return base / "bittern"
 
+    @property
+    def speaks_udp(self) -> bool:
+        """Whether anything needs datagrams."""
+        return self.dht or self.use_trackers
+
     def goal(self) -> Goal:
         """When enough was shared, for torrents without a goal of their own."""
         return Goal(

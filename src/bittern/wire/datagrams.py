@@ -62,3 +62,18 @@ def kind_of(data: bytes | memoryview) -> Kind:
 def all_utp(data: memoryview, segment: int) -> bool:
     """Whether each of several datagrams that came as one seems to be of uTP; what is too short is for it to drop."""
     return not data[::segment].tobytes().translate(None, _UTP_FIRST)
+
+
+def datagrams_of(burst: Burst) -> list[list[Buffer]]:
+    """The datagrams of a burst one by one, each in one or several buffers."""
+    found: list[list[Buffer]] = [[]]
+    room = burst.segment
+    for buffer in burst.buffers:
+        view = memoryview(buffer)
+        while view:
+            if not room:
+                found.append([])
+                room = burst.segment
+            found[-1].append(view[:room])
+            view, room = view[room:], max(0, room - len(view))
+    return found

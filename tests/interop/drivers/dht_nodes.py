@@ -11,7 +11,8 @@ import asyncio
 import sys
 
 from bittern.base.address import Address
-from bittern.io.dht import Table, bind
+from bittern.io.dht import Table
+from bittern.io.udp import bind
 from bittern.wire.krpc import AnnouncePeer
 
 

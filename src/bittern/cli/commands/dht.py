@@ -304,19 +304,20 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     who may have forged its address.
     """
     from bittern.base.errors import NetworkError
-    from bittern.io.dht import Table, bind
+    from bittern.io.dht import Table
     from bittern.io.route import Route
+    from bittern.io.udp import bind
     from bittern.session.dht import ROUTERS
     from bittern.session.sources import find_peer
 
     check_peers("--dht-router", place.dht_router)
     route = Route()
-    sockets = [bind(host, place.port, route) for host in place.listen]
-    if not sockets:
-        sockets.append(bind("0.0.0.0", place.port, route))  # noqa: S104 - a node is there to be asked
+    ports = [bind(host, place.port, route) for host in place.listen]
+    if not ports:
+        ports.append(bind("0.0.0.0", place.port, route))  # noqa: S104 - a node is there to be asked
         with suppress(NetworkError):  # a machine without IPv6
-            sockets.append(bind("::", sockets[0].getsockname()[1], route))
-    table = Table(sockets, read_only=read_only)
+            ports.append(bind("::", ports[0].address.port, route))
+    table = Table(ports, read_only=read_only)
     try:
         known, reason = 0, ""
         for router in place.dht_router or ROUTERS:
