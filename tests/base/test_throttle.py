@@ -200,3 +200,38 @@ def test_what_is_given_back_is_there_for_all() -> None:
     place.take(20_000)
     place.give_back(20_000)
     assert place.available(0.0) == room
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=6), LIMITS, LIMITS)
+def test_who_passes_a_second_tree_is_held_to_the_limits_of_both(
+    peers: list[tuple[int, bool]], torrent_limit: float, class_limit: float
+) -> None:
+    torrents, beside = [Throttle(Throttle(), torrent_limit) for _ in range(3)], Throttle(limit=class_limit)
+    under: dict[Throttle, list[Taker]] = {place: [] for place in (*torrents, beside)}
+    for number, of_class in peers:
+        taker = Taker(Throttle(torrents[number]))
+        under[torrents[number]].append(taker)
+        if of_class:
+            taker.place.beside = Throttle(beside)
+            under[beside].append(taker)
+    takers = {id(taker): taker for place, crowd in under.items() if place.limit != inf for taker in crowd}
+    run(list(takers.values()), 12.0)
+    for place, crowd in under.items():
+        if place.limit != inf:
+            grants = [grant for taker in crowd for grant in taker.grants]
+            assert most_in_window(grants, 5.0) <= 1.02 * 5 * place.limit + BLOCK
+
+
+def test_what_one_tree_refuses_is_not_lost_to_the_other() -> None:
+    torrent, beside = Throttle(Throttle(), 200_000.0), Throttle(limit=50_000.0)
+    free, held = Taker(Throttle(torrent)), Taker(Throttle(torrent))
+    held.place.beside = Throttle(beside)
+    run([free, held], 20.0)
+    assert held.passed == pytest.approx(20 * 50_000, rel=0.05)
+    assert free.passed == pytest.approx(20 * 150_000, rel=0.05)
+    place = Throttle()
+    place.beside = Throttle(Throttle(limit=10_000.0))
+    place.take(1 << 20)
+    assert place.available(0.0) <= 0 < place.ready_at(0.0)
+    place.give_back(1 << 20)
+    assert place.available(200.0) > 0

@@ -30,6 +30,9 @@ class Throttle:
         unit: the least that passes at a time.
         burst_seconds: so much of the limit may be saved up.
 
+    Attributes:
+        beside: a place in another tree that all of this passes, too, such as one of a class of peers; or None.
+
     Attributes, for the other places of the tree:
         above: the next place of the way.
         bucket: its own limit, or None.
@@ -46,6 +49,7 @@ class Throttle:
         "_shared_at",
         "_unit",
         "above",
+        "beside",
         "bucket",
         "due",
         "passed",
@@ -56,6 +60,7 @@ class Throttle:
         self, above: Self | None = None, limit: float = inf, unit: int = BLOCK, burst_seconds: float = BURST_SECONDS
     ) -> None:
         self.above = above
+        self.beside: Throttle | None = None
         self.bucket = TokenBucket(limit, burst_seconds) if limit != inf else None
         self._burst_seconds = burst_seconds
         self._unit = unit
@@ -89,12 +94,13 @@ class Throttle:
 
         Who may pass something may pass a whole unit: what is too much is owed.
         """
-        place: Throttle = self
+        beside, place = self.beside, self
         while place.bucket is None:
             if place.above is None:
-                return inf
+                return inf if beside is None else self._room_beside(beside, now)
             place = place.above
-        return self._room(now)
+        room = self._room(now)
+        return room if beside is None or room <= 0 else min(room, self._room_beside(beside, now))
 
     def take(self, count: int) -> None:
         """`count` bytes passed."""
@@ -107,6 +113,8 @@ class Throttle:
                 above.shares[place] -= count
             place.passed += count
             place = above
+        if self.beside is not None:
+            self.beside.take(count)
 
     def give_back(self, count: int) -> None:
         """`count` bytes that were taken did not pass after all."""
@@ -115,10 +123,19 @@ class Throttle:
             if place.bucket is not None:
                 place.bucket.give_back(count)
             place = place.above
+        if self.beside is not None:
+            self.beside.give_back(count)
 
     def ready_at(self, now: float) -> float:
         """When to ask again; `now` when something may pass, `math.inf` where it is forbidden for good."""
         return now if self.available(now) > 0 else self.due
+
+    def _room_beside(self, beside: "Throttle", now: float) -> float:
+        """What may pass there; sets `due` when it is nothing."""
+        room = beside.available(now)
+        if room <= 0:
+            self.due = beside.due
+        return room
 
     def _room(self, now: float) -> float:
         """As `available`; sets `due` when it is nothing."""

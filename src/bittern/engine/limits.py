@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from bittern.base.address import is_local
 
+from .mixing import Mixing
 from .settings import EngineSettings
 from .swarm.lanes import Lanes
 from .swarm.peer import Peer
@@ -23,6 +24,7 @@ class Limits:
     Attributes:
         whole: all torrents together.
         groups: by their names.
+        mixing: what TCP connections are held to so that uTP has its part; None where there is only one of both.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -30,6 +32,7 @@ class Limits:
         self.whole.set_limits(settings.down_bytes_per_second, settings.up_bytes_per_second)
         self.exempt_local = settings.exempt_local
         self.groups: dict[str, Lanes] = {}
+        self.mixing = Mixing() if settings.tcp and settings.utp else None
 
     def group(self, name: str) -> Lanes:
         """The torrents that share the limits called `name`; a new group has none."""
@@ -65,6 +68,8 @@ class TorrentLimits:
         """Hold a new peer to the limits; one that is exempt, to none but its own."""
         if not (self._limits.exempt_local and is_local(peer.address.host)):
             peer.lanes = Lanes(self.whole)
+        if self._limits.mixing is not None:
+            self._limits.mixing.enter(peer)
         self._hold(peer)
 
     def limit_peers(
@@ -89,6 +94,11 @@ class TorrentLimits:
         exempt = peer.lanes.above is None
         down, up = (inf, inf) if exempt else (self._peer_down, self._peer_up)
         peer.lanes.set_limits(down if own_down is None else own_down, up if own_up is None else own_up)
+
+    def watch(self, peers: Iterable[Peer], now: float) -> None:
+        """What these move now, in about a second's time: limits that go by that are set anew."""
+        if self._limits.mixing is not None:
+            self._limits.mixing.look(self, peers, now)
 
     def starve(self, peer: Peer, due: float) -> None:
         """A limit keeps `peer` waiting until `due`; infinity: none does."""

@@ -473,6 +473,7 @@ class Torrent:
         self._giving.watch(now)
         self._pex.tell(now)
         self._traffic.count(now)
+        self.limits.watch(self.peers.values(), now)
         self._giving.rechoke(now)
         if self._taking.impatient:
             self._company.touch_all()
