@@ -35,6 +35,7 @@ from .settings import EngineSettings
 from .sources.announcer import Tally
 from .sources.lsd import LocalSearch
 from .swarm.bans import Bans
+from .swarm.ip_filter import Blocked, IpFilter
 from .swarm.welcome import our_handshake
 from .torrent import Torrent
 from .world import Shared
@@ -208,6 +209,18 @@ class Core:
         return self._shared.bans
 
     @property
+    def ip_filter(self) -> IpFilter:
+        """Addresses that nobody deals with but torrents that are exempt; `filter_changed` is to follow a change."""
+        return self._shared.ip_filter
+
+    def filter_changed(self, now: float) -> None:
+        """Another filter was loaded, or other torrents are exempt: whom it keeps out goes."""
+        self._lobby.shut_out(now)
+        self._inquiries.filter_changed(now)
+        for torrent in self.torrents.values():
+            torrent.filter_changed(now)
+
+    @property
     def our_addresses(self) -> tuple[Address, ...]:
         """Where we are as trackers and peers see us, at most one address of each family; none before they say so."""
         return self._shared.ourselves.known
@@ -222,10 +235,11 @@ class Core:
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._lobby.enter(link, now)
-        if self._shared.bans.banned(link.address.host, now):
+        host = link.address.host
+        if self._shared.bans.banned(host, now) or self._shared.ip_filter.turns_away(host):
             self._lobby.turn_away(wire)
         else:
-            self._lobby.crowd_out(link.address.host)
+            self._lobby.crowd_out(host)
         return wire
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
@@ -273,7 +287,9 @@ class Core:
         own = self._directory.own(handshake.info_hash)
         if torrent is not None:
             self._welcome(torrent, wire, handshake, now)
-        elif own in self.dormitory:
+        elif own in self.dormitory and not self._shared.ip_filter.refuses(
+            wire.link.address.host, Blocked.INCOMING, own
+        ):
             self._lobby.keep_waiting(wire, handshake)
             self.dormitory.call(own)
         else:

@@ -48,6 +48,7 @@ class HttpGet:
         timeout_seconds: time for everything, from look-up to the last byte.
         ipv6: by which family to reach the server; None for any.
         local: whether the server may be on this machine or in its network (see sources.guard).
+        filtered: whether the IP filter is for it.
     """
 
     ticket: int
@@ -58,6 +59,7 @@ class HttpGet:
     timeout_seconds: float
     ipv6: bool | None = None
     local: bool = True
+    filtered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class ConnectWeb:
         port: of the server.
         secure: whether to speak TLS; the server's certificate must be good for `host`.
         local: whether an address of the local network, or of this machine, may be used.
+        filtered: whether the IP filter is for it.
     """
 
     ticket: int
@@ -100,6 +103,7 @@ class ConnectWeb:
     port: int
     secure: bool
     local: bool
+    filtered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

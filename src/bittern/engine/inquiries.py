@@ -60,6 +60,11 @@ class Inquiries:
         self._shared.udp_trackers.unreachable(address, reason, now)
         self._take_answers(now)
 
+    def filter_changed(self, now: float) -> None:
+        """The IP filter is another: whom it keeps out is asked no more."""
+        self._shared.udp_trackers.filter_changed(now)
+        self._take_answers(now)
+
     # --- time
 
     def next_deadline(self) -> float | None:

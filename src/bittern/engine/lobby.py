@@ -8,6 +8,7 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import Greeter, PeerWire
 from bittern.wire.stream import Link
 
+from .swarm.members import FILTERED
 from .swarm.places import crowded_out
 from .torrent import Torrent
 from .world import Shared
@@ -63,6 +64,17 @@ class Lobby:
         """End a connection without a word."""
         self.leave(wire)
         wire.close()
+
+    def shut_out(self, now: float) -> None:
+        """The IP filter is another: end the connections that no torrent could want any more."""
+        ip_filter = self._shared.ip_filter
+        for key, wire in list(self.wires.items()):
+            torrent, host = self._dialed.get(key), wire.link.address.host
+            if torrent is not None and ip_filter.blocks(host, torrent.wire_hash):
+                self.turn_away(wire)
+                torrent.wire_ended(wire, FILTERED, offence=False, now=now)
+            elif torrent is None and ip_filter.turns_away(host):
+                self.turn_away(wire)
 
     def keep_waiting(self, wire: PeerWire, handshake: Handshake) -> None:
         """Listen no more to who came for a torrent that sleeps, until that is awake or the time is over."""

@@ -36,6 +36,8 @@ class EngineSettings:
     """Whether connections to us may be encrypted, or must be."""
     encryption_out: Encryption = Encryption.OFF
     """Whether connections that we make are encrypted, or must be."""
+    blocked_clients: tuple[bytes, ...] = ()
+    """How the peer ids of clients begin that we have nothing to do with (BEP 20)."""
     user_agent: str = "bittern"
     """What the extension handshake says we are (BEP 10 `v`)."""
     down_bytes_per_second: float = inf

@@ -93,7 +93,7 @@ class Torrent:
         self.layers: Layers | None = None
         self.download: Download | None = None
         self.uploads: Uploads | None = None
-        self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash), shared.bans)
+        self.peerbook = Peerbook(chance.rng_for("peerbook", wire_hash), shared.bans, shared.ip_filter, wire_hash)
         self._members = Members(number, self.peerbook, shared)
         self.peers = self._members.peers
         if announcer is None:
@@ -267,6 +267,11 @@ class Torrent:
         if self.peerbook.banned(host, now):
             self._company.expel(host, now)
         self._company.touch_all()
+
+    def filter_changed(self, now: float) -> None:
+        """The IP filter is another, or is for this torrent, or not, unlike before."""
+        self._company.shut_out(now)
+        self.web.filter_changed(now)
 
     def set_deadline(self, piece: int, due: float | None) -> None:
         """`piece` is needed at `due` (None: at no time any more): earlier ones come first, before all else.

@@ -16,6 +16,7 @@ from .settings import EngineSettings
 from .sources.turnstile import Turnstile
 from .sources.udp_trackers import UdpTrackers
 from .swarm.bans import Bans
+from .swarm.ip_filter import IpFilter
 from .swarm.places import Places
 from .swarm.priority import Ourselves
 
@@ -36,6 +37,7 @@ class Shared:
         memory: for blocks on their way to the disk, of all torrents.
         upload_memory: for blocks on their way from the disk, of all torrents.
         bans: hosts that no torrent deals with.
+        ip_filter: addresses that no torrent deals with unless it is exempt.
         ourselves: our address as others see it.
         turnstile: lets announces of all torrents through.
         udp_trackers: conversations with UDP trackers, for all torrents.
@@ -56,6 +58,7 @@ class Shared:
     memory: Memory = field(init=False)
     upload_memory: Memory = field(init=False)
     bans: Bans = field(default_factory=Bans)
+    ip_filter: IpFilter = field(default_factory=IpFilter)
     ourselves: Ourselves = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)
     udp_trackers: UdpTrackers = field(init=False)
@@ -71,7 +74,7 @@ class Shared:
         self.memory = Memory(self.settings.total_buffer_bytes)
         self.upload_memory = Memory(self.settings.upload_buffer_bytes)
         self.ourselves = Ourselves(self.settings.listen_port)
-        self.udp_trackers = UdpTrackers(self.chance.entropy, self.next_ticket)
+        self.udp_trackers = UdpTrackers(self.chance.entropy, self.next_ticket, self.ip_filter)
 
     def wake(self) -> bool:
         """Wake torrents that wait for memory, if there is some; any at all?"""

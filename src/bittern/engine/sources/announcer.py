@@ -171,20 +171,22 @@ class Announcer:
         self, current: _Round, request: AnnounceRequest, now: float, *, ipv6: bool | None, steers: bool = True
     ) -> None:
         shared, tracker = self._shared, current.tracker
-        local = tracker.trusted or may_be_local(tracker.url)
+        local, filtered = tracker.trusted or may_be_local(tracker.url), self._wire_hash not in shared.ip_filter.exempt
         ticket = shared.next_ticket()
         if tracker.url[:4].lower() == "udp:":
             seconds, again = UDP_TIMEOUT_SECONDS, FIRST_RESEND_SECONDS
             if current.goodbye:
                 seconds, again = GOODBYE_SECONDS, GOODBYE_RESEND_SECONDS
-            ask = UdpAsk(ticket, tracker.url, request, bool(ipv6), seconds, local, again)
+            ask = UdpAsk(ticket, tracker.url, request, bool(ipv6), seconds, local, again, filtered)
             shared.udp_trackers.ask(ask, now)
             shared.udp_asked[ticket] = self._torrent
         else:
             seconds = GOODBYE_SECONDS if current.goodbye else TIMEOUT_SECONDS
             url = announce_url(tracker.url, request)
             shared.effects.append(
-                HttpGet(ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local=local)
+                HttpGet(
+                    ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local=local, filtered=filtered
+                )
             )
         shared.turnstile.begin(ticket)
         self._asked[ticket] = current, request.info_hash

@@ -5,7 +5,7 @@ at the same time shares one look-up, and one such id. What is not answered is se
 on, until the time of the question is over; sooner where who asks has less time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from bittern.base.deadlines import Deadlines
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
 from bittern.engine.effects import Effect, Resolve, SendDatagram
+from bittern.engine.swarm.ip_filter import Blocked, IpFilter
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, ScrapeEntry
 from bittern.wire.tracker_udp import (
     Announce,
@@ -53,6 +54,7 @@ class UdpAsk:
         timeout_seconds: time for everything, from look-up to answer.
         local: whether it may be on this machine or in its network.
         resend_seconds: what has no answer is sent again after so long, doubled each time.
+        filtered: whether the IP filter is for it.
     """
 
     ticket: int
@@ -62,6 +64,7 @@ class UdpAsk:
     timeout_seconds: float
     local: bool = False
     resend_seconds: float = FIRST_RESEND_SECONDS
+    filtered: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -98,13 +101,17 @@ class UdpTrackers:
     Args:
         entropy: gives bytes that nobody can guess.
         next_ticket: a number for each look-up.
+        ip_filter: of all torrents; None for none.
 
     Attributes:
         lines: to trackers that are being asked, or were within a minute, by number; while there is none, there is
             nothing to do.
     """
 
-    def __init__(self, entropy: Callable[[int], bytes], next_ticket: Callable[[], int]) -> None:
+    def __init__(
+        self, entropy: Callable[[int], bytes], next_ticket: Callable[[], int], ip_filter: IpFilter | None = None
+    ) -> None:
+        self._filter = ip_filter if ip_filter is not None else IpFilter()
         self._entropy = entropy
         self._next_ticket = next_ticket
         self._lines: dict[tuple[str, int, bool], _Line] = {}
@@ -170,6 +177,7 @@ class UdpTrackers:
             return False
         line.resolving = False
         usable = [host for host in hosts if (":" in host) == line.key[2] and refusal(host, local=True) is None]
+        usable.sort(key=self._filter.blocks)  # those that are blocked last
         if not usable:
             family = "IPv6" if line.key[2] else "IPv4"
             self._fail_all(line, TrackerError(f"{line.key[0]} has no {family} address that can be asked"))
@@ -211,6 +219,13 @@ class UdpTrackers:
                 self._fail_all(line, TrackerError(reason))
                 self._rest(line, now)
 
+    def filter_changed(self, now: float) -> None:
+        """The IP filter is another: whom it keeps out is asked no more."""
+        for line in list(self.lines.values()):
+            if line.address is not None:
+                self._refuse(line.address.host, line.open.values())
+                self._rest(line, now)
+
     # --- time
 
     def next_deadline(self) -> float | None:
@@ -238,10 +253,7 @@ class UdpTrackers:
     def _go_on(self, line: _Line, now: float) -> None:
         """Do the next step towards an answer for all who wait."""
         if line.address is not None:
-            for asked in list(line.waiting.values()):
-                reason = refusal(line.address.host, local=asked.ask.local)
-                if reason is not None:
-                    self._answer(asked, TrackerError(reason))
+            self._refuse(line.address.host, line.waiting.values())
         if not line.waiting:
             self._rest(line, now)
         elif line.address is None:
@@ -258,6 +270,15 @@ class UdpTrackers:
             waiting, line.waiting = line.waiting, {}
             for asked in waiting.values():
                 self._send(asked, line.connection, now)
+
+    def _refuse(self, host: str, questions: Iterable[_Asked]) -> None:
+        """Answer those among some questions that may not go to `host`."""
+        for asked in list(questions):
+            reason = refusal(host, local=asked.ask.local)
+            if reason is None and asked.ask.filtered and self._filter.refuses(host, Blocked.TRACKER):
+                reason = f"the IP filter blocks its address, {host}"
+            if reason is not None:
+                self._answer(asked, TrackerError(reason))
 
     def _connect(self, line: _Line, now: float) -> None:
         """Ask for a connection id, for the first time or again."""

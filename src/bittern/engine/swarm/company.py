@@ -8,7 +8,8 @@ from bittern.engine.world import Shared
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 
-from .members import Members
+from .ip_filter import Blocked
+from .members import FILTERED, Members
 from .peer import Peer
 from .peerbook import Peerbook
 
@@ -98,6 +99,14 @@ class Company:
         """`host` is banned: end every connection with it, whatever the port."""
         for peer in [peer for peer in self.peers.values() if peer.address.host == host]:
             self.drop(peer, "the address is banned", now)
+
+    def shut_out(self, now: float) -> None:
+        """The IP filter is another: end every connection with whom it keeps out."""
+        self._members.filter_changed()
+        for peer in [peer for peer in self.peers.values() if self._book.filters(peer.address.host)]:
+            self._book.turned_away(Blocked.PEER)
+            self.drop(peer, FILTERED, now)
+        self.touch_all()
 
     def leave_strangers(self, addresses: Collection[Address], now: float) -> None:
         """`addresses` were named by who may not name any (BEP 27): end the connections with them."""

@@ -1,5 +1,6 @@
 """Connections being made for one torrent: how many at a time, to whom, and by which approach."""
 
+from collections.abc import Callable
 from math import inf
 
 from bittern.base.address import Address
@@ -109,6 +110,13 @@ class Dialing:
         del self._under_way[key]
         self._places.dial_again()
         return True
+
+    def leave(self, unwanted: Callable[[str], bool]) -> list[GiveUp]:
+        """Connections to such hosts are not wanted any more, which are returned; the book has forgotten them."""
+        left: list[GiveUp] = []
+        for attempt in [attempt for attempt in self._attempts.values() if unwanted(attempt.address.host)]:
+            left += self._drop(attempt)
+        return left
 
     def clear(self, now: float) -> list[GiveUp]:
         """Nothing that is under way is wanted any more, which is returned; nobody has failed by that."""

@@ -12,11 +12,16 @@ from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import LinkLost
 
 from .dialing import Dialing
+from .ip_filter import Blocked
 from .peer import Peer
 from .peerbook import Peerbook, Source
 from .places import is_this_machine, network_of
 from .turnover import TURNOVER_SECONDS, least_useful, outranked, useless
 from .welcome import crosses
+
+FILTERED = "the IP filter blocks the address"
+BLOCKED_CLIENT = "its client is blocked"
+_COUNTED = {FILTERED: Blocked.INCOMING, BLOCKED_CLIENT: Blocked.CLIENT}
 
 
 class Members:
@@ -75,6 +80,11 @@ class Members:
         """Nothing that is under way is wanted any more."""
         self._shared.effects.extend(self._dialing.clear(now))
 
+    def filter_changed(self) -> None:
+        """The IP filter is another: whom it keeps out is not wanted any more."""
+        self._book.filter_changed()
+        self._dialing.give_up(self._book.filters)
+
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""
         if not wire.heard and self._dialing.unanswered(wire.key, now):
@@ -82,8 +92,8 @@ class Members:
         self._dialing.succeeded(wire.key)
         if reason == Offence.SELF_CONNECTION.value:
             self._book.is_self(wire.link.address)
-        else:
-            self._book.ended(wire.link.address, now, useful=False)
+        else:  # who runs a client that is blocked will run it for a while
+            self._book.ended(wire.link.address, now, useful=False, sated=reason == BLOCKED_CLIENT)
         self._tell_dropped(wire.link.address, reason, offence=offence)
 
     # --- coming
@@ -100,7 +110,7 @@ class Members:
         """The peer that makes room for a new one that ranks higher, where no other room is left (BEP 40)."""
         shared, address = self._shared, wire.link.address
         full = shared.places.full or len(self.peers) >= shared.settings.max_peers
-        if not full or self._twin(handshake) is not None or self._book.banned(address.host, now):
+        if not full or self._twin(handshake) is not None or self._unwelcome(handshake, address, now) is not None:
             return None
         return outranked(self.peers.values(), address, shared.ourselves.rank, now)
 
@@ -189,8 +199,11 @@ class Members:
             return Offence.SELF_CONNECTION.value
         if refusal is not None:
             return refusal
-        if self._book.banned(address.host, now):
-            return "the address is banned"
+        unwelcome = self._unwelcome(handshake, address, now)
+        if unwelcome is not None:
+            if unwelcome in _COUNTED:
+                self._book.turned_away(_COUNTED[unwelcome])
+            return unwelcome
         if self._twin(handshake) is not None:
             return Offence.DUPLICATE_PEER.value
         if len(self.peers) >= self._shared.settings.max_peers:
@@ -203,6 +216,14 @@ class Members:
             if kin >= self._shared.settings.max_per_network:
                 return "its network has as many peers with us as one may have"
         return None
+
+    def _unwelcome(self, handshake: Handshake, address: Address, now: float) -> str | None:
+        """Why we want nothing to do with who is at `address`, whatever it wants of us; None where we do."""
+        if self._book.banned(address.host, now):
+            return "the address is banned"
+        if self._book.filters(address.host):
+            return FILTERED
+        return BLOCKED_CLIENT if handshake.peer_id.startswith(self._shared.settings.blocked_clients) else None
 
     def _follow_our_address(self) -> None:
         """Whoever told us our address, candidates are ranked by it (BEP 40), and it is not dialed."""

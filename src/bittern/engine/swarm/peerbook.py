@@ -7,10 +7,12 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING
 
 from bittern.base.address import Address
+from bittern.base.ids import InfoHashV1
 from bittern.wire.ut_pex import PexFlag
 
 from .approach import Approach, Past
 from .bans import Bans
+from .ip_filter import Blocked, IpFilter
 from .reach import is_unicast
 
 if TYPE_CHECKING:
@@ -78,10 +80,22 @@ class Peerbook:
     Args:
         rng: spreads the order in which candidates are tried.
         bans: of all torrents; None for bans of its own.
+        ip_filter: of all torrents; None for none.
+        torrent: whose candidates these are: it may be exempt from the filter.
     """
 
-    def __init__(self, rng: "Random", bans: Bans | None = None) -> None:
+    def __init__(
+        self,
+        rng: "Random",
+        bans: Bans | None = None,
+        ip_filter: IpFilter | None = None,
+        torrent: InfoHashV1 | None = None,
+    ) -> None:
         self._rng = rng
+        self._filter = ip_filter if ip_filter is not None else IpFilter()
+        self._torrent = torrent
+        self.blocked = 0
+        """Addresses that the filter kept out, or had us forget, and connections that ended for it or for a client."""
         self._candidates: dict[Address, Candidate] = {}
         self._bans = bans if bans is not None else Bans()
         self._own: dict[Address, None] = {}
@@ -104,7 +118,7 @@ class Peerbook:
         return {source: self._counts[source] for source in Source if self._counts[source]}
 
     def add(self, address: Address, source: Source, now: float, said: PexFlag = PexFlag.NONE) -> bool:
-        """Remember `address`; False when it is known, banned, ourselves or no unicast address.
+        """Remember `address`; False when it is known, banned, filtered, ourselves or no unicast address.
 
         Args:
             address: of a peer.
@@ -119,6 +133,9 @@ class Peerbook:
             self._candidates[address].past.said |= said
             return False
         if self._bans.banned(address.host, now) or not is_unicast(address):
+            return False
+        if self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
+            self.blocked += 1
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):
             return False
@@ -251,6 +268,23 @@ class Peerbook:
     def banned(self, host: str, now: float) -> bool:
         """Whether `host` is banned."""
         return self._bans.banned(host, now)
+
+    def filters(self, host: str) -> bool:
+        """Whether the filter keeps `host` out."""
+        return self._filter.blocks(host, self._torrent)
+
+    def turned_away(self, what: Blocked) -> None:
+        """Somebody is kept out by the filter, or because of its client."""
+        self.blocked += 1
+        self._filter.counts[what] += 1
+
+    def filter_changed(self) -> None:
+        """The filter is another: forget whom it keeps out."""
+        strange = [address for address in self._candidates if self.filters(address.host)]
+        for address in strange:
+            self._drop(address)
+        self.blocked += len(strange)
+        self._filter.counts[Blocked.CANDIDATE] += len(strange)
 
     def _best(self, now: float) -> Candidate | None:
         best = None

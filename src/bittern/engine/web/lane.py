@@ -255,8 +255,9 @@ class Lane:
         self.ticket = shared.next_ticket()
         self._origin = origin = url.origin
         local = may_be_local(url, led_from=led_from)
+        filtered = self._scene.wire_hash not in shared.ip_filter.exempt
         shared.effects.append(
-            ConnectWeb(self.ticket, self._scene.torrent, origin.host, origin.port, origin.secure, local)
+            ConnectWeb(self.ticket, self._scene.torrent, origin.host, origin.port, origin.secure, local, filtered)
         )
 
     def _ask(self, wire: WebWire, now: float) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bittern.base.ids import InfoHashV1
 from bittern.codec.info import Info
 from bittern.engine.download.download import Download
 from bittern.engine.swarm.lanes import Lanes
@@ -20,6 +21,7 @@ class Scene:
 
     Attributes:
         torrent: its number.
+        wire_hash: what it is known by.
         info: its metadata.
         layout: where its files are on a server.
         download: what they bring is for.
@@ -32,6 +34,7 @@ class Scene:
     """
 
     torrent: int
+    wire_hash: InfoHashV1
     info: Info
     layout: WebLayout
     download: Download

@@ -10,7 +10,9 @@ from bittern.engine.download.download import Download
 from bittern.engine.download.relief import spare
 from bittern.engine.events import WebSeedFailed
 from bittern.engine.swarm.company import Company
+from bittern.engine.swarm.ip_filter import Blocked
 from bittern.engine.swarm.lanes import Lanes
+from bittern.engine.swarm.members import FILTERED
 from bittern.engine.world import Shared
 from bittern.wire.stream import Link, Stream
 from bittern.wire.webseed import WebLayout, WebUrl
@@ -44,6 +46,7 @@ class WebSeeds:
         self.seeds: dict[int, WebSeed] = {}
         self.due = inf
         self._torrent = torrent
+        self._wire_hash = wire_hash
         self._company = company
         self._shared = shared
         self._rng = shared.chance.rng_for("web seeds", wire_hash)
@@ -101,6 +104,7 @@ class WebSeeds:
         company = self._company
         self._scene = Scene(
             torrent=self._torrent,
+            wire_hash=self._wire_hash,
             info=info,
             layout=WebLayout(info),
             download=download,
@@ -165,7 +169,20 @@ class WebSeeds:
     def connected(self, ticket: int, link: Link, now: float) -> Stream | None:
         """A `ConnectWeb` succeeded; the stream for its link, None when it is not wanted any more."""
         lane = self._lane(ticket)
-        return lane.connected(link, now) if lane is not None else None
+        if lane is None:
+            return None
+        if self._shared.ip_filter.refuses(link.address.host, Blocked.WEB_SEED, self._wire_hash):
+            lane.fail(FILTERED, now)  # it was dialed before that was known
+            return None
+        return lane.connected(link, now)
+
+    def filter_changed(self, now: float) -> None:
+        """The IP filter is another: end the connections with whom it keeps out."""
+        for lane in [lane for lanes in self._lanes.values() for lane in lanes]:
+            link = lane.link
+            if link and self._shared.ip_filter.refuses(link.address.host, Blocked.WEB_SEED, self._wire_hash):
+                lane.fail(FILTERED, now)
+                self._company.stir()
 
     def failed(self, ticket: int, reason: str, now: float) -> None:
         """A `ConnectWeb` led to nothing."""
