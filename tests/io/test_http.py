@@ -318,3 +318,15 @@ async def test_the_engine_hears_of_every_fetch_and_a_turn_follows(server: Server
     assert engine.heard[1][0] == 6
     assert len(settled) > before
     turn.close()
+
+
+async def test_an_address_that_the_ip_filter_blocks_is_not_connected_to(server: Server, fetcher: HttpFetcher) -> None:
+    server.answer = reply(b"there")
+    fetcher.blocks = lambda host: host == "127.0.0.1"
+    url = f"http://localhost:{server.port}/"
+    with pytest.raises(NetworkError, match=r"the IP filter blocks its address, 127\.0\.0\.1"):
+        await fetcher.fetch(url, MOST, 5.0, ipv6=False)
+    assert server.requests == []
+    assert await fetcher.fetch(url, MOST, 5.0, ipv6=False, filtered=False) == (200, b"there")
+    with pytest.raises(NetworkError, match="the IP filter blocks"):  # and its connection is not borrowed
+        await fetcher.fetch(url, MOST, 5.0, ipv6=False)

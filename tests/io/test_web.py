@@ -93,3 +93,24 @@ async def test_a_server_that_does_not_shake_hands_is_given_up(
     monkeypatch.setattr(web, "WEB_SECONDS", 0.2)
     with listening, pytest.raises(NetworkError, match="no answer within"):
         await dial(wish(port=listening.getsockname()[1], secure=True))
+
+
+async def test_an_address_that_the_ip_filter_blocks_is_not_connected_to(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a name has others, too, those are asked."""
+    loop, port = asyncio.get_running_loop(), listening.getsockname()[1]
+
+    def answers(_host: str, port: int, *_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (7, 1)]
+
+    async def dialed(*blocked: str) -> str:
+        link = await dial_web(wish("two.example", port), loop, Turn(loop), Route(), blocked.__contains__)
+        link.close()
+        return link.address.host
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    with listening:
+        assert await dialed("127.0.0.7") == "127.0.0.1"
+        with pytest.raises(NetworkError, match="the IP filter blocks its address"):
+            await dialed("127.0.0.7", "127.0.0.1")

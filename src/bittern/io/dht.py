@@ -13,6 +13,7 @@ from bittern.engine.dht.dht import Dht
 from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
+from bittern.engine.dht.places import nobody
 from bittern.engine.dht.state import NodeState
 from bittern.wire.datagrams import Kind
 from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
@@ -35,6 +36,7 @@ class Table:
         states: what was kept from before, by whether it is of IPv6; for the first node of each family.
         hosts: our addresses as others see them, as far as they are known, likewise; new ids are bound to them (BEP 42).
         seed: for repeatable decisions, or None.
+        shuns: whether nothing is said to a host, nor heard from there.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Table:
         states: Mapping[bool, NodeState] | None = None,
         hosts: Mapping[bool, str] = MappingProxyType({}),
         seed: int | None = None,
+        shuns: Callable[[str], bool] = nobody,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._ports = tuple(ports)
@@ -61,6 +64,7 @@ class Table:
                 now=now,
                 state=states.pop(ipv6, None),
                 host=hosts.pop(ipv6, None),
+                shuns=shuns,
             )
             nodes.append(node)
         self._dht = Dht(nodes)

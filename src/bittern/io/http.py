@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
 from bittern.base.errors import NetworkError
@@ -25,6 +26,14 @@ _MOVED = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 16
 
 
+class _Kind(NamedTuple):
+    """Which servers a connection may be to: of one family, in our network, blocked by the IP filter."""
+
+    ipv6: bool | None
+    local: bool
+    filtered: bool
+
+
 class HttpFetcher:
     """Fetches for the engine (see ports.Http) and for the session.
 
@@ -36,10 +45,19 @@ class HttpFetcher:
     def __init__(self, user_agent: str, route: Route) -> None:
         self._user_agent = user_agent
         self._route = route
-        self._sessions: dict[tuple[bool | None, bool], aiohttp.ClientSession] = {}
+        self.blocks: Callable[[str], bool] = lambda _: False
+        """Whether nobody connects to a numeric address: the IP filter."""
+        self._sessions: dict[_Kind, aiohttp.ClientSession] = {}
 
     async def fetch(
-        self, url: str, max_bytes: int, timeout_seconds: float, *, ipv6: bool | None = None, local: bool = True
+        self,
+        url: str,
+        max_bytes: int,
+        timeout_seconds: float,
+        *,
+        ipv6: bool | None = None,
+        local: bool = True,
+        filtered: bool = True,
     ) -> tuple[int, bytes]:
         """GET `url`: its status and its body.
 
@@ -50,6 +68,7 @@ class HttpFetcher:
             ipv6: by which family of addresses; None for any.
             local: whether the server may be on this machine or in its network (see engine.sources.guard). One that is
                 redirected to may be only if the URL before says itself that it is there.
+            filtered: whether the IP filter is for it.
 
         Raises:
             NetworkError: no answer, too long an answer, not HTTP, or a server that must not be asked.
@@ -59,7 +78,7 @@ class HttpFetcher:
         try:
             async with asyncio.timeout(timeout_seconds):
                 for _ in range(REDIRECTS + 1):
-                    status, target, body = await self._get(self._session(ipv6, local=local), url, max_bytes)
+                    status, target, body = await self._get(self._session(_Kind(ipv6, local, filtered)), url, max_bytes)
                     if target is None:
                         return status, body
                     local = local and names_local_host(url)
@@ -82,20 +101,32 @@ class HttpFetcher:
         if self._sessions:
             await asyncio.sleep(0)  # let transports see their end
 
-    def _session(self, ipv6: bool | None, *, local: bool) -> "aiohttp.ClientSession":  # noqa: FBT001 - three values
+    def _session(self, want: _Kind) -> "aiohttp.ClientSession":
         """Connections of one kind; those of another kind are never used for it."""
         import aiohttp  # noqa: PLC0415 - as above
 
-        if (ipv6, local) not in self._sessions:
-            family = socket.AF_UNSPEC if ipv6 is None else socket.AF_INET6 if ipv6 else socket.AF_INET
-            connector = aiohttp.TCPConnector(
-                family=family,
-                socket_factory=partial(_guarded_socket, self._route, local=local),
-            )
-            self._sessions[ipv6, local] = aiohttp.ClientSession(
+        if want not in self._sessions:
+            family = socket.AF_UNSPEC if want.ipv6 is None else socket.AF_INET6 if want.ipv6 else socket.AF_INET
+            connector = aiohttp.TCPConnector(family=family, socket_factory=partial(self._guarded_socket, want))
+            self._sessions[want] = aiohttp.ClientSession(
                 connector=connector, headers={"User-Agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
             )
-        return self._sessions[ipv6, local]
+        return self._sessions[want]
+
+    def _guarded_socket(self, want: _Kind, address: tuple[Any, ...]) -> socket.socket:
+        """A socket for a connection to `address`, which is what a name was looked up to at this moment.
+
+        Raises:
+            PermissionError: nobody is to connect there for a URL of this kind.
+        """
+        _, kind, protocol, _, name = address
+        host = str(name[0])
+        reason = refusal(host, local=want.local)
+        if reason is None and want.filtered and self.blocks(host.partition("%")[0]):
+            reason = f"the IP filter blocks its address, {host}"
+        if reason is not None:
+            raise PermissionError(errno.EACCES, reason)
+        return self._route.reaching(host, kind, protocol)
 
     @staticmethod
     async def _get(session: "aiohttp.ClientSession", url: str, max_bytes: int) -> tuple[int, str | None, bytes]:
@@ -114,20 +145,6 @@ class HttpFetcher:
             return answer.status, None, bytes(body)
 
 
-def _guarded_socket(route: Route, address: tuple[Any, ...], *, local: bool) -> socket.socket:
-    """A socket for a connection to `address`, which is what a name was looked up to at this moment.
-
-    Raises:
-        PermissionError: nobody is to connect there for a URL of this kind.
-    """
-    _, kind, protocol, _, name = address
-    host = str(name[0])
-    reason = refusal(host, local=local)
-    if reason is not None:
-        raise PermissionError(errno.EACCES, reason)
-    return route.reaching(host, kind, protocol)
-
-
 class HttpPort:
     """The fetcher as the engine's port (see ports.Http)."""
 
@@ -144,7 +161,7 @@ class HttpPort:
     async def _get(self, wish: HttpGet) -> None:
         try:
             status, body = await self._fetcher.fetch(
-                wish.url, wish.max_bytes, wish.timeout_seconds, ipv6=wish.ipv6, local=wish.local
+                wish.url, wish.max_bytes, wish.timeout_seconds, ipv6=wish.ipv6, local=wish.local, filtered=wish.filtered
             )
         except NetworkError as error:
             self._core.http_failed(wish.ticket, str(error), self._turn.now())

@@ -7,6 +7,7 @@ from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
 from bittern.engine.effects import Connect, ConnectWeb, GiveUp
+from bittern.engine.swarm.ip_filter import Blocked
 from bittern.wire.stream import LinkLost, LossKind
 
 from .route import Route
@@ -55,7 +56,7 @@ class TcpNet:
 
     async def _dial_web(self, wish: ConnectWeb) -> None:
         try:
-            link = await dial_web(wish, self._loop, self._turn, self._route)
+            link = await dial_web(wish, self._loop, self._turn, self._route, self._blocks)
         except NetworkError as error:
             self._core.web_failed(wish.ticket, str(error), self._turn.now())
         except Exception:
@@ -64,6 +65,9 @@ class TcpNet:
         else:
             link.serve(self._core.web_connected(wish.ticket, link, self._turn.now()))
         self._turn.soon()
+
+    def _blocks(self, host: str) -> bool:
+        return self._core.ip_filter.refuses(host, Blocked.WEB_SEED)
 
     async def _dial(self, ticket: int, address: Address) -> None:
         try:

@@ -12,6 +12,7 @@ from bittern.engine.core import Core
 from bittern.engine.driver import Driver
 from bittern.engine.events import Event
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.ip_filter import Blocked
 from bittern.engine.torrent import Torrent
 
 from . import capabilities
@@ -68,6 +69,7 @@ class Runtime:
             settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
         )
         self.core = Core(settings, peer_id, SeededChance(seed), self.disk)
+        self.http.blocks = lambda host: self.core.ip_filter.refuses(host, Blocked.TRACKER)
         net = TcpNet(self._loop, self.turn, self.core, self.tasks, route)
         hosts = route.sources or [sock.getsockname()[0] for sock in sockets]
         self._multicast = Multicast(self._loop, route, hosts if settings.use_lsd else (), self._local_heard)

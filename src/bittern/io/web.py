@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
@@ -20,7 +21,13 @@ _EACH_SECONDS = 8.0
 _MOST_ADDRESSES = 4
 
 
-async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn, route: Route) -> TcpLink:
+async def dial_web(
+    wish: ConnectWeb,
+    loop: asyncio.AbstractEventLoop,
+    turn: Turn,
+    route: Route,
+    blocks: Callable[[str], bool] = lambda _: False,
+) -> TcpLink:
     """A link to the server of `wish`, which is to be served.
 
     Args:
@@ -28,13 +35,14 @@ async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn
         loop: the running one.
         turn: of that loop.
         route: how we get out.
+        blocks: whether nobody connects to a numeric address: the IP filter.
 
     Raises:
         NetworkError: it can not be reached, may not be asked, or is not who it should be.
     """
     try:
         async with asyncio.timeout(WEB_SECONDS):
-            addresses = await _look_up(wish, route)
+            addresses = await _look_up(wish, route, blocks)
             sock, address = await _connect(addresses, loop, route)
             if not wish.secure:
                 return TcpLink(loop, turn, sock, address)
@@ -53,13 +61,16 @@ async def dial_web(wish: ConnectWeb, loop: asyncio.AbstractEventLoop, turn: Turn
         raise NetworkError(f"{wish.host}:{wish.port}: {loss_of(error)}") from None
 
 
-async def _look_up(wish: ConnectWeb, route: Route) -> list[Address]:
+async def _look_up(wish: ConnectWeb, route: Route, blocks: Callable[[str], bool]) -> list[Address]:
     """Its addresses that may be asked, in the system's order: what was looked at is what is connected to."""
     every = await route.look_up(wish.host, wish.port, kind=socket.SOCK_STREAM)
     addresses = [address for address in every if may_be_asked(address.host, local=wish.local)]
     if not addresses:
         raise NetworkError(f"{wish.host}: its address {every[0].host} is not one that a web seed may have")
-    return addresses[:_MOST_ADDRESSES]
+    free = [address for address in addresses if not (wish.filtered and blocks(address.host))]
+    if not free:
+        raise NetworkError(f"{wish.host}: the IP filter blocks its address, {addresses[0].host}")
+    return free[:_MOST_ADDRESSES]
 
 
 async def _connect(

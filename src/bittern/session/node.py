@@ -14,6 +14,7 @@ from bittern.codec.metainfo import Metainfo
 from bittern.engine.dht.state import NodeState
 from bittern.engine.sources.allowed import sources_for
 from bittern.engine.sources.guard import refusal
+from bittern.engine.swarm.ip_filter import Blocked
 from bittern.engine.swarm.peerbook import Source
 from bittern.io.dht import Table
 from bittern.io.tasks import Tasks
@@ -75,13 +76,17 @@ class OwnNode:
                 # Trackers (BEP 24) and peers may have told before any node does.
                 hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
                 seed = self._surroundings.settings.seed
-                self._table = Table(self._ports, states=states, hosts=hosts, seed=seed)
+                self._table = Table(self._ports, states=states, hosts=hosts, seed=seed, shuns=self._shuns)
                 self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
                 self._tasks.start(self._keep_on(), "bittern dht state")
                 for address in self._told:
                     self._table.meet(address)
                 self._told.clear()
             return self._table
+
+    def _shuns(self, host: str) -> bool:
+        """Whether the IP filter keeps a node out: the table is of all torrents, and none is exempt here."""
+        return self._surroundings.runtime.core.ip_filter.refuses(host, Blocked.NODE)
 
     def meet(self, address: Address) -> None:
         """A peer said that there is a node; it is asked before it is believed."""

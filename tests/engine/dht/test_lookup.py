@@ -205,3 +205,14 @@ def test_it_reaches_as_far_as_the_eighth_node() -> None:
     assert lookup.reach() is None
     run(lookup, {each: [] for each in contacts})
     assert lookup.reach() == distance(closest_to(contacts, TARGET, WIDTH)[-1])
+
+
+def test_whom_it_shuns_is_never_asked_and_holds_nobody_up() -> None:
+    contacts = [contact(number) for number in range(60)]
+    shunned = {each.address.host for each in contacts[::2]}
+    world = dict.fromkeys(contacts, contacts)
+    lookup = Lookup(TARGET, shuns=lambda host: host in shunned)
+    lookup.begin(contacts[:10])
+    asked = run(lookup, world)
+    assert asked
+    assert not shunned & {each.address.host for each in asked}

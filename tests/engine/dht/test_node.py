@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from random import Random
 
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from bittern.engine.dht.bound_ids import bind_id, is_bound
 from bittern.engine.dht.events import Event, IdChanged, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
+from bittern.engine.dht.places import nobody
 from bittern.engine.dht.state import NodeState
 from bittern.wire.krpc import (
     AnnouncePeer,
@@ -40,6 +42,7 @@ def node(
     host: str | None = None,
     ipv6: bool = False,
     read_only: bool = False,
+    shuns: Callable[[str], bool] = nobody,
 ) -> Node:
     rng = Random(seed)
     return Node(
@@ -50,6 +53,7 @@ def node(
         now=0.0,
         state=state,
         host=host,
+        shuns=shuns,
     )
 
 
@@ -378,3 +382,14 @@ def test_whatever_comes_it_goes_on(datagram: bytes) -> None:
     some.receive(datagram, ASKER, 0.0)
     some.advance(1.0)
     assert sum(len(each) for each, _ in some.take_datagrams()) <= 3 * len(datagram)
+
+
+def test_nothing_is_said_to_whom_it_shuns_and_nothing_heard_from_there() -> None:
+    some = node(shuns=lambda host: host == ASKER.host)
+    assert ask(some, Ping()) == []
+    assert len(ask(some, Ping(), asker=Address("5.6.7.9", 6881))) > 0
+    some.add_router(ASKER, 0.0)
+    some.meet(ASKER, 0.0)
+    some.find_nodes(HASH, 0.0)
+    some.advance(1.0)
+    assert all(target.host != ASKER.host for _, target in some.take_datagrams())

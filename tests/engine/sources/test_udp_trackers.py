@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from bittern.base.address import Address
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.codec.ip_ranges import IpRanges
 from bittern.engine.effects import Resolve, SendDatagram
 from bittern.engine.sources.udp_trackers import CONNECTION_SECONDS, Answer, UdpAsk, UdpTrackers
+from bittern.engine.swarm.ip_filter import Blocked, IpFilter
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, ScrapeEntry
 from bittern.wire.tracker_udp import (
     Announce,
@@ -39,7 +41,8 @@ class Rig:
 
     def __init__(self) -> None:
         tickets = iter(range(1000, 9999))
-        self.trackers = UdpTrackers(Random(1).randbytes, lambda: next(tickets))
+        self.filter = IpFilter()
+        self.trackers = UdpTrackers(Random(1).randbytes, lambda: next(tickets), self.filter)
         self.last = 0
 
     def ask(self, now: float = 0.0, url: str = URL, seconds: float = 60.0, *, local: bool = False) -> int:
@@ -373,3 +376,39 @@ def test_ipv4_and_ipv6_are_two_conversations() -> None:
     [sent] = rig.trackers.take_effects()
     assert isinstance(sent, SendDatagram)
     assert sent.address == Address("2600::1", 6969)
+
+
+def test_a_tracker_that_the_filter_blocks_is_not_asked_but_for_who_is_exempt() -> None:
+    rig = Rig()
+    rig.filter.ranges = IpRanges.of([THERE.host])
+    rig.ask()
+    rig.last += 1
+    rig.trackers.ask(UdpAsk(2, URL, REQUEST, ipv6=False, timeout_seconds=60.0, filtered=False), 0.0)
+    rig.resolve()
+    assert [type(request) for request in rig.sent()] == [Connect]  # for the second one
+    [(ticket, error)] = rig.trackers.take_answers()
+    assert (ticket, str(error)) == (1, f"the IP filter blocks its address, {THERE.host}")
+    assert rig.filter.counts == {Blocked.TRACKER: 1}
+
+
+def test_of_several_addresses_one_that_the_filter_lets_pass_is_asked() -> None:
+    rig = Rig()
+    rig.filter.ranges = IpRanges.of(["192.0.9.7"])
+    rig.ask()
+    rig.resolve("192.0.9.7", THERE.host)
+    [connect] = [effect for effect in rig.trackers.take_effects() if isinstance(effect, SendDatagram)]
+    assert connect.address == THERE
+
+
+def test_when_the_filter_is_loaded_questions_to_whom_it_blocks_end() -> None:
+    rig = Rig()
+    rig.ask()
+    rig.resolve()
+    assert len(rig.sent()) == 1
+    rig.filter.ranges = IpRanges.of([THERE.host])
+    rig.trackers.filter_changed(1.0)
+    [(_, error)] = rig.trackers.take_answers()
+    assert isinstance(error, TrackerError)
+    rig.trackers.advance(20.0)
+    assert rig.sent() == []
+    assert rig.trackers.lines == {}

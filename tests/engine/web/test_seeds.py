@@ -10,7 +10,9 @@ import pytest
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import StorageError
+from bittern.codec.ip_ranges import IpRanges
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.members import FILTERED
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import TorrentState
 from bittern.sim.content import Content, make_content, make_content_files, make_content_v2
@@ -624,3 +626,22 @@ def misbehave(server: FileServer, rng: Random, stage: Stage, request: Request) -
             head = "HTTP/1.1 302 X\r\nLocation: http://%s%s\r\nContent-Length: 0\r\n\r\n"
             return Reply((head % (there, quote(request.path))).encode())
     return None
+
+
+def test_when_a_filter_is_loaded_that_blocks_its_address_a_web_seed_is_left_and_not_asked_again() -> None:
+    stage = Stage()
+    content = make_content(stage.world, size=4 * MIB)
+    server = stage.server(content, up=500_000.0)
+    torrent = stage.get(content)
+    stage.waits(2.0)
+    core = stage.client.core
+    core.ip_filter.ranges = IpRanges.of([server.host.address.host])
+    core.filter_changed(stage.world.now)
+    stage.client.host.touch()
+    assert not torrent.web.connected_seeds
+    asked = len(server.requests)
+    stage.waits(120.0)
+    assert len(server.requests) == asked
+    assert {failure.reason for failure in stage.failures} == {FILTERED}
+    core.ip_filter.exempt[torrent.wire_hash] = None
+    assert stage.run(torrent, 2000.0)

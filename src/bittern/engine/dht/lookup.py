@@ -9,7 +9,7 @@ and a crowd counts for no more nodes than would stand there without it.
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto, unique
 from typing import Final
 
@@ -18,7 +18,7 @@ from bittern.wire.krpc import Contact
 
 from .bound_ids import is_bound
 from .enough import WIDTH, Enough
-from .places import is_near, is_plausible, network_of, owner_of
+from .places import is_near, is_plausible, network_of, nobody, owner_of
 
 ALPHA: Final = 4
 """Questions on their way at once."""
@@ -91,7 +91,16 @@ class Lookup:
         thorough: whether more than eight nodes must have answered before it is done; may change on the way.
     """
 
-    def __init__(self, target: bytes, *, alpha: int = ALPHA, radius: int = 0, own_id: bytes = b"") -> None:
+    def __init__(
+        self,
+        target: bytes,
+        *,
+        alpha: int = ALPHA,
+        radius: int = 0,
+        own_id: bytes = b"",
+        shuns: Callable[[str], bool] = nobody,
+    ) -> None:
+        self._shuns = shuns
         self.target = target
         self.thorough = False
         self._own_id = own_id
@@ -231,6 +240,8 @@ class Lookup:
         if known is not None:
             if by is not None and known.contact == contact and known.named_by and by not in known.named_by:
                 known.named_by.append(by)
+            return
+        if self._shuns(contact.address.host):
             return
         owner, network = self._claims(contact.address)
         if owner in self._owners:

@@ -22,7 +22,7 @@ from .gate import Gate
 from .identity import Identity
 from .items import Item, Verify
 from .lookup import ALPHA, Lookup
-from .places import is_near
+from .places import is_near, nobody
 from .searches import ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from .state import NodeState
 from .table import Table
@@ -70,6 +70,7 @@ class Node:
         now: seconds, as for all that follows.
         state: what it kept from before.
         host: where others see it, if that is known: its id is bound to that (BEP 42).
+        shuns: whether nothing is said to a host, nor heard from there.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Node:
         now: float,
         state: NodeState | None = None,
         host: str | None = None,
+        shuns: Callable[[str], bool] = nobody,
     ) -> None:
         self.settings = settings
+        self._shuns = shuns
         own_id = state.id if state is not None else entropy(20)
         if state is None and host is not None and not is_near(host):
             own_id = bind_id(host, own_id)
@@ -146,6 +149,8 @@ class Node:
 
     def receive(self, datagram: bytes, address: Address, now: float) -> None:
         """A datagram came from `address`."""
+        if self._shuns(address.host):
+            return
         try:
             message = read_message(datagram)
         except KrpcError as error:
@@ -163,7 +168,7 @@ class Node:
     def take_datagrams(self) -> list[tuple[bytes, Address]]:
         """What is to be sent, and where to."""
         taken, self._datagrams = self._datagrams, []
-        return taken
+        return taken if self._shuns is nobody else [each for each in taken if not self._shuns(each[1].host)]
 
     def take_events(self) -> list[Event]:
         """What was found."""
@@ -313,7 +318,7 @@ class Node:
 
     def _lookup(self, target: bytes, radius: int | None = None) -> Lookup:
         radius = self._searches.radius if radius is None else radius
-        return Lookup(target, alpha=self.settings.alpha, radius=radius, own_id=self.id)
+        return Lookup(target, alpha=self.settings.alpha, radius=radius, own_id=self.id, shuns=self._shuns)
 
     def _items(self, target: bytes, salt: bytes, put: Item | None, cas: int | None, now: float) -> int:
         search = ItemSearch(

@@ -29,6 +29,11 @@ def network_of(host: str) -> str:
     return IPv6Address(host).packed[:8].hex()
 
 
+def nobody(_host: str) -> bool:
+    """Whom to shun where nobody says so."""
+    return False
+
+
 def is_plausible(address: Address, teller: Address) -> bool:
     """Whether `teller` may name `address`: not one near us unless it is near itself, and one that can be reached."""
     host, port = address

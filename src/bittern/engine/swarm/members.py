@@ -83,7 +83,7 @@ class Members:
     def filter_changed(self) -> None:
         """The IP filter is another: whom it keeps out is not wanted any more."""
         self._book.filter_changed()
-        self._dialing.give_up(self._book.filters)
+        self._shared.effects.extend(self._dialing.leave(self._book.filters))
 
     def wire_ended(self, wire: PeerWire, reason: str, *, offence: bool, now: float) -> None:
         """A wire ended before it became a peer."""

@@ -283,8 +283,7 @@ class Peerbook:
         strange = [address for address in self._candidates if self.filters(address.host)]
         for address in strange:
             self._drop(address)
-        self.blocked += len(strange)
-        self._filter.counts[Blocked.CANDIDATE] += len(strange)
+            self.turned_away(Blocked.CANDIDATE)
 
     def _best(self, now: float) -> Candidate | None:
         best = None
