@@ -56,13 +56,13 @@ class Line:
         self.closed = True
 
 
-def make_peer(number: int = 1, *, fast: bool = True) -> Peer:
+def make_peer(number: int = 1, *, fast: bool = True, host: str = "10.0.0.1") -> Peer:
     """A peer that shook hands and was told nothing yet."""
-    wire = PeerWire(Line(), Scratch(), None, 0.0)  # type: ignore[arg-type]  # nobody greets
+    wire = PeerWire(Line(host), Scratch(), None, 0.0)  # type: ignore[arg-type]  # nobody greets
     peer = Peer(
         number=number,
         wire=wire,
-        address=Address("10.0.0.1", number),
+        address=Address(host, number),
         peer_id=PeerId(b"-XX0000-%012d" % number),
         fast=fast,
         extended=False,

@@ -698,3 +698,34 @@ def test_without_it_or_without_a_port_nothing_is_said(settings: EngineSettings) 
     assert [shouts(bench.core, float(now)) for now in range(400)] == [[]] * 400
     overhears(bench.core, HASH, now=400.0)
     assert len(bench.torrent.peerbook) == int(settings.use_lsd)
+
+
+# --- where we are reached
+
+
+def test_who_is_reached_elsewhere_tells_trackers_and_peers_and_the_local_network_its_own_port() -> None:
+    chance = World(Random, 1).chance("core")
+    core = Core(EngineSettings(listen_port=1), OURS, chance, NoDisk())
+    core.add(HASH, (("http://tracker/announce",),), 0.0)
+    core.settle(0.0)
+    [start] = [effect for effect in core.take_effects() if isinstance(effect, HttpGet)]
+    core.http_done(start.ticket, 200, b"d8:intervali1800e5:peers0:e", 0.0)
+    core.settle(0.0)
+    core.take_effects()
+    core.moved(1, 1, 0, 50.0)
+    core.settle(50.0)
+    assert [effect for effect in core.take_effects() if isinstance(effect, HttpGet)] == []  # nothing is new
+    core.moved(2, 4000, 0, 50.0)
+    core.advance(50.0)
+    core.settle(50.0)
+    [again] = [effect for effect in core.take_effects() if isinstance(effect, HttpGet)]
+    assert "port=4000" in again.url
+    core.advance(120.0)
+    [local] = [effect for effect in core.take_effects() if isinstance(effect, AnnounceLocally)]
+    assert local.announce.port == 2
+
+
+def test_what_a_router_says_of_our_address_is_a_vote() -> None:
+    bench = Bench()
+    bench.core.seen_as("198.51.100.7", "192.168.1.1")
+    assert bench.core.our_addresses == (Address("198.51.100.7", 0),)

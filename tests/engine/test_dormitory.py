@@ -364,3 +364,19 @@ def test_slots_are_given_back_whatever_happens(steps: list[tuple[str, int]]) -> 
         busy = {wish.torrent for wish in bench.open.values()}
         idle = [sleeper for sleeper in bench.dormitory._by_hash.values() if sleeper.number not in busy]
         assert due is not None or not idle, "whoever sleeps is announced some day"
+
+
+def test_who_is_reached_elsewhere_says_so_to_the_trackers_of_all_one_by_one() -> None:
+    bench = Bench(40)
+    for second in range(20):
+        bench.turn(float(second))
+        bench.answer(float(second))
+    bench.core.moved(1, 4000, 0, 100.0)
+    urls = []
+    for second in range(100, 120):
+        bench.turn(float(second))
+        urls += [wish.url for wish in bench.open.values()]
+        assert len(bench.open) <= 2 * LEAST_PACE + 1
+        bench.answer(float(second))
+    assert len(urls) == 40
+    assert all("port=4000" in url for url in urls)

@@ -28,7 +28,9 @@ class Case:
         metadata, self.serving = MetadataExchange(HASH), Serving(settings, HASH, Random(1))
         self.pex = PeerExchange(self.hall.company, self.hall.book, settings)
         peers = self.hall.company.peers
-        self.introductions = Introductions(peers, settings, metadata, self.serving, self.pex)
+        self.introductions = Introductions(
+            peers, settings, self.hall.shared.ourselves, metadata, self.serving, self.pex
+        )
         if have is not None:
             info, _ = info_of(3 << 14, 1 << 14)
             stored = Bitfield(3, [piece for piece, bit in enumerate(have) if bit == "1"])

@@ -225,6 +225,25 @@ class Core:
         """Where we are as trackers and peers see us, at most one address of each family; none before they say so."""
         return self._shared.ourselves.known
 
+    def moved(self, listens: int, port: int, node_port: int, now: float) -> None:
+        """We listen elsewhere, or are reached elsewhere: trackers, peers and the local network are told.
+
+        Args:
+            listens: our own port.
+            port: where others connect to us, which may be a port of a router; 0 for nowhere.
+            node_port: where they reach our node of the distributed hash table, likewise.
+            now: the time.
+        """
+        self._neighbours.search.move(listens, now)
+        if self._shared.ourselves.move(port, node_port):
+            for torrent in self.torrents.values():
+                torrent.moved(now)
+            self.dormitory.moved(now)
+
+    def seen_as(self, host: str, by: str) -> None:
+        """`by`, a host, says that others see us at the address `host`."""
+        self._shared.ourselves.told(host, by)
+
     def bans_changed(self, host: str, now: float) -> None:
         """`host` was banned, which ends its connections, or it no longer is."""
         for torrent in self.torrents.values():

@@ -119,6 +119,13 @@ class Dormitory:
                 if sleeper.announcer.trackers.next_due() is not None:
                     self._waiting[sleeper.number] = None
 
+    def moved(self, now: float) -> None:
+        """We are reached elsewhere: the trackers of all hear of it, one by one, at `pace`."""
+        for sleeper in self._by_number.values():
+            if sleeper.announcer is not None and not self._leaving:
+                sleeper.announcer.trackers.again(now)
+                self._schedule(sleeper)
+
     def next_deadline(self) -> float | None:
         """When `advance` has something to do."""
         due = self._deadlines.next()

@@ -121,7 +121,8 @@ class Torrent:
         parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
         self._answers = DiskAnswers(self._ends, self._hashes, self._taking, self._giving, self.web)
-        self._introductions = Introductions(self.peers, shared.settings, self._metadata, self._serving, self._pex)
+        said = (shared.settings, shared.ourselves, self._metadata, self._serving, self._pex)
+        self._introductions = Introductions(self.peers, *said)
 
     # --- commands
 
@@ -272,6 +273,12 @@ class Torrent:
         """The IP filter is another, or is for this torrent, or not, unlike before."""
         self._company.shut_out(now)
         self.web.filter_changed(now)
+
+    def moved(self, now: float) -> None:
+        """Others reach us elsewhere from now on."""
+        self.trackers.again(now)
+        self._introductions.repeat()
+        self._company.touch_all()
 
     def set_deadline(self, piece: int, due: float | None) -> None:
         """`piece` is needed at `due` (None: at no time any more): earlier ones come first, before all else.

@@ -73,7 +73,7 @@ class Shared:
         self.places = Places(self.settings)
         self.memory = Memory(self.settings.total_buffer_bytes)
         self.upload_memory = Memory(self.settings.upload_buffer_bytes)
-        self.ourselves = Ourselves(self.settings.listen_port)
+        self.ourselves = Ourselves(self.settings.listen_port, self.settings.dht_port)
         self.udp_trackers = UdpTrackers(self.chance.entropy, self.next_ticket, self.ip_filter)
 
     def wake(self) -> bool:

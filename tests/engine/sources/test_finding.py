@@ -29,7 +29,8 @@ class Case:
 
     def __init__(self, *, use_pex: bool = True) -> None:
         self.hall = Hall()
-        self.hall.shared.settings = EngineSettings(use_pex=use_pex, dht_port=7)
+        self.hall.shared.settings = EngineSettings(use_pex=use_pex)
+        self.hall.shared.ourselves.move(0, 7)
         self.names = Names(HASH)
         trackers = TrackerSource((("http://10.9.9.9/announce",),), Random(1), 0.0)
         self.announcer = Announcer(1, HASH, trackers, self.hall.shared)

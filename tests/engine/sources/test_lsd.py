@@ -159,3 +159,13 @@ def test_there_is_never_more_than_one_announce_a_minute_and_nobody_is_forgotten(
         for each in announced(search, active, now):
             missing.pop(each, None)
     assert not missing
+
+
+def test_who_moves_is_announced_at_the_new_port_when_the_next_announce_may_be() -> None:
+    search = LocalSearch(51413, "us")
+    search.stir(0.0)
+    assert announced(search, [A], 1.0) == (A,)
+    search.move(51413, 2.0)
+    assert search.announce([A], 1.0 + LEAST_SECONDS) is None
+    search.move(9, 70.0)
+    assert search.announce([A], search.next_due()) == LocalAnnounce(9, (A,), "us")

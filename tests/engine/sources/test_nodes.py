@@ -22,7 +22,7 @@ def hello(bits: Reserved = Reserved.DHT) -> Handshake:
 
 def exchange(settings: EngineSettings, *, on: bool) -> tuple[NodeExchange, Hall]:
     hall = Hall()
-    hall.shared.settings = settings
+    hall.shared.ourselves.move(settings.listen_port, settings.dht_port)
     return NodeExchange(hall.shared, on=on), hall
 
 
@@ -78,3 +78,11 @@ def test_without_a_node_the_bit_is_not_set() -> None:
         assert Port not in set(map(type, play.greeting("ann")))
         play.says("ann", Port(1), Have(0))
         assert not any(isinstance(event, NodeHeard) for event in play.events)
+
+
+def test_who_comes_after_our_node_moved_hears_the_new_port() -> None:
+    nodes, hall = exchange(WITH_NODE, on=True)
+    ann = hall.comes("10.0.0.1")
+    hall.shared.ourselves.move(6881, 9)
+    nodes.greet(ann, hello())
+    assert said(ann) == [Port(9)]

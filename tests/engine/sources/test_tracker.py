@@ -457,3 +457,16 @@ def test_a_tracker_that_becomes_known_to_who_had_none_is_due_at_once() -> None:
     assert trackers.next_due() == 7.0
     trackers.add([], 8.0)
     assert announce(trackers, 7.0) == (A, Event.STARTED)
+
+
+def test_who_is_reached_elsewhere_tells_those_who_know_of_it_at_once() -> None:
+    trackers = source((A,), (B,))
+    trackers.again(0.0)
+    assert announce(trackers, 0.0) == (A, Event.STARTED)
+    answered(trackers, AnnounceReply(interval=1800, min_interval=1800), 1.0)
+    trackers.again(50.0)
+    assert announce(trackers, 50.0) == (A, None)
+    failed(trackers, REFUSED, 51.0)
+    due = trackers.trackers[0].due
+    trackers.again(52.0)
+    assert trackers.trackers[0].due == due  # who refused is not pressed

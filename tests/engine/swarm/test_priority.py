@@ -64,3 +64,13 @@ def test_votes_are_bounded_and_the_newest_count(monkeypatch: pytest.MonkeyPatch)
     for number in range(20):
         ourselves.told("1.1.1.1" if number < 15 else "2.2.2.2", f"10.0.{number}.1")
     assert ourselves.known == (Address("2.2.2.2", 1),)
+
+
+def test_who_moves_is_where_others_reach_it_from_then_on() -> None:
+    ourselves = Ourselves(51413, 51413)
+    ourselves.told(US.host, "10.0.0.1")
+    assert not ourselves.move(51413, 51413)
+    assert ourselves.move(4000, 4001)
+    assert (ourselves.port, ourselves.node_port, ourselves.known) == (4000, 4001, (Address(US.host, 4000),))
+    ourselves.told("2001:db8:9::9", "10.0.0.2")
+    assert {address.port for address in ourselves.known} == {4000}

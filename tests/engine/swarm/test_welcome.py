@@ -4,7 +4,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
-from bittern.engine.swarm.priority import priority
+from bittern.engine.swarm.priority import Ourselves, priority
 from bittern.engine.swarm.welcome import (
     CROSSING_SECONDS,
     LT_DONTHAVE,
@@ -44,7 +44,7 @@ def test_our_handshake_says_what_we_speak() -> None:
 )
 def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, said: list[Message]) -> None:  # noqa: FBT001 - a parameter
     peer = make_peer(fast=fast)
-    introduce(peer, SETTINGS, None, have, upload_only=False, pex=True)
+    introduce(peer, SETTINGS, Ourselves(51413), None, have, upload_only=False, pex=True)
     assert messages_of(take_sent(peer)) == said
 
 
@@ -52,7 +52,15 @@ def test_the_first_word_says_what_we_have(fast: bool, have: Bitfield | None, sai
 def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | None) -> None:
     peer = make_peer()
     peer.extended = True
-    introduce(peer, SETTINGS, size, Bitfield.full(1) if size else None, upload_only=bool(size), pex=bool(size))
+    introduce(
+        peer,
+        SETTINGS,
+        Ourselves(51413),
+        size,
+        Bitfield.full(1) if size else None,
+        upload_only=bool(size),
+        pex=bool(size),
+    )
     first, second = messages_of(take_sent(peer))
     assert isinstance(first, Extended)
     said = ExtendedHandshake.parse(first.payload)
@@ -61,6 +69,30 @@ def test_who_speaks_extensions_is_told_ours_before_anything_else(size: int | Non
     assert (said.client, said.port, said.request_queue, said.your_ip) == ("bittern/1", 51413, 77, "10.0.0.1")
     assert (said.metadata_size, said.upload_only) == (size, bool(size))
     assert second == (HaveAll() if size else HaveNone())
+
+
+@pytest.mark.parametrize(
+    ("known", "host", "told"),
+    [
+        (("9.9.9.9", "2620:fe::9"), "10.0.0.1", (None, "2620:fe::9")),
+        (("9.9.9.9", "2620:fe::9"), "fd00::1", ("9.9.9.9", None)),
+        (("10.0.0.9",), "fd00::1", (None, None)),
+        (("192.168.1.1", "fe80::1"), "10.0.0.1", (None, None)),
+        ((), "10.0.0.1", (None, None)),
+    ],
+)
+def test_a_peer_hears_our_address_of_the_other_family_if_the_world_can_reach_it(
+    known: tuple[str, ...], host: str, told: tuple[str | None, str | None]
+) -> None:
+    peer, ourselves = make_peer(host=host), Ourselves(77)
+    peer.extended = True
+    for ours in known:
+        ourselves.told(ours, "tracker.example" if ":" in ours else "other.example")
+    introduce(peer, SETTINGS, ourselves, None, None, upload_only=False, pex=True)
+    first, *_ = messages_of(take_sent(peer))
+    assert isinstance(first, Extended)
+    said = ExtendedHandshake.parse(first.payload)
+    assert ((said.ipv4, said.ipv6), said.port) == (told, 77)
 
 
 @pytest.mark.parametrize("twin_incoming", [True, False])

@@ -145,7 +145,7 @@ class Announcer:
         request = AnnounceRequest(
             info_hash=self._wire_hash,
             peer_id=self._shared.peer_id,
-            port=self._shared.settings.listen_port,
+            port=self._shared.ourselves.port,
             uploaded=self._carried.uploaded + tally.uploaded,
             downloaded=self._carried.downloaded + tally.downloaded,
             left=tally.left,

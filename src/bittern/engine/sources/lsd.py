@@ -29,12 +29,15 @@ class LocalSearch:
     it may not be able to let us in.
 
     Args:
-        port: where we listen.
+        port: see below.
         cookie: by which we know our own announces, at most 32 characters.
+
+    Attributes:
+        port: where we listen ourselves: in the local network no router is between.
     """
 
     def __init__(self, port: int, cookie: str) -> None:
-        self._port = port
+        self.port = port
         self._cookie = cookie
         self._due = inf
         self._open_at = -inf  # not earlier
@@ -44,6 +47,13 @@ class LocalSearch:
     def stir(self, now: float) -> None:
         """There may be something new to announce."""
         self._due = min(self._due, max(now + FIRST_SECONDS, self._open_at))
+
+    def move(self, port: int, now: float) -> None:
+        """We listen elsewhere from now on: everybody is to hear of it."""
+        if port != self.port:
+            self.port = port
+            self._announced = dict.fromkeys(self._announced, -inf)
+            self.stir(now)
 
     def rest(self) -> None:
         """Nobody is awake who would be announced: not before `stir`."""
@@ -67,11 +77,11 @@ class LocalSearch:
         self._due = now + LEAST_SECONDS
         ripe = [name for name, at in self._announced.items() if now - at >= AGAIN_SECONDS]
         chosen = sorted(ripe, key=self._announced.__getitem__)[:MOST_HASHES]
-        if not chosen or not self._port:
+        if not chosen or not self.port:
             return None
         self._announced.update(dict.fromkeys(chosen, now))
         self._open_at = self._due
-        return LocalAnnounce(self._port, tuple(chosen), self._cookie)
+        return LocalAnnounce(self.port, tuple(chosen), self._cookie)
 
     def heard(self, datagram: bytes, host: str, now: float) -> tuple[Address, tuple[InfoHashV1, ...]] | None:
         """Who takes part in which swarms, as a datagram says; None when it is to be ignored.

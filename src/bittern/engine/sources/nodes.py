@@ -22,18 +22,17 @@ class NodeExchange:
 
     def __init__(self, shared: Shared, *, on: bool) -> None:
         self.on = on
-        self._port = shared.settings.dht_port
         self._shared = shared
 
     @property
     def bits(self) -> Reserved:
         """What our handshake says of it."""
-        return Reserved.DHT if self.on and self._port else NONE
+        return Reserved.DHT if self.on and self._shared.ourselves.node_port else NONE
 
     def greet(self, peer: Peer, handshake: Handshake) -> None:
         """Tell a peer whose handshake came where our node is, if it has one, too."""
         if self.bits and handshake.supports(Reserved.DHT):
-            peer.wire.send_port(self._port)
+            peer.wire.send_port(self._shared.ourselves.node_port)
 
     def heard(self, peer: Peer, port: int) -> None:
         """A peer says that it runs a node; its first word counts."""

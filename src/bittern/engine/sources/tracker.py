@@ -210,6 +210,12 @@ class TrackerSource:
         state.due = state.not_before = now + wait
         return wait
 
+    def again(self, now: float) -> None:
+        """We are reached elsewhere: those who know of us are told at once, whatever distance they ask for."""
+        for state in self.trackers:
+            if state.told_started and not state.failures:
+                state.due = now
+
     def hurry(self, now: float) -> None:
         """We have no peers: ask again as soon as the trackers allow."""
         for state in self.trackers:

@@ -57,14 +57,37 @@ class Ourselves:
     """Our address as others see it (`yourip` of BEP 10): each network that we met has one vote, the last one counts.
 
     Args:
-        port: where we listen; 0 for nowhere.
+        port: see below.
+        node_port: see below.
+
+    Attributes:
+        port: where others connect to us, which may be a port of a router; 0 for nowhere.
+        node_port: where others reach our node of the distributed hash table, likewise.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, node_port: int = 0) -> None:
+        self.port = port
+        self.node_port = node_port
         self._votes: dict[str, str] = {}
         self.known: tuple[Address, ...] = ()
         """At most one address of each family."""
+
+    def move(self, port: int, node_port: int) -> bool:
+        """Others reach us at these ports from now on; False where nothing is new."""
+        if (port, node_port) == (self.port, self.node_port):
+            return False
+        self.port, self.node_port = port, node_port
+        self.known = tuple([Address(address.host, port) for address in self.known])
+        return True
+
+    def elsewhere(self, *, ipv6: bool) -> str | None:
+        """Our address of one family, for peers of the other; None where none is known that the whole world can reach.
+
+        Args:
+            ipv6: of which family.
+        """
+        hosts = (address.host for address in self.known if address.is_ipv6 == ipv6)
+        return next((host for host in hosts if ip_address(host).is_global), None)
 
     def told(self, ours: str, by: str) -> None:
         """The host `by`, numeric or a name, says that our address is `ours`."""
@@ -79,7 +102,7 @@ class Ourselves:
         for ipv6 in (False, True):
             best = max((vote for vote in counts if (":" in vote) == ipv6), key=lambda vote: counts[vote], default=None)
             if best is not None:
-                known.append(Address(best, self._port))
+                known.append(Address(best, self.port))
         if tuple(known) != self.known:
             self.known = tuple(known)
 

@@ -11,6 +11,7 @@ from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake, Reserved
 
 from .peer import Peer
+from .priority import Ourselves
 
 UT_PEX = 1
 """The number under which we want to be told of peers."""
@@ -58,12 +59,21 @@ def crosses(
     return incoming != (our_id > twin.peer_id)
 
 
-def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *, upload_only: bool, pex: bool) -> None:
+def describe(
+    peer: Peer,
+    settings: EngineSettings,
+    ourselves: Ourselves,
+    metadata_size: int | None,
+    *,
+    upload_only: bool,
+    pex: bool,
+) -> None:
     """Say what we speak (BEP 10), all of it: some clients forget what a later handshake does not repeat.
 
     Args:
         peer: to whom; nothing is said to one that does not speak the extension protocol.
         settings: for names and numbers.
+        ourselves: where others reach us.
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         upload_only: we want nothing (BEP 21).
         pex: we want to be told of peers (BEP 11).
@@ -73,9 +83,11 @@ def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *,
         ours = ExtendedHandshake(
             extensions=numbers | {ut_pex.NAME: UT_PEX if pex else 0},  # 0: no longer, or never
             client=settings.user_agent,
-            port=settings.listen_port or None,
+            port=ourselves.port or None,
             request_queue=settings.max_requests_queued,
             your_ip=peer.address.host,
+            ipv4=ourselves.elsewhere(ipv6=False) if peer.address.is_ipv6 else None,
+            ipv6=None if peer.address.is_ipv6 else ourselves.elsewhere(ipv6=True),
             metadata_size=metadata_size,
             upload_only=upload_only,
         )
@@ -85,6 +97,7 @@ def describe(peer: Peer, settings: EngineSettings, metadata_size: int | None, *,
 def introduce(
     peer: Peer,
     settings: EngineSettings,
+    ourselves: Ourselves,
     metadata_size: int | None,
     have: Bitfield | None,
     *,
@@ -96,12 +109,13 @@ def introduce(
     Args:
         peer: to whom.
         settings: for names and numbers.
+        ourselves: where others reach us.
         metadata_size: bytes of the info dictionary, or None while we do not know it.
         have: what is stored, or None likewise.
         upload_only: we want nothing (BEP 21).
         pex: we want to be told of peers (BEP 11).
     """
-    describe(peer, settings, metadata_size, upload_only=upload_only, pex=pex)
+    describe(peer, settings, ourselves, metadata_size, upload_only=upload_only, pex=pex)
     # BEP 6: with the fast extension exactly one of these three comes first; without, nothing means nothing.
     if peer.fast and have is not None and have.complete:
         peer.wire.send_have_all()
