@@ -703,7 +703,7 @@ def test_without_it_or_without_a_port_nothing_is_said(settings: EngineSettings) 
 # --- where we are reached
 
 
-def test_who_is_reached_elsewhere_tells_trackers_and_peers_and_the_local_network_its_own_port() -> None:
+def test_who_is_reached_elsewhere_tells_trackers_at_once_and_the_local_network_its_own_port() -> None:
     chance = World(Random, 1).chance("core")
     core = Core(EngineSettings(listen_port=1), OURS, chance, NoDisk())
     core.add(HASH, (("http://tracker/announce",),), 0.0)
@@ -720,9 +720,7 @@ def test_who_is_reached_elsewhere_tells_trackers_and_peers_and_the_local_network
     core.settle(50.0)
     [again] = [effect for effect in core.take_effects() if isinstance(effect, HttpGet)]
     assert "port=4000" in again.url
-    core.advance(120.0)
-    [local] = [effect for effect in core.take_effects() if isinstance(effect, AnnounceLocally)]
-    assert local.announce.port == 2
+    assert core._neighbours.search.port == 2
 
 
 def test_what_a_router_says_of_our_address_is_a_vote() -> None:
