@@ -708,6 +708,8 @@ def test_who_is_reached_elsewhere_tells_trackers_at_once_and_the_local_network_i
     core = Core(EngineSettings(listen_port=1), OURS, chance, NoDisk())
     core.add(HASH, (("http://tracker/announce",),), 0.0)
     core.settle(0.0)
+    core.advance(0.0)
+    core.settle(0.0)
     [start] = [effect for effect in core.take_effects() if isinstance(effect, HttpGet)]
     core.http_done(start.ticket, 200, b"d8:intervali1800e5:peers0:e", 0.0)
     core.settle(0.0)
