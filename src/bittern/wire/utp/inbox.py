@@ -1,0 +1,145 @@
+"""What came: put in order, and kept until the stream takes it."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from .packet import MASK, ahead
+
+_FARTHEST = 2016
+"""Packets ahead of a missing one that are kept: as many as a selective acknowledgement can tell of."""
+
+
+class Inbox:
+    """The receiving half of a connection.
+
+    Args:
+        last: number of the packet before the first, 0..65535.
+        capacity: bytes to keep.
+
+    Attributes:
+        ack: the last number that came in order, 0..65535.
+    """
+
+    __slots__ = ("_aside", "_aside_bytes", "_capacity", "_end", "_ready", "_ready_bytes", "ack")
+
+    def __init__(self, last: int, capacity: int) -> None:
+        self.ack = last
+        self._capacity = capacity
+        self._aside: dict[int, bytes] = {}  # by number: there is a gap before them
+        self._aside_bytes = 0
+        self._ready: deque[memoryview] = deque()
+        self._ready_bytes = 0
+        self._end: int | None = None
+
+    @property
+    def window(self) -> int:
+        """Bytes that there is room for."""
+        return max(0, self._capacity - self._ready_bytes - self._aside_bytes)
+
+    @property
+    def ready(self) -> int:
+        """Bytes that the stream may have."""
+        return self._ready_bytes
+
+    @property
+    def ended(self) -> bool:
+        """Whether all came, the end too."""
+        return self._end == self.ack
+
+    @property
+    def gaps(self) -> bool:
+        """Whether something is missing."""
+        return bool(self._aside)
+
+    @property
+    def selective(self) -> int:
+        """What came behind a gap, as in `Packet.selective`."""
+        mask = 0
+        for number in self._aside:
+            mask |= 1 << (number - self.ack - 2 & MASK)
+        return mask
+
+    def expects(self, number: int) -> bool:
+        """Whether a row that begins with packet `number` may be taken in at once."""
+        return not self._aside and self._end is None and number == (self.ack + 1) & MASK
+
+    def take_row(self, count: int, data: bytes) -> bool:
+        """Take in `count` packets that are expected; whether there was room."""
+        if len(data) > self.window:
+            return False
+        self.ack = (self.ack + count) & MASK
+        self._ready.append(memoryview(data))
+        self._ready_bytes += len(data)
+        return True
+
+    def take(self, number: int, data: memoryview) -> None:
+        """Take in packet `number`, if it is new, and there is room."""
+        distance = ahead(number, self.ack)
+        if distance <= 0 or distance > _FARTHEST or number in self._aside:
+            return
+        if self._end is not None and ahead(number, self._end) >= 0:
+            return  # nothing follows the end
+        if len(data) > self._capacity - self._ready_bytes - self._aside_bytes:
+            return
+        if distance > 1:
+            self._aside[number] = bytes(data)
+            self._aside_bytes += len(data)
+            return
+        self.ack = number
+        self._add(bytes(data))
+        self._catch_up()
+
+    def end(self, number: int) -> None:
+        """The stream ends with packet `number`, which has no payload."""
+        distance = ahead(number, self.ack)
+        if self._end is None and 0 < distance <= _FARTHEST:
+            self._end = number
+            for beyond in [other for other in self._aside if ahead(other, number) >= 0]:
+                self._aside_bytes -= len(self._aside.pop(beyond))
+            self._catch_up()
+
+    def read_into(self, buffers: Sequence[memoryview]) -> int:
+        """Move what is ready into `buffers`; how many bytes."""
+        ready = self._ready
+        done = 0
+        for buffer in buffers:
+            at, size = 0, len(buffer)
+            while at < size and ready:
+                part = ready[0]
+                count = min(len(part), size - at)
+                if count == len(part):
+                    buffer[at : at + count] = part
+                    ready.popleft()
+                else:
+                    buffer[at : at + count] = part[:count]
+                    ready[0] = part[count:]
+                at += count
+            done += at
+            if not ready:
+                break
+        self._ready_bytes -= done
+        return done
+
+    def discard(self) -> None:
+        """Nobody wants what is ready."""
+        self._ready.clear()
+        self._ready_bytes = 0
+
+    def _add(self, data: bytes) -> None:
+        if data:
+            self._ready.append(memoryview(data))
+            self._ready_bytes += len(data)
+
+    def _catch_up(self) -> None:
+        """What was kept aside is in order now, up to the next gap."""
+        while True:
+            number = (self.ack + 1) & MASK
+            if number == self._end:
+                self.ack = number
+                return
+            data = self._aside.pop(number, None)
+            if data is None:
+                return
+            self._aside_bytes -= len(data)
+            self.ack = number
+            self._add(data)

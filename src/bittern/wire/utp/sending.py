@@ -1,0 +1,307 @@
+"""The sending half of a connection: what may leave now, and what has to leave again.
+
+HOT: bench/transfer.py
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bittern.wire.stream import Buffer, Stream
+
+from .delays import DelayHistory, RoundTrips
+from .flight import Flight
+from .ledbat import Ledbat
+from .mtu import PathMtu
+from .packet import DATA, FIN, HEAD, MASK, Packet
+from .settings import UtpSettings
+
+_CHUNK = 1 << 18
+"""Bytes taken from a stream at once: they are copied together, for they may have to be sent again."""
+_PROBE_PAYLOAD = 64
+"""Bytes of payload in a packet that tries a size; the others say nothing, so that it can be repeated in any size."""
+_DUPLICATES = 3
+_TIMEOUTS = 6
+"""In a row, after which the other side is gone; each is twice as long as the one before."""
+_PACKETS_PER_BYTE = 1100
+"""Others keep as many packets that came out of order as their window has room for at this size."""
+_MOST_PACKETS = 8000
+"""On their way: far from where numbers of 16 bits become ambiguous."""
+_NOTHING = memoryview(b"")
+
+
+class Departure(NamedTuple):
+    """Packets that leave now.
+
+    Attributes:
+        kind: DATA or FIN.
+        number: of the first.
+        data: payload.
+        size: bytes of each payload; the last may be shorter.
+        padded: bytes of the whole datagram, padding included, of a probe; else 0.
+    """
+
+    kind: int
+    number: int
+    data: memoryview
+    size: int
+    padded: int = 0
+
+
+class Sender:
+    """What one side of a connection sends.
+
+    Args:
+        settings: numbers.
+        first: number of the first packet, 0..65535.
+        path: what is known of the way.
+
+    Attributes:
+        flight: what is on its way.
+        control: how much of it there may be.
+        trips: how long an answer takes.
+        delays: of packets on their way there.
+        path: how large packets may be.
+        peer_window: bytes that the other side has room for.
+    """
+
+    __slots__ = (
+        "_active_at", "_backlog", "_duplicates", "_finished", "_largest_window", "_loss_edge", "_probe", "_resume_at",
+        "_small", "_starved", "_unanswered", "control", "delays", "flight", "path", "peer_window", "trips",
+    )  # fmt: skip
+
+    def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
+        self.flight = Flight(first)
+        self.path = path
+        self.control = Ledbat(settings.target_seconds, settings.gain_bytes, path.proven)
+        self.trips = RoundTrips()
+        self.delays = DelayHistory()
+        self.peer_window = settings.window_bytes  # until it says so
+        self._largest_window = 0
+        self._backlog = _NOTHING  # taken from the stream, and not sent
+        self._duplicates = 0
+        self._loss_edge = first  # losses of packets before it have shrunk the window already
+        self._small = first - 1  # number of the last packet that was not full
+        self._probe: tuple[int, int] | None = None  # its number, and the size it tries
+        self._finished = False
+        self._starved = False  # data waits, and the other side has no room at all
+        self._resume_at: float | None = None
+        self._unanswered = 0  # time-outs since the other side was heard
+        self._active_at = 0.0
+
+    @property
+    def all_arrived(self) -> bool:
+        """Whether everything, the end too, was acknowledged."""
+        return self._finished and not self._backlog and not self.flight.packets
+
+    @property
+    def due(self) -> float | None:
+        """When `time_out` wants to be called if nothing is acknowledged; None for never."""
+        return self._resume_at
+
+    def finish(self, last: Sequence[Buffer]) -> None:
+        """Nothing follows but `last`."""
+        if last:
+            self._backlog = memoryview(b"".join((self._backlog, *last)))
+
+    # --- what comes back
+
+    def acknowledge(self, packet: Packet, now: float, *, bare: bool) -> bool:
+        """What `packet` says of ours.
+
+        Args:
+            packet: its acknowledgement is plausible.
+            now: the time.
+            bare: it carries nothing else.
+
+        Returns:
+            Whether more may leave now.
+        """
+        flight, before = self.flight, self.flight.bytes
+        self._unanswered = 0
+        grown = packet.window > self.peer_window
+        self.peer_window = packet.window
+        self._largest_window = max(self._largest_window, packet.window)
+        self._see_delay(packet, now)
+        progress = flight.acknowledge(packet.ack, packet.selective, now)
+        if bare and not progress.packets and flight.packets and packet.ack == flight.oldest - 1 & MASK:
+            self._duplicates += 1
+        if progress.packets:
+            self._duplicates = 0
+        if progress.round_trip is not None:
+            self.trips.add(progress.round_trip)
+        if progress.delivered:
+            self._progressed(progress.delivered, before, now)
+        if self._probe is not None:
+            self._judge_probe()
+        if flight.arrived or self._duplicates >= _DUPLICATES:
+            self._lose()
+        if progress.delivered or progress.packets:
+            self.trips.answered()
+            self._resume_at = now + self.trips.timeout if flight.packets else None
+        return grown or bool(progress.delivered or flight.lost)
+
+    def _see_delay(self, packet: Packet, now: float) -> None:
+        # uTorrent's packets say 2**31 - 1 before it knows
+        if packet.difference and packet.difference != 0x7FFFFFFF:
+            self.delays.add(packet.difference, now)
+
+    def _progressed(self, delivered: int, before: int, now: float) -> None:
+        queueing = self.delays.queueing
+        if self.trips.mean:  # one way never takes longer than both
+            queueing = min(queueing, int(2e6 * self.trips.mean))
+        self.control.acknowledged(delivered, queueing, before, self.path.proven)
+
+    def _judge_probe(self) -> None:
+        assert self._probe is not None
+        number, size = self._probe
+        flight = self.flight
+        index = number - flight.oldest
+        if index < 0 or flight.arrived >> index & 1:
+            self._probe = None
+            self.path.arrived(size)
+
+    def _lose(self) -> None:
+        flight = self.flight
+        found = flight.find_lost()
+        if self._duplicates >= _DUPLICATES:
+            self._duplicates = 0
+            found += flight.suspect_oldest()
+        if not found:
+            return
+        lowest = flight.oldest + (flight.lost & -flight.lost).bit_length() - 1
+        if self._probe is not None and flight.number_lost(self._probe[0]):
+            number, size = self._probe
+            self._probe = None
+            self.path.vanished(size)
+            if flight.lost.bit_count() == 1 and lowest == number:
+                return  # it was too large: that says nothing of how full the path is
+        if lowest >= self._loss_edge:
+            self._loss_edge = flight.next
+            self.control.lost(self.path.proven)
+
+    # --- time
+
+    def time_out(self, now: float) -> bool:
+        """Nothing was acknowledged for long; whether the other side is held to be there still."""
+        flight = self.flight
+        self._resume_at = None
+        if self._starved and not flight.packets:
+            self.trips.timed_out()
+            self.peer_window = max(self.peer_window, 1)  # a byte asks whether there is room again
+            return True
+        if not flight.packets:
+            return True
+        self.trips.timed_out()
+        if self._probe is not None:
+            number, size = self._probe
+            self._probe = None
+            self.path.vanished(size)
+            if flight.packets == 1 and number == flight.oldest:
+                flight.lose_all()
+                return True
+        flight.lose_all()
+        self._duplicates = 0
+        self._loss_edge = flight.next
+        self.control.timed_out(self.path.proven)
+        self._unanswered += 1
+        return self._unanswered <= _TIMEOUTS
+
+    # --- what leaves
+
+    def depart(self, stream: Stream | None, now: float) -> list[Departure]:
+        """What may leave now, of what was lost and of what `stream` has; None when it has no more to say."""
+        leaving: list[Departure] = []
+        if not self.flight.packets and now - self._active_at > self.trips.timeout:
+            self.control.idle(self.path.proven)
+        self._active_at = now
+        self._repeat(leaving, now)
+        if not self.flight.lost and not self._finished:
+            self._send_new(stream, leaving, now)
+        if self._resume_at is None and (self.flight.packets or self._starved):
+            self._resume_at = now + self.trips.timeout
+        return leaving
+
+    def _room(self) -> int:
+        return int(min(self.control.window, self.peer_window)) - self.flight.bytes
+
+    def _repeat(self, leaving: list[Departure], now: float) -> None:
+        flight = self.flight
+        while flight.lost:
+            room = self._room()
+            size = HEAD + self.path.proven
+            if room < size and flight.bytes:
+                return
+            run = flight.repeat(max(1, room // size), now)
+            if run is None:
+                return
+            leaving.append(Departure(run.kind, run.first, run.data, run.size))
+
+    def _send_new(self, stream: Stream | None, leaving: list[Departure], now: float) -> None:
+        flight = self.flight
+        most = min(_MOST_PACKETS, max(16, self._largest_window // _PACKETS_PER_BYTE))
+        while True:
+            size = self.path.proven - HEAD
+            room = self._room()
+            if not flight.bytes and not flight.packets and room < size and self.peer_window:
+                room = min(size, self.peer_window)  # one packet may always be on its way
+            packets = most - flight.packets
+            if packets <= 0:
+                return
+            if len(self._backlog) < size and stream is not None and (room > 0 or not self.peer_window):
+                self._take(stream, room, now)
+            backlog = self._backlog
+            self._starved = bool(backlog) and not self.peer_window
+            if not backlog or room <= 0:
+                break
+            if len(backlog) > 2 * size and room > 2 * size and self._probe is None and not flight.arrived:
+                tried = self.path.probe(now)
+                if tried is not None:
+                    self._send_probe(tried, leaving, now)
+                    continue
+            count = min(len(backlog), room) // size
+            if count:
+                data = backlog[: min(count, packets) * size]
+            elif self._small >= flight.oldest and stream is not None:
+                break  # Nagle: one packet that is not full is on its way, what comes until then fills the next
+            elif len(backlog) <= room or (not flight.bytes and not flight.packets):
+                data = backlog[: min(room, size)]
+                self._small = flight.next
+            else:
+                break
+            run = flight.send(DATA, data, size, now)
+            self._backlog = backlog[len(data) :]
+            leaving.append(Departure(DATA, run.first, data, size))
+        if stream is None and not self._backlog:
+            self._finished = True
+            run = flight.send(FIN, _NOTHING, 0, now)
+            leaving.append(Departure(FIN, run.first, _NOTHING, 0))
+
+    def _send_probe(self, tried: int, leaving: list[Departure], now: float) -> None:
+        data = self._backlog[:_PROBE_PAYLOAD]
+        self._backlog = self._backlog[_PROBE_PAYLOAD:]
+        run = self.flight.send(DATA, data, len(data), now)
+        self._probe = (run.first, tried)
+        leaving.append(Departure(DATA, run.first, data, len(data), tried))
+
+    def _take(self, stream: Stream, room: int, now: float) -> None:
+        """Have the stream's next bytes: they are copied, and its own again at once."""
+        limit = min(_CHUNK, max(room, 1))
+        buffers = stream.send_buffers(limit)
+        taken: list[Buffer] = [self._backlog]
+        count = 0
+        for buffer in buffers:
+            left = limit - count
+            taken.append(buffer if len(buffer) <= left else memoryview(buffer)[:left])
+            count += len(taken[-1])
+            if count == limit:
+                break
+        if count:
+            self._backlog = memoryview(b"".join(taken))
+            stream.sent(count, now)
+
+    def too_big(self, size: int) -> None:
+        """The system refused a datagram of `size` bytes."""
+        if self._probe is not None and self._probe[1] == size:
+            self.flight.give_up(self._probe[0])
+            self._probe = None
+        self.path.too_big(size)
