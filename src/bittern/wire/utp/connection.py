@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import Enum, unique
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.wire.stream import LinkLost, LossKind, Stream
 
 from .bursts import Burst, data_bursts
@@ -33,7 +34,7 @@ _KEEP_ALIVE_SECONDS = 29.0
 """Routers forget UDP flows after half a minute."""
 _SYNS = 3
 _SYN_SECONDS = 1.0
-_LINGER_SECONDS = 10.0
+_LINGER_SECONDS = 20.0
 """After `close`, until what is on its way is given up."""
 _RESETS_BEHIND = 16
 """Resets that are about older packets are not believed."""
@@ -100,6 +101,17 @@ class UtpLink:
 
     # --- the Link side: called by the stream
 
+    @property
+    def transport(self) -> Transport:
+        """See Link."""
+        return Transport.UTP
+
+    def serve(self, stream: Stream) -> None:
+        """See Link."""
+        if self.state is State.OPEN:
+            self._stream = stream
+            self._wake(self.number)
+
     def wake_sender(self) -> None:
         """See Link."""
         self._wake(self.number)
@@ -120,12 +132,6 @@ class UtpLink:
         self._wake(self.number)
 
     # --- the mux's side
-
-    def serve(self, stream: Stream) -> None:
-        """Move bytes for `stream` from now on."""
-        if self.state is State.OPEN:
-            self._stream = stream
-            self._wake(self.number)
 
     def answered(self, packet: Packet) -> bool:
         """`packet` answers our SYN; whether it does."""
@@ -178,11 +184,11 @@ class UtpLink:
     def deliver(self, now: float) -> None:
         """Give the stream what came, as far as it takes it."""
         inbox = self.inbox
-        while inbox.ready and self._stream is not None:
-            buffers = self._stream.receive_buffers()
+        while inbox.ready and (stream := self._stream) is not None:
+            buffers = stream.receive_buffers()
             if not buffers:
                 return
-            self._stream.received(inbox.read_into(buffers), now)
+            stream.received(inbox.read_into(buffers), now)
         if self._stream is None:
             inbox.discard()
         if inbox.ended and not inbox.ready and self.state is not State.CLOSED:

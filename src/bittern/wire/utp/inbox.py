@@ -14,7 +14,7 @@ class Inbox:
 
     Args:
         last: number of the packet before the first, 0..65535.
-        capacity: bytes to keep.
+        capacity: bytes to keep; twice as many for a moment, when a gap is closed.
 
     Attributes:
         ack: the last number that came in order, 0..65535.
@@ -79,7 +79,9 @@ class Inbox:
             return
         if self._end is not None and ahead(number, self._end) >= 0:
             return  # nothing follows the end
-        if len(data) > self._capacity - self._ready_bytes - self._aside_bytes:
+        # What is missing is taken in though what came behind it fills the window: nothing else makes room again.
+        behind = self._aside_bytes if distance > 1 else 0
+        if len(data) > self._capacity - self._ready_bytes - behind:
             return
         if distance > 1:
             self._aside[number] = bytes(data)

@@ -31,22 +31,22 @@ class Ledbat:
         """Whether the window doubles in a round trip."""
         return self._slow_start
 
-    def acknowledged(self, count: int, queueing: int, flight: int, packet: int) -> None:
+    def acknowledged(self, count: int, queueing: int, packet: int, *, limited: bool) -> None:
         """`count` bytes arrived.
 
         Args:
             count: bytes that are known to have arrived only now.
             queueing: microseconds that packets wait on the way.
-            flight: bytes that had been on their way before.
             packet: bytes of one.
+            limited: whether it is this window that kept more from being sent: else it must not grow.
         """
         off = (self._target - queueing) / self._target
         if self._slow_start and (queueing > self._target * _SLOW_START_ENDS or self.window >= self._threshold):
             self._slow_start = False
             if queueing > self._target:
                 self._threshold = self.window / 2
-        if flight + packet < self.window and off > 0:
-            return  # it is not this window that keeps us: it must not grow for ever
+        if off >= 0 and not limited:
+            return
         if self._slow_start:
             self.window += count
             return
@@ -56,7 +56,7 @@ class Ledbat:
         else:
             # In proportion to the window, not by a constant: whoever has much gives much, which is what makes
             # several of us equal (as LEDBAT++ does).
-            self.window -= min(self._gain + self.window / 2, self.window * -off) * share
+            self.window -= min(self.window / 2, self.window * -off) * share
         self.window = max(self.window, float(_LEAST_PACKETS * packet))
 
     def lost(self, packet: int) -> None:

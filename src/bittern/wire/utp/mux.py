@@ -10,7 +10,7 @@ from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 from .bursts import Burst, payload, row
 from .callers import Callers
 from .connection import State, UtpLink
-from .packet import DATA, HEAD, MASK, RESET, STATE, SYN, Packet, encode, head_at, micros, parse
+from .packet import DATA, HEAD, MASK, RESET, SYN, Packet, encode, head_at, micros, parse
 from .settings import UtpSettings
 
 if TYPE_CHECKING:

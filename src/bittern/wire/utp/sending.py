@@ -12,7 +12,7 @@ from .delays import DelayHistory, RoundTrips
 from .flight import Flight
 from .ledbat import Ledbat
 from .mtu import PathMtu
-from .packet import DATA, FIN, HEAD, MASK, Packet
+from .packet import DATA, FIN, HEAD, MASK, Packet, ahead
 from .settings import UtpSettings
 
 _CHUNK = 1 << 18
@@ -65,8 +65,9 @@ class Sender:
     """
 
     __slots__ = (
-        "_active_at", "_backlog", "_duplicates", "_finished", "_largest_window", "_loss_edge", "_probe", "_resume_at",
-        "_small", "_starved", "_unanswered", "control", "delays", "flight", "path", "peer_window", "trips",
+        "_active_at", "_backlog", "_closing", "_duplicates", "_finished", "_largest_window", "_limited", "_loss_edge",
+        "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight", "path",
+        "peer_window", "trips",
     )  # fmt: skip
 
     def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
@@ -82,11 +83,14 @@ class Sender:
         self._loss_edge = first  # losses of packets before it have shrunk the window already
         self._small = first - 1  # number of the last packet that was not full
         self._probe: tuple[int, int] | None = None  # its number, and the size it tries
-        self._finished = False
+        self._closing = False
+        self._finished = False  # the end has been sent
         self._starved = False  # data waits, and the other side has no room at all
         self._resume_at: float | None = None
         self._unanswered = 0  # time-outs since the other side was heard
         self._active_at = 0.0
+        self._urgent = False  # a packet is to be repeated at once, though the window shrank below what is on its way
+        self._limited = False  # the congestion window kept something from being sent
 
     @property
     def all_arrived(self) -> bool:
@@ -99,7 +103,8 @@ class Sender:
         return self._resume_at
 
     def finish(self, last: Sequence[Buffer]) -> None:
-        """Nothing follows but `last`."""
+        """Nothing follows but `last`, and the end."""
+        self._closing = True
         if last:
             self._backlog = memoryview(b"".join((self._backlog, *last)))
 
@@ -116,11 +121,9 @@ class Sender:
         Returns:
             Whether more may leave now.
         """
-        flight, before = self.flight, self.flight.bytes
+        flight = self.flight
         self._unanswered = 0
-        grown = packet.window > self.peer_window
-        self.peer_window = packet.window
-        self._largest_window = max(self._largest_window, packet.window)
+        grown = self._see_window(packet)
         self._see_delay(packet, now)
         progress = flight.acknowledge(packet.ack, packet.selective, now)
         if bare and not progress.packets and flight.packets and packet.ack == flight.oldest - 1 & MASK:
@@ -130,7 +133,7 @@ class Sender:
         if progress.round_trip is not None:
             self.trips.add(progress.round_trip)
         if progress.delivered:
-            self._progressed(progress.delivered, before, now)
+            self._progressed(progress.delivered)
         if self._probe is not None:
             self._judge_probe()
         if flight.arrived or self._duplicates >= _DUPLICATES:
@@ -140,16 +143,25 @@ class Sender:
             self._resume_at = now + self.trips.timeout if flight.packets else None
         return grown or bool(progress.delivered or flight.lost)
 
+    def _see_window(self, packet: Packet) -> bool:
+        """Whether the other side has more room than before."""
+        if ahead(packet.ack, self.flight.oldest - 1 & MASK) < 0:
+            return False  # late: what it says was true once
+        grown = packet.window > self.peer_window
+        self.peer_window = packet.window
+        self._largest_window = max(self._largest_window, packet.window)
+        return grown
+
     def _see_delay(self, packet: Packet, now: float) -> None:
         # uTorrent's packets say 2**31 - 1 before it knows
         if packet.difference and packet.difference != 0x7FFFFFFF:
             self.delays.add(packet.difference, now)
 
-    def _progressed(self, delivered: int, before: int, now: float) -> None:
+    def _progressed(self, delivered: int) -> None:
         queueing = self.delays.queueing
         if self.trips.mean:  # one way never takes longer than both
             queueing = min(queueing, int(2e6 * self.trips.mean))
-        self.control.acknowledged(delivered, queueing, before, self.path.proven)
+        self.control.acknowledged(delivered, queueing, self.path.proven, limited=self._limited)
 
     def _judge_probe(self) -> None:
         assert self._probe is not None
@@ -177,6 +189,7 @@ class Sender:
                 return  # it was too large: that says nothing of how full the path is
         if lowest >= self._loss_edge:
             self._loss_edge = flight.next
+            self._urgent = True
             self.control.lost(self.path.proven)
 
     # --- time
@@ -209,7 +222,7 @@ class Sender:
     # --- what leaves
 
     def depart(self, stream: Stream | None, now: float) -> list[Departure]:
-        """What may leave now, of what was lost and of what `stream` has; None when it has no more to say."""
+        """What may leave now, of what was lost and of what `stream`, if any, has to say."""
         leaving: list[Departure] = []
         if not self.flight.packets and now - self._active_at > self.trips.timeout:
             self.control.idle(self.path.proven)
@@ -217,6 +230,7 @@ class Sender:
         self._repeat(leaving, now)
         if not self.flight.lost and not self._finished:
             self._send_new(stream, leaving, now)
+        self._limited = self.flight.bytes + self.path.proven > self.control.window
         if self._resume_at is None and (self.flight.packets or self._starved):
             self._resume_at = now + self.trips.timeout
         return leaving
@@ -228,10 +242,10 @@ class Sender:
         flight = self.flight
         while flight.lost:
             room = self._room()
-            size = HEAD + self.path.proven
-            if room < size and flight.bytes:
+            if room < self.path.proven and flight.bytes and not self._urgent:
                 return
-            run = flight.repeat(max(1, room // size), now)
+            self._urgent = False
+            run = flight.repeat(max(1, room // self.path.proven), now)
             if run is None:
                 return
             leaving.append(Departure(run.kind, run.first, run.data, run.size))
@@ -261,7 +275,7 @@ class Sender:
             count = min(len(backlog), room) // size
             if count:
                 data = backlog[: min(count, packets) * size]
-            elif self._small >= flight.oldest and stream is not None:
+            elif self._small >= flight.oldest and not self._closing:
                 break  # Nagle: one packet that is not full is on its way, what comes until then fills the next
             elif len(backlog) <= room or (not flight.bytes and not flight.packets):
                 data = backlog[: min(room, size)]
@@ -271,7 +285,7 @@ class Sender:
             run = flight.send(DATA, data, size, now)
             self._backlog = backlog[len(data) :]
             leaving.append(Departure(DATA, run.first, data, size))
-        if stream is None and not self._backlog:
+        if self._closing and not self._backlog:
             self._finished = True
             run = flight.send(FIN, _NOTHING, 0, now)
             leaving.append(Departure(FIN, run.first, _NOTHING, 0))

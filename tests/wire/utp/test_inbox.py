@@ -1,0 +1,91 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.wire.utp.inbox import Inbox
+
+
+def read(inbox: Inbox, sizes: tuple[int, ...] = (1000,)) -> bytes:
+    buffers = [memoryview(bytearray(size)) for size in sizes]
+    count = inbox.read_into(buffers)
+    return b"".join(buffers)[:count]
+
+
+@given(st.integers(0, 0xFFFF), st.permutations(range(12)), st.lists(st.integers(0, 11), max_size=10))
+def test_any_order_and_any_doubles_give_the_same_bytes(last: int, order: list[int], doubles: list[int]) -> None:
+    parts = [bytes((65 + number,)) * (number + 1) for number in range(12)]
+    inbox = Inbox(last, 10_000)
+    came: set[int] = set()
+    for number in [*order, *doubles]:
+        inbox.take(last + 1 + number & 0xFFFF, memoryview(parts[number]))
+        came.add(number)
+        in_order = next(count for count in range(13) if count not in came)
+        assert inbox.ack == last + in_order & 0xFFFF
+        behind = [other - in_order - 1 for other in came if other > in_order]
+        assert inbox.selective == sum(1 << bit for bit in behind)
+        assert inbox.gaps == bool(behind)
+        held = sum(len(parts[other]) for other in came)
+        assert inbox.window == 10_000 - held
+    assert read(inbox, (7, 0, 50, 1000)) == b"".join(parts)
+    assert inbox.window == 10_000
+
+
+def test_rows_are_taken_when_they_are_expected() -> None:
+    inbox = Inbox(0xFFFE, 100)
+    assert inbox.expects(0xFFFF)
+    assert inbox.take_row(2, b"ab")
+    assert inbox.ack == 0
+    assert not inbox.expects(0)
+    inbox.take(2, memoryview(b"d"))
+    assert not inbox.expects(1)
+    inbox.take(1, memoryview(b"c"))
+    assert read(inbox) == b"abcd"
+
+
+def test_more_than_the_window_is_not_kept() -> None:
+    inbox = Inbox(0, 10)
+    assert not inbox.take_row(1, b"x" * 11)
+    inbox.take(2, memoryview(b"x" * 6))
+    inbox.take(3, memoryview(b"y" * 6))
+    assert inbox.window == 4
+    inbox.take(1, memoryview(b"z" * 11))
+    assert inbox.ack == 0
+
+
+def test_what_is_missing_has_room_though_the_window_is_full() -> None:
+    inbox = Inbox(0, 10)
+    inbox.take(2, memoryview(b"x" * 8))
+    inbox.take(1, memoryview(b"z" * 9))
+    assert (inbox.ack, inbox.window) == (2, 0)
+    assert read(inbox) == b"z" * 9 + b"x" * 8
+    assert inbox.window == 10
+
+
+def test_what_is_too_far_ahead_is_not_kept() -> None:
+    inbox = Inbox(0, 10_000)
+    inbox.take(2017, memoryview(b"x"))
+    inbox.take(0x9000, memoryview(b"x"))
+    assert not inbox.gaps
+    inbox.take(2016, memoryview(b"x"))
+    assert inbox.gaps
+
+
+def test_the_end_comes_after_everything_before_it() -> None:
+    inbox = Inbox(0, 100)
+    inbox.take(4, memoryview(b"beyond"))
+    inbox.end(3)
+    assert (inbox.ended, inbox.gaps) == (False, False)
+    inbox.take(2, memoryview(b"b"))
+    inbox.take(3, memoryview(b"instead of the end"))
+    inbox.take(1, memoryview(b"a"))
+    assert (inbox.ended, inbox.ack) == (True, 3)
+    inbox.end(9)
+    inbox.take(4, memoryview(b"more"))
+    assert (inbox.ended, inbox.ack) == (True, 3)
+    assert read(inbox) == b"ab"
+
+
+def test_what_nobody_wants_is_thrown_away() -> None:
+    inbox = Inbox(0, 10)
+    inbox.take(1, memoryview(b"12345"))
+    inbox.discard()
+    assert (inbox.ready, inbox.window, inbox.ack) == (0, 10, 1)

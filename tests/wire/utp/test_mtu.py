@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bittern.wire.utp.mtu import LEAST, LEAST_IPV6, PathMtu
+
+
+def search(path: PathMtu, limit: int, now: float = 0.0) -> int:
+    """Try until nothing is left to try; how many probes."""
+    count = 0
+    while (size := path.probe(now)) is not None:
+        count += 1
+        if size <= limit:
+            path.arrived(size)
+        else:
+            path.vanished(size)
+    return count
+
+
+@given(st.integers(LEAST, 65_000), st.integers(LEAST, 60_000))
+def test_the_search_ends_near_what_goes_through(limit: int, most: int) -> None:
+    path = PathMtu(most, ipv6=False)
+    assert search(path, limit) <= 40
+    assert path.proven <= min(limit, most)
+    assert path.proven > min(limit, most) - 40
+
+
+@pytest.mark.parametrize(("limit", "probes"), [(1472, 3), (60_000, 3)])
+def test_common_paths_are_found_quickly(limit: int, probes: int) -> None:
+    path = PathMtu(60_000, ipv6=False)
+    if limit == 1472:
+        assert path.probe(0.0) == 1472
+        path.arrived(1472)
+        path.too_big(8972)
+        for _ in range(20):
+            size = path.probe(0.0)
+            if size is None:
+                break
+            path.too_big(size)
+    else:
+        assert search(path, limit) == probes
+    assert path.proven >= limit
+
+
+def test_ipv6_has_its_own_sizes() -> None:
+    path = PathMtu(60_000, ipv6=True)
+    assert path.proven == LEAST_IPV6
+    assert path.probe(0.0) == 1452
+
+
+def test_one_lost_probe_says_nothing() -> None:
+    path = PathMtu(1472, ipv6=False)
+    path.vanished(1472)
+    assert path.probe(0.0) == 1472
+    path.vanished(1472)
+    assert path.probe(0.0) == (LEAST + 1472) // 2
+
+
+def test_larger_sizes_are_tried_again_later() -> None:
+    path = PathMtu(60_000, ipv6=False)
+    search(path, 1000)
+    assert path.probe(599.0) is None
+    assert path.probe(601.0) == 1472
+    path.arrived(1472)
+    assert path.proven == 1472
+
+
+def test_a_path_that_became_smaller_is_searched_anew() -> None:
+    path = PathMtu(60_000, ipv6=False)
+    search(path, 1472)
+    path.too_big(1400)
+    assert path.proven == LEAST
+    search(path, 1300, 1000.0)
+    assert 1260 < path.proven <= 1300
