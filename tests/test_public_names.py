@@ -33,6 +33,7 @@ NAMES = {
     "StorageError",
     "Torrent",
     "TrackerError",
+    "Transport",
     "__version__",
     "bencode",
     "dht",

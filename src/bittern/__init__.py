@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .base.errors import SessionError as SessionError
     from .base.errors import StorageError as StorageError
     from .base.errors import TrackerError as TrackerError
+    from .base.transport import Transport as Transport
     from .codec import bencode as bencode
     from .codec.magnet import Magnet as Magnet
     from .codec.metainfo import File as File
@@ -52,6 +53,7 @@ _PLACES = {
     "SessionError": "base.errors",
     "StorageError": "base.errors",
     "TrackerError": "base.errors",
+    "Transport": "base.transport",
     "Magnet": "codec.magnet",
     "File": "codec.metainfo",
     "Info": "codec.metainfo",
@@ -96,6 +98,7 @@ __all__ = [
     "StorageError",
     "Torrent",
     "TrackerError",
+    "Transport",
     "__version__",
     "bencode",
     "dht",

@@ -35,6 +35,10 @@ FAILED = events.TrackerFailed("http://t/", "no\x07 answer", 15.0)
         ),
         (Status(state=State.CHECKING, name="a"), "a: checking"),
         (Status(state=State.CHECKING, name="a", check=(1 << 20, 2 << 20)), "a: checking 50% of 2.0 MiB"),
+        (
+            Status(state=State.DOWNLOADING, name="a", total_bytes=10, peers=5, utp_peers=2, encrypted_peers=3),
+            "a: 0.0% of 10 B, 0 B/s down, 5 peers (2 uTP, 3 encrypted)",
+        ),
         (Status(state=State.METADATA, name="a", peers=2), "a: metadata, 2 peers"),
         (Status(state=State.METADATA, name="a", peers=1, metadata=(3, 7)), "a: metadata 3/7, 1 peer"),
         (Status(state=State.METADATA, name="a"), "a: waiting for peers"),

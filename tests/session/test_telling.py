@@ -4,6 +4,7 @@ import pytest
 
 from bittern.base.address import Address
 from bittern.base.ids import PeerId
+from bittern.base.transport import Transport
 from bittern.engine import events as told
 from bittern.session import events
 from bittern.session.telling import public
@@ -14,6 +15,10 @@ SAYINGS: list[tuple[told.Event, events.Event | None]] = [
     (told.PieceStored(0, 3), events.PieceStored(3)),
     (told.PieceFailed(0, 3), events.PieceFailed(3)),
     (told.PeerJoined(0, ANN, ID), events.PeerJoined(ANN, ID)),
+    (
+        told.PeerJoined(0, ANN, ID, Transport.UTP, encrypted=True),
+        events.PeerJoined(ANN, ID, Transport.UTP, encrypted=True),
+    ),
     (told.PeerDropped(0, ANN, "bye", False), events.PeerDropped(ANN, "bye", offence=False)),
     (told.TrackerAnswered(0, "http://t", 2, "w"), events.TrackerAnswered("http://t", 2, "w")),
     (told.TrackerFailed(0, "http://t", "no", 5.0), events.TrackerFailed("http://t", "no", 5.0)),

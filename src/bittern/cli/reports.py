@@ -268,6 +268,8 @@ def progress_fields(status: Status) -> dict[str, Any]:
         "up_rate": round(status.up_rate),
         "peers": status.peers,
         "seeds": status.seeds,
+        "utp_peers": status.utp_peers,
+        "encrypted_peers": status.encrypted_peers,
         "uploaded": status.uploaded,
         "downloaded": status.downloaded,
         "eta_seconds": None if status.eta_seconds is None else round(status.eta_seconds),
@@ -320,6 +322,13 @@ def fetching(status: Status, search: Search = NOWHERE, *, brief: bool = False) -
     return f"metadata{part}, {status.peers} peer{'' if status.peers == 1 else 's'}"
 
 
+def _ways(status: Status) -> str:
+    """How peers are connected, where it is not over TCP and plainly."""
+    counts = (("uTP", status.utp_peers), ("encrypted", status.encrypted_peers))
+    told = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return f" ({told})" if told else ""
+
+
 def summary(status: Status, search: Search = NOWHERE) -> str:
     """How a transfer stands, in one line."""
     name = printable(status.name, 60)
@@ -336,7 +345,7 @@ def summary(status: Status, search: Search = NOWHERE) -> str:
     else:
         share = status.done_bytes / status.total_bytes if status.total_bytes else 0.0
         parts += [f"{share:.1%} of {format_size(status.total_bytes)}", f"{format_rate(status.down_rate)} down"]
-    parts.append(f"{status.peers} peer{'' if status.peers == 1 else 's'}")
+    parts.append(f"{status.peers} peer{'' if status.peers == 1 else 's'}{_ways(status)}")
     if status.web_seeds:
         parts.append(f"{status.web_seeds} web seed{'' if status.web_seeds == 1 else 's'}")
     if status.eta_seconds is not None and not status.complete:

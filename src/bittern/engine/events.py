@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bittern.base.address import Address
 from bittern.base.errors import StorageError
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,13 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class PeerJoined:
-    """A peer finished its handshake."""
+    """A peer finished its handshake; `encrypted`: every byte of the connection is."""
 
     torrent: int
     address: Address
     peer_id: PeerId
+    transport: Transport = Transport.TCP
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

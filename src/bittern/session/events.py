@@ -10,6 +10,7 @@ from weakref import WeakSet
 from bittern.base.address import Address
 from bittern.base.errors import BitternError
 from bittern.base.ids import PeerId
+from bittern.base.transport import Transport
 
 from .status import State
 
@@ -81,10 +82,12 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class PeerJoined:
-    """A peer finished its handshake."""
+    """A peer finished its handshake; `encrypted`: every byte of the connection is."""
 
     address: Address
     peer_id: PeerId
+    transport: Transport = Transport.TCP
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The status of a torrent that is awake, and of its peers, put together from its parts."""
 
+from bittern.base.transport import Transport
 from bittern.engine.swarm.peer import Peer
 
 from .life import Life
@@ -40,6 +41,8 @@ def status_of(life: Life, name: str, now: float) -> Status:
         up_rate=up_rate,
         peers=len(swarm.peers),
         seeds=sum(peer.is_seed for peer in swarm.peers.values()),
+        utp_peers=sum(peer.transport is Transport.UTP for peer in swarm.peers.values()),
+        encrypted_peers=sum(peer.encrypted for peer in swarm.peers.values()),
         known_peers=len(swarm.peerbook),
         web_seeds=swarm.web.connected_seeds,
         eta_seconds=left / rate if rate >= 1 and total else None,
@@ -62,6 +65,8 @@ def status_of_peer(peer: Peer, now: float) -> PeerStatus:
         port=peer.address.port,
         client=peer.says.client,
         incoming=peer.incoming,
+        transport=peer.transport,
+        encrypted=peer.encrypted,
         seed=peer.is_seed,
         down_rate=peer.down.rate(now),
         up_rate=peer.up.rate(now),

@@ -6,6 +6,7 @@ from enum import Enum, unique
 
 from bittern.base.errors import BitternError
 from bittern.base.ids import InfoHashV1
+from bittern.base.transport import Transport
 
 
 @unique
@@ -46,6 +47,8 @@ class Status:
         up_rate: bytes a second that go.
         peers: connected ones.
         seeds: of them, those that have everything.
+        utp_peers: of the connected peers, those over uTP; the others are over TCP.
+        encrypted_peers: of the connected peers, those whose every byte is encrypted.
         known_peers: addresses known, connected or not.
         web_seeds: those that are connected to.
         eta_seconds: until it is complete at this rate; None when that can not be told.
@@ -69,6 +72,8 @@ class Status:
     up_rate: float = 0.0
     peers: int = 0
     seeds: int = 0
+    utp_peers: int = 0
+    encrypted_peers: int = 0
     known_peers: int = 0
     web_seeds: int = 0
     eta_seconds: float | None = None
@@ -109,6 +114,8 @@ class PeerStatus:
         port: at its end of the connection.
         client: what it calls itself, at most 64 printable characters; None while it has not said.
         incoming: whether it connected to us.
+        transport: what carries the connection.
+        encrypted: whether every byte of it is encrypted.
         seed: whether it has everything.
         down_rate: bytes a second that come from it.
         up_rate: bytes a second that go to it.
@@ -122,6 +129,8 @@ class PeerStatus:
     port: int
     client: str | None
     incoming: bool
+    transport: Transport
+    encrypted: bool
     seed: bool
     down_rate: float
     up_rate: float

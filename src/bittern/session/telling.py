@@ -12,8 +12,8 @@ def public(event: told.Event) -> events.Event | None:
             return events.PieceStored(piece)
         case told.PieceFailed(piece=piece):
             return events.PieceFailed(piece)
-        case told.PeerJoined(address=address, peer_id=peer_id):
-            return events.PeerJoined(address, peer_id)
+        case told.PeerJoined(address=address, peer_id=peer_id, transport=transport, encrypted=encrypted):
+            return events.PeerJoined(address, peer_id, transport, encrypted)
         case told.PeerDropped(address=address, reason=reason, offence=offence):
             return events.PeerDropped(address, reason, offence)
         case told.TrackerAnswered(url=url, peers=peers, warning=warning):

@@ -94,7 +94,8 @@ class PeerWire:
 
     __slots__ = (
         "_decoder", "_greeter", "_handshake", "_haves", "_heard_at", "_link", "_on_turn", "_opened_at", "_outbox",
-        "_paused", "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "expected", "heard", "key", "state",
+        "_paused", "_peer", "_scratch", "_sink", "_spoke_at", "_taken_before", "encrypted", "expected", "heard", "key",
+        "state",
     )  # fmt: skip
 
     def __init__(
@@ -114,6 +115,8 @@ class PeerWire:
         self._haves: deque[Iterator[int]] = deque()  # that are still to be told
         self._taken_before = -1  # what had been sent when the last keep-alive was queued
         self.state = WireState.HANDSHAKE
+        self.encrypted = False
+        """Whether every byte of the link is (see mse.stream): then what comes is wanted in one buffer."""
         self.expected = expected
         self.heard = False
         """Whether the other side has said anything: else it may not understand how we began."""

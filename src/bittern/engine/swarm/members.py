@@ -152,7 +152,9 @@ class Members:
         self.peers[peer.number] = peer
         self._shared.places.enter()
         self._book.connected(address, reached=not incoming)
-        self._shared.events.append(PeerJoined(self._torrent, address, handshake.peer_id))
+        self._shared.events.append(
+            PeerJoined(self._torrent, address, handshake.peer_id, peer.transport, peer.encrypted)
+        )
         return peer
 
     def told_our_address(self, peer: Peer) -> None:

@@ -90,6 +90,11 @@ class Peer:
         return self.wire.link.transport
 
     @property
+    def encrypted(self) -> bool:
+        """Whether every byte of the connection is."""
+        return self.wire.encrypted
+
+    @property
     def is_seed(self) -> bool:
         """Whether it has every piece."""
         return self.pieces is not None and self.pieces.complete
