@@ -176,6 +176,19 @@ class NetworkError(BitternError):
     """A connection could not be made or was lost while it was needed."""
 
 
+class ProxyError(NetworkError):
+    """A proxy can not be used, or did not do what it was asked for.
+
+    Attributes:
+        errno: where it was asked for a connection and tells of the other end: what the system would have said of it;
+            None where the fault is the proxy's.
+    """
+
+    def __init__(self, reason: str, errno: int | None = None) -> None:
+        super().__init__(reason)
+        self.errno = errno
+
+
 class SessionError(BitternError):
     """A request to the session cannot be met."""
 
