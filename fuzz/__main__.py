@@ -17,6 +17,7 @@ from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
 from fuzz.target_natpmp import TARGET as NATPMP
 from fuzz.target_paths import TARGET as PATHS
+from fuzz.target_proxy import TARGET as PROXY
 from fuzz.target_resume import TARGET as RESUME
 from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
 from fuzz.target_tracker_http_server import TARGET as TRACKER_HTTP_SERVER
@@ -29,7 +30,7 @@ from fuzz.target_xml import TARGET as XML
 
 _CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
-_TRANSPORT = (HOLEPUNCH,)
+_TRANSPORT = (HOLEPUNCH, PROXY)
 _NAT = (NATPMP, IGD, XML)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}

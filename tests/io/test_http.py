@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -238,13 +239,12 @@ async def test_nobody_is_redirected_into_our_network_from_outside(
     server: Server, fetcher: HttpFetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The name before stands for a server of the world; only what a URL says itself makes it one of our network."""
-    loop = asyncio.get_running_loop()
-    look_up = loop.getaddrinfo
+    look_up = socket.getaddrinfo
 
-    async def world(host: str, *args: Any, **kwargs: Any) -> Any:
-        return await look_up("127.0.0.1" if host == "tracker.example" else host, *args, **kwargs)
+    def world(host: str, *args: Any, **kwargs: Any) -> Any:
+        return look_up("127.0.0.1" if host == "tracker.example" else host, *args, **kwargs)
 
-    monkeypatch.setattr(loop, "getaddrinfo", world)
+    monkeypatch.setattr(socket, "getaddrinfo", world)
     server.answer = reply(b"", "302 Found", f"Location: http://127.0.0.1:{server.port}/secret")
     with pytest.raises(NetworkError, match="local network"):
         await fetcher.fetch(f"http://tracker.example:{server.port}/announce", MOST, 5.0)

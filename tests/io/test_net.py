@@ -10,11 +10,13 @@ from bittern.base.address import Address
 from bittern.engine.effects import Connect, GiveUp
 from bittern.io import net
 from bittern.io.net import TcpNet
+from bittern.io.proxying import Proxied
 from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 from bittern.io.turn import Turn
 from bittern.wire.stream import Link, LinkLost, LossKind
 from tests.io.conftest import Until
+from tests.io.proxies import Proxy, Reader, Writer, running, saying, serving
 from tests.sim.toys import Toy
 
 
@@ -141,3 +143,43 @@ async def test_closing_ends_dials_under_way_without_a_word(turn: Turn) -> None:
     await asyncio.sleep(0)
     await tasks.close()
     assert engine.toys == {}
+
+
+async def test_a_dial_through_a_proxy_becomes_a_link(turn: Turn, until: Until) -> None:
+    async with serving(listen) as place, running(Proxy()) as proxy:
+        engine, tasks = Engine(), Tasks()
+        route = Route(proxied=Proxied(proxy.server))
+        port = TcpNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
+        port.connect(Connect(7, 1, Address(*place)))
+        await until(lambda: 7 in engine.toys)
+        link = engine.toys[7].link
+        assert link is not None
+        assert link.address == Address(*place)
+        assert proxy.asked == [place]
+        link.close()
+        await tasks.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"\5\xff", LossKind.UNREACHABLE, "the proxy socks5://"),
+        (b"\5\0\5\5\0\1\0\0\0\0\0\0", LossKind.REFUSED, ""),
+    ],
+)
+async def test_a_dial_that_a_proxy_refuses_is_told(
+    turn: Turn, until: Until, answer: bytes, kind: LossKind, words: str
+) -> None:
+    async with saying(answer) as server:
+        engine, tasks = Engine(), Tasks()
+        route = Route(proxied=Proxied(server))
+        port = TcpNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
+        port.connect(Connect(7, 1, Address("192.0.2.1", 1)))
+        await until(lambda: 7 in engine.failures)
+        assert engine.failures[7].kind is kind
+        assert words in engine.failures[7].detail
+        await tasks.close()
+
+
+async def listen(reader: Reader, _: Writer) -> None:
+    await reader.read()

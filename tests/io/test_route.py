@@ -1,15 +1,20 @@
 """Sockets of one family: bound, or on their way."""
 
 import ast
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
-from bittern.base.address import Address
+from bittern.base.address import Address, is_alias
 from bittern.io import capabilities
-from bittern.io.route import DIRECT, Route
+from bittern.io.proxying import Proxied, Purpose
+from bittern.io.route import DIRECT, Route, Way
 from bittern.io.sockets import family_of
+from bittern.wire.proxy.handshake import Endpoint
+from bittern.wire.proxy.server import ProxyKind, ProxyServer
+from tests.io.proxies import Proxy, Reader, Writer, running, serving
 
 SOURCE = Path(__file__).parents[2] / "src" / "bittern"
 HOSTS = [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)]
@@ -74,10 +79,10 @@ def test_families_are_those_that_we_listen_on_and_speak_from() -> None:
 
 
 async def test_a_name_has_each_of_its_addresses_once() -> None:
-    assert await DIRECT.look_up("localhost", 80, family=socket.AF_INET) == [Address("127.0.0.1", 80)]
-    assert await DIRECT.look_up("::ffff:192.0.2.1", None) == [Address("192.0.2.1", 0)]
+    assert await DIRECT.look_up("localhost", 80, Purpose.WEB, family=socket.AF_INET) == [Address("127.0.0.1", 80)]
+    assert await DIRECT.look_up("::ffff:192.0.2.1", None, Purpose.DHT) == [Address("192.0.2.1", 0)]
     with pytest.raises(OSError, match=r"."):
-        await DIRECT.look_up("nowhere.invalid", 80)
+        await DIRECT.look_up("nowhere.invalid", 80, Purpose.WEB)
 
 
 # Who makes sockets or looks up names beside the route, and why that goes to nobody else.
@@ -113,3 +118,65 @@ def test_nothing_gets_out_but_by_the_route() -> None:
         if ways_out(path)
     }
     assert found == {"io/route.py", *ELSEWHERE}
+
+
+SERVER = ProxyServer(ProxyKind.SOCKS5, Endpoint("127.0.0.1", 1))
+
+
+def test_each_purpose_has_its_way() -> None:
+    some = frozenset((Purpose.PEERS, Purpose.WEB))
+    strict = Route(proxied=Proxied(SERVER, some))
+    loose = Route(proxied=Proxied(SERVER, some, strict=False))
+    for purpose in Purpose:
+        assert DIRECT.way(purpose) is Way.DIRECT
+        assert strict.way(purpose) is (Way.PROXY if purpose in some else Way.NONE)
+        assert loose.way(purpose) is (Way.PROXY if purpose in some else Way.DIRECT)
+    assert (DIRECT.strict, strict.strict, loose.strict) == (False, True, False)
+
+
+async def test_where_everything_goes_through_a_proxy_there_is_no_other_socket() -> None:
+    route = Route("127.0.0.1", proxied=Proxied(SERVER, frozenset()))
+    for kind in (STREAM, DATAGRAM):
+        with pytest.raises(PermissionError, match="through the proxy"):
+            route.bound("127.0.0.1", 0, kind)
+        with pytest.raises(PermissionError, match="through the proxy"):
+            route.reaching("127.0.0.1", kind)
+    for purpose in Purpose:
+        with pytest.raises(PermissionError, match="through the proxy"):
+            await route.connect(Address("127.0.0.1", 1), purpose)
+        with pytest.raises(PermissionError, match="but by the proxy"):
+            await route.look_up("localhost", 1, purpose)
+        assert await route.look_up("127.0.0.1", 1, purpose) == [Address("127.0.0.1", 1)]  # nobody is asked
+
+
+async def test_names_are_looked_up_by_the_proxy_alone_where_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object) -> None:
+        raise AssertionError("a name left this machine")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    async with serving(hello) as place, running(Proxy(names={"far.example": "127.0.0.1"})) as proxy:
+        route = Route(proxied=Proxied(proxy.server))
+        assert await route.look_up("far.example", place.port, Purpose.WEB, family=socket.AF_INET6) == []
+        [address] = await route.look_up("far.example", place.port, Purpose.WEB)
+        assert is_alias(address.host)
+        assert address.port == place.port
+        loop = asyncio.get_running_loop()
+        with await route.connect(address, Purpose.PEERS) as sock:
+            assert await loop.sock_recv(sock, 10) == b"hello"
+        assert proxy.asked == [Endpoint("far.example", place.port)]
+
+
+async def test_names_may_be_looked_up_here_for_a_proxy_that_is_not_strict() -> None:
+    route = Route(proxied=Proxied(SERVER, names=False, strict=False))
+    assert await route.look_up("localhost", 7, Purpose.WEB, family=socket.AF_INET) == [Address("127.0.0.1", 7)]
+
+
+def test_a_proxy_without_ipv6_is_asked_for_none() -> None:
+    old = ProxyServer(ProxyKind.SOCKS4A, Endpoint("127.0.0.1", 1))
+    assert Route(proxied=Proxied(old)).families([]) == (int(socket.AF_INET),)
+    assert Route(proxied=Proxied(SERVER)).families([]) == DIRECT.families([])
+
+
+async def hello(_: Reader, writer: Writer) -> None:
+    writer.write(b"hello")
+    await writer.drain()

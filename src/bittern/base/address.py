@@ -66,6 +66,15 @@ def is_local(host: str) -> bool:
     return any(ip in network for network in _LOCAL6)
 
 
+ALIASES = "240."
+"""How addresses begin that stand for names that only a proxy looks up: there is no host in 240.0.0.0/4 (RFC 1112)."""
+
+
+def is_alias(host: str) -> bool:
+    """Whether a numeric address stands for a name."""
+    return host.startswith(ALIASES)
+
+
 def parse_compact(data: bytes, *, ipv6: bool = False) -> list[Address]:
     """Split a compact peer list; a trailing partial entry is dropped, as every client does."""
     size = 18 if ipv6 else 6

@@ -1,18 +1,18 @@
 """The HTTP port of the real world: small bounded GETs with aiohttp, which is only imported for the first one."""
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
+from bittern.base.address import is_alias
 from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
 from bittern.engine.effects import HttpGet
 from bittern.engine.sources.guard import names_local_host, refusal
 
+from .proxying import Purpose
 from .route import Route
 from .tasks import Tasks
 from .tcp import loss_of
@@ -27,8 +27,9 @@ _CHUNK = 1 << 16
 
 
 class _Kind(NamedTuple):
-    """Which servers a connection may be to: of one family, in our network, blocked by the IP filter."""
+    """Why a connection is made, and to whom it may be: of one family, in our network, judged by the IP filter."""
 
+    purpose: Purpose
     ipv6: bool | None
     local: bool
     filtered: bool
@@ -38,7 +39,7 @@ class HttpFetcher:
     """Fetches for the engine (see ports.Http) and for the session.
 
     Args:
-        user_agent: what we say we are.
+        user_agent: what we say we are; nothing where that is empty.
         route: how we get out.
     """
 
@@ -54,6 +55,7 @@ class HttpFetcher:
         url: str,
         max_bytes: int,
         timeout_seconds: float,
+        purpose: Purpose = Purpose.WEB,
         *,
         ipv6: bool | None = None,
         local: bool = True,
@@ -65,6 +67,7 @@ class HttpFetcher:
             url: http or https.
             max_bytes: of the body, uncompressed.
             timeout_seconds: for everything, redirects too.
+            purpose: why it is asked.
             ipv6: by which family of addresses; None for any.
             local: whether the server may be on this machine or in its network (see engine.sources.guard). One that is
                 redirected to may be only if the URL before says itself that it is there.
@@ -78,7 +81,8 @@ class HttpFetcher:
         try:
             async with asyncio.timeout(timeout_seconds):
                 for _ in range(REDIRECTS + 1):
-                    status, target, body = await self._get(self._session(_Kind(ipv6, local, filtered)), url, max_bytes)
+                    session = self._session(_Kind(purpose, ipv6, local, filtered))
+                    status, target, body = await self._get(session, url, max_bytes)
                     if target is None:
                         return status, body
                     local = local and names_local_host(url)
@@ -105,28 +109,23 @@ class HttpFetcher:
         """Connections of one kind; those of another kind are never used for it."""
         import aiohttp  # noqa: PLC0415 - as above
 
+        from .connector import connector  # noqa: PLC0415 - it is of aiohttp
+
         if want not in self._sessions:
-            family = socket.AF_UNSPEC if want.ipv6 is None else socket.AF_INET6 if want.ipv6 else socket.AF_INET
-            connector = aiohttp.TCPConnector(family=family, socket_factory=partial(self._guarded_socket, want))
             self._sessions[want] = aiohttp.ClientSession(
-                connector=connector, headers={"User-Agent": self._user_agent}, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector(self._route, want.purpose, partial(self._refusal, want), ipv6=want.ipv6),
+                headers={"User-Agent": self._user_agent} if self._user_agent else None,
+                skip_auto_headers=["User-Agent"],
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._sessions[want]
 
-    def _guarded_socket(self, want: _Kind, address: tuple[Any, ...]) -> socket.socket:
-        """A socket for a connection to `address`, which is what a name was looked up to at this moment.
-
-        Raises:
-            PermissionError: nobody is to connect there for a URL of this kind.
-        """
-        _, kind, protocol, _, name = address
-        host = str(name[0])
+    def _refusal(self, want: _Kind, host: str) -> str | None:
+        """Why nobody is to connect to a numeric address for a URL of this kind; None where it may be."""
         reason = refusal(host, local=want.local)
-        if reason is None and want.filtered and self.blocks(host.partition("%")[0]):
-            reason = f"the IP filter blocks its address, {host}"
-        if reason is not None:
-            raise PermissionError(errno.EACCES, reason)
-        return self._route.reaching(host, kind, protocol)
+        if reason is None and want.filtered and not is_alias(host) and self.blocks(host):
+            return f"the IP filter blocks its address, {host}"
+        return reason
 
     @staticmethod
     async def _get(session: "aiohttp.ClientSession", url: str, max_bytes: int) -> tuple[int, str | None, bytes]:
@@ -161,7 +160,13 @@ class HttpPort:
     async def _get(self, wish: HttpGet) -> None:
         try:
             status, body = await self._fetcher.fetch(
-                wish.url, wish.max_bytes, wish.timeout_seconds, ipv6=wish.ipv6, local=wish.local, filtered=wish.filtered
+                wish.url,
+                wish.max_bytes,
+                wish.timeout_seconds,
+                Purpose.TRACKERS,
+                ipv6=wish.ipv6,
+                local=wish.local,
+                filtered=wish.filtered,
             )
         except NetworkError as error:
             self._core.http_failed(wish.ticket, str(error), self._turn.now())

@@ -1,7 +1,6 @@
 """The network port of the real world: dials for the engine, each dial a task with a time limit."""
 
 import asyncio
-import socket
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
@@ -10,13 +9,16 @@ from bittern.engine.effects import Connect, ConnectWeb, GiveUp
 from bittern.engine.swarm.ip_filter import Blocked
 from bittern.wire.stream import LinkLost, LossKind
 
-from .route import Route
+from .proxying import Purpose
+from .route import Route, Way
 from .tasks import Tasks
 from .tcp import TcpLink, loss_of
 from .turn import Turn
 from .web import dial_web
 
 DIAL_SECONDS = 10.0
+PROXY_SECONDS = 30.0
+"""Where a proxy has to be reached first, and dials in its turn."""
 
 
 class TcpNet:
@@ -70,26 +72,20 @@ class TcpNet:
         return self._core.ip_filter.refuses(host, Blocked.WEB_SEED)
 
     async def _dial(self, ticket: int, address: Address) -> None:
+        direct = self._route.way(Purpose.PEERS) is Way.DIRECT
+        patience = DIAL_SECONDS if direct else PROXY_SECONDS
         try:
-            sock = self._route.reaching(address.host, socket.SOCK_STREAM)
-        except OSError as error:
-            self._fail(ticket, loss_of(error))
-            return
-        connected = False
-        try:
-            await asyncio.wait_for(self._loop.sock_connect(sock, (address.host, address.port)), DIAL_SECONDS)
-            connected = True
+            sock = await asyncio.wait_for(self._route.connect(address, Purpose.PEERS), patience)
         except TimeoutError:
-            self._fail(ticket, LinkLost(LossKind.TIMED_OUT, f"no answer for {DIAL_SECONDS:.0f} s"))
+            self._fail(ticket, LinkLost(LossKind.TIMED_OUT, f"no answer for {patience:.0f} s"))
+        except NetworkError as error:
+            self._fail(ticket, LinkLost(LossKind.UNREACHABLE, str(error)))
         except OSError as error:
             self._fail(ticket, loss_of(error))
         except Exception:
             self._fail(ticket, LinkLost(LossKind.UNREACHABLE, "internal error"))  # else it waits for ever
             raise
-        finally:
-            if not connected:
-                sock.close()
-        if connected:
+        else:
             link = TcpLink(self._loop, self._turn, sock, address)
             link.serve(self._core.connected(ticket, link, self._turn.now()))
             self._turn.soon()

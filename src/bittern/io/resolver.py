@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bittern.engine.effects import Resolve
 
+from .proxying import Purpose
 from .route import Route
 from .tasks import Tasks
 from .turn import Turn
@@ -46,7 +47,8 @@ class SystemResolver:
         hosts: tuple[str, ...] = ()
         try:
             found = await asyncio.wait_for(
-                self._route.look_up(wish.host, None, family=family, kind=socket.SOCK_DGRAM), LOOK_UP_SECONDS
+                self._route.look_up(wish.host, None, Purpose.TRACKERS, family=family, kind=socket.SOCK_DGRAM),
+                LOOK_UP_SECONDS,
             )
             hosts = tuple(address.host for address in found if address.is_ipv6 == wish.ipv6)
         except (OSError, UnicodeError, TimeoutError):

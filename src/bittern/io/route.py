@@ -1,13 +1,27 @@
 """How we get out: sockets towards others are made here alone, and names looked up."""
 
+import asyncio
+import errno
 import socket
 from collections.abc import Sequence
+from enum import Enum, unique
 from typing import Final
 
 from bittern.base.address import Address
+from bittern.wire.proxy.handshake import Endpoint
 
 from .names import Found, look_up
+from .proxying import Proxied, Proxying, Purpose
 from .sockets import family_of
+
+
+@unique
+class Way(Enum):
+    """How something goes."""
+
+    DIRECT = "by the system"
+    PROXY = "through the proxy"
+    NONE = "not at all"
 
 
 class Route:
@@ -16,29 +30,61 @@ class Route:
     Args:
         sources: local addresses to come from, at most one of each family. Where there are any, a family without one is
             not spoken; where there are none the system chooses.
+        proxied: what goes through a proxy; None for nothing.
+
+    Attributes:
+        proxying: goes through the proxy; None where there is none.
     """
 
-    def __init__(self, *sources: str) -> None:
+    def __init__(self, *sources: str, proxied: Proxied | None = None) -> None:
         self._sources = {family_of(host): host for host in sources}
+        self._proxied = proxied
+        self.proxying = Proxying(proxied.server, self._to_proxy) if proxied is not None else None
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The local addresses to come from; none where the system chooses."""
         return tuple(self._sources.values())
 
+    @property
+    def strict(self) -> bool:
+        """Whether nothing goes out, or comes in, but through a proxy."""
+        return self._proxied is not None and self._proxied.strict
+
+    def way(self, purpose: Purpose) -> Way:
+        """How what has this purpose goes; never another way than that."""
+        if self._proxied is None:
+            return Way.DIRECT
+        if purpose in self._proxied.purposes:
+            return Way.PROXY
+        return Way.NONE if self._proxied.strict else Way.DIRECT
+
+    def by_name(self, purpose: Purpose) -> bool:
+        """Whether names are not looked up here for what has this purpose: the proxy does that."""
+        return self._proxied is not None and self._proxied.names and self.way(purpose) is Way.PROXY
+
     def families(self, listening: Sequence[socket.socket]) -> tuple[int, ...]:
         """The families of addresses that we listen on and can speak from; all that we can where we do not listen."""
         families = {int(sock.family) for sock in listening} or {int(socket.AF_INET), int(socket.AF_INET6)}
         if self._sources:
             families &= set(map(int, self._sources))
+        if self._proxied is not None and self.way(Purpose.PEERS) is Way.PROXY and not self._proxied.server.has_ipv6:
+            families.discard(int(socket.AF_INET6))
         return tuple(sorted(families))
 
     def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A new socket that does not block, of one family alone, on its way nowhere yet.
 
         Raises:
+            PermissionError: everything must go through a proxy.
             OSError: there is no such socket.
         """
+        if self.strict:
+            raise PermissionError(errno.EACCES, "nothing goes another way than through the proxy")
+        return self._open(family, kind, protocol)
+
+    @staticmethod
+    def _open(family: int, kind: int, protocol: int = 0) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)
@@ -60,14 +106,45 @@ class Route:
         Raises:
             OSError: there is no such socket, or no address of ours in this family to come from.
         """
-        family = family_of(host)
-        sock = self.open(family, kind, protocol)
+        return self._from_source(self.open(family_of(host), kind, protocol))
+
+    def _to_proxy(self, host: str, kind: int) -> socket.socket:
+        """A socket to go to the proxy itself with."""
+        return self._from_source(self._open(family_of(host), kind))
+
+    def _from_source(self, sock: socket.socket) -> socket.socket:
         try:
             if self._sources:
-                sock.bind((self._source(family), 0))
+                sock.bind((self._source(sock.family), 0))
         except OSError:
             sock.close()
             raise
+        return sock
+
+    async def connect(self, target: Address, purpose: Purpose) -> socket.socket:
+        """A connection, made in the way that is for its purpose.
+
+        Args:
+            target: the other end, by its address, or by one that stands for its name (see `look_up`).
+            purpose: of the connection.
+
+        Raises:
+            ProxyError: the proxy can not be used.
+            OSError: the other end can not be reached, or nothing of this purpose goes out.
+        """
+        way = self.way(purpose)
+        if way is Way.NONE:
+            raise PermissionError(errno.EACCES, "it is not to go through the proxy, and nothing goes another way")
+        if way is Way.PROXY and self.proxying is not None:
+            return await self.proxying.connect(Endpoint(self.proxying.aliases.name(target.host), target.port))
+        sock = self.reaching(target.host, socket.SOCK_STREAM)
+        done = False
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (target.host, target.port))
+            done = True
+        finally:
+            if not done:
+                sock.close()
         return sock
 
     def bound(self, host: str, port: int, kind: int, *, receive_bytes: int = 0, shared: bool = False) -> socket.socket:
@@ -97,18 +174,28 @@ class Route:
             raise
         return sock
 
-    async def look_up(self, host: str, port: int | None, *, family: int = 0, kind: int = 0) -> list[Address]:
+    async def look_up(
+        self, host: str, port: int | None, purpose: Purpose, *, family: int = 0, kind: int = 0
+    ) -> list[Address]:
         """The addresses of a name, or of a numeric address, in the order of preference.
+
+        Where the proxy looks up names, an IPv4 address that only stands for the name (see base.address.is_alias).
 
         Args:
             host: a name, or a numeric address.
             port: to be put into the addresses; None for 0.
+            purpose: of what is to be sent there.
             family: of addresses; 0 for any.
             kind: of sockets; 0 for any.
 
         Raises:
-            OSError, UnicodeError: the name is not known, or is none.
+            OSError, UnicodeError: the name is not known, or is none, or names are not looked up here.
         """
+        if not Endpoint(host, 0).is_numeric and self._proxied is not None:
+            if self.by_name(purpose) and self.proxying is not None:
+                return [Address(self.proxying.aliases.alias(host), port or 0)] if family != socket.AF_INET6 else []
+            if self._proxied.strict:
+                raise PermissionError(errno.EACCES, "names are not looked up but by the proxy")
         found: Found = await look_up(host, port, family=family, kind=kind)
         hosts = dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found)
         return [Address.of(each, port or 0) for each in hosts]

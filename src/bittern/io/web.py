@@ -5,11 +5,12 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from bittern.base.address import Address
+from bittern.base.address import Address, is_alias
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.web.guard import may_be_asked
 
+from .proxying import Purpose
 from .route import Route
 from .tcp import TcpLink, loss_of
 from .tls import TlsLink, secured
@@ -43,7 +44,7 @@ async def dial_web(
     try:
         async with asyncio.timeout(WEB_SECONDS):
             addresses = await _look_up(wish, route, blocks)
-            sock, address = await _connect(addresses, loop, route)
+            sock, address = await _connect(addresses, route)
             if not wish.secure:
                 return TcpLink(loop, turn, sock, address)
             return TlsLink(loop, turn, await secured(loop, sock, wish.host), address)
@@ -63,39 +64,23 @@ async def dial_web(
 
 async def _look_up(wish: ConnectWeb, route: Route, blocks: Callable[[str], bool]) -> list[Address]:
     """Its addresses that may be asked, in the system's order: what was looked at is what is connected to."""
-    every = await route.look_up(wish.host, wish.port, kind=socket.SOCK_STREAM)
+    every = await route.look_up(wish.host, wish.port, Purpose.WEB, kind=socket.SOCK_STREAM)
     addresses = [address for address in every if may_be_asked(address.host, local=wish.local)]
     if not addresses:
         raise NetworkError(f"{wish.host}: its address {every[0].host} is not one that a web seed may have")
-    free = [address for address in addresses if not (wish.filtered and blocks(address.host))]
+    free = [address for address in addresses if is_alias(address.host) or not (wish.filtered and blocks(address.host))]
     if not free:
         raise NetworkError(f"{wish.host}: the IP filter blocks its address, {addresses[0].host}")
     return free[:_MOST_ADDRESSES]
 
 
-async def _connect(
-    addresses: list[Address], loop: asyncio.AbstractEventLoop, route: Route
-) -> tuple[socket.socket, Address]:
+async def _connect(addresses: list[Address], route: Route) -> tuple[socket.socket, Address]:
     """A connection to the first of these addresses that answers."""
     last: OSError = OSError("no address")
     for address in addresses:
         try:
-            sock = route.reaching(address.host, socket.SOCK_STREAM)
-        except OSError as error:
-            last = error
-            continue
-        connected = False
-        try:
             async with asyncio.timeout(_EACH_SECONDS if len(addresses) > 1 else None):
-                await loop.sock_connect(sock, (address.host, address.port))
-            connected = True
-        except TimeoutError as error:
-            last = error
+                return await route.connect(address, Purpose.WEB), address
         except OSError as error:
             last = error
-        finally:
-            if not connected:
-                sock.close()
-        if connected:
-            return sock, address
     raise last

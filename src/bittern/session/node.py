@@ -17,6 +17,7 @@ from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.ip_filter import Blocked
 from bittern.engine.swarm.peerbook import Source
 from bittern.io.dht import Table
+from bittern.io.proxying import Purpose
 from bittern.io.tasks import Tasks
 from bittern.io.udp import UdpPort
 from bittern.wire.krpc import ID_BYTES
@@ -125,7 +126,7 @@ class OwnNode:
     async def _meet_router(self, table: Table, router: str) -> BitternError | None:
         """Begin with a router; why that is not possible."""
         try:
-            for address in await find_peer(router, self._surroundings.route):
+            for address in await find_peer(router, self._surroundings.route, Purpose.DHT):
                 table.add_router(address)
         except BitternError as error:
             return error
@@ -136,7 +137,7 @@ class OwnNode:
         for host, port in nodes:
             with suppress(BitternError):
                 for address in await find_peer(
-                    f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self._surroundings.route
+                    f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self._surroundings.route, Purpose.DHT
                 ):
                     if refusal(address.host, local=self._local) is None:
                         table.meet(address)

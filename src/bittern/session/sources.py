@@ -12,6 +12,7 @@ from bittern.base.errors import BitternError, NetworkError, SessionError
 from bittern.codec.magnet import Magnet, magnet_of_hash
 from bittern.codec.metainfo import Metainfo
 from bittern.io.http import HttpFetcher
+from bittern.io.proxying import Purpose
 from bittern.io.route import Route
 from bittern.wire.webseed import WebUrl
 
@@ -66,8 +67,13 @@ def is_peer(text: str) -> bool:
     return match is not None and 0 < int(match["port"]) < 65536
 
 
-async def find_peer(text: str, route: Route) -> list[Address]:
+async def find_peer(text: str, route: Route, purpose: Purpose = Purpose.PEERS) -> list[Address]:
     """The addresses of `HOST:PORT`; a name is looked up.
+
+    Args:
+        text: likewise.
+        route: how we get out.
+        purpose: what is wanted there.
 
     Raises:
         SessionError: it is not written so.
@@ -78,7 +84,7 @@ async def find_peer(text: str, route: Route) -> list[Address]:
         raise SessionError(f"{text}: a peer is written HOST:PORT, an IPv6 address [ADDRESS]:PORT")
     host, port = match["six"] or match["host"], int(match["port"])
     try:
-        return await route.look_up(host, port, kind=socket.SOCK_STREAM)
+        return await route.look_up(host, port, purpose, kind=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NetworkError(f"{text}: {getattr(error, 'strerror', None) or error}") from None
 

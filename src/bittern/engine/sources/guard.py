@@ -7,7 +7,7 @@ trust this machine or its network (server-side request forgery).
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from bittern.base.address import Address, is_local
+from bittern.base.address import Address, is_alias, is_local
 from bittern.engine.swarm.reach import is_unicast
 
 _NEVER = (
@@ -28,6 +28,8 @@ def refusal(host: str, *, local: bool) -> str | None:
         host: numeric; what a name was looked up to, at the moment of connecting.
         local: whether this machine and its network are allowed.
     """
+    if is_alias(host):
+        return None  # a name that the proxy looks up: who is there is for the proxy to judge
     host = _plain(host)
     if host in _NEVER:
         return f"{host} is never asked: it tells secrets of virtual machines"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
-from bittern.base.address import Address
+from bittern.base.address import Address, is_alias
 from bittern.base.ids import InfoHashV1
 from bittern.wire.ut_pex import PexFlag
 
@@ -132,9 +132,10 @@ class Peerbook:
             self._confirm(self._candidates[address], source)
             self._candidates[address].past.said |= said
             return False
-        if self._bans.banned(address.host, now) or not is_unicast(address):
+        named = source is Source.MANUAL and is_alias(address.host)  # by the user, who gave a name that a proxy looks up
+        if self._bans.banned(address.host, now) or not (named or is_unicast(address)):
             return False
-        if self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
+        if not named and self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
             self.blocked += 1
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):

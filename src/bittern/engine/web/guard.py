@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from bittern.base.address import is_local
+from bittern.base.address import is_alias, is_local
 from bittern.engine.sources.guard import refusal
 from bittern.wire.webseed import WebUrl
 
@@ -30,6 +30,8 @@ def may_be_asked(host: str, *, local: bool) -> bool:
         host: the address.
         local: whether it may be one of the local network.
     """
+    if is_alias(host):
+        return True  # as for refusal()
     ip = ip_address(host)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     # Link-local addresses are where clouds keep their secrets; no web seed was ever there.
