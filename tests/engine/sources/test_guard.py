@@ -11,7 +11,7 @@ LOCAL = [
 ]
 NEVER = [
     *("169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200"),
-    *("0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "240.0.0.1", "ff02::1", "::ffff:0.0.0.0"),
+    *("0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "241.0.0.1", "ff02::1", "::ffff:0.0.0.0"),
 ]
 GLOBAL = ["8.8.8.8", "2600::1", "193.0.0.1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 
@@ -85,3 +85,7 @@ def test_only_a_torrent_file_may_come_from_our_network(url: str, expected: bool)
 )
 def test_a_url_may_say_itself_that_it_is_local(url: str, expected: bool) -> None:  # noqa: FBT001 - a parameter
     assert names_local_host(url) is expected
+
+
+def test_a_name_that_a_proxy_looks_up_is_for_the_proxy_to_judge() -> None:
+    assert refusal("240.0.0.1", local=False) is None

@@ -372,3 +372,9 @@ def test_how_a_candidate_is_reached_is_remembered_as_others_tell_it_and_as_we_fo
     assert peerbook.past(ANN) == Past(PexFlag.UTP | PexFlag.REACHABLE, Transport.TCP, plain=False)
     peerbook.learn(BOB, Approach())
     assert peerbook.past(BOB) is None
+
+
+def test_a_name_that_a_proxy_looks_up_is_the_users_alone_to_give() -> None:
+    alias, peerbook = Address("240.0.0.1", 7000), book()
+    assert not any(peerbook.add(alias, source, 0.0) for source in Source if source is not Source.MANUAL)
+    assert peerbook.add(alias, Source.MANUAL, 0.0)

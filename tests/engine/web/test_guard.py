@@ -47,3 +47,7 @@ def test_who_may_lead_home(text: str, led_from: str | None, *, expected: bool) -
     url = WebUrl.parse(text)
     assert url is not None
     assert may_be_local(url, led_from=led_from) is expected
+
+
+def test_a_name_that_a_proxy_looks_up_is_for_the_proxy_to_judge() -> None:
+    assert may_be_asked("240.0.0.1", local=False)
