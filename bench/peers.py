@@ -6,8 +6,9 @@ its input ends it.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from tests.interop.rigs.place import LOOPBACK, Place
 from tests.interop.rigs.process import Running
@@ -23,6 +24,10 @@ class Driver:
     name: str
     script: Path
     options: tuple[str, ...] = ()
+
+    def told(self, *options: str) -> Self:
+        """The same with more options, which hold in the place of earlier ones."""
+        return replace(self, options=(*self.options, *options))
 
     def start(
         self, role: str, torrent: Path, folder: Path, log: Path, *options: str, place: Place = LOOPBACK

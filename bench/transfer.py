@@ -1,11 +1,13 @@
-"""How fast one seed fills one leecher over one TCP connection on loopback, against libtorrent.
+"""How fast one seed fills one leecher over one connection on loopback, against libtorrent.
 
     python -m bench.transfer [--size 256M] [--runs 3] [--only single|v2|hybrid|many] [--clients libtorrent]
+        [--transport utp] [--encryption require]
 
 Wall time runs from `go` to the moment the leecher's bytes are in its files (tmpfs); the interpreter's start
 is not in it. CPU is user and system time of all threads and children in that span. A run whose bytes differ
 fails the bench; one during which other work took more than 15 % of a core is made again, twice at most, and
-marked `*` when that did not help. Ratios are to the fastest libtorrent pair of the same run.
+marked `*` when that did not help. Ratios are to the fastest libtorrent pair of the same run. Both sides of each pair
+speak the transport alone, and encrypted or plain alone.
 """
 
 import argparse
@@ -31,6 +33,7 @@ PAIRS = (
 )
 NOISE = 0.15  # of one core
 ATTEMPTS = 3
+GIB = 1 << 30
 RUN_SECONDS = 300.0
 SETTLE_SECONDS = 0.3  # between a leecher's `ready` and `go`: both sides are idle by then
 
@@ -115,7 +118,7 @@ def median(runs: Sequence[Run]) -> Run:
 
 def table(medians: list[Run]) -> str:
     """One row a pair."""
-    columns = ["seed -> leecher", "wall s", "MB/s", "to libtorrent's best", "leecher CPU s", "seed CPU s"]
+    columns = ["seed -> leecher", "wall s", "MB/s", "to libtorrent's best", "leecher CPU s/GiB", "seed CPU s/GiB"]
     best = min(run.wall_seconds for run in medians if BITTERN.name not in {run.seed, run.leecher})
     rows = [
         [
@@ -123,8 +126,8 @@ def table(medians: list[Run]) -> str:
             f"{run.wall_seconds:.2f}{'*' if run.noisy else ''}",
             f"{run.size / run.wall_seconds / 1e6:.0f}",
             f"{best / run.wall_seconds:.2f}",
-            f"{run.leecher_cpu_seconds:.2f}",
-            f"{run.seed_cpu_seconds:.2f}",
+            f"{run.leecher_cpu_seconds / run.size * GIB:.2f}",
+            f"{run.seed_cpu_seconds / run.size * GIB:.2f}",
             f"{run.leecher_peak_rss_bytes / workload.MIB:.0f}",
             f"{run.seed_peak_rss_bytes / workload.MIB:.0f}",
         ]
@@ -142,9 +145,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=["single", "v2", "hybrid", "many"])
     parser.add_argument("--clients", choices=["libtorrent", "all"], default="all")
+    parser.add_argument("--transport", choices=["tcp", "utp"], default="tcp")
+    parser.add_argument("--encryption", choices=["off", "require"], default="off")
     args = parser.parse_args()
     machine.enter_loopback_only("bench.transfer")
-    pairs = [pair for pair in PAIRS if args.clients == "all" or BITTERN not in pair]
+    options = ["--utp"] if args.transport == "utp" else []
+    if args.encryption != "off":
+        options += ["--encryption", args.encryption]
+    pairs = [
+        (seed.told(*options), leecher.told(*options))
+        for seed, leecher in PAIRS
+        if args.clients == "all" or BITTERN not in {seed, leecher}
+    ]
     makers: dict[str, tuple[str, Callable[[Path, int], AbstractContextManager[Workload]], int]] = {
         "single": (f"one file of {args.size} MiB, 1 MiB pieces", workload.single_file, args.size),
         "v2": (f"one file of {args.size} MiB, 1 MiB pieces, version 2", workload.single_file_v2, args.size),
@@ -164,8 +176,10 @@ def main() -> None:
                 ]
             every += chain(*rounds)
             tables[heading] = table([median(runs) for runs in zip(*rounds, strict=True)])
-    title = f"One seed, one leecher, one TCP connection; medians of {args.runs}"
-    report.save("transfer", title, tables, [asdict(run) for run in every])
+    carrier = {"tcp": "TCP", "utp": "uTP"}[args.transport] + ("" if args.encryption == "off" else ", encrypted")
+    name = "-".join(["transfer", *carrier.lower().replace(",", "").split()]).replace("transfer-tcp", "transfer")
+    title = f"One seed, one leecher, one connection over {carrier}; medians of {args.runs}"
+    report.save(name, title, tables, [asdict(run) for run in every])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ def test_flags_become_settings() -> None:
     assert (settings.seed_ratio, settings.seed_minutes) == (1.5, 2.0)
 
 
+def test_both_transports_are_used_unless_one_is_switched_off() -> None:
+    for network, both in ((Network(), (True, True)), (Network(no_tcp=True), (False, True))):
+        assert (of_flags(network).tcp, of_flags(network).utp) == both
+    assert (of_flags(Network(no_utp=True)).tcp, of_flags(Network(no_utp=True)).utp) == (True, False)
+
+
 def test_without_flags_there_are_no_limits() -> None:
     settings = session_settings(Network(), sequential=False, ratio=None, minutes=None)
     assert (settings.port, settings.down_bytes_per_second, settings.use_trackers) == (None, inf, True)

@@ -7,9 +7,10 @@ import socket
 import pytest
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.engine.effects import Connect, GiveUp
 from bittern.io import net
-from bittern.io.net import TcpNet
+from bittern.io.net import SystemNet
 from bittern.io.proxying import Proxied
 from bittern.io.route import Route
 from bittern.io.tasks import Tasks
@@ -36,9 +37,10 @@ class Engine:
         self.failures[ticket] = reason
 
 
-def make(turn: Turn, source: str | None = None) -> tuple[TcpNet, Engine, Tasks]:
+def make(turn: Turn, source: str | None = None) -> tuple[SystemNet, Engine, Tasks]:
     engine, tasks = Engine(), Tasks()
-    return TcpNet(asyncio.get_running_loop(), turn, engine, tasks, Route(*([source] if source else []))), engine, tasks  # type: ignore[arg-type]  # the part of a core that is used
+    route = Route(*([source] if source else []))
+    return SystemNet(asyncio.get_running_loop(), turn, engine, tasks, route), engine, tasks  # type: ignore[arg-type]  # the part of a core that is used
 
 
 @pytest.mark.parametrize("source", [None, "127.0.0.1"])
@@ -149,7 +151,7 @@ async def test_a_dial_through_a_proxy_becomes_a_link(turn: Turn, until: Until) -
     async with serving(listen) as place, running(Proxy()) as proxy:
         engine, tasks = Engine(), Tasks()
         route = Route(proxied=Proxied(proxy.server))
-        port = TcpNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
+        port = SystemNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
         port.connect(Connect(7, 1, Address(*place)))
         await until(lambda: 7 in engine.toys)
         link = engine.toys[7].link
@@ -173,7 +175,7 @@ async def test_a_dial_that_a_proxy_refuses_is_told(
     async with saying(answer) as server:
         engine, tasks = Engine(), Tasks()
         route = Route(proxied=Proxied(server))
-        port = TcpNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
+        port = SystemNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
         port.connect(Connect(7, 1, Address("192.0.2.1", 1)))
         await until(lambda: 7 in engine.failures)
         assert engine.failures[7].kind is kind
@@ -183,3 +185,23 @@ async def test_a_dial_that_a_proxy_refuses_is_told(
 
 async def listen(reader: Reader, _: Writer) -> None:
     await reader.read()
+
+
+class Utp:
+    def __init__(self) -> None:
+        self.said: list[Connect | GiveUp] = []
+
+    def connect(self, wish: Connect) -> None:
+        self.said.append(wish)
+
+    def give_up(self, wish: GiveUp) -> None:
+        self.said.append(wish)
+
+
+async def test_a_dial_over_utp_is_left_to_it(turn: Turn) -> None:
+    utp = Utp()
+    net = SystemNet(asyncio.get_running_loop(), turn, Engine(), Tasks(), Route(), utp)  # type: ignore[arg-type]  # nothing is asked of it
+    wishes = [Connect(7, 1, Address("127.0.0.1", 9), Transport.UTP), GiveUp(7)]
+    net.connect(wishes[0])  # type: ignore[arg-type]  # of one list
+    net.give_up(wishes[1])  # type: ignore[arg-type]  # likewise
+    assert utp.said == wishes

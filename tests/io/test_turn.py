@@ -15,7 +15,7 @@ class Sender:
         self.story.append("sent")
         if self.again is not None:
             again, self.again = self.again, None
-            again.send_later(self)  # type: ignore[arg-type]  # only `flush` is used
+            again.send_later(self)
 
 
 def tick() -> None:
@@ -40,7 +40,7 @@ async def test_many_arrivals_are_settled_once_and_then_sent() -> None:
     sender = Sender(story)
     for _ in range(3):
         turn.soon()
-        turn.send_later(sender)  # type: ignore[arg-type]  # only `flush` is used
+        turn.send_later(sender)
     await passes()
     assert story == ["settled", "sent"]
     turn.close()
@@ -51,7 +51,7 @@ async def test_what_sending_brings_up_is_sent_in_the_same_turn() -> None:
     turn.start(lambda _: None, bool)
     sender = Sender(story)
     sender.again = turn
-    turn.send_later(sender)  # type: ignore[arg-type]  # only `flush` is used
+    turn.send_later(sender)
     await passes()
     assert story == ["sent", "sent"]
     turn.close()

@@ -90,9 +90,29 @@ async def test_datagrams_are_sent_from_where_connections_are_made_from() -> None
 
 
 async def test_who_needs_no_datagrams_has_no_port_for_them() -> None:
-    assert numbers(listening(DIRECT, Settings(listen=("127.0.0.1",), use_trackers=False), 0))[1] == []
+    assert numbers(listening(DIRECT, Settings(listen=("127.0.0.1",), use_trackers=False, utp=False), 0))[1] == []
 
 
 async def test_a_machine_without_ipv6_has_the_same_number_all_the_same() -> None:
     (tcp,), udp = numbers(listening(OnlyFour(), Settings(), 0))
     assert udp == [Address("0.0.0.0", tcp)]
+
+
+async def test_without_tcp_nobody_can_connect_and_nobody_else_has_the_number() -> None:
+    (sock,), (udp,) = listening(DIRECT, Settings(listen=("127.0.0.1",), tcp=False), 0)
+    try:
+        assert sock.getsockname() == udp.address
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(udp.address)
+    finally:
+        close_all([sock], [udp])
+
+
+async def test_without_tcp_a_number_that_is_taken_is_an_error_where_the_user_chose_it() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(NetworkError, match=f"UDP port {port}"):
+            listening(DIRECT, Settings(listen=("127.0.0.1",), port=port, tcp=False), port)
+        (other,), (udp,) = numbers(listening(DIRECT, Settings(listen=("127.0.0.1",), tcp=False), port))
+        assert other == udp.port != port

@@ -37,6 +37,7 @@ def test_connections_are_never_more_than_fit(sockets: int | None, connections: i
         {"save_seconds": 0},
         {"event_buffer": 0},
         {"listen": "127.0.0.1"},
+        {"tcp": False, "utp": False},
     ],
 )
 def test_a_value_out_of_range_names_its_field(bad: dict[str, Any]) -> None:

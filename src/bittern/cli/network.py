@@ -24,7 +24,7 @@ class Network:
     """HOST:PORT of a peer to connect to; may be repeated."""
 
     port: int | None = None
-    """TCP port to listen on; one that was drawn in the first run unless given."""
+    """TCP and UDP port to listen on; one that was drawn in the first run unless given."""
 
     listen: tuple[str, ...] = ()
     """IP address to listen on, every one of the machine unless given; may be repeated."""
@@ -63,10 +63,10 @@ class Network:
     """Look for no peers in the local network."""
 
     no_utp: bool = False
-    """No uTP; there is none yet."""
+    """Reach peers over TCP alone."""
 
     no_tcp: bool = False
-    """No TCP; not possible before there is uTP."""
+    """Reach peers over uTP alone."""
 
     no_nat: bool = False
     """No port mapping at the router; there is none yet."""
@@ -101,6 +101,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     for flag, value in (("--seed-ratio", ratio), ("--seed-time", minutes)):
         if value is not None and value < 0:
             raise UsageError(f"{flag} {value}: write a number that is not negative")
+    if network.no_tcp and network.no_utp:
+        raise UsageError("--no-tcp --no-utp: nothing is left to reach peers by; leave one out")
     if network.max_peers < 1:
         raise UsageError(f"--max-peers {network.max_peers}: write a number from 1")
     routers = () if network.no_dht else network.dht_router or _well_known(network.listen)
@@ -108,6 +110,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         listen=network.listen,
         port=network.port,
         max_peers=network.max_peers,
+        tcp=not network.no_tcp,
+        utp=not network.no_utp,
         use_trackers=not network.no_trackers,
         dht=bool(routers),
         dht_routers=routers,
@@ -136,5 +140,3 @@ def _refuse_promises(network: Network) -> None:
         raise UsageError("--encryption require: not supported yet, connections are not encrypted; leave it out")
     if network.interface is not None:
         raise UsageError("--interface: not supported yet; name the address to listen on with --listen")
-    if network.no_tcp:
-        raise UsageError("--no-tcp: TCP is the only transport yet; leave it out")

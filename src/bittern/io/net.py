@@ -1,9 +1,11 @@
-"""The network port of the real world: dials for the engine, each dial a task with a time limit."""
+"""The network port of the real world: dials for the engine, over TCP each a task with a time limit."""
 
 import asyncio
+from typing import Protocol
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
+from bittern.base.transport import Transport
 from bittern.engine.core import Core
 from bittern.engine.effects import Connect, ConnectWeb, GiveUp
 from bittern.engine.swarm.ip_filter import Blocked
@@ -21,8 +23,20 @@ PROXY_SECONDS = 30.0
 """Where a proxy has to be reached first, and dials in its turn."""
 
 
-class TcpNet:
-    """Makes TCP connections (see ports.Net).
+class Caller(Protocol):
+    """Makes the connections of one transport."""
+
+    def connect(self, wish: Connect) -> None:
+        """See ports.Net."""
+        ...
+
+    def give_up(self, wish: GiveUp) -> None:
+        """See ports.Net; it may have been another transport's, or be over."""
+        ...
+
+
+class SystemNet:
+    """Makes connections (see ports.Net): over TCP itself.
 
     Args:
         loop: of the connections.
@@ -30,18 +44,32 @@ class TcpNet:
         core: that is told.
         tasks: where dials run.
         route: how we get out.
+        utp: makes those over uTP; None where there is none.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, core: Core, tasks: Tasks, route: Route) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        turn: Turn,
+        core: Core,
+        tasks: Tasks,
+        route: Route,
+        utp: Caller | None = None,
+    ) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core
         self._tasks = tasks
         self._route = route
+        self._utp = utp
         self._dials: dict[int, asyncio.Task[None]] = {}
 
     def connect(self, wish: Connect) -> None:
         """See ports.Net."""
+        if wish.transport is Transport.UTP:
+            assert self._utp is not None, "the engine was not told of uTP"
+            self._utp.connect(wish)
+            return
         task = self._tasks.start(self._dial(wish.ticket, wish.address), f"dial {wish.address}")
         self._dials[wish.ticket] = task
         task.add_done_callback(lambda _: self._dials.pop(wish.ticket, None))
@@ -51,6 +79,8 @@ class TcpNet:
         dial = self._dials.get(wish.ticket)
         if dial is not None:
             dial.cancel()
+        elif self._utp is not None:
+            self._utp.give_up(wish)
 
     def connect_web(self, wish: ConnectWeb) -> None:
         """See ports.Net."""

@@ -22,7 +22,7 @@ from .disk.handles import Handles
 from .disk.pool import DiskPool
 from .http import HttpFetcher, HttpPort
 from .multicast import Multicast
-from .net import TcpNet
+from .net import SystemNet
 from .resolver import SystemResolver
 from .route import Route
 from .tasks import Tasks
@@ -30,6 +30,7 @@ from .tcp import Listener
 from .turn import Turn
 from .udp import UdpPort
 from .udp_ports import UdpPorts
+from .utp import UtpNet
 
 
 class Runtime:
@@ -38,11 +39,14 @@ class Runtime:
     Args:
         settings: of the engine; its port is set to the one listened on.
         peer_id: ours.
-        sockets: bound ones to listen on; owned by the runtime.
+        sockets: bound ones to listen on, or to be kept from others where there is no TCP; owned by the runtime.
         on_events: told after each turn in which something happened.
         route: how we get out.
         ports: for datagrams, that others know; owned by the runtime.
         seed: for repeatable decisions, or None.
+
+    Attributes:
+        port: that is listened on, or 0.
     """
 
     def __init__(
@@ -63,27 +67,27 @@ class Runtime:
         self.handles = Handles(capabilities.open_files())
         self.disk = DiskPool(self._wake)
         self.http = HttpFetcher(settings.user_agent, route)
-        port = sockets[0].getsockname()[1] if sockets else 0
+        self.port: int = sockets[0].getsockname()[1] if sockets else 0
         families = route.families(sockets)
         settings = replace(
-            settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
+            settings, listen_port=self.port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
         )
-        self.core = Core(settings, peer_id, SeededChance(seed), self.disk)
+        chance = SeededChance(seed)
+        self.core = Core(settings, peer_id, chance, self.disk)
         self.http.blocks = lambda host: self.core.ip_filter.refuses(host, Blocked.TRACKER)
-        net = TcpNet(self._loop, self.turn, self.core, self.tasks, route)
+        self.udp = UdpPorts(self._loop, self.turn, self.core, route, ports)
+        self._utp = UtpNet(self._loop, self.turn, self.udp, self.core, chance.rng_for) if settings.utp else None
+        net = SystemNet(self._loop, self.turn, self.core, self.tasks, route, self._utp)
         hosts = route.sources or [sock.getsockname()[0] for sock in sockets]
         self._multicast = Multicast(self._loop, route, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
-        self.udp = UdpPorts(self._loop, self.turn, self.core, route, ports)
         resolver = SystemResolver(self.turn, self.core, self.tasks, route)
         self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
-        self._listeners = [Listener(self._loop, self.turn, sock, self.core.accepted) for sock in sockets]
+        self._sockets = sockets
+        self._listeners = [
+            Listener(self._loop, self.turn, sock, self.core.accepted) for sock in (sockets if settings.tcp else ())
+        ]
         self.turn.start(self._settle, lambda: self.core.unsettled)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on, or 0."""
-        return self._listeners[0].port if self._listeners else 0
 
     @property
     def searches_locally(self) -> bool:
@@ -114,11 +118,15 @@ class Runtime:
         """End everything; what was submitted to the disk is finished first."""
         for listener in self._listeners:
             listener.close()
-        self.udp.close()
+        for sock in self._sockets:
+            sock.close()
         self._multicast.close()
         self.turn.close()
         await self.tasks.close()
         self.core.close(self.now())
+        if self._utp is not None:
+            self._utp.close()
+        self.udp.close()
         await self.http.close()
         await self._loop.run_in_executor(None, self.disk.close)
         self.handles.close()

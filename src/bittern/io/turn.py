@@ -3,16 +3,21 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .tcp import TcpLink
+from typing import Protocol
 
 _AFTER_ERROR_SECONDS = 1.0
 
 
+class Sender(Protocol):
+    """Who has something to send at the end of a turn."""
+
+    def flush(self, now: float) -> None:
+        """Send it; raises nothing, for others come after it."""
+        ...
+
+
 class Turn:
-    """Runs `settle` once after any number of arrivals, then lets links send, and keeps one timer.
+    """Runs `settle` once after any number of arrivals, then lets who has something send, and keeps one timer.
 
     Args:
         loop: whose turns these are.
@@ -24,7 +29,7 @@ class Turn:
         self._unsettled: Callable[[], bool] = bool
         self._now: float | None = None
         self._scheduled = False
-        self._senders: dict[TcpLink, None] = {}
+        self._senders: dict[Sender, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -58,9 +63,9 @@ class Turn:
             self._scheduled = True
             self._loop.call_soon(self._end)
 
-    def send_later(self, link: "TcpLink") -> None:
-        """`link` has something to send when the turn is settled."""
-        self._senders[link] = None
+    def send_later(self, sender: Sender) -> None:
+        """`sender` has something to send when the turn is settled."""
+        self._senders[sender] = None
         self.soon()
 
     def _end(self) -> None:
@@ -78,8 +83,8 @@ class Turn:
             due = now + _AFTER_ERROR_SECONDS
         while self._senders:
             senders, self._senders = self._senders, {}
-            for link in senders:
-                link.flush(now)
+            for sender in senders:
+                sender.flush(now)
         if self._unsettled():
             self.soon()
         self._now = None

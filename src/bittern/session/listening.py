@@ -24,7 +24,9 @@ def draw_port() -> int:
     return _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST + 1)
 
 
-def listening_sockets(route: Route, hosts: Sequence[str], port: int, *, fallback: bool) -> list[socket.socket]:
+def listening_sockets(
+    route: Route, hosts: Sequence[str], port: int, *, fallback: bool, tcp: bool = True
+) -> list[socket.socket]:
     """Bound sockets for `hosts`, all with the same port; for every address of the machine when there are none.
 
     Args:
@@ -32,6 +34,7 @@ def listening_sockets(route: Route, hosts: Sequence[str], port: int, *, fallback
         hosts: numeric IP addresses.
         port: 0 for any free one.
         fallback: whether any free port will do when this one is taken.
+        tcp: whether anybody may connect; else the port is kept from others, and connections are refused.
 
     Raises:
         NetworkError: the port is taken, or an address is not this machine's.
@@ -42,14 +45,15 @@ def listening_sockets(route: Route, hosts: Sequence[str], port: int, *, fallback
             try:
                 sock = route.bound(host, sockets[0].getsockname()[1] if sockets else port, socket.SOCK_STREAM)
                 sockets.append(sock)
-                sock.listen(_BACKLOG)  # two sockets may be bound to one port, but not listen there
+                if tcp:
+                    sock.listen(_BACKLOG)  # two sockets may be bound to one port, but not listen there
             except OSError as error:
                 if not hosts and sockets and host == "::":
                     sockets = [s for s in sockets if s.family == socket.AF_INET]
                     continue  # a machine without IPv6
                 if fallback and port:
                     close_all(sockets, ())
-                    return listening_sockets(route, hosts, 0, fallback=False)
+                    return listening_sockets(route, hosts, 0, fallback=False, tcp=tcp)
                 raise NetworkError(f"can not listen on {host} port {port}: {error.strerror or error}") from error
     except BaseException:
         close_all(sockets, ())
@@ -72,18 +76,22 @@ def listening(route: Route, settings: Settings, port: int) -> tuple[list[socket.
         NetworkError: the port is taken, or an address is not this machine's.
     """
     for attempts_left in reversed(range(_ATTEMPTS)):
-        sockets = listening_sockets(route, settings.listen, port, fallback=settings.port is None)
+        sockets = listening_sockets(route, settings.listen, port, fallback=settings.port is None, tcp=settings.tcp)
         try:
             number = sockets[0].getsockname()[1]
             ports = datagram_ports(route, sockets) if settings.speaks_udp else []
         except BaseException:
             close_all(sockets, ())
             raise
-        if settings.port or not attempts_left or all(each.address.port == number for each in ports):
+        if all(each.address.port == number for each in ports):
+            return sockets, ports
+        if settings.tcp and (settings.port or not attempts_left):
             return sockets, ports
         close_all(sockets, ports)
+        if settings.port:
+            break
         port = 0
-    raise AssertionError
+    raise NetworkError(f"can not use UDP port {port}: it is in use")
 
 
 def datagram_ports(route: Route, sockets: Sequence[socket.socket]) -> list[UdpPort]:

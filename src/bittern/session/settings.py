@@ -53,7 +53,11 @@ class Settings:
     listen: tuple[str, ...] = ()
     """IP addresses to listen on; empty for every address of the machine, IPv4 and IPv6."""
     port: int | None = None
-    """TCP port, 0 for any free one; None for a port drawn once and kept in `state_dir`, never 6881 to 6889."""
+    """TCP and UDP port, 0 for any free one; None for a port drawn once and kept in `state_dir`, never 6881 to 6889."""
+    tcp: bool = True
+    """Whether peers may connect to us over TCP, and we to them; trackers and web servers are asked over TCP anyway."""
+    utp: bool = True
+    """Whether peers may connect to us over uTP (BEP 29), which gives way to other traffic, and we to them."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
     use_trackers: bool = True
@@ -187,6 +191,8 @@ class Settings:
             known = [choice.value for choice in kind]
             if getattr(self, name) not in known:
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
+        if not (self.tcp or self.utp):
+            raise SessionError("tcp and utp = False: nothing is left to reach peers by")
         if isinstance(self.listen, str):
             raise SessionError(f"listen = {self.listen!r}: must be a tuple of addresses")
 
@@ -202,7 +208,7 @@ class Settings:
     @property
     def speaks_udp(self) -> bool:
         """Whether anything needs datagrams."""
-        return self.dht or self.use_trackers
+        return self.dht or self.use_trackers or self.utp
 
     def goal(self) -> Goal:
         """When enough was shared, for torrents without a goal of their own."""
@@ -227,6 +233,8 @@ class Settings:
         strangers = _STRANGERS if sockets is None else max(1, min(_STRANGERS, sockets // 5))
         most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
         return EngineSettings(
+            tcp=self.tcp,
+            utp=self.utp,
             use_trackers=self.use_trackers,
             use_dht=self.dht,
             announce_to_all=self.announce_to_all,

@@ -174,7 +174,7 @@ def test_files_are_fetched_as_much_as_they_are_wanted(tmp_path: Path, capsys: py
         (("--proxy", "socks5://127.0.0.1:1"), "--proxy: not supported yet"),
         (("--encryption", "require"), "--encryption require: not supported yet"),
         (("--interface", "tun0"), "--interface: not supported yet"),
-        (("--no-tcp",), "--no-tcp"),
+        (("--no-tcp", "--no-utp"), "--no-tcp --no-utp: nothing is left"),
         (("--listen", "localhost"), "--listen localhost: write an IP address"),
         (("--port", "70000"), "--port 70000"),
         (("--down-limit", "0"), "--down-limit 0"),

@@ -15,7 +15,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handles
 from bittern.io.disk.pool import DiskPool
-from bittern.io.net import TcpNet
+from bittern.io.net import SystemNet
 from bittern.io.route import DIRECT
 from bittern.io.runtime import Runtime
 from bittern.io.tasks import Tasks
@@ -103,7 +103,7 @@ async def test_a_dial_that_breaks_is_answered(turn: Turn, until: Until, caplog: 
             failed.append(ticket)
 
     tasks = Tasks()
-    net = TcpNet(asyncio.get_running_loop(), turn, Core(), tasks, DIRECT)  # type: ignore[arg-type]  # all that a failure needs
+    net = SystemNet(asyncio.get_running_loop(), turn, Core(), tasks, DIRECT)  # type: ignore[arg-type]  # all that a failure needs
     net.connect(Connect(7, 1, Address("fe80::1%" + "x" * 70, 80)))  # such a zone can not even be encoded
     await until(lambda: bool(failed))
     assert failed == [7]

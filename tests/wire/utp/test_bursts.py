@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.base.address import Address
-from bittern.wire.utp.bursts import BURST_BYTES, BURST_PACKETS, data_bursts, payload, row
+from bittern.wire.datagrams import MAX_BURST, MAX_BURST_BYTES
+from bittern.wire.utp.bursts import data_bursts, payload, row
 from bittern.wire.utp.packet import DATA, HEAD, STATE, Packet, encode, pack_prefix, parse
 
 THERE = Address("10.0.0.2", 7)
@@ -20,8 +21,8 @@ def test_a_burst_is_the_packets_one_after_the_other(first: int, length: int, siz
     for burst in bursts:
         whole = b"".join(burst.buffers)
         parts = [whole[at : at + burst.segment] for at in range(0, len(whole), burst.segment)]
-        assert len(whole) <= max(BURST_BYTES, HEAD + size)
-        assert len(parts) <= BURST_PACKETS
+        assert len(whole) <= max(MAX_BURST_BYTES, HEAD + size)
+        assert len(parts) <= MAX_BURST
         datagrams += parts
     expected = [
         encode(packet(first + number & 0xFFFF), data[at : at + size])

@@ -6,8 +6,8 @@ from heapq import heappop, heappush
 from random import Random
 
 from bittern.base.address import Address
+from bittern.wire.datagrams import Burst
 from bittern.wire.stream import Buffer, Link, LinkLost, Stream
-from bittern.wire.utp.bursts import Burst
 from bittern.wire.utp.mux import Mux
 from bittern.wire.utp.settings import UtpSettings
 

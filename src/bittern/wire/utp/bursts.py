@@ -3,35 +3,13 @@
 HOT: bench/transfer.py
 """
 
-from typing import NamedTuple
-
 from bittern.base.address import Address
+from bittern.wire.datagrams import MAX_BURST, MAX_BURST_BYTES, Burst
 from bittern.wire.stream import Buffer
 
 from .packet import HEAD, MASK, VERSION
 
-BURST_BYTES = 60_000
-"""Of a burst: what the system takes at once is an IP packet at most."""
-BURST_PACKETS = 64
-"""Of a burst: what the system cuts into pieces at once (UDP_MAX_SEGMENTS)."""
-
 _COUNTING = bytes(range(256)) * 2
-
-
-class Burst(NamedTuple):
-    """Datagrams to one address, for one call to the system.
-
-    Attributes:
-        address: where to.
-        buffers: their bytes, one datagram after the other; they may be cut anywhere.
-        segment: bytes of each datagram; the last may be shorter.
-        whole: it is one datagram, which must not be cut on its way, to find out whether it goes through.
-    """
-
-    address: Address
-    buffers: list[Buffer]
-    segment: int
-    whole: bool = False
 
 
 def _numbers(first: int, count: int) -> tuple[bytes, bytes]:
@@ -56,7 +34,7 @@ def data_bursts(address: Address, prefix: bytes, ack: int, first: int, data: mem
     """
     bursts = []
     segment = HEAD + size
-    most = max(1, min(BURST_PACKETS, BURST_BYTES // segment))
+    most = max(1, min(MAX_BURST, MAX_BURST_BYTES // segment))
     head = prefix + b"\0\0" + (ack & MASK).to_bytes(2)
     for start in range(0, len(data), most * size):
         end = min(start + most * size, len(data))

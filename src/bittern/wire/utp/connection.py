@@ -5,9 +5,10 @@ from enum import Enum, unique
 
 from bittern.base.address import Address
 from bittern.base.transport import Transport
+from bittern.wire.datagrams import Burst
 from bittern.wire.stream import LinkLost, LossKind, Stream
 
-from .bursts import Burst, data_bursts
+from .bursts import data_bursts
 from .inbox import Inbox
 from .mtu import PathMtu
 from .packet import (

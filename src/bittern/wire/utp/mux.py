@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Protocol
 from bittern.base.address import Address
 from bittern.base.deadlines import Deadlines
 from bittern.base.rate import TokenBucket
+from bittern.wire.datagrams import Burst
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
-from .bursts import Burst, payload, row
+from .bursts import payload, row
 from .callers import Callers
 from .connection import State, UtpLink
 from .packet import DATA, HEAD, MASK, RESET, SYN, Packet, encode, head_at, micros, parse
@@ -65,6 +66,7 @@ class Mux:
         self._leaving: list[Burst] = []
         self._held: list[Burst] = []
         self._resets = TokenBucket(_RESETS_PER_SECOND, 1.0)
+        self._busy: UtpLink | None = None  # whose stream is being asked
         self._last = 0
 
     def __len__(self) -> int:
@@ -84,6 +86,25 @@ class Mux:
         self._leaving.append(syn)
         self._schedule(link)
         self._host.wake()
+
+    def give_up(self, ticket: int) -> None:
+        """A call is not wanted any more, if it is under way: nobody is told how it ends."""
+        for link in self._links.values():
+            if link.ticket == ticket and link.state is State.CALLING:
+                self._forget(link)
+                return
+
+    def abort(self, now: float) -> bool:
+        """A stream raised what no stream should: end its connection, and no other. False when it was no stream's fault.
+
+        What was going on may be begun again.
+        """
+        link, self._busy = self._busy, None
+        if link is None:
+            return False
+        self._leaving.append(link.reset(now))
+        self._end(link, LinkLost(LossKind.ABORTED, "internal error"), now)
+        return True
 
     def refused(self, address: Address, now: float) -> None:
         """The system says that nobody is there, at `address`: calls to it fail. Connections wait for more proof."""
@@ -128,12 +149,14 @@ class Mux:
 
     def deliver(self, now: float) -> None:
         """Give streams what came: once for all that came in this turn, before their owners decide what to do."""
-        arrived, self._arrived = self._arrived, {}
-        for number in arrived:
-            link = self._links.get(number)
+        arrived = self._arrived
+        while arrived:
+            number, _ = arrived.popitem()
+            link = self._busy = self._links.get(number)
             if link is not None:
                 link.deliver(now)
                 self._stirred[number] = None
+        self._busy = None
 
     def flush(self, now: float) -> None:
         """End a turn: take from streams what they have to send and may send, and acknowledge what came."""
@@ -142,12 +165,13 @@ class Mux:
         if self._held:
             self._leaving[:0] = self._held
             self._held = []
-        while self._stirred:
-            stirred, self._stirred = self._stirred, {}
-            for number in stirred:
-                link = self._links.get(number)
-                if link is not None:
-                    self._flush_link(link, now)
+        stirred = self._stirred
+        while stirred:
+            number, _ = stirred.popitem()
+            link = self._busy = self._links.get(number)
+            if link is not None:
+                self._flush_link(link, now)
+        self._busy = None
 
     def take_bursts(self) -> list[Burst]:
         """What is to be sent, in order."""
@@ -207,7 +231,9 @@ class Mux:
             if link.answered(packet):
                 assert link.ticket is not None
                 link.heard(packet, now)
+                self._busy = link
                 link.serve(self._host.connected(link.ticket, link, now))
+                self._busy = None
         else:
             link.receive(packet, datagram, now)
             self._arrived[link.number] = None
@@ -244,7 +270,9 @@ class Mux:
             return
         link = self._new_link(source, (packet.connection, packet.connection - 1 & MASK), caller.ours)
         link.opened(caller.theirs)
+        self._busy = link
         link.serve(self._host.accepted(link, now))
+        self._busy = None
         self._receive_one(packet, datagram, source, now)
 
     def _new_link(self, address: Address, ids: tuple[int, int], sequence: int) -> UtpLink:
