@@ -58,6 +58,7 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.create_verify
 	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.picker
+	$(BIN)/python -m bench.ip_filter
 	$(BIN)/python -m bench.tracker
 	$(BIN)/python -m bench.dht
 	$(BIN)/python -m bench.calls_per_block

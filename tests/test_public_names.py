@@ -15,6 +15,8 @@ NAMES = {
     "File",
     "Goal",
     "Info",
+    "IpFilterStatus",
+    "IpListError",
     "Limits",
     "Magnet",
     "MagnetError",

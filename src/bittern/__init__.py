@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .base.errors import AlreadyAddedError as AlreadyAddedError
     from .base.errors import BencodeError as BencodeError
     from .base.errors import BitternError as BitternError
+    from .base.errors import IpListError as IpListError
     from .base.errors import MagnetError as MagnetError
     from .base.errors import MetainfoError as MetainfoError
     from .base.errors import NetworkError as NetworkError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .session.queue import Places as Places
     from .session.session import Session as Session
     from .session.settings import Settings as Settings
+    from .session.status import IpFilterStatus as IpFilterStatus
     from .session.status import State as State
     from .session.status import Status as Status
     from .session.status import StatusChanges as StatusChanges
@@ -45,6 +47,7 @@ _PLACES = {
     "AlreadyAddedError": "base.errors",
     "BencodeError": "base.errors",
     "BitternError": "base.errors",
+    "IpListError": "base.errors",
     "MagnetError": "base.errors",
     "MetainfoError": "base.errors",
     "NetworkError": "base.errors",
@@ -64,6 +67,7 @@ _PLACES = {
     "Places": "session.queue",
     "Session": "session.session",
     "Settings": "session.settings",
+    "IpFilterStatus": "session.status",
     "State": "session.status",
     "Status": "session.status",
     "StatusChanges": "session.status",
@@ -80,6 +84,8 @@ __all__ = [
     "File",
     "Goal",
     "Info",
+    "IpFilterStatus",
+    "IpListError",
     "Limits",
     "Magnet",
     "MagnetError",

@@ -15,6 +15,7 @@ from bench import (
     dht,
     direct_io,
     idle_peers,
+    ip_filter,
     kills,
     limits,
     machine,
@@ -256,3 +257,10 @@ def test_questions_to_a_node_are_counted_and_timed() -> None:
     rows = cells(done.stdout.strip())
     assert [row[0] for row in rows] == [f"{client}: {kind}" for client in dht.CLIENTS for kind in KINDS]
     assert all(int(row[1].replace(",", "")) > 0 for row in rows)
+
+
+@pytest.mark.parametrize("form", ip_filter.FORMS)
+def test_an_ip_filter_is_read_and_asked(form: str, tmp_path: Path) -> None:
+    figures = ip_filter.measure(ip_filter.write(form, 500, tmp_path))
+    assert figures["entries"] == 500
+    assert 0 < int(figures["ranges"]) <= 500

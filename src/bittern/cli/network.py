@@ -13,6 +13,7 @@ from bittern.session.settings import WEB_CONNECTIONS, Settings
 
 from .arguments import Rate, check_peers
 from .failures import UsageError
+from .output import printable
 
 
 @Parameter(name="*")
@@ -31,6 +32,13 @@ class Network:
 
     interface: str | None = None
     """Network interface to use; not supported yet, --listen takes an address."""
+
+    ip_filter: tuple[str, ...] = ()
+    """File or http(s) URL of a list of IP addresses to have nothing to do with (P2P, DAT or CIDR; gz, zip); may be
+    repeated."""
+
+    block_client: tuple[str, ...] = ()
+    """How the peer id of a client begins to exchange nothing with, such as XL0012; may be repeated."""
 
     max_peers: int = 80
     """Connections at most; 80 unless given."""
@@ -109,6 +117,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     return Settings(
         listen=network.listen,
         port=network.port,
+        ip_filter=network.ip_filter,
+        blocked_clients=tuple(map(_client, network.block_client)),
         max_peers=network.max_peers,
         tcp=not network.no_tcp,
         utp=not network.no_utp,
@@ -125,6 +135,13 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         seed_ratio=ratio,
         seed_minutes=minutes,
     )
+
+
+def _client(text: str) -> str:
+    """How a peer id begins, of which people know but the letters and digits: a shell takes a dash for a flag."""
+    if not (text.isascii() and text.isprintable() and 2 <= len(text) <= 20):
+        raise UsageError(f"--block-client {printable(text, 40)}: write how its peer ids begin, such as XL or -XL0012-")
+    return text if text.startswith("-") or not text.isalnum() else f"-{text}"
 
 
 def _well_known(listen: Sequence[str]) -> tuple[str, ...]:

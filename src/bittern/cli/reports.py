@@ -238,6 +238,7 @@ class Json:
             fields = progress_fields(status)
             more = {
                 "known_peers": status.known_peers,
+                "blocked": status.blocked,
                 "found_by": dict(search.found),
                 "metadata_blocks": status.metadata,
             }

@@ -14,9 +14,9 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv6Address, IPv6Network
+from ipaddress import AddressValueError, IPv6Address
 from itertools import chain
-from operator import gt
+from operator import gt, or_, xor
 from sys import byteorder
 
 from bittern.base.errors import IpListError, PackedError
@@ -40,8 +40,9 @@ _START = rb"^(?:|[^\n]*:)[ \t]*" + _ADDRESS
 _END = rb"[ \t]*-[ \t]*" + _ADDRESS
 _COMMENT = rb"[ \t]*(?:[#;][^\n]*)?\r?$"
 _BLOCKED = rb"(?:0?\d{1,2}|1[01]\d|12[0-7])"
-# One that takes most lines of most lists, with nothing to decide for each; and one that takes every line.
+# Two that take most lines of most lists, with nothing to decide for each; and one that takes every line.
 _RANGE = re.compile(_START + _END + rb"[ \t]*(?:,[ \t]*" + _BLOCKED + rb"[ \t]*(?:,[^\n]*)?)?\r?$", re.MULTILINE)
+_NETWORK = re.compile(rb"^[ \t]*" + _ADDRESS + rb"/(\d{1,2})" + _COMMENT, re.MULTILINE)
 _LINE = re.compile(
     _START
     + rb"(?:"
@@ -53,7 +54,9 @@ _LINE = re.compile(
 )
 _REMARK = re.compile(rb"[#;]|//")
 _OCTETS = {b"%0*d" % (width, octet): octet for octet in range(256) for width in (1, 2, 3)}
-_V4_MOST = 0xFFFF_FFFF
+_HOSTS = [0xFFFF_FFFF >> bits for bits in range(33)]
+"""The bits of an address that tell hosts of a network apart, by the length of its prefix."""
+_V6_MOST = (1 << 128) - 1
 _FRIENDS = (-1, -1)
 """What a line names that is not to be blocked."""
 
@@ -117,7 +120,7 @@ class IpListReader:
     def _read_part(self, name: str, text: bytes) -> None:
         """Some whole lines, each with its end."""
         lines = text.count(b"\n")
-        if not self._read_ranges(text, lines):
+        if not (self._read_ranges(text, lines) or self._read_networks(text, lines)):
             self._read_lines(name, text)
         self._lines += lines
 
@@ -130,13 +133,32 @@ class IpListReader:
             octets = bytes(map(int, chain.from_iterable(found)))
         except ValueError:  # one above 255
             return False
-        both = array("I", octets)
-        if byteorder == "little":
-            both.byteswap()
+        both = _numbers(octets)
         starts, ends = both[::2], both[1::2]
         if any(map(gt, starts, ends)):
             return False
         self._builder.extend(starts, ends)
+        self._entries += lines
+        return True
+
+    def _read_networks(self, text: bytes, lines: int) -> bool:
+        """As `_read_ranges`, for lines that all are networks of IPv4."""
+        found = _NETWORK.findall(text)
+        if len(found) != lines:
+            return False
+        try:
+            parts = bytes(map(int, chain.from_iterable(found)))
+        except ValueError:
+            return False
+        bits = parts[4::5]
+        if max(bits) > 32:
+            return False
+        octets = bytearray(4 * lines)
+        for octet in range(4):
+            octets[octet::4] = parts[octet::5]
+        hosts = [_HOSTS[count] for count in bits]
+        ends = array("I", map(or_, _numbers(octets), hosts))
+        self._builder.extend(array("I", map(xor, ends, hosts)), ends)
         self._entries += lines
         return True
 
@@ -186,6 +208,14 @@ class IpListReader:
         raise AssertionError
 
 
+def _numbers(octets: bytes | bytearray) -> "array[int]":
+    """Addresses of IPv4, four bytes each, as numbers."""
+    numbers = array("I", bytes(octets))
+    if byteorder == "little":
+        numbers.byteswap()
+    return numbers
+
+
 def _range(quads: list[bytes], bits: bytes) -> tuple[int, int] | None:
     """The first and the last address: of a range, of a network of so many bits, or one alone; None for nonsense."""
     try:
@@ -200,7 +230,7 @@ def _range(quads: list[bytes], bits: bytes) -> tuple[int, int] | None:
         return start, start
     if int(bits) > 32:
         return None
-    hosts = _V4_MOST >> int(bits)
+    hosts = _HOSTS[int(bits)]
     return start & ~hosts, start | hosts
 
 
@@ -213,8 +243,12 @@ def _other_range(line: bytes) -> tuple[int, int] | tuple[()] | None:
         if "%" in text:  # an address of one link is nobody's elsewhere
             return None
         if "-" not in text:
-            network = IPv6Network(text, strict=False)
-            return int(network[0]), int(network[-1])
+            address, slash, bits = text.partition("/")
+            if slash and not (bits.isascii() and bits.isdigit() and len(bits) < 4 and int(bits) <= 128):
+                return None
+            hosts = _V6_MOST >> int(bits) if slash else 0
+            end = int(IPv6Address(address)) | hosts
+            return end ^ hosts, end
         fields = [field.strip() for field in text.split(",", 2)]
         if len(fields) > 1 and (found := _range6(fields[0])) is not None:
             level = fields[1]

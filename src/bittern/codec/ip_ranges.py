@@ -1,14 +1,14 @@
 """Sets of IP addresses as ranges: a million of them in a few megabytes, looked up in microseconds."""
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _V4_MOST = 0xFFFF_FFFF
 _MAPPED = 0xFFFF << 32
 """Where IPv4 lies in IPv6 (RFC 4291, 2.5.5.2); such addresses are IPv4 everywhere here."""
-_WIDE = 16
+_HALF = 0xFFFF_FFFF_FFFF_FFFF
 _SHARES = 256  # what is sorted at a time: all at once would take five times the memory
 
 
@@ -17,16 +17,15 @@ class IpRanges:
 
     Args:
         starts, ends: of the IPv4 ranges, `array("I")`, both ends included.
-        starts6, ends6: of the IPv6 ranges, 16 bytes each.
+        wide: of the IPv6 ranges, `array("Q")`: upper and lower halves of the starts, then of the ends.
     """
 
-    __slots__ = ("_ends", "_ends6", "_starts", "_starts6")
+    __slots__ = ("_ends", "_starts", "_wide")
 
-    def __init__(self, starts: "array[int]", ends: "array[int]", starts6: bytes = b"", ends6: bytes = b"") -> None:
+    def __init__(self, starts: "array[int]", ends: "array[int]", wide: "tuple[array[int], ...]") -> None:
         self._starts = starts
         self._ends = ends
-        self._starts6 = starts6
-        self._ends6 = ends6
+        self._wide = wide
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "IpRanges":
@@ -46,14 +45,14 @@ class IpRanges:
         return building.build()
 
     def __len__(self) -> int:
-        return len(self._starts) + len(self._starts6) // _WIDE
+        return len(self._starts) + len(self._wide[0])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """The first and the last address of each range, IPv4 before IPv6."""
         for start, end in zip(self._starts, self._ends, strict=True):
             yield str(IPv4Address(start)), str(IPv4Address(end))
-        for at in range(len(self._starts6) // _WIDE):
-            yield str(IPv6Address(_wide(self._starts6, at))), str(IPv6Address(_wide(self._ends6, at)))
+        for high, low, high_end, low_end in zip(*self._wide, strict=True):
+            yield str(IPv6Address(high << 64 | low)), str(IPv6Address(high_end << 64 | low_end))
 
     def __contains__(self, host: str) -> bool:
         """Whether a numeric address lies in one of the ranges.
@@ -74,23 +73,26 @@ class IpRanges:
     @property
     def size_bytes(self) -> int:
         """Memory that the ranges take."""
-        return 8 * len(self._starts) + 2 * len(self._starts6)
+        return 8 * len(self._starts) + 32 * len(self._wide[0])
 
     def _has4(self, value: int) -> bool:
         at = bisect_right(self._starts, value)
         return at > 0 and value <= self._ends[at - 1]
 
     def _has6(self, value: int) -> bool:
-        starts = self._starts6
-        at = bisect_right(range(len(starts) // _WIDE), value, key=lambda at: _wide(starts, at))
-        return at > 0 and value <= _wide(self._ends6, at - 1)
+        high, low, high_end, low_end = self._wide
+        top, bottom = value >> 64, value & _HALF
+        at = bisect_right(high, top)
+        if at and high[at - 1] == top:  # those with this upper half are in the order of the lower ones
+            at = bisect_right(low, bottom, bisect_left(high, top, 0, at), at)
+        return at > 0 and (top, bottom) <= (high_end[at - 1], low_end[at - 1])
 
 
-def _wide(table: bytes, at: int) -> int:
-    return int.from_bytes(table[_WIDE * at : _WIDE * at + _WIDE])
+def _no_wide() -> "tuple[array[int], ...]":
+    return array("Q"), array("Q"), array("Q"), array("Q")
 
 
-NO_RANGES = IpRanges(array("I"), array("I"))
+NO_RANGES = IpRanges(array("I"), array("I"), _no_wide())
 """The empty set."""
 
 
@@ -100,7 +102,7 @@ class RangeBuilder:
     def __init__(self) -> None:
         self._starts = array("I")
         self._ends = array("I")
-        self._wide: list[tuple[int, int]] = []
+        self._wide: list[bytes] = []  # start and end, 16 bytes each
 
     def add(self, first: str, last: str) -> None:
         """Add a range, both ends included.
@@ -130,7 +132,7 @@ class RangeBuilder:
             self._starts.append(start & _V4_MOST)
             self._ends.append(end & _V4_MOST)
         else:
-            self._wide.append((start, end))
+            self._wide.append((start << 128 | end).to_bytes(32))
 
     def build(self) -> IpRanges:
         """The ranges, merged; the builder is empty afterwards."""
@@ -141,7 +143,7 @@ class RangeBuilder:
         for start, end in zip(starts, ends, strict=True):
             shares[start >> 24].append(start << 32 | end)
         del starts, ends
-        return IpRanges(*_merged(shares), *_merged6(wide))
+        return IpRanges(*_merged(shares), _merged6(wide))
 
 
 def _merged(shares: "list[array[int]]") -> "tuple[array[int], array[int]]":
@@ -165,16 +167,19 @@ def _merged(shares: "list[array[int]]") -> "tuple[array[int], array[int]]":
     return starts, ends
 
 
-def _merged6(wide: list[tuple[int, int]]) -> tuple[bytes, bytes]:
+def _merged6(wide: list[bytes]) -> "tuple[array[int], ...]":
     wide.sort()
-    starts, ends = bytearray(), bytearray()
+    high, low, high_end, low_end = found = _no_wide()
     last = -2
-    for start, end in wide:
+    for both in wide:
+        start, end = int.from_bytes(both[:16]), int.from_bytes(both[16:])
         if start > last + 1:
-            starts += start.to_bytes(_WIDE)
-            ends += end.to_bytes(_WIDE)
+            high.append(start >> 64)
+            low.append(start & _HALF)
+            high_end.append(end >> 64)
+            low_end.append(end & _HALF)
             last = end
         elif end > last:
-            ends[-_WIDE:] = end.to_bytes(_WIDE)
+            high_end[-1], low_end[-1] = end >> 64, end & _HALF
             last = end
-    return bytes(starts), bytes(ends)
+    return found

@@ -12,6 +12,7 @@ from bittern.engine.web.seeds import WebSeeds
 
 from .entry import Entry, Mode
 from .events import Publisher
+from .filtering import Filtering
 from .life import Life
 from .limits import Limits
 from .options import check_priorities
@@ -33,6 +34,7 @@ class Hand:
         waking: who is awake.
         steward: is told of changes.
         roster: of what sleeps.
+        filtering: the IP filter.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Hand:
         waking: Waking,
         steward: Steward,
         roster: Roster,
+        filtering: Filtering,
     ) -> None:
         self._entries = entries
         self._surroundings = surroundings
         self._waking = waking
         self._steward = steward
         self._roster = roster
+        self._filtering = filtering
         self._closed = False
 
     def close(self) -> None:
@@ -134,6 +138,16 @@ class Hand:
             entry.life.options.limits = limits
             entry.life.apply_limits()
         self.changed(entry)
+
+    def ip_filtered(self, entry: Entry) -> bool:
+        """Whether the IP filter is for a torrent."""
+        return not self._filtering.exempts(entry.info_hash)
+
+    async def filter_addresses(self, entry: Entry, *, on: bool) -> None:
+        """Let the IP filter be for a torrent, or not."""
+        self._check(entry)
+        self._filtering.exempt(entry.info_hash, on=not on)
+        await self._filtering.keep()
 
     def super_seed(self, entry: Entry, *, on: bool) -> None:
         """Begin or end super-seeding, now or when a torrent wakes up."""

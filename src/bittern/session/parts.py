@@ -19,6 +19,7 @@ from bittern.version import __version__
 
 from .board import Board
 from .entry import Entry
+from .filtering import Filtering
 from .hand import Hand
 from .listening import close_all, draw_port, listening
 from .lock import TorrentLock
@@ -104,6 +105,7 @@ class Parts:
     steward: Steward
     hand: Hand
     rules: Rules
+    filtering: Filtering
     node: OwnNode | None
 
     @property
@@ -151,11 +153,12 @@ class Parts:
         surroundings = Surroundings(settings, runtime, foundation.route, foundation.store)
         waking = Waking(surroundings, foundation.roster, changed)
         steward = Steward(settings, entries, waking, foundation.roster, board, remove)
-        hand = Hand(entries.values, surroundings, waking, steward, foundation.roster)
+        filtering = Filtering(surroundings)
+        hand = Hand(entries.values, surroundings, waking, steward, foundation.roster, filtering)
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
         node = OwnNode(surroundings, foundation.ports) if settings.dht else None
-        return cls(foundation, surroundings, waking, steward, hand, rules, node)
+        return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node)
 
     async def say_goodbye(self, seconds: float) -> None:
         """Wait until trackers know that we leave, but not longer than they may take."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from .queue import Places
 from .seeking import Seeking
 from .settings import Settings
 from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
-from .status import StatusChanges
+from .status import IpFilterStatus, StatusChanges
 from .sweep import Sweep
 from .torrent import Torrent
 
@@ -66,7 +66,9 @@ class Session:
 
         Raises:
             StorageError: the state can not be used.
-            NetworkError: the port is taken, or an address is not this machine's.
+            NetworkError: the port is taken, or an address is not this machine's, or a list can not be fetched.
+            IpListError: a list of `Settings.ip_filter` is none, or damaged.
+            OSError: it can not be read.
             SessionError: it is open, or another session keeps its torrents in the same folder.
         """
         if self._parts is not None:
@@ -82,6 +84,7 @@ class Session:
             raise
         self._parts = parts
         try:
+            await parts.filtering.begin()
             if self.settings.keep_torrents:
                 await parts.rules.restore()
                 async for entries in parts.roster.load():
@@ -158,6 +161,7 @@ class Session:
         overwrite: bool = False,
         recheck: bool = False,
         super_seed: bool = False,
+        ip_filtered: bool = True,
     ) -> Torrent:
         """Take a torrent in. Files that are there are checked, then it joins its swarm; both after this returns.
 
@@ -180,6 +184,7 @@ class Session:
             recheck: hash what is there, whatever was saved, and fetch what is not there any more.
             super_seed: if all of it is there, send each piece about once: show pieces to peers one by one until
                 others have everything (BEP 16).
+            ip_filtered: whether the IP filter of the session is for it; see `Torrent.set_ip_filtered`.
 
         Raises:
             BencodeError, MetainfoError, MagnetError: the source is invalid.
@@ -211,9 +216,11 @@ class Session:
             options.addresses += await _peers_of(found, route)
         parts = self._open()  # it may have been closed in between
         entry = self._door.admit(parts, found, options)
+        parts.filtering.exempt(entry.info_hash, on=not ip_filtered)
         if parts.node is not None and isinstance(found, Metainfo):
             parts.node.named(found)
         await asyncio.shield(self._door.keep(parts, entry, found))
+        await parts.filtering.keep()
         return self._handle(entry, parts)
 
     async def remove(self, torrent: Torrent, *, delete_data: bool = False) -> None:
@@ -291,6 +298,26 @@ class Session:
     def groups(self) -> dict[str, tuple[float, float]]:
         """Each group and its limits in bytes per second, down and up; `math.inf` for no limit."""
         return self._open().rules.groups
+
+    @property
+    def ip_filter(self) -> IpFilterStatus:
+        """What the IP filter is made of, and whom it kept out so far; see `Settings.ip_filter`."""
+        return self._open().filtering.status
+
+    async def reload_ip_filter(self, sources: Iterable[str] | None = None) -> IpFilterStatus:
+        """Read the lists of the IP filter again, and part with everybody whom they block now.
+
+        Where a list can not be had or read, what was loaded before holds.
+
+        Args:
+            sources: other lists from now on, as in `Settings.ip_filter`; none at all for no filter.
+
+        Raises:
+            IpListError: one is no list of addresses, or damaged.
+            NetworkError: one can not be fetched, and was not before.
+            OSError: a file can not be read.
+        """
+        return await self._open().filtering.reload(sources)
 
     def ban(self, host: str, seconds: float | None = None) -> None:
         """Have nothing to do with an address from now on: connections end, none is made or taken.
@@ -392,6 +419,8 @@ class Session:
         self._handles.pop(entry.info_hash, None)
         self._board.drop(entry.info_hash)
         await self._door.dismiss(parts, entry, delete_data=delete_data)
+        parts.filtering.exempt(entry.info_hash, on=False)
+        await parts.filtering.keep()
 
     def _on_events(self, events: list[Event]) -> None:
         parts = self._parts

@@ -74,6 +74,11 @@ class Settings:
     use_lsd: bool = True
     """Whether peers are looked for in the local networks (BEP 14), for torrents that are not private; not on loopback.
     """
+    ip_filter: tuple[str, ...] = ()
+    """Lists of IP addresses that nobody deals with: paths, or http and https URLs, of files in the form of P2P, DAT or
+    CIDR, as they are, gzipped or zipped; read at the start and by `Session.reload_ip_filter`."""
+    blocked_clients: tuple[str, ...] = ()
+    """How the peer ids of clients begin that nothing is exchanged with, such as `-XL` (BEP 20)."""
     max_peers: int = 80
     """Connections of one torrent."""
     max_connections: int = 500
@@ -193,8 +198,12 @@ class Settings:
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
         if not (self.tcp or self.utp):
             raise SessionError("tcp and utp = False: nothing is left to reach peers by")
-        if isinstance(self.listen, str):
-            raise SessionError(f"listen = {self.listen!r}: must be a tuple of addresses")
+        for name in ("listen", "ip_filter", "blocked_clients"):
+            if isinstance(getattr(self, name), str):
+                raise SessionError(f"{name} = {getattr(self, name)!r}: must be a tuple of texts")
+        for prefix in self.blocked_clients:
+            if not (prefix and prefix.isascii() and len(prefix) <= 20):
+                raise SessionError(f"blocked_clients: {prefix!r} is no beginning of a peer id, as -XL is one")
 
     def state_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
         """`state_dir`, or the one of the XDG base directories."""
@@ -241,6 +250,7 @@ class Settings:
             use_pex=self.use_pex,
             use_lsd=self.use_lsd,
             user_agent=USER_AGENT,
+            blocked_clients=tuple(prefix.encode() for prefix in self.blocked_clients),
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,
             exempt_local=self.exempt_local,

@@ -44,6 +44,7 @@ def status_of(life: Life, name: str, now: float) -> Status:
         utp_peers=sum(peer.transport is Transport.UTP for peer in swarm.peers.values()),
         encrypted_peers=sum(peer.encrypted for peer in swarm.peers.values()),
         known_peers=len(swarm.peerbook),
+        blocked=swarm.peerbook.blocked,
         web_seeds=swarm.web.connected_seeds,
         eta_seconds=left / rate if rate >= 1 and total else None,
         downloaded=counters.downloaded + swarm.downloaded,

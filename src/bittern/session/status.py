@@ -50,6 +50,7 @@ class Status:
         utp_peers: of the connected peers, those over uTP; the others are over TCP.
         encrypted_peers: of the connected peers, those whose every byte is encrypted.
         known_peers: addresses known, connected or not.
+        blocked: addresses that the IP filter kept out, and connections that ended because of it or of their client.
         web_seeds: those that are connected to.
         eta_seconds: until it is complete at this rate; None when that can not be told.
         downloaded: bytes of blocks ever received.
@@ -75,6 +76,7 @@ class Status:
     utp_peers: int = 0
     encrypted_peers: int = 0
     known_peers: int = 0
+    blocked: int = 0
     web_seeds: int = 0
     eta_seconds: float | None = None
     downloaded: int = 0
@@ -86,6 +88,27 @@ class Status:
     move: tuple[int, int] | None = None
     complete: bool = False
     error: BitternError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpFilterStatus:
+    """The IP filter of a session at one moment.
+
+    Attributes:
+        ranges: of addresses that are blocked, after those that overlap or touch were joined.
+        entries: lines of the lists that named them.
+        bad_lines: lines that make no sense, and are left out.
+        first_bad_line: the first of those, of unknown safety: list, line number and text; empty when there are none.
+        blocked: how often what was refused: `candidates` (addresses that somebody named), `incoming`, `peers` (that
+            were connected when a list was loaded), `trackers`, `web_seeds`, `nodes` (datagrams of the distributed hash
+            table), `clients` (blocked by their peer id); those that were.
+    """
+
+    ranges: int
+    entries: int
+    bad_lines: int
+    first_bad_line: str
+    blocked: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from .background import Background
 from .goals import Goal
 from .limits import Limits
 from .settings import Settings
-from .status import PeerStatus, Status, TrackerStatus, WebSeedStatus
+from .status import IpFilterStatus, PeerStatus, Status, TrackerStatus, WebSeedStatus
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -156,6 +156,11 @@ class Session(_StandIn[asynchronous.Session]):
         return self._look(lambda inner: inner.groups)
 
     @property
+    def ip_filter(self) -> IpFilterStatus:
+        """What the IP filter is made of, and whom it kept out so far."""
+        return self._look(lambda inner: inner.ip_filter)
+
+    @property
     def bans(self) -> dict[str, float | None]:
         """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
         return self._look(lambda inner: inner.bans)
@@ -186,6 +191,7 @@ class Session(_StandIn[asynchronous.Session]):
     group = _calls(asynchronous.Session.group)
     ban = _calls(asynchronous.Session.ban)
     unban = _calls(asynchronous.Session.unban)
+    reload_ip_filter = _waits(asynchronous.Session.reload_ip_filter)
 
     def _open(self) -> Background:
         if self._background is None:
@@ -305,6 +311,11 @@ class Torrent(_StandIn[handles.Torrent]):
         return self._look(lambda inner: inner.limits)
 
     @property
+    def ip_filtered(self) -> bool:
+        """Whether the IP filter of the session is for it."""
+        return self._look(lambda inner: inner.ip_filtered)
+
+    @property
     def super_seeding(self) -> bool:
         """Whether it shows pieces one by one; see `bittern.Torrent.super_seeding`."""
         return self._look(lambda inner: inner.super_seeding)
@@ -350,6 +361,7 @@ class Torrent(_StandIn[handles.Torrent]):
     set_deadline = _waits(handles.Torrent.set_deadline)
     set_limits = _calls(handles.Torrent.set_limits)
     set_peer_limits = _calls(handles.Torrent.set_peer_limits)
+    set_ip_filtered = _waits(handles.Torrent.set_ip_filtered)
     set_super_seeding = _calls(handles.Torrent.set_super_seeding)
     join = _calls(handles.Torrent.join)
     move = _calls(handles.Torrent.move)

@@ -322,6 +322,20 @@ class Torrent:
         return self._entry.limits.copy() if self._entry.limits is not None else Limits()
 
     @property
+    def ip_filtered(self) -> bool:
+        """Whether the IP filter of the session is for it."""
+        return self._hand.ip_filtered(self._entry)
+
+    async def set_ip_filtered(self, *, on: bool) -> None:
+        """Deal with nobody whom the IP filter blocks, or with everybody; kept where torrents are kept.
+
+        Raises:
+            NoSuchTorrentError: it is not in the session any more.
+            StorageError: it can not be kept; it holds all the same.
+        """
+        await self._hand.filter_addresses(self._entry, on=on)
+
+    @property
     def super_seeding(self) -> bool:
         """Whether pieces are shown to peers one by one while nobody else has everything (BEP 16)."""
         return self._entry.super_seed

@@ -13,6 +13,7 @@ from bittern.base.errors import SessionError
 from bittern.cli.arguments import Json, check_folder, checked_url
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
+from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network, session_settings
@@ -175,7 +176,7 @@ class _Job:
 
     async def _run(self, settings: Settings) -> ExitCode:
         with interrupts(self.farewell, self.report.say) as stop:
-            async with Session(settings) as session:
+            async with Session(settings) as session, told_at_the_end(session, self.report):
                 try:
                     adding = session.add(
                         self.source,

@@ -11,6 +11,7 @@ from bittern.base.errors import StorageError
 from bittern.cli.arguments import Json
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
+from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.network import Network, session_settings
 from bittern.cli.output import format_size, note, printable
@@ -87,7 +88,7 @@ async def _seed(
     source: str, path: Path, settings: Settings, network: Network, terms: _Terms, *, quiet: bool, report: Report
 ) -> ExitCode:
     with interrupts("" if quiet else _FAREWELL, report.say) as stop:
-        async with Session(settings) as session:
+        async with Session(settings) as session, told_at_the_end(session, report):
             try:
                 found = await unless_stopped(session.find(source), stop)
                 if isinstance(found, Magnet):

@@ -1,0 +1,51 @@
+"""What is told of the IP filter: how much it holds, and whom it kept out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bittern.session.session import Session
+from bittern.session.status import IpFilterStatus
+
+from .output import printable
+from .reports import Report
+
+_WORDS = {
+    "candidates": ("address that was named", "addresses that were named"),
+    "incoming": ("connection to us", "connections to us"),
+    "peers": ("peer that was connected", "peers that were connected"),
+    "trackers": ("question to a tracker", "questions to trackers"),
+    "web_seeds": ("connection to a web seed", "connections to web seeds"),
+    "nodes": ("datagram of the DHT", "datagrams of the DHT"),
+    "clients": ("client by its name", "clients by their names"),
+}
+
+
+@asynccontextmanager
+async def told_at_the_end(session: Session, report: Report) -> AsyncIterator[None]:
+    """Say what the filter of a session holds, if it has one, and at the end whom it kept out, if it did."""
+    if session.settings.ip_filter:
+        for line in loaded(session.ip_filter):
+            report.say(line)
+    try:
+        yield
+    finally:
+        line = blocked(session.ip_filter)
+        if line:
+            report.say(line)
+
+
+def loaded(status: IpFilterStatus) -> list[str]:
+    """What a filter holds, in lines for people."""
+    lines = [f"IP filter: {status.ranges:,} {'range' if status.ranges == 1 else 'ranges'} of addresses blocked"]
+    first = printable(status.first_bad_line, 200)
+    if status.bad_lines == 1:
+        lines.append(f"IP filter: a line makes no sense and is left out: {first}")
+    elif status.bad_lines:
+        lines.append(f"IP filter: {status.bad_lines:,} lines make no sense and are left out, the first: {first}")
+    return lines
+
+
+def blocked(status: IpFilterStatus) -> str:
+    """Whom a filter kept out, in a line for people; empty when nobody."""
+    parts = [f"{count:,} {_WORDS[what][count != 1]}" for what, count in status.blocked.items()]
+    return f"blocked: {', '.join(parts)}" if parts else ""
