@@ -25,12 +25,16 @@ BITS = bytes([0, 0, 0, 0, 0, 0, 0, 4])
 
 
 class Hall:
-    """Peers, their peerbook and the surroundings."""
+    """Peers, their peerbook and the surroundings.
 
-    def __init__(self) -> None:
+    Args:
+        settings: of the engine.
+    """
+
+    def __init__(self, settings: EngineSettings | None = None) -> None:
         self.chance = World(Random, 0).chance("hall")
         ours = PeerId(b"-BZ0100-mmmmmmmmmmmm")
-        self.shared = Shared(EngineSettings(), ours, self.chance, lambda *_: False, silent)
+        self.shared = Shared(settings or EngineSettings(), ours, self.chance, lambda *_: False, silent)
         self.book = Peerbook(self.chance.rng_for("peerbook"))
         self.members = Members(1, self.book, self.shared)
         self.gone: list[int] = []

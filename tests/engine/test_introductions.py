@@ -10,6 +10,7 @@ from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.introductions import Introductions
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.pex import PeerExchange
+from bittern.engine.swarm.holepunch import Holepunching
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.serving import Serving
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
@@ -26,7 +27,8 @@ class Case:
         self.hall = Hall()
         settings = EngineSettings()
         metadata, self.serving = MetadataExchange(HASH), Serving(settings, HASH, Random(1))
-        self.pex = PeerExchange(self.hall.company, self.hall.book, settings)
+        punching = Holepunching(self.hall.company, lambda *_: None, lambda _: False)
+        self.pex = PeerExchange(self.hall.company, self.hall.book, settings, punching)
         peers = self.hall.company.peers
         self.introductions = Introductions(
             peers, settings, self.hall.shared.ourselves, metadata, self.serving, self.pex

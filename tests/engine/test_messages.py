@@ -14,6 +14,7 @@ from bittern.engine.messages import Messages
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.nodes import NodeExchange
 from bittern.engine.sources.pex import PeerExchange
+from bittern.engine.swarm.holepunch import Holepunching
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.upload.serving import Serving
 from bittern.engine.upload.suggesting import Suggesting
@@ -33,6 +34,7 @@ class Case:
         self.serving = Serving(settings, HASH, Random(1))
         self.download: Download | None = None
         self.learned: list[bytes] = []
+        punching = Holepunching(self.hall.company, lambda *_: None, lambda _: False)
         self.messages = Messages(
             self.hall.company,
             self.hall.members,
@@ -40,8 +42,9 @@ class Case:
             HashRoutes(1, self.hall.company, self.hall.shared),
             self.serving,
             Suggesting(Random(1)),
-            PeerExchange(self.hall.company, self.hall.book, settings),
+            PeerExchange(self.hall.company, self.hall.book, settings, punching),
             NodeExchange(self.hall.shared, on=True),
+            punching,
             self.learned.append,
         )
 

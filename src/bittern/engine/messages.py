@@ -18,10 +18,11 @@ from .download.hash_routes import HashRoutes
 from .sources.nodes import NodeExchange
 from .sources.pex import PeerExchange
 from .swarm.company import Company
+from .swarm.holepunch import Holepunching
 from .swarm.members import Members
 from .swarm.peer import Peer
 from .swarm.turnover import is_sated
-from .swarm.welcome import LT_DONTHAVE, UT_METADATA, UT_PEX
+from .swarm.welcome import LT_DONTHAVE, UT_HOLEPUNCH, UT_METADATA, UT_PEX
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
 
@@ -38,6 +39,7 @@ class Messages:
         suggesting: which pieces are asked for by many.
         pex: what peers tell of peers.
         nodes: what they tell of nodes of the distributed hash table.
+        punching: how they bring each other together.
         learned: is called with the info dictionary when it is complete.
     """
 
@@ -51,6 +53,7 @@ class Messages:
         suggesting: Suggesting,
         pex: PeerExchange,
         nodes: NodeExchange,
+        punching: Holepunching,
         learned: Callable[[bytes], None],
     ) -> None:
         self._company = company
@@ -61,6 +64,7 @@ class Messages:
         self._suggesting = suggesting
         self._pex = pex
         self._nodes = nodes
+        self._punching = punching
         self._learned = learned
         self._download: Download | None = None
 
@@ -207,6 +211,8 @@ class Messages:
             self._pex.heard(peer, payload, now, complete=self._download is not None and self._download.complete)
         elif ext_id == UT_METADATA:
             self._on_metadata(peer, payload, now)
+        elif ext_id == UT_HOLEPUNCH:
+            self._punching.heard(peer, payload, now)
 
     def on_hash_request(self, peer: Peer, span: HashRange, now: float) -> None:
         """BEP 52."""

@@ -118,7 +118,7 @@ class Torrent:
         self._giving = Giving(number, self._company, self._members, self._serving, suggesting, self.limits, shared)
         self._pex = self._finding.pex
         self.nodes = self._finding.nodes
-        parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes)
+        parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes, self._finding.punching)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
         self._answers = DiskAnswers(self._ends, self._hashes, self._taking, self._giving, self.web)
         said = (shared.settings, shared.ourselves, self._metadata, self._serving, self._pex)
@@ -365,8 +365,7 @@ class Torrent:
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A dial led to nothing."""
-        self._company.touch_all()
-        self._members.connect_failed(ticket, reason, now)
+        self._finding.connect_failed(ticket, reason, now)
 
     def dialed(self, ticket: int, wire: int) -> bool:
         """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""
@@ -435,7 +434,7 @@ class Torrent:
             self._tick(now)
         self.announcer.announce_in_turn(self._traffic.tally, now)
         if self.state in (TorrentState.ACTIVE, TorrentState.METADATA):
-            self._shared.effects.extend(self._members.dials(now))
+            self._shared.effects.extend(self._finding.dials(now))
 
     def settle(self, now: float) -> None:
         """End of a turn: ask, serve and store what this turn made possible."""
@@ -469,7 +468,7 @@ class Torrent:
 
     def _parted(self, peer: Peer, now: float) -> None:
         """A peer is gone: every part forgets it."""
-        self._pex.left(peer, complete=self.download is not None and self.download.complete)
+        self._finding.left(peer, complete=self.download is not None and self.download.complete)
         self._taking.left(peer)
         self._giving.left(peer)
         self._traffic.left(peer)

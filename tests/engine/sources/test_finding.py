@@ -8,15 +8,22 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.announcer import Announcer, Tally
 from bittern.engine.sources.finding import Finding
 from bittern.engine.sources.tracker import TrackerSource
 from bittern.engine.swarm.names import Names
 from bittern.engine.swarm.peerbook import Source
+from bittern.wire import holepunch, ut_pex
 from bittern.wire.announce import AnnounceReply
+from bittern.wire.extended import ExtendedHandshake
+from bittern.wire.holepunch import Holepunch, HolepunchKind
+from bittern.wire.messages import Extended
+from bittern.wire.stream import LinkLost, LossKind
+from bittern.wire.ut_pex import PexFlag, PexMessage
 from tests.engine.content import info_of
-from tests.engine.hall import Hall
+from tests.engine.hall import Hall, said
 from tests.engine.peers import HASH
 
 PUBLIC, _ = info_of(1 << 16, 1 << 16)
@@ -27,9 +34,8 @@ HEARSAY = (Source.DHT, Source.PEX, Source.LSD, Source.RESUME)
 class Case:
     """A hall, and a tracker that is asked."""
 
-    def __init__(self, *, use_pex: bool = True) -> None:
-        self.hall = Hall()
-        self.hall.shared.settings = EngineSettings(use_pex=use_pex)
+    def __init__(self, *, use_pex: bool = True, utp: bool = False) -> None:
+        self.hall = Hall(EngineSettings(use_pex=use_pex, utp=utp))
         self.hall.shared.ourselves.move(0, 7)
         self.names = Names(HASH)
         trackers = TrackerSource((("http://10.9.9.9/announce",),), Random(1), 0.0)
@@ -125,3 +131,41 @@ def test_nodes_are_spoken_of_until_the_torrent_turns_out_to_be_private() -> None
     assert case.finding.nodes.bits
     case.finding.limit_to(PRIVATE, 0.0)
     assert not case.finding.nodes.bits
+
+
+def test_who_can_not_be_reached_is_met_and_at_once() -> None:
+    case = Case(utp=True)
+    ann, bob = case.hall.comes("10.0.0.1"), Address("10.0.0.2", 6881)
+    ann.says = ExtendedHandshake(extensions={holepunch.NAME: 9})
+    case.finding.pex.heard(ann, PexMessage({bob: PexFlag.HOLEPUNCH | PexFlag.REACHABLE}).encode(), 0.0, complete=False)
+    for dial in [*case.finding.dials(0.0), *case.finding.dials(1.0)]:
+        assert said(ann) == []
+        case.finding.connect_failed(dial.ticket, LinkLost(LossKind.TIMED_OUT), 2.0)
+    assert said(ann) == [Extended(9, Holepunch(HolepunchKind.RENDEZVOUS, bob).encode())]
+    case.finding.punching.heard(ann, Holepunch(HolepunchKind.CONNECT, bob).encode(), 3.0)
+    assert [(dial.address, dial.transport) for dial in case.finding.dials(3.0)] == [(bob, Transport.UTP)]
+
+
+@pytest.mark.parametrize(
+    ("use_pex", "utp", "private"), [(False, True, False), (True, False, False), (True, True, True)]
+)
+def test_nobody_is_met_without_utp_or_the_exchange_or_in_a_private_torrent(
+    use_pex: bool,  # noqa: FBT001 - a case
+    utp: bool,  # noqa: FBT001 - a case
+    private: bool,  # noqa: FBT001 - a case
+) -> None:
+    case = Case(use_pex=use_pex, utp=utp)
+    case.finding.limit_to(PRIVATE if private else PUBLIC, 0.0)
+    assert not case.finding.punching.on
+
+
+def test_who_is_gone_is_forgotten_by_all_that_peers_tell_of() -> None:
+    case = Case(utp=True)
+    ann = case.hall.comes("10.0.0.1")
+    ann.says = ExtendedHandshake(extensions={holepunch.NAME: 9, ut_pex.NAME: 8})
+    case.finding.pex.introduced(ann, 0.0)
+    case.hall.company.drop(ann, "it was enough", 0.0)
+    case.finding.left(ann, complete=False)
+    case.hall.comes("10.0.0.2")
+    case.finding.pex.tell(100.0)
+    assert said(ann) == []

@@ -10,8 +10,10 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.gossip import FIRST_SECONDS, INTERVAL_SECONDS, MOST_EXCESS, MOST_LISTED
 from bittern.engine.sources.pex import PeerExchange, flags_of, where
 from bittern.engine.swarm.approach import Past
+from bittern.engine.swarm.holepunch import Holepunching
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Source
+from bittern.wire import holepunch
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.messages import Extended
 from bittern.wire.ut_pex import MOST, NAME, PexFlag, PexMessage
@@ -27,7 +29,8 @@ class Case:
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self.hall = Hall()
         self.book = self.hall.book
-        self.pex = PeerExchange(self.hall.company, self.book, settings or EngineSettings())
+        self.punching = Holepunching(self.hall.company, lambda *_: None, lambda _: False)
+        self.pex = PeerExchange(self.hall.company, self.book, settings or EngineSettings(), self.punching)
 
     def comes(self, host: str, port: int | None = 6881, *, speaks: bool = True, now: float = 0.0) -> Peer:
         """A peer that connected to us and says where it listens, if `port` is given."""
@@ -215,3 +218,15 @@ def test_what_is_told_of_how_to_reach_a_peer_is_kept() -> None:
     told_of = Address("7.7.7.7", 7000)
     assert case.hears(case.comes("8.8.8.8"), told_of, flags=PexFlag.UTP | PexFlag.HOLEPUNCH) == 1
     assert case.book.past(told_of) == Past(PexFlag.UTP | PexFlag.HOLEPUNCH)
+
+
+def test_a_peer_that_came_over_utp_can_be_met_where_it_came_from() -> None:
+    ann = Case().comes("10.1.0.1", None)
+    line = ann.wire.link
+    assert isinstance(line, Line)
+    line.transport = Transport.UTP
+    assert where(ann) is None
+    ann.says = ExtendedHandshake(extensions={holepunch.NAME: 4})
+    assert (where(ann), flags_of(ann) & PexFlag.HOLEPUNCH) == (ann.address, PexFlag.HOLEPUNCH)
+    ann.listens_at.append(Address("10.1.0.1", 6881))
+    assert where(ann) == Address("10.1.0.1", 6881)

@@ -158,3 +158,24 @@ def test_half_open_connections_and_places_are_given_back_however_a_dial_goes() -
     assert dialing.clear(0.6) == [GiveUp(more.ticket), GiveUp(three.ticket)]
     assert (places.taken, places.half_open, len(dialing)) == (0, 0, 0)
     assert three.ticket not in dialing
+
+
+def test_who_is_to_be_met_is_dialed_at_once_over_utp_alone() -> None:
+    dialing, book = make(utp=True)
+    for address in HOSTS:
+        book.ended(address, 0.0, useful=False)
+    assert dial_all(dialing, 0) == []
+    assert dialing.meet(HOSTS[3], 0, 1.0)
+    assert dialing.next_due(0) == 1.0
+    assert [(wish.address, wish.transport) for wish in dial_all(dialing, 0, 1.0)] == [(HOSTS[3], Transport.UTP)]
+    assert not dialing.meet(HOSTS[3], 0, 1.0)
+
+
+def test_nobody_is_met_without_utp_or_room_or_who_is_unknown_or_connected() -> None:
+    assert not make()[0].meet(HOSTS[0], 0, 0.0)
+    dialing, book = make(max_peers=5, utp=True)
+    assert not dialing.meet(HOSTS[0], 5, 0.0)
+    assert not dialing.meet(Address("10.0.0.99", 1), 0, 0.0)
+    book.connected(HOSTS[0])
+    assert not dialing.meet(HOSTS[0], 0, 0.0)
+    assert dialing.meet(HOSTS[1], 0, 0.0)

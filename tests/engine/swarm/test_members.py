@@ -8,6 +8,7 @@ from bittern.base.address import Address
 from bittern.base.errors import Offence
 from bittern.base.ids import PeerId
 from bittern.base.tracing import silent
+from bittern.base.transport import Transport
 from bittern.engine.events import PeerDropped, PeerJoined
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.members import Members
@@ -34,10 +35,12 @@ REFUSED = LinkLost(LossKind.REFUSED)
 class Door:
     """Members with a peerbook and surroundings."""
 
-    def __init__(self, most: int = 80, per_network: int = 3, encryption: Encryption = Encryption.OFF) -> None:
+    def __init__(
+        self, most: int = 80, per_network: int = 3, encryption: Encryption = Encryption.OFF, *, utp: bool = False
+    ) -> None:
         chance = World(Random, 0).chance("door")
         settings = EngineSettings(
-            max_peers=most, max_per_network=per_network, listen_port=51413, encryption_out=encryption
+            max_peers=most, max_per_network=per_network, listen_port=51413, encryption_out=encryption, utp=utp
         )
         self.shared = Shared(settings, OURS, chance, lambda *_: False, silent)
         self.book = Peerbook(chance.rng_for("peerbook"))
@@ -277,3 +280,12 @@ def test_who_hangs_up_before_a_word_is_tried_plainly_and_nobody_hears_of_it() ->
             assert (wish.address, wish.encrypted) == (there, False)
     assert (door.dropped, door.members.dialing) == (["gone"], 0)
     assert door.book._candidates[there].failures == 1
+
+
+def test_who_is_to_be_met_is_dialed_over_utp_whether_it_was_known_or_not() -> None:
+    door = Door(utp=True)
+    bob = Address("10.0.0.2", 6881)
+    door.members.meet(bob, 0.0)
+    assert [(wish.address, wish.transport) for wish in door.members.dials(0.0)] == [(bob, Transport.UTP)]
+    door.members.meet(bob, 0.0)
+    assert list(door.members.dials(0.0)) == []

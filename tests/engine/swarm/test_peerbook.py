@@ -378,3 +378,16 @@ def test_a_name_that_a_proxy_looks_up_is_the_users_alone_to_give() -> None:
     alias, peerbook = Address("240.0.0.1", 7000), book()
     assert not any(peerbook.add(alias, source, 0.0) for source in Source if source is not Source.MANUAL)
     assert peerbook.add(alias, Source.MANUAL, 0.0)
+
+
+def test_one_candidate_may_be_taken_whenever_its_turn_would_be() -> None:
+    peerbook = book(ANN, BOB, CAT)
+    peerbook.ended(ANN, 0.0, useful=False)
+    taken = peerbook.take(ANN, 0.0)
+    assert taken is not None
+    assert taken.address == ANN
+    assert peerbook.take(ANN, 0.0) is None
+    peerbook.ban(BOB.host)
+    assert peerbook.take(BOB, 0.0) is None
+    assert peerbook.take(Address("10.9.9.9", 9), 0.0) is None
+    assert dialed(peerbook, 0.0) == CAT

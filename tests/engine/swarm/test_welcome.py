@@ -8,6 +8,7 @@ from bittern.engine.swarm.priority import Ourselves, priority
 from bittern.engine.swarm.welcome import (
     CROSSING_SECONDS,
     LT_DONTHAVE,
+    UT_HOLEPUNCH,
     UT_METADATA,
     UT_PEX,
     crosses,
@@ -93,6 +94,18 @@ def test_a_peer_hears_our_address_of_the_other_family_if_the_world_can_reach_it(
     assert isinstance(first, Extended)
     said = ExtendedHandshake.parse(first.payload)
     assert ((said.ipv4, said.ipv6), said.port) == (told, 77)
+
+
+@pytest.mark.parametrize("utp", [True, False])
+def test_only_who_speaks_utp_can_be_met_and_not_where_peers_are_not_exchanged(utp: bool) -> None:  # noqa: FBT001 - a parameter
+    for pex in (True, False):
+        peer = make_peer()
+        peer.extended = True
+        introduce(peer, EngineSettings(utp=utp), Ourselves(77), None, None, upload_only=False, pex=pex)
+        first = messages_of(take_sent(peer))[0]
+        assert isinstance(first, Extended)
+        number = ExtendedHandshake.parse(first.payload).extensions.get("ut_holepunch")
+        assert number == (None if not utp else UT_HOLEPUNCH if pex else 0)
 
 
 @pytest.mark.parametrize("twin_incoming", [True, False])

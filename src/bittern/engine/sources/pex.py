@@ -4,6 +4,7 @@ from bittern.base.address import Address
 from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.company import Company
+from bittern.engine.swarm.holepunch import Holepunching, speaks
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Peerbook, Source
 from bittern.engine.swarm.places import is_this_machine
@@ -15,8 +16,6 @@ from bittern.wire.ut_pex import MOST, NAME, PexFlag, PexMessage
 from .allowed import sources_for
 from .gossip import MOST_LISTED, Ear, Gossip
 
-_HOLEPUNCH = "ut_holepunch"
-
 
 class PeerExchange:
     """What the peers of one torrent hear from us of each other, and we from them.
@@ -25,15 +24,17 @@ class PeerExchange:
         company: the peers.
         book: where those go that are told of.
         settings: of the engine.
+        punching: is told who speaks the holepunch extension.
 
     Attributes:
         on: whether anything is told and heard: not where the user, or the torrent (BEP 27), does not want it.
     """
 
-    def __init__(self, company: Company, book: Peerbook, settings: EngineSettings) -> None:
+    def __init__(self, company: Company, book: Peerbook, settings: EngineSettings, punching: Holepunching) -> None:
         self.on = Source.PEX in sources_for(None, settings)
         self._company = company
         self._book = book
+        self._punching = punching
         self._gossip = Gossip()
         self._ears: dict[int, Ear] = {}
 
@@ -99,6 +100,7 @@ class PeerExchange:
                 hosts[address.host] = None  # many ports of one host: somebody wants it to be attacked
             if not (complete and flags & PexFlag.SEED):
                 news += self._book.add(address, Source.PEX, now, flags)
+                self._punching.told(peer, address, flags)
         if news:
             self._company.stir()
         return news
@@ -114,10 +116,10 @@ class PeerExchange:
 
 
 def where(peer: Peer) -> Address | None:
-    """Where others can connect to a peer; None when that is not known."""
-    if not peer.incoming:
-        return peer.address
-    return peer.listens_at[0] if peer.listens_at else None
+    """Where others can connect to a peer, if need be by holepunching; None when that is not known."""
+    if not peer.incoming or peer.listens_at:
+        return peer.listens_at[0] if peer.incoming else peer.address
+    return peer.address if speaks(peer) and peer.transport is Transport.UTP else None
 
 
 def flags_of(peer: Peer) -> PexFlag:
@@ -127,6 +129,6 @@ def flags_of(peer: Peer) -> PexFlag:
         (PexFlag.PREFERS_ENCRYPTION if says.prefers_encryption else PexFlag.NONE)
         | (PexFlag.SEED if peer.is_seed or says.upload_only else PexFlag.NONE)
         | (PexFlag.UTP if peer.transport is Transport.UTP else PexFlag.NONE)
-        | (PexFlag.HOLEPUNCH if says.extensions.get(_HOLEPUNCH) else PexFlag.NONE)
+        | (PexFlag.HOLEPUNCH if speaks(peer) else PexFlag.NONE)
         | (PexFlag.NONE if peer.incoming else PexFlag.REACHABLE)
     )

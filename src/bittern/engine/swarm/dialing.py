@@ -5,6 +5,7 @@ from math import inf
 
 from bittern.base.address import Address
 from bittern.base.throttle import Throttle
+from bittern.base.transport import Transport
 from bittern.engine.effects import Connect, GiveUp
 from bittern.engine.settings import EngineSettings
 from bittern.wire.stream import LinkLost
@@ -53,6 +54,16 @@ class Dialing:
         self._pace.take(1)  # whoever was begun goes on: others wait the longer for it
         self._under_way[ticket] = attempt, approach
         return Connect(ticket, self._torrent, attempt.address, *approach)
+
+    def meet(self, address: Address, peers: int, now: float) -> bool:
+        """Let `next` dial `address` at once, over uTP alone (BEP 55); False where there is no room, or no need."""
+        if not (self._ways.utp and self._room(peers) and self._places.may_dial):
+            return False
+        candidate = self._book.take(address, now)
+        if candidate is None:
+            return False
+        self._begin(Attempt(address, (Transport.UTP,), self._ways.encrypted(candidate.past), now))
+        return True
 
     def next_due(self, peers: int) -> float:
         """When `next` may have something; infinity while there is no room."""
@@ -142,9 +153,12 @@ class Dialing:
             return None
         address, past, ways = candidate.address, candidate.past, self._ways
         attempt = Attempt(address, ways.transports(address, past), ways.encrypted(past), now)
-        self._attempts[address] = attempt
-        self._places.dial()
+        self._begin(attempt)
         return attempt
+
+    def _begin(self, attempt: Attempt) -> None:
+        self._attempts[attempt.address] = attempt
+        self._places.dial()
 
     def _end(self, key: int) -> None:
         if key in self._under_way:

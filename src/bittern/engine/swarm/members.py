@@ -63,11 +63,18 @@ class Members:
         """When `dials` may have something; infinity for never."""
         return self._dialing.next_due(len(self.peers))
 
-    def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
-        """A dial led to nothing."""
+    def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> Address | None:
+        """A connection could not be made; where to, when the dial has led to nothing by that."""
         failed = self._dialing.failed(ticket, reason, now)
-        if failed is not None:
-            self._tell_dropped(*failed, offence=False)
+        if failed is None:
+            return None
+        self._tell_dropped(*failed, offence=False)
+        return failed[0]
+
+    def meet(self, address: Address, now: float) -> None:
+        """Dial `address` at once over uTP, whoever it is, if there is room: somebody there does the same (BEP 55)."""
+        self._book.add(address, Source.PEX, now)
+        self._dialing.meet(address, len(self.peers), now)
 
     def dialed(self, ticket: int, wire: int) -> bool:
         """A dial made a connection that goes on under the key `wire`; False when it is not wanted any more."""

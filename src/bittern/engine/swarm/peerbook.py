@@ -170,6 +170,18 @@ class Peerbook:
             best.retry_at = self._bans.until(best.address.host)
         return best
 
+    def take(self, address: Address, now: float) -> Candidate | None:
+        """The candidate at `address`, marked as being dialed, whenever its turn would be.
+
+        None where it is unknown, banned, connected or being dialed.
+        """
+        candidate = self._candidates.get(address)
+        if candidate is None or candidate.state is not _State.IDLE or self._bans.banned(address.host, now):
+            return None
+        candidate.state = _State.DIALING
+        self._due_known = False
+        return candidate
+
     def next_due(self) -> float | None:
         """When the next candidate may be dialed."""
         if not self._due_known:

@@ -6,7 +6,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.settings import EngineSettings
-from bittern.wire import donthave, ut_metadata, ut_pex
+from bittern.wire import donthave, holepunch, ut_metadata, ut_pex
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.handshake import Handshake, Reserved
 
@@ -18,6 +18,9 @@ UT_PEX = 1
 
 UT_METADATA = 2
 """The number under which we want to be sent metadata messages."""
+
+UT_HOLEPUNCH = 4
+"""The number under which we want to be told of who is to be met."""
 
 LT_DONTHAVE = 7
 """The number under which we want to be told of pieces that are lost."""
@@ -80,8 +83,10 @@ def describe(
     """
     if peer.extended:
         numbers = {ut_metadata.NAME: UT_METADATA, donthave.NAME: LT_DONTHAVE}
+        numbers |= {ut_pex.NAME: UT_PEX if pex else 0}  # 0: no longer, or never
+        numbers |= {holepunch.NAME: UT_HOLEPUNCH if pex else 0} if settings.utp else {}
         ours = ExtendedHandshake(
-            extensions=numbers | {ut_pex.NAME: UT_PEX if pex else 0},  # 0: no longer, or never
+            extensions=numbers,
             client=settings.user_agent,
             port=ourselves.port or None,
             request_queue=settings.max_requests_queued,
