@@ -6,6 +6,7 @@ from math import inf
 
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
@@ -16,24 +17,36 @@ from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
 from bittern.wire.lsd import GROUP_V4
 from bittern.wire.stream import Link, LinkLost, Stream
+from bittern.wire.utp.settings import UtpSettings
 
 from .content import Content
 from .disk import DiskFaults, SimDisk
 from .host import Host
 from .http import SimHttp, Web
+from .paths import Paths
 from .udp import Services, SimUdp
+from .utp import SimUtp
 
 
 class SimNet:
-    """The network of one process (`engine.ports.Net`)."""
+    """The network of one process (`engine.ports.Net`).
 
-    def __init__(self, host: Host, web: Web, core: Core) -> None:
+    Attributes:
+        utp: its connections over datagrams; None where it has none.
+    """
+
+    def __init__(self, host: Host, web: Web, core: Core, paths: Paths | None) -> None:
         self._host = host
         self._web = web
         self._core = core
+        self.utp = SimUtp(host, paths, UtpSettings(), self) if paths is not None else None
 
     def connect(self, wish: Connect) -> None:
         """Try to reach `wish.address`."""
+        if wish.transport is Transport.UTP:
+            assert self.utp is not None, "this process speaks no uTP"
+            self.utp.connect(wish.ticket, wish.address)
+            return
         connected, failed = partial(self._connected, wish.ticket), partial(self._failed, wish.ticket)
         self._host.network.connect(self._host, wish.address, connected, failed)
 
@@ -63,6 +76,20 @@ class SimNet:
     def _failed(self, ticket: int, reason: LinkLost) -> None:
         self._core.connect_failed(ticket, reason, self._host.network.world.now)
 
+    # --- from the mux (see UtpHost)
+
+    def accepted(self, link: Link, now: float) -> Stream:
+        """Somebody connected to us over uTP."""
+        return self._core.accepted(link, now)
+
+    def connected(self, ticket: int, link: Link, now: float) -> Stream:
+        """We connected to somebody over uTP."""
+        return self._core.connected(ticket, link, now)
+
+    def failed(self, ticket: int, reason: LinkLost, now: float) -> None:
+        """We did not."""
+        self._core.connect_failed(ticket, reason, now)
+
 
 class SimLocal:
     """The local network of one process (`engine.ports.Local`)."""
@@ -78,6 +105,13 @@ class SimLocal:
 class SimProcess:
     """A client that runs on `host`.
 
+    Args:
+        host: on which nothing else runs.
+        web: the servers that it reaches.
+        settings: of its engine.
+        services: what answers its datagrams, but for peers.
+        paths: of its uTP; None where it speaks none.
+
     Attributes:
         core: its engine.
         disk: its files.
@@ -86,7 +120,14 @@ class SimProcess:
         strict: check the invariants of every torrent after each turn; slow.
     """
 
-    def __init__(self, host: Host, web: Web, settings: EngineSettings, services: Services | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        web: Web,
+        settings: EngineSettings,
+        services: Services | None = None,
+        paths: Paths | None = None,
+    ) -> None:
         world = host.network.world
         chance = world.chance(host.name)
         self.host = host
@@ -98,7 +139,8 @@ class SimProcess:
         self.strict = False
         self._world = world
         udp = SimUdp(services or Services(), host, self.core)
-        net, http = SimNet(host, web, self.core), SimHttp(web, host, self.core)
+        net, http = SimNet(host, web, self.core, paths if settings.utp else None), SimHttp(web, host, self.core)
+        self._utp = net.utp
         self._driver = Driver(self.core, net, self.disk, http, udp, udp, SimLocal(host))
         self._contents: dict[int, Content] = {}
         self._sleepers: dict[InfoHashV1, Content] = {}
@@ -231,7 +273,11 @@ class SimProcess:
         self.host.touch()
 
     def _end_turn(self, now: float) -> None:
+        if self._utp is not None:
+            self._utp.begin_turn()
         due = self._driver.turn(now)
+        if self._utp is not None and self._utp.end_turn():
+            self.host.touch()  # there may be room for more
         for event in self.core.take_events():
             self.events.append((now, event))
             self._react(event, now)

@@ -18,7 +18,8 @@ class Rival:
 
     Args:
         paths: that carry it.
-        source, target: hosts on which nothing else takes datagrams.
+        source: a host on which nothing else takes datagrams.
+        target: another; what takes datagrams there already gets those of others.
 
     Attributes:
         delivered: bytes that were acknowledged.
@@ -37,7 +38,7 @@ class Rival:
         self._blamed = -1  # losses of what was sent up to here have been answered
         self._heard_at = self._world.now
         self._running = True
-        source.inbox, target.inbox = self, _Sink(paths, target)
+        source.inbox, target.inbox = self, _Sink(paths, target, source.address)
         self._send()
         self._watch()
 
@@ -88,17 +89,24 @@ class Rival:
 
 
 class _Sink:
-    """Acknowledges each segment by itself."""
+    """Acknowledges each segment by itself; what others send goes to who was here before."""
 
-    def __init__(self, paths: Paths, host: Host) -> None:
+    def __init__(self, paths: Paths, host: Host, sender: Address) -> None:
         self._paths = paths
         self._host = host
+        self._sender = sender
+        self._beyond = host.inbox
 
     def receive(self, data: memoryview, segment: int, source: Address, now: float) -> None:
-        self._paths.send(self._host, [bytes(data[:8])], source)
+        if source == self._sender:
+            self._paths.send(self._host, [bytes(data[:8])], source)
+        elif self._beyond is not None:
+            self._beyond.receive(data, segment, source, now)
 
     def refused(self, address: Address, now: float) -> None:
-        pass
+        if self._beyond is not None:
+            self._beyond.refused(address, now)
 
     def too_big(self, address: Address, size: int, now: float) -> None:
-        pass
+        if self._beyond is not None:
+            self._beyond.too_big(address, size, now)

@@ -10,6 +10,7 @@ from .content import MIB, Content, make_content
 from .host import Host
 from .http import Web
 from .network import PORT, Network
+from .paths import Paths
 from .process import SimProcess
 from .report import Report
 from .tracker import SimTracker
@@ -76,6 +77,7 @@ class Swarm:
     ) -> None:
         self.world = World(dice, seed)
         self.network = Network(self.world)
+        self.paths = Paths(self.network)
         self.web = Web()
         self.services = Services()
         self.tracker = SimTracker(self.world, self.web, services=self.services)
@@ -108,7 +110,7 @@ class Swarm:
         if self._prepare is not None:
             self._prepare(host)
         settings = replace(settings or self._settings, listen_port=0 if host.natted else PORT)
-        process = SimProcess(host, self.web, settings, self.services)
+        process = SimProcess(host, self.web, settings, self.services, self.paths)
         process.strict = self._strict
         return process
 
