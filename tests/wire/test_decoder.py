@@ -124,11 +124,11 @@ CUTS = st.one_of(
 class Ear:
     """A decoder whose shared buffers are trodden on between its calls, as other decoders may."""
 
-    def __init__(self, script: Script | None = None) -> None:
+    def __init__(self, script: Script | None = None, *, in_one: bool = False) -> None:
         self.sink = Recorder()
         self.wanted = Wanted(self.sink, script.asked, script.patience) if script else Wanted(self.sink)
         self.scratch = Scratch()
-        self.decoder = Decoder(self.scratch, self.sink, "peer", self.wanted)
+        self.decoder = Decoder(self.scratch, self.sink, "peer", self.wanted, in_one=in_one)
         self.sink.react = self._react
 
     def _react(self, call: Call) -> None:
@@ -159,18 +159,28 @@ def cuts_of(cuts: list[int], data: bytes | bytearray) -> Iterator[int]:
 
 
 @settings(max_examples=250)
-@given(scripts(), CUTS, st.booleans())
-def test_any_split_of_the_input_gives_the_same_calls(script: Script, cuts: list[int], treacherous: bool) -> None:  # noqa: FBT001 - drawn
-    ear = Ear(script)
+@given(scripts(), CUTS, st.booleans(), st.booleans())
+def test_any_split_of_the_input_gives_the_same_calls(
+    script: Script,
+    cuts: list[int],
+    treacherous: bool,  # noqa: FBT001 - drawn
+    in_one: bool,  # noqa: FBT001 - drawn
+) -> None:
+    ear = Ear(script, in_one=in_one)
     ear.hear(script.data, cuts_of(cuts, script.data), treacherous=treacherous)
     assert ear.sink.calls == script.calls
 
 
 @settings(max_examples=120)
-@given(scripts(), CUTS, st.lists(st.sampled_from("fd."), min_size=1, max_size=5))
-def test_bytes_fed_or_diverted_give_the_same_calls(script: Script, cuts: list[int], ways: list[str]) -> None:
+@given(scripts(), CUTS, st.lists(st.sampled_from("fd."), min_size=1, max_size=5), st.booleans())
+def test_bytes_fed_or_diverted_give_the_same_calls(
+    script: Script,
+    cuts: list[int],
+    ways: list[str],
+    in_one: bool,  # noqa: FBT001 - drawn
+) -> None:
     """Feeding, and being told to write aside, may happen between any two reads."""
-    ear = Ear(script)
+    ear = Ear(script, in_one=in_one)
     view, sizes = memoryview(script.data), cuts_of(cuts, script.data)
     for way in cycle(ways):
         if not view:
@@ -226,6 +236,19 @@ def test_a_long_run_lands_in_place_without_a_copy(cut: int) -> None:
     ear.hear(data, repeat(cut))
     assert len(placed) <= 16
     assert ear.sink.calls == [("block", p, b, pattern(p, b, length=size)) for p, b, size in blocks]
+
+
+def test_what_was_encrypted_is_offered_one_buffer_whatever_is_expected() -> None:
+    ear = Ear(Script([(0, 0, 64, BLOCK)], b"", []), in_one=True)
+    block = Piece(0, 0, pattern(0, 0)).encode()
+    sizes = []
+    for cut in (0, 5, 13, 1000, len(block) - 1018, 17):
+        if cut:
+            ear.hear(block[:cut], repeat(cut))
+            block = block[cut:]
+        sizes.append([len(buffer) for buffer in ear.decoder.buffers()])
+    # A little of a message is kept and put together with what follows: then it is less.
+    assert sizes == [[1 << 20], [1 << 16], [1 << 20], [1 << 20], [1 << 20], [1 << 20]][: len(sizes)]
 
 
 @settings(max_examples=200)

@@ -12,6 +12,7 @@ class Offence(Enum):
     """What a remote did wrong. The value is the sentence shown to users and written to traces."""
 
     BAD_PROTOCOL = "does not speak the BitTorrent protocol"
+    BAD_ENCRYPTION = "does not encrypt as it should"
     SHORT_HANDSHAKE = "closed before its handshake was complete"
     WRONG_INFO_HASH = "answered with another info hash"
     UNKNOWN_INFO_HASH = "asked for a torrent that we do not have"

@@ -46,14 +46,25 @@ class Scratch:
 
 
 class Decoder:
-    """Parses what one peer sends after its handshake."""
+    """Parses what one peer sends after its handshake.
+
+    Args:
+        scratch: buffers of the loop.
+        sink: is told of messages, with `peer`.
+        peer: whose they are.
+        landing: knows where blocks belong.
+        in_one: whether all is to come in one buffer, as for a cipher; blocks are copied to their places then.
+    """
 
     __slots__ = (
-        "_ahead", "_carry", "_filled", "_landing", "_need", "_offered", "_peer", "_place", "_plan", "_rest", "_scratch",
-        "_sink", "_stopped", "_window",
+        "_ahead", "_carry", "_filled", "_in_one", "_landing", "_need", "_offered", "_peer", "_place", "_plan", "_rest",
+        "_scratch", "_sink", "_stopped", "_window",
     )  # fmt: skip
 
-    def __init__(self, scratch: Scratch, sink: PeerSink, peer: object, landing: Landing) -> None:
+    def __init__(
+        self, scratch: Scratch, sink: PeerSink, peer: object, landing: Landing, *, in_one: bool = False
+    ) -> None:
+        self._in_one = in_one
         self._scratch = scratch
         self._sink = sink
         self._peer = peer
@@ -72,6 +83,8 @@ class Decoder:
     def buffers(self) -> list[memoryview]:
         """Where the next bytes should land."""
         scratch = self._scratch
+        if self._in_one:
+            return [scratch.slab if self._awaits_blocks and not self._carry else scratch.tail]
         self._plan = plan = []
         self._offered = offered = []
         if self._carry:
@@ -110,6 +123,9 @@ class Decoder:
         Raises:
             RemoteProtocolError: the peer broke the protocol; nothing may follow.
         """
+        if self._in_one:
+            self.feed(self._scratch.slab[:count], now)
+            return
         left = count
         if self._place is not None:
             take = min(left, len(self._place) - self._filled)
@@ -167,6 +183,12 @@ class Decoder:
             data = data[take:]
         if data:
             self._feed(data, now)
+
+    @property
+    def _awaits_blocks(self) -> bool:
+        landing = self._landing
+        expected = next(iter(landing.expected()), None)
+        return expected is not None or self._place is not None or bool(landing.scattered())
 
     def land(self, landing: Landing) -> None:
         """Blocks will be asked for from now on (the metadata came)."""

@@ -198,7 +198,7 @@ class PeerWire:
         self._on_turn = on_turn
         self.state = WireState.OPEN
         if self._decoder is None:
-            self._decoder = Decoder(self._scratch, sink, peer, landing)
+            self._decoder = Decoder(self._scratch, sink, peer, landing, in_one=self.encrypted)
         else:
             self._decoder.land(landing)
 
@@ -217,6 +217,10 @@ class PeerWire:
             self._haves.clear()
             self._link.close()
             self._outbox.clear()
+
+    def fail(self, error: RemoteProtocolError, now: float) -> None:
+        """End the connection: a layer below was not spoken as it should be."""
+        self._end(error, now)
 
     def pause(self) -> None:
         """Read no more for now."""
