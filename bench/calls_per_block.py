@@ -121,6 +121,9 @@ class Nowhere:
     def send(self, wish: object) -> None:
         """See ports.Udp."""
 
+    def work_out(self, wish: object) -> None:
+        """See ports.Keys."""
+
     def resolve(self, wish: object) -> None:
         """See ports.Resolver."""
 
@@ -354,7 +357,7 @@ def _engine(pieces: int, remote: Remote, *, seed: bool) -> tuple[Rig, Info, Nowh
     core = Core(settings, PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk)
     torrent = core.add(info.wire_hash, (), 0.0)
     torrent.begin(info, Bitfield.full(pieces) if seed else Bitfield(pieces), None, 0.0)
-    driver = Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere)
+    driver = Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere, nowhere)
     return Rig(core, driver, disk, None, remote), info, nowhere
 
 

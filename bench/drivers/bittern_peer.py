@@ -1,7 +1,7 @@
 """A bittern client for benches, through the public API.
 
     python bittern_peer.py seed|get SOURCE FOLDER [--listen HOST:PORT] [--peer HOST:PORT] [--web-seed URL]
-        [--tracker] [--slots N] [--utp] [--probe]
+        [--tracker] [--slots N] [--utp] [--encryption require|prefer|off] [--probe]
 
 It says `ready PORT`; a leecher then waits for `go` and says `done T` (monotonic seconds) when its bytes are in
 its files. With `--probe` it answers the line `lag` with `lag WORST P99 CPU`, what `Probe` saw since the last such
@@ -32,6 +32,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tracker", action="store_true", help="ask the torrent's trackers")
     parser.add_argument("--slots", type=int, default=2000, help="peers to serve at a time")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
+    parser.add_argument("--encryption", choices=["require", "prefer", "off"], default="off")
     parser.add_argument("--probe", action="store_true", help="measure the event loop's lag")
     return parser.parse_args()
 
@@ -46,6 +47,8 @@ def settings_for(args: argparse.Namespace, state_dir: str) -> bittern.Settings:
         tcp=not args.utp,
         utp=args.utp,
         use_trackers=args.tracker,
+        encryption_in=args.encryption,
+        encryption_out=args.encryption,
         max_peers=2000,
         upload_slots=args.slots,
     )

@@ -16,6 +16,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.torrent import Torrent
 from bittern.engine.world import Shared
 from bittern.sim.world import World
+from bittern.wire.mse.keys import name_mark
 
 NAMES = [InfoHashV1(bytes([number]) * 20) for number in range(5)]
 
@@ -94,6 +95,7 @@ class Register(RuleBasedStateMachine):
             assert self.directory.own(name) == own
             assert self.directory.awake(name) is self.torrents.get(own)
             assert (name in self.directory) is (name in self.torrents)
+            assert self.directory.marked(name_mark(name)) == (name if own in self.torrents else None)
 
 
 Register.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)

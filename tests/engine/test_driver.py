@@ -10,6 +10,7 @@ from bittern.engine.effects import (
     HttpGet,
     Resolve,
     SendDatagram,
+    WorkOut,
 )
 from bittern.wire.lsd import LocalAnnounce
 
@@ -57,21 +58,25 @@ class Script:
     def announce(self, wish: object) -> None:
         self.story.append(("local", wish))
 
+    def work_out(self, wish: object) -> None:
+        self.story.append(("keys", wish))
+
     def submit(self, job: object) -> None:
         self.story.append(("disk", job))
 
 
 def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> None:
     script = Script()
-    driver = Driver(script, script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all
+    driver = Driver(script, script, script, script, script, script, script, script)  # type: ignore[arg-type]  # it plays all
     dial, fetch, job = Connect(1, 1, Address("10.0.0.1", 1)), HttpGet(2, 1, "u", "t", 1, 1.0), ForgetPiece(1, 2)
     packet, name = SendDatagram(Address("10.0.0.1", 1), b"x"), Resolve(3, "h", ipv6=False)
     web = ConnectWeb(3, 1, "a", 80, secure=False, local=False)
     shout = AnnounceLocally(LocalAnnounce(1, (InfoHashV1(bytes(20)),)))
-    script.effects = [job, dial, GiveUp(1), web, fetch, packet, name, shout]
+    secret = WorkOut(4, b"ours", b"theirs")
+    script.effects = [job, dial, GiveUp(1), web, fetch, packet, name, shout, secret]
     script.due = 7.0
     driver.turn(0.0)
-    assert script.story[-8:] == [
+    assert script.story[-9:] == [
         ("disk", job),
         ("net", dial),
         ("net", GiveUp(1)),
@@ -80,6 +85,7 @@ def test_what_is_due_comes_before_settling_and_each_wish_goes_to_its_port() -> N
         ("udp", packet),
         ("resolver", name),
         ("local", shout),
+        ("keys", secret),
     ]
     script.story.clear()
     script.due = 7.0

@@ -79,8 +79,8 @@ class Network:
     no_nat: bool = False
     """No port mapping at the router; there is none yet."""
 
-    encryption: Literal["prefer", "require", "off"] = "off"
-    """Encrypt connections; off is all there is yet, prefer means off where there is none."""
+    encryption: Literal["prefer", "require", "off"] = "prefer"
+    """Encrypt connections where peers can, always or never; prefer unless given."""
 
     proxy: Annotated[str | None, Parameter(name="--proxy")] = None
     """URL of a proxy; not supported yet."""
@@ -128,6 +128,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         announce_to_all=network.announce_to_all,
         web_connections=0 if network.no_web_seeds else WEB_CONNECTIONS,
         use_pex=not network.no_pex,
+        encryption_in=network.encryption,
+        encryption_out=network.encryption,
         use_lsd=not network.no_lsd,
         down_bytes_per_second=network.down_limit or inf,
         up_bytes_per_second=network.up_limit or inf,
@@ -153,7 +155,5 @@ def _refuse_promises(network: Network) -> None:
     """Nobody may believe in a protection or a route that is not there."""
     if network.proxy is not None:
         raise UsageError("--proxy: not supported yet, connections would go out directly; leave it out")
-    if network.encryption == "require":
-        raise UsageError("--encryption require: not supported yet, connections are not encrypted; leave it out")
     if network.interface is not None:
         raise UsageError("--interface: not supported yet; name the address to listen on with --listen")

@@ -11,6 +11,7 @@ from bittern.base.ids import InfoHashV1, InfoHashV2, PeerId
 from bittern.base.tracing import Tracer, silent
 from bittern.wire.announce import AnnounceReply
 from bittern.wire.handshake import Handshake
+from bittern.wire.mse.cipher import MakeCipher
 from bittern.wire.peerwire import PeerWire
 from bittern.wire.stream import Link, LinkLost, Stream
 
@@ -25,6 +26,7 @@ from .effects import (
     HttpGet,
     PieceChecked,
 )
+from .encrypting import Encrypting
 from .events import Event, PeerDropped
 from .inquiries import Inquiries
 from .limits import Limits
@@ -50,10 +52,21 @@ class Core:
         chance: where randomness comes from.
         disk: its `read_now` is used; all else comes out as effects.
         tracer: is told what happens.
+        cipher: makes the ciphers of encrypted connections; None where the settings want none.
+
+    Raises:
+        LocalProtocolError: the settings want encrypted connections, and there is no cipher.
     """
 
     def __init__(
-        self, settings: EngineSettings, peer_id: PeerId, chance: Chance, disk: Disk, tracer: Tracer = silent
+        self,
+        settings: EngineSettings,
+        peer_id: PeerId,
+        chance: Chance,
+        disk: Disk,
+        tracer: Tracer = silent,
+        *,
+        cipher: MakeCipher | None = None,
     ) -> None:
         self._shared = Shared(
             settings=settings,
@@ -65,6 +78,7 @@ class Core:
         self.torrents: dict[int, Torrent] = {}
         self.dormitory = Dormitory(self._shared)
         self._directory = Directory(self.dormitory)
+        self._encrypting = Encrypting(self._shared, self._directory.marked, cipher)
         self._lobby = Lobby(self, self._shared)
         self._inquiries = Inquiries(self._shared, self._tracker_said)
         search = LocalSearch(settings.listen_port, sha256(peer_id).hexdigest()[:16])
@@ -257,12 +271,13 @@ class Core:
         host = link.address.host
         if self._shared.bans.banned(host, now) or self._shared.ip_filter.turns_away(host):
             self._lobby.turn_away(wire)
-        else:
-            self._lobby.crowd_out(host)
-        return wire
+            return wire
+        self._lobby.crowd_out(host)
+        return self._encrypting.arrived(link, wire)
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """A `Connect` succeeded; the stream for its link."""
+        wish = self._dials.get(ticket)
         torrent = self._dialed_for(ticket)
         wire = self._lobby.enter(link, now, torrent)
         if torrent is None or not torrent.dialed(ticket, wire.key):
@@ -272,7 +287,8 @@ class Core:
         wire.send_handshake(
             our_handshake(name, self._shared.peer_id, torrent.names.reserved(name) | torrent.nodes.bits)
         )
-        return wire
+        encrypted = isinstance(wish, Connect) and wish.encrypted
+        return self._encrypting.dialed(link, wire, name, now) if encrypted else wire
 
     def connect_failed(self, ticket: int, reason: LinkLost, now: float) -> None:
         """A `Connect` led to nothing."""
@@ -348,6 +364,10 @@ class Core:
     def resolved(self, ticket: int, hosts: tuple[str, ...], now: float) -> None:
         """A `Resolve` found these numeric addresses; none where it failed."""
         self._inquiries.resolved(ticket, hosts, now)
+
+    def worked_out(self, ticket: int, secret: bytes, now: float) -> None:
+        """A `WorkOut` was done."""
+        self._encrypting.worked_out(ticket, secret, now)
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
         """A datagram came; whom it is for, its first bytes say. What nobody asked for is dropped."""

@@ -2,6 +2,7 @@
 
 from bittern.base.errors import LocalProtocolError
 from bittern.base.ids import InfoHashV1
+from bittern.wire.mse.keys import name_mark
 
 from .dormitory import Dormitory
 from .torrent import Torrent
@@ -17,6 +18,7 @@ class Directory:
     def __init__(self, dormitory: Dormitory) -> None:
         self._dormitory = dormitory
         self._awake: dict[InfoHashV1, Torrent] = {}
+        self._marks: dict[bytes, InfoHashV1] = {}  # every name, by what an encrypted connection says instead of it
         self._also: dict[InfoHashV1, InfoHashV1] = {}  # other hashes of torrents, to those they were added by
 
     def __contains__(self, wire_hash: InfoHashV1) -> bool:
@@ -40,6 +42,11 @@ class Directory:
         if wire_hash in self:
             raise LocalProtocolError(f"torrent {wire_hash} is in the core already")
         self._also.pop(wire_hash, None)
+        self._marks[name_mark(wire_hash)] = wire_hash
+
+    def marked(self, mark: bytes) -> InfoHashV1 | None:
+        """The name, any that a torrent has, whose `name_mark` this is."""
+        return self._marks.get(mark)
 
     def enter(self, torrent: Torrent) -> None:
         """A torrent is awake."""
@@ -53,8 +60,11 @@ class Directory:
         """Let `name` mean the torrent that was added by `wire_hash`, unless it is a torrent's own, or already taken."""
         if name is not None and name not in self:
             self._also.setdefault(name, wire_hash)
+            self._marks[name_mark(name)] = name
 
     def forget(self, name: InfoHashV1 | None, wire_hash: InfoHashV1) -> None:
-        """Let `name` mean the torrent of `wire_hash` no more."""
+        """The torrent of `wire_hash` is removed: `name` does not mean it any more, and nobody finds it by either."""
+        self._marks.pop(name_mark(wire_hash), None)
         if name is not None and self._also.get(name) == wire_hash:
             del self._also[name]
+            self._marks.pop(name_mark(name), None)

@@ -1,8 +1,8 @@
 """Carries decisions to the world: the loop that io and sim share. It decides nothing itself."""
 
 from .core import Core
-from .effects import AnnounceLocally, Connect, ConnectWeb, GiveUp, HttpGet, Resolve, SendDatagram
-from .ports import Disk, Http, Local, Net, Resolver, Udp
+from .effects import AnnounceLocally, Connect, ConnectWeb, GiveUp, HttpGet, Resolve, SendDatagram, WorkOut
+from .ports import Disk, Http, Keys, Local, Net, Resolver, Udp
 
 
 class Driver:
@@ -16,10 +16,11 @@ class Driver:
         udp: moves datagrams.
         resolver: looks up names.
         local: announces in the local network.
+        keys: works out shared secrets.
     """
 
     def __init__(
-        self, core: Core, net: Net, disk: Disk, http: Http, udp: Udp, resolver: Resolver, local: Local
+        self, core: Core, net: Net, disk: Disk, http: Http, udp: Udp, resolver: Resolver, local: Local, keys: Keys
     ) -> None:
         self.core = core
         self._net = net
@@ -28,6 +29,7 @@ class Driver:
         self._udp = udp
         self._resolver = resolver
         self._local = local
+        self._keys = keys
         self._due: float | None = 0.0
 
     def turn(self, now: float) -> float | None:
@@ -51,6 +53,8 @@ class Driver:
                 self._net.connect_web(effect)
             elif isinstance(effect, AnnounceLocally):
                 self._local.announce(effect)
+            elif isinstance(effect, WorkOut):
+                self._keys.work_out(effect)
             else:
                 self._disk.submit(effect)
         self._due = core.next_deadline()

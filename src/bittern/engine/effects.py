@@ -113,6 +113,20 @@ class AnnounceLocally:
     announce: LocalAnnounce
 
 
+@dataclass(frozen=True, slots=True)
+class WorkOut:
+    """Work out a shared secret (see mse.keys) beside the loop; answer with the same `ticket`.
+
+    Attributes:
+        secret: ours.
+        theirs: the other side's public key.
+    """
+
+    ticket: int
+    secret: bytes
+    theirs: bytes
+
+
 MOST_TOLD = 64 << 20
 """Bytes of the longest bad piece that is read again to tell which blocks came from whom."""
 
@@ -201,6 +215,7 @@ Effect = (
     | Resolve
     | SendDatagram
     | AnnounceLocally
+    | WorkOut
     | StoreExtent
     | ReadRun
     | HashLeaves

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
-from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, GiveUp, HttpGet, Resolve, SendDatagram
+from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, GiveUp, HttpGet, Resolve, SendDatagram, WorkOut
 
 if TYPE_CHECKING:
     from random import Random
@@ -79,6 +79,14 @@ class Local(Protocol):
 
     def announce(self, wish: AnnounceLocally) -> None:
         """Send it on each network that peers may reach us from."""
+        ...
+
+
+class Keys(Protocol):
+    """Works out what takes a while. Answers come as `Core.worked_out`, in a later turn."""
+
+    def work_out(self, wish: WorkOut) -> None:
+        """Work out a shared secret."""
         ...
 
 

@@ -21,8 +21,10 @@ from .disk.files import FileStorage
 from .disk.handles import Handles
 from .disk.pool import DiskPool
 from .http import HttpFetcher, HttpPort
+from .keys import KeyThread
 from .multicast import Multicast
 from .net import SystemNet
+from .rc4 import Rc4
 from .resolver import SystemResolver
 from .route import Route
 from .tasks import Tasks
@@ -73,7 +75,7 @@ class Runtime:
             settings, listen_port=self.port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
         )
         chance = SeededChance(seed)
-        self.core = Core(settings, peer_id, chance, self.disk)
+        self.core = Core(settings, peer_id, chance, self.disk, cipher=Rc4)
         self.http.blocks = lambda host: self.core.ip_filter.refuses(host, Blocked.TRACKER)
         self.udp = UdpPorts(self._loop, self.turn, self.core, route, ports)
         self._utp = UtpNet(self._loop, self.turn, self.udp, self.core, chance.rng_for) if settings.utp else None
@@ -82,7 +84,8 @@ class Runtime:
         self._multicast = Multicast(self._loop, route, hosts if settings.use_lsd else (), self._local_heard)
         http = HttpPort(self.http, self.core, self.turn, self.tasks)
         resolver = SystemResolver(self.turn, self.core, self.tasks, route)
-        self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast)
+        self._keys = KeyThread(self.turn, self.core, self.tasks)
+        self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast, self._keys)
         self._sockets = sockets
         self._listeners = [
             Listener(self._loop, self.turn, sock, self.core.accepted) for sock in (sockets if settings.tcp else ())
@@ -123,6 +126,7 @@ class Runtime:
         self._multicast.close()
         self.turn.close()
         await self.tasks.close()
+        self._keys.close()
         self.core.close(self.now())
         if self._utp is not None:
             self._utp.close()

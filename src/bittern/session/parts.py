@@ -10,7 +10,7 @@ from typing import Self
 from bittern.base.errors import AlreadyAddedError, SessionError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.events import Event
-from bittern.io import capabilities
+from bittern.io import capabilities, rc4
 from bittern.io.disk.failures import storage_error
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
@@ -142,7 +142,10 @@ class Parts:
             remove: takes a torrent out.
         """
         runtime = Runtime(
-            replace(settings.for_engine(capabilities.sockets()), dht_port=foundation.dht_port(settings)),
+            replace(
+                settings.for_engine(capabilities.sockets(), rc4=rc4.available()),
+                dht_port=foundation.dht_port(settings),
+            ),
             _new_peer_id(),
             foundation.sockets,
             on_events,

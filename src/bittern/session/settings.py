@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import Enum
 from math import inf, isnan
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.upload.choker import SeedChoker
 from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
+from bittern.wire.mse.policy import Encryption
 
 from .goals import AtGoal, Goal
 from .queue import Places
@@ -79,6 +81,10 @@ class Settings:
     CIDR, as they are, gzipped or zipped; read at the start and by `Session.reload_ip_filter`."""
     blocked_clients: tuple[str, ...] = ()
     """How the peer ids of clients begin that nothing is exchanged with, such as `-XL` (BEP 20)."""
+    encryption_in: Literal["off", "prefer", "require"] = "prefer"
+    """Whether peers that connect to us may encrypt; `require`: those that do not are turned away."""
+    encryption_out: Literal["off", "prefer", "require"] = "prefer"
+    """Whether we encrypt where we connect; `prefer`: who does not understand it is tried again plainly."""
     max_peers: int = 80
     """Connections of one torrent."""
     max_connections: int = 500
@@ -192,7 +198,8 @@ class Settings:
         ):
             if not getattr(self, name):
                 raise SessionError(f"{name} = 0: must be positive")
-        for name, kind in (("slot_count", SlotCount), ("seed_choker", SeedChoker)):
+        kinds: dict[str, type[Enum]] = {"slot_count": SlotCount, "seed_choker": SeedChoker}
+        for name, kind in (kinds | dict.fromkeys(("encryption_in", "encryption_out"), Encryption)).items():
             known = [choice.value for choice in kind]
             if getattr(self, name) not in known:
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
@@ -232,12 +239,16 @@ class Settings:
         """How many torrents may run at a time."""
         return Places(downloads=self.active_downloads, seeds=self.active_seeds, total=self.active_torrents)
 
-    def for_engine(self, sockets: int | None = None) -> EngineSettings:
+    def for_engine(self, sockets: int | None = None, *, rc4: bool = True) -> EngineSettings:
         """The part of it that the engine needs.
 
         Args:
             sockets: how many connections the system lets the process have at most; None for any number. A fifth of
                 them is for those who have not said yet what they want.
+            rc4: whether there is a cipher.
+
+        Raises:
+            SessionError: what is required is not possible.
         """
         strangers = _STRANGERS if sockets is None else max(1, min(_STRANGERS, sockets // 5))
         most = self.max_connections if sockets is None else max(1, min(self.max_connections, sockets - strangers))
@@ -249,6 +260,8 @@ class Settings:
             announce_to_all=self.announce_to_all,
             use_pex=self.use_pex,
             use_lsd=self.use_lsd,
+            encryption_in=_possible(self.encryption_in, rc4=rc4),
+            encryption_out=_possible(self.encryption_out, rc4=rc4),
             user_agent=USER_AGENT,
             blocked_clients=tuple(prefix.encode() for prefix in self.blocked_clients),
             down_bytes_per_second=self.down_bytes_per_second,
@@ -270,3 +283,11 @@ class Settings:
             sequential=self.sequential,
             max_web_connections=self.web_connections,
         )
+
+
+def _possible(choice: str, *, rc4: bool) -> Encryption:
+    """What becomes of a choice where there may be no cipher."""
+    wanted = Encryption(choice)
+    if wanted is Encryption.REQUIRE and not rc4:
+        raise SessionError("encryption is required, and the system's OpenSSL has no RC4")
+    return wanted if rc4 else Encryption.OFF

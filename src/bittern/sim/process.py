@@ -10,15 +10,17 @@ from bittern.base.transport import Transport
 from bittern.codec.info import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
-from bittern.engine.effects import AnnounceLocally, Completion, Connect, ConnectWeb, GiveUp
+from bittern.engine.effects import AnnounceLocally, Completion, Connect, ConnectWeb, GiveUp, WorkOut
 from bittern.engine.events import Completed, Event, MetadataReceived, SleeperCalled
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
 from bittern.wire.lsd import GROUP_V4
+from bittern.wire.mse.keys import shared_secret
 from bittern.wire.stream import Link, LinkLost, Stream
 from bittern.wire.utp.settings import UtpSettings
 
+from .cipher import SimCipher
 from .content import Content
 from .disk import DiskFaults, SimDisk
 from .host import Host
@@ -102,6 +104,23 @@ class SimLocal:
         self._host.network.shout(self._host, wish.announce.encode(GROUP_V4))
 
 
+class SimKeys:
+    """What one process works out (`engine.ports.Keys`)."""
+
+    def __init__(self, host: Host, core: Core) -> None:
+        self._host = host
+        self._core = core
+
+    def work_out(self, wish: WorkOut) -> None:
+        """In another turn, in no time."""
+        self._host.network.world.after(0.0, partial(self._worked_out, wish))
+
+    def _worked_out(self, wish: WorkOut) -> None:
+        secret = shared_secret(wish.secret, wish.theirs)
+        self._core.worked_out(wish.ticket, secret, self._host.network.world.now)
+        self._host.touch()
+
+
 class SimProcess:
     """A client that runs on `host`.
 
@@ -133,7 +152,7 @@ class SimProcess:
         self.host = host
         self.disk = SimDisk(world, host.name, self._disk_done)
         peer_id = PeerId(b"-BZ0000-" + chance.entropy(12))
-        self.core = Core(settings, peer_id, chance, self.disk, world.trace.tracer(host.name))
+        self.core = Core(settings, peer_id, chance, self.disk, world.trace.tracer(host.name), cipher=SimCipher)
         self.events: list[tuple[float, Event]] = []
         self.completed: dict[int, float] = {}
         self.strict = False
@@ -141,7 +160,7 @@ class SimProcess:
         udp = SimUdp(services or Services(), host, self.core)
         net, http = SimNet(host, web, self.core, paths if settings.utp else None), SimHttp(web, host, self.core)
         self._utp = net.utp
-        self._driver = Driver(self.core, net, self.disk, http, udp, udp, SimLocal(host))
+        self._driver = Driver(self.core, net, self.disk, http, udp, udp, SimLocal(host), SimKeys(host, self.core))
         self._contents: dict[int, Content] = {}
         self._sleepers: dict[InfoHashV1, Content] = {}
         self._wake_due = inf

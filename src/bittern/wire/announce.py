@@ -7,6 +7,8 @@ from typing import Final
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1, PeerId
 
+from .mse.policy import Encryption
+
 MIN_INTERVAL: Final = 60
 """Seconds: no tracker is asked more often for the same torrent, whatever it says."""
 MAX_INTERVAL: Final = 24 * 3600
@@ -47,6 +49,7 @@ class AnnounceRequest:
         tracker_id: what the tracker gave us to send along.
         ipv4: an IPv4 address of ours, when the tracker is reached by IPv6 (BEP 7).
         ipv6: an IPv6 address of ours, when the tracker is reached by IPv4 (BEP 7).
+        encryption: whether connections to us may be encrypted, or must be; UDP has no place for it.
     """
 
     info_hash: InfoHashV1
@@ -61,6 +64,7 @@ class AnnounceRequest:
     tracker_id: bytes | None = None
     ipv4: str | None = None
     ipv6: str | None = None
+    encryption: Encryption = Encryption.OFF
 
 
 @dataclass(frozen=True, slots=True)

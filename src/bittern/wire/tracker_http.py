@@ -51,6 +51,8 @@ def announce_url(tracker: str, request: AnnounceRequest) -> str:
         "trackerid": request.tracker_id,
         "ipv4": request.ipv4,
         "ipv6": request.ipv6,
+        "supportcrypto": 1 if request.encryption.methods else None,  # as most clients say it; no BEP has it
+        "requirecrypto": None if request.encryption.plain else 1,
     }
     return _with_query(_split(tracker), said.items())
 

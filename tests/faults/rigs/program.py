@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from tests.interop.rigs.process import Running, wait_until
 
-QUIET = ("--no-dht", "--no-lsd", "--no-pex", "--no-nat", "--no-utp")
+QUIET = ("--no-dht", "--no-lsd", "--no-pex", "--no-nat", "--no-utp", "--encryption", "off")  # rigs speak plainly
 BITTERN = (sys.executable, "-m", "bittern")
 
 

@@ -64,12 +64,12 @@ class Client:
         self.stream = MseStream(link, self.wire, self._exchange(words), SCRATCH, self._slab, self._work_out)
         return self.stream
 
-    def _work_out(self, stream: MseStream, exchange: Exchange) -> None:
+    def _work_out(self, stream: MseStream, exchange: Exchange, now: float) -> None:
         if self._patient:
             self.sums.append((stream, exchange))
         else:
             assert exchange.wanted is not None
-            stream.know(shared_secret(exchange.secret, exchange.wanted), 0.0)
+            stream.know(shared_secret(exchange.secret, exchange.wanted), now)
 
     def on_handshake(self, wire: PeerWire, handshake: Handshake, now: float) -> None:
         if not self._dialed:

@@ -153,6 +153,7 @@ class Announcer:
             numwant=0 if wish.goodbye else None,
             key=self._key,
             tracker_id=wish.tracker.tracker_id,
+            encryption=self._shared.settings.encryption_in,
         )
         current = _Round(wish.tracker, wish.goodbye)
         try:

@@ -95,6 +95,7 @@ def describe(
             ipv6=None if peer.address.is_ipv6 else ourselves.elsewhere(ipv6=True),
             metadata_size=metadata_size,
             upload_only=upload_only,
+            prefers_encryption=True if settings.encryption_out.methods else None,
         )
         peer.wire.send_extended(HANDSHAKE_EXT_ID, ours.encode())
 

@@ -46,7 +46,7 @@ class MseStream:
         exchange: Exchange,
         scratch: Scratch,
         slab: Slab,
-        work_out: Callable[["MseStream", Exchange], None],
+        work_out: Callable[["MseStream", Exchange, float], None],
     ) -> None:
         self._link = link
         self._wire = wire
@@ -160,7 +160,7 @@ class MseStream:
         if self._out:
             self._link.wake_sender()
         if exchange.wanted is not None:
-            self._work_out(self, exchange)
+            self._work_out(self, exchange, now)
         elif exchange.agreed is not None:
             self._go_on(exchange.agreed, now)
 
