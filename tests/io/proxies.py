@@ -27,6 +27,8 @@ class Proxy:
         udp: whether it takes datagrams.
         asked: what it was asked for.
         server: how to name it.
+        controls: connections that places for datagrams go with.
+        clients: whose places they are.
     """
 
     kind: ProxyKind = ProxyKind.SOCKS5
@@ -37,6 +39,7 @@ class Proxy:
     asked: list[Endpoint] = field(default_factory=list)
     server: ProxyServer = field(init=False)
     controls: list[Writer] = field(default_factory=list)
+    clients: list[tuple[str, int]] = field(default_factory=list)
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
         """One connection to it."""
@@ -139,7 +142,9 @@ class _Relay(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
-        self._client = self._client or addr
+        if self._client is None:
+            self._client = addr
+            self._proxy.clients.append(addr)
         if addr != self._client:
             header = b"\0\0\0\1" + ip_address(addr[0]).packed + struct.pack("!H", addr[1])
             self._transport.sendto(header + data, self._client)

@@ -11,7 +11,7 @@ from bittern.engine.effects import SendDatagram
 from bittern.io.route import DIRECT, Route
 from bittern.io.turn import Turn
 from bittern.io.udp import bind
-from bittern.io.udp_ports import UdpPorts
+from bittern.io.udp_ports import Ports, UdpPorts
 from tests.io.conftest import Until
 
 ANSWER = b"\0\0\0\3what a tracker says"
@@ -53,7 +53,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 async def ports(engine: Engine, turn: Turn) -> AsyncIterator[UdpPorts]:
-    one = UdpPorts(asyncio.get_running_loop(), turn, engine, DIRECT)
+    one = UdpPorts(asyncio.get_running_loop(), turn, engine, Ports(DIRECT))
     yield one
     one.close()
 
@@ -115,7 +115,7 @@ async def test_where_the_system_can_not_send_it_says_so_later(ports: UdpPorts, e
 
 
 async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:
-    ports = UdpPorts(asyncio.get_running_loop(), turn, engine, Route("127.0.0.1"))
+    ports = UdpPorts(asyncio.get_running_loop(), turn, engine, Ports(Route("127.0.0.1")))
     ports.send(SendDatagram(Address("::1", 9), b"x"))
     await until(lambda: bool(engine.refused))
     ports.close()
@@ -136,7 +136,7 @@ async def test_what_others_know_is_used_where_it_leads_and_else_one_port_of_each
     engine: Engine, turn: Turn, partner: socket.socket
 ) -> None:
     one, other = bind("127.0.0.1", 0), bind("::1", 0)
-    known = UdpPorts(asyncio.get_running_loop(), turn, engine, DIRECT, [other, one])
+    known = UdpPorts(asyncio.get_running_loop(), turn, engine, Ports(DIRECT, (other, one)))
     assert known.towards(of(partner)) is one
     assert known.towards(Address("::1", 9)) is other
     spare = known.towards(Address("192.0.2.1", 9))

@@ -17,7 +17,7 @@ from bittern.io.chance import SeededChance
 from bittern.io.route import DIRECT, Route
 from bittern.io.turn import Turn
 from bittern.io.udp import bind
-from bittern.io.udp_ports import UdpPorts
+from bittern.io.udp_ports import Ports, UdpPorts
 from bittern.io.utp import UtpNet
 from bittern.wire.stream import Buffer, Link, LinkLost, LossKind
 from tests.io.conftest import Until
@@ -37,7 +37,7 @@ class End:
         self.failed: dict[int, LinkLost] = {}
         self.to_send = b""
         self.streams: list[type[Toy]] = []  # of who comes
-        self.udp = UdpPorts(loop, turn, self, route, [bind(host, 0) for host in hosts])
+        self.udp = UdpPorts(loop, turn, self, Ports(route, tuple(bind(host, 0) for host in hosts)))
         self.utp = UtpNet(loop, turn, self.udp, self, SeededChance(1).rng_for)
 
     @property

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
-from typing import Annotated, Literal
+from typing import Literal
 
 from cyclopts import Parameter
 
+from bittern.base.errors import ProxyError
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
+from bittern.wire.proxy.server import ProxyServer
 
 from .arguments import Rate, check_peers
 from .failures import UsageError
@@ -82,8 +84,14 @@ class Network:
     encryption: Literal["prefer", "require", "off"] = "prefer"
     """Encrypt connections where peers can, always or never; prefer unless given."""
 
-    proxy: Annotated[str | None, Parameter(name="--proxy")] = None
-    """URL of a proxy; not supported yet."""
+    proxy: str | None = None
+    """Proxy for everything: socks5://USER:PASSWORD@HOST:PORT, socks4a://HOST:PORT or http://HOST:PORT."""
+
+    no_proxy_strict: bool = False
+    """Also listen, and look for peers in the local network, beside the proxy."""
+
+    anonymous: bool = False
+    """Tell nobody which client this is; listen only on addresses named with --listen."""
 
 
 def session_settings(network: Network, *, sequential: bool, ratio: float | None, minutes: float | None) -> Settings:
@@ -111,6 +119,11 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
             raise UsageError(f"{flag} {value}: write a number that is not negative")
     if network.no_tcp and network.no_utp:
         raise UsageError("--no-tcp --no-utp: nothing is left to reach peers by; leave one out")
+    if network.proxy is not None:
+        try:
+            ProxyServer.parse(network.proxy)
+        except ProxyError as error:
+            raise UsageError(f"--proxy: {error}") from None
     if network.max_peers < 1:
         raise UsageError(f"--max-peers {network.max_peers}: write a number from 1")
     routers = () if network.no_dht else network.dht_router or _well_known(network.listen)
@@ -131,6 +144,9 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         encryption_in=network.encryption,
         encryption_out=network.encryption,
         use_lsd=not network.no_lsd,
+        proxy=network.proxy,
+        proxy_strict=not network.no_proxy_strict,
+        anonymous=network.anonymous,
         down_bytes_per_second=network.down_limit or inf,
         up_bytes_per_second=network.up_limit or inf,
         sequential=sequential,
@@ -153,7 +169,5 @@ def _well_known(listen: Sequence[str]) -> tuple[str, ...]:
 
 def _refuse_promises(network: Network) -> None:
     """Nobody may believe in a protection or a route that is not there."""
-    if network.proxy is not None:
-        raise UsageError("--proxy: not supported yet, connections would go out directly; leave it out")
     if network.interface is not None:
         raise UsageError("--interface: not supported yet; name the address to listen on with --listen")

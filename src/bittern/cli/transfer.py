@@ -147,7 +147,7 @@ async def find_ways(watch: Watch, torrent: Torrent, session: Session, report: Re
         places = searching(session)
         if no_way_to_peers(torrent, searching=bool(places)) is None:
             report.say(f"looking for peers {places}: {nowhere}")
-        elif session.settings.port is None:
+        elif session.settings.port is None or not session.port:
             raise NoPeersError(f"{printable(torrent.name)}: {nowhere}; name a peer with --peer HOST:PORT")
         else:
             report.say(f"waiting for peers that come to port {session.port}: {nowhere}")

@@ -39,7 +39,9 @@ class EngineSettings:
     blocked_clients: tuple[bytes, ...] = ()
     """How the peer ids of clients begin that we have nothing to do with (BEP 20)."""
     user_agent: str = "bittern"
-    """What the extension handshake says we are (BEP 10 `v`)."""
+    """What the extension handshake says we are (BEP 10 `v`); nothing where it is empty."""
+    anonymous: bool = False
+    """Whether peers are not told how we see their address, nor nodes of the DHT which client this is."""
     down_bytes_per_second: float = inf
     """Limit of what is asked for, all torrents together."""
     up_bytes_per_second: float = inf

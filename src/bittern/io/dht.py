@@ -19,9 +19,9 @@ from bittern.wire.datagrams import Kind
 from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
 
 from .chance import SeededChance
+from .datagram_port import DatagramPort
 from .ed25519 import verify
 from .sorter import Single
-from .udp import UdpPort
 
 _log = logging.getLogger("bittern.dht")
 
@@ -41,7 +41,7 @@ class Table:
 
     def __init__(
         self,
-        ports: Sequence[UdpPort],
+        ports: Sequence[DatagramPort],
         *,
         read_only: bool = False,
         reply_rate: float = 16_000.0,

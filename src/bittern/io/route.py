@@ -39,7 +39,7 @@ class Route:
     def __init__(self, *sources: str, proxied: Proxied | None = None) -> None:
         self._sources = {family_of(host): host for host in sources}
         self._proxied = proxied
-        self.proxying = Proxying(proxied.server, self._to_proxy) if proxied is not None else None
+        self.proxying = Proxying(proxied.server, self.to_proxy) if proxied is not None else None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class Route:
         """
         return self._from_source(self.open(family_of(host), kind, protocol))
 
-    def _to_proxy(self, host: str, kind: int) -> socket.socket:
+    def to_proxy(self, host: str, kind: int) -> socket.socket:
         """A socket to go to the proxy itself with."""
         return self._from_source(self._open(family_of(host), kind))
 

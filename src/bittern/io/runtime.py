@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +30,7 @@ from .route import Route
 from .tasks import Tasks
 from .tcp import Listener
 from .turn import Turn
-from .udp import UdpPort
-from .udp_ports import UdpPorts
+from .udp_ports import Ports, UdpPorts
 from .utp import UtpNet
 
 
@@ -59,7 +58,7 @@ class Runtime:
         on_events: Callable[[list[Event]], None],
         *,
         route: Route,
-        ports: Sequence[UdpPort] = (),
+        ports: Ports | None = None,
         seed: int | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -77,7 +76,7 @@ class Runtime:
         chance = SeededChance(seed)
         self.core = Core(settings, peer_id, chance, self.disk, cipher=Rc4)
         self.http.blocks = lambda host: self.core.ip_filter.refuses(host, Blocked.TRACKER)
-        self.udp = UdpPorts(self._loop, self.turn, self.core, route, ports)
+        self.udp = UdpPorts(self._loop, self.turn, self.core, ports or Ports(route))
         self._utp = UtpNet(self._loop, self.turn, self.udp, self.core, chance.rng_for) if settings.utp else None
         net = SystemNet(self._loop, self.turn, self.core, self.tasks, route, self._utp)
         hosts = route.sources or [sock.getsockname()[0] for sock in sockets]

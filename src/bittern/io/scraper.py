@@ -20,7 +20,7 @@ from .resolver import SystemResolver
 from .route import Route
 from .tasks import Tasks
 from .turn import Turn
-from .udp_ports import UdpPorts
+from .udp_ports import Ports, UdpPorts
 
 SECONDS = 15.0
 """Time for one question; over UDP what is lost is not sent again."""
@@ -41,7 +41,7 @@ class Scraper:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._tasks = Tasks()
         self._turn = Turn(loop)
-        self._udp = UdpPorts(loop, self._turn, self, route)
+        self._udp = UdpPorts(loop, self._turn, self, Ports(route))
         self._resolver = SystemResolver(self._turn, self, self._tasks, route)
         self._http = HttpFetcher(user_agent, route)
         self._turn.start(self._settle, bool)

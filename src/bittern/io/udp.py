@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
@@ -20,6 +20,7 @@ from bittern.wire.datagrams import Burst, Kind
 from . import capabilities
 from .bursts import BurstSender
 from .complaints import ask_for_complaints, complaints
+from .datagram_port import Sender
 from .route import DIRECT, Route
 from .sockets import LONGEST
 from .sorter import Receiver, Sorter
@@ -46,22 +47,6 @@ _NOBODY: Final = frozenset(
         errno.EINVAL,
     )
 )
-
-
-class Sender(Protocol):
-    """Who sends bursts, and hears what became of them."""
-
-    def writable(self, now: float) -> None:
-        """There is room for more."""
-        ...
-
-    def refused(self, address: Address, now: float) -> None:
-        """The network, or the system, says that nobody is there; anybody could have made the network say it."""
-        ...
-
-    def too_big(self, address: Address, size: int, now: float) -> None:
-        """A datagram of `size` bytes does not get there whole."""
-        ...
 
 
 class UdpPort:

@@ -1,15 +1,18 @@
 """All UDP ports of a process: which of them leads where, and the engine's datagrams."""
 
 import asyncio
+import errno
 import socket
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bittern.base.address import Address
 from bittern.engine.effects import SendDatagram
 from bittern.wire.datagrams import Kind
 
-from .route import Route
+from .datagram_port import DatagramPort
+from .proxying import Purpose
+from .route import Route, Way
 from .sockets import family_of
 from .sorter import Single
 from .turn import Turn
@@ -28,18 +31,44 @@ class Mailbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which port is for what.
+
+    Attributes:
+        route: says which way what goes.
+        direct: those that others know.
+        relay: at the proxy; None where it knows no UDP, or nothing needs it.
+    """
+
+    route: Route
+    direct: tuple[DatagramPort, ...] = ()
+    relay: DatagramPort | None = None
+
+    def of(self, purpose: Purpose) -> tuple[DatagramPort, ...]:
+        """Those for one purpose, by the one way that it may go."""
+        way = self.route.way(purpose)
+        if way is Way.DIRECT:
+            return self.direct
+        return (self.relay,) if way is Way.PROXY and self.relay is not None else ()
+
+    def close(self) -> None:
+        """Send and receive no more. May be called again."""
+        for port in (*self.direct, *([self.relay] if self.relay is not None else ())):
+            port.close()
+
+
 class UdpPorts:
-    """Sends and receives (see ports.Udp); where no port of those leads, one is made when it is needed.
+    """Sends and receives (see ports.Udp); where no port leads somewhere, one is made when it is needed.
 
     Args:
         loop: that watches the ports.
         turn: of that loop.
         core: is told what comes from trackers.
-        route: how we get out.
-        ports: those that others know; owned from now on.
+        ports: owned from now on.
 
     Attributes:
-        ports: likewise.
+        ports: those that peers know.
     """
 
     def __init__(
@@ -47,48 +76,51 @@ class UdpPorts:
         loop: asyncio.AbstractEventLoop,
         turn: Turn,
         core: Mailbox,
-        route: Route,
-        ports: Sequence[UdpPort] = (),
+        ports: Ports,
     ) -> None:
         self._loop = loop
         self._turn = turn
         self._core = core
-        self._route = route
         self._receiver = Single(core.datagram, lambda _: turn.soon())
         self._spare: dict[socket.AddressFamily, UdpPort] = {}  # that nobody knows
-        self.ports = tuple(ports)
-        for port in ports:
+        self._ports = ports
+        self.ports = ports.of(Purpose.PEERS)
+        for port in ports.of(Purpose.TRACKERS):
             self._take_over(port)
 
-    def towards(self, address: Address) -> UdpPort:
-        """The port that leads to `address`.
+    def towards(self, address: Address, purpose: Purpose = Purpose.PEERS) -> DatagramPort:
+        """The port that leads to `address`, for a purpose.
 
         Raises:
             OSError: none does.
         """
-        for port in self.ports:
+        for port in self._ports.of(purpose):
             if port.reaches(address):
                 return port
+        route = self._ports.route
+        if route.way(purpose) is not Way.DIRECT:
+            raise PermissionError(errno.EACCES, "no datagrams go through the proxy, and nothing goes another way")
         family = family_of(address.host)
         if family not in self._spare:
-            self._spare[family] = UdpPort(self._route.reaching(address.host, socket.SOCK_DGRAM))
+            self._spare[family] = UdpPort(route.reaching(address.host, socket.SOCK_DGRAM))
             self._take_over(self._spare[family])
         return self._spare[family]
 
     def send(self, wish: SendDatagram) -> None:
         """See ports.Udp."""
         try:
-            self.towards(wish.address).send(wish.data, wish.address)
+            self.towards(wish.address, Purpose.TRACKERS).send(wish.data, wish.address)
         except OSError as error:
             reason = f"{wish.address}: {error.strerror or error}"
             self._loop.call_soon(self._refused, wish.address, reason)
 
     def close(self) -> None:
         """Send and receive no more."""
-        for port in (*self.ports, *self._spare.values()):
+        self._ports.close()
+        for port in self._spare.values():
             port.close()
 
-    def _take_over(self, port: UdpPort) -> None:
+    def _take_over(self, port: DatagramPort) -> None:
         port.clock = self._turn.now
         port.join(Kind.TRACKER, self._receiver)
 

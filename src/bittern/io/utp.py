@@ -15,9 +15,9 @@ from bittern.wire.stream import Link, LinkLost, Stream
 from bittern.wire.utp.mux import Mux
 from bittern.wire.utp.settings import UtpSettings
 
+from .datagram_port import DatagramPort
 from .tcp import loss_of
 from .turn import Turn
-from .udp import UdpPort
 from .udp_ports import UdpPorts
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class UtpPort:
         self,
         loop: asyncio.AbstractEventLoop,
         turn: Turn,
-        port: UdpPort,
+        port: DatagramPort,
         core: Hall,
         rng: "Random",
         settings: UtpSettings,
@@ -210,7 +210,7 @@ class UtpNet:
         self._core = core
         self._rng_for = rng_for
         self._settings = settings or UtpSettings()
-        self._ports: dict[UdpPort, UtpPort] = {}
+        self._ports: dict[DatagramPort, UtpPort] = {}
         for port in udp.ports:
             self._speaking(port)
 
@@ -237,7 +237,7 @@ class UtpNet:
             port.close()
         self._ports.clear()
 
-    def _speaking(self, port: UdpPort) -> UtpPort:
+    def _speaking(self, port: DatagramPort) -> UtpPort:
         if port not in self._ports:
             rng = self._rng_for("utp", str(port.address).encode())
             self._ports[port] = UtpPort(self._loop, self._turn, port, self._core, rng, self._settings)

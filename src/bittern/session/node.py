@@ -16,10 +16,10 @@ from bittern.engine.sources.allowed import sources_for
 from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.ip_filter import Blocked
 from bittern.engine.swarm.peerbook import Source
+from bittern.io.datagram_port import DatagramPort
 from bittern.io.dht import Table
 from bittern.io.proxying import Purpose
 from bittern.io.tasks import Tasks
-from bittern.io.udp import UdpPort
 from bittern.wire.krpc import ID_BYTES
 
 from .lock import TorrentLock
@@ -46,7 +46,7 @@ class OwnNode:
         ports: each of which gets a node; others use them, too.
     """
 
-    def __init__(self, surroundings: Surroundings, ports: Sequence[UdpPort]) -> None:
+    def __init__(self, surroundings: Surroundings, ports: Sequence[DatagramPort]) -> None:
         self._surroundings = surroundings
         self._ports = tuple(ports)
         self._local = all(is_local(port.address.host) for port in ports)
@@ -157,7 +157,12 @@ class OwnNode:
             await self._keep()
 
     def _claim(self) -> None:
-        """Be the one that goes by the saved id, unless another process with the same state folder does."""
+        """Be the one that goes by the saved id, unless another process with the same state folder does.
+
+        Who is anonymous goes by a new one each time.
+        """
+        if self._surroundings.settings.anonymous:
+            return
         with suppress(AlreadyAddedError, OSError):
             self._lock = TorrentLock(self._surroundings.store.folder / "locks", b"", "dht")
 

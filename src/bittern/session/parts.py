@@ -12,20 +12,21 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.events import Event
 from bittern.io import capabilities, rc4
 from bittern.io.disk.failures import storage_error
+from bittern.io.proxying import Purpose
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
-from bittern.io.udp import UdpPort
+from bittern.io.udp_ports import Ports
 from bittern.version import __version__
 
 from .board import Board
 from .entry import Entry
 from .filtering import Filtering
 from .hand import Hand
-from .listening import close_all, draw_port, listening
+from .listening import close_all, draw_port
 from .lock import TorrentLock
 from .node import OwnNode
 from .roster import Roster
-from .routing import route_of
+from .routing import doors, route_of
 from .rules import Rules
 from .settings import Settings
 from .steward import Steward
@@ -54,7 +55,7 @@ class Foundation:
     lock: TorrentLock | None
     route: Route
     sockets: list[socket.socket]
-    ports: list[UdpPort]
+    ports: Ports
 
     @classmethod
     async def lay(cls, settings: Settings) -> Self:
@@ -63,16 +64,16 @@ class Foundation:
         Raises:
             StorageError: the state can not be used.
             NetworkError: the port is taken.
-            SessionError: another session keeps its torrents there.
+            SessionError: another session keeps its torrents there, or the proxy is no such URL.
         """
-        store = Store(settings.state_folder())
+        store, route = Store(settings.state_folder()), route_of(settings)
         await store.open()
-        foundation = cls(store, Roster(store), None, route_of(settings), [], [])
+        foundation = cls(store, Roster(store), None, route, [], Ports(route))
         try:
             foundation.lock = _profile_lock(store) if settings.keep_torrents else None
             await foundation.roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
-            foundation.sockets, foundation.ports = listening(foundation.route, settings, port)
+            foundation.sockets, foundation.ports = doors(foundation.route, settings, port)
         except BaseException:
             await foundation.raze()
             raise
@@ -80,11 +81,13 @@ class Foundation:
 
     def dht_port(self, settings: Settings) -> int:
         """Where our node of the distributed hash table can be asked; 0 where there is none."""
-        return self.ports[0].address.port if settings.dht and self.ports else 0
+        ports = self.ports.of(Purpose.DHT)
+        return ports[0].address.port if settings.dht and ports else 0
 
     def close_sockets(self) -> None:
         """Listen no more; where a runtime owns them it does so."""
-        close_all(self.sockets, self.ports)
+        close_all(self.sockets, ())
+        self.ports.close()
 
     async def raze(self) -> None:
         """Let go of the folder; sockets are closed by who has them."""
@@ -146,7 +149,7 @@ class Parts:
                 settings.for_engine(capabilities.sockets(), rc4=rc4.available()),
                 dht_port=foundation.dht_port(settings),
             ),
-            _new_peer_id(),
+            _new_peer_id(anonymous=settings.anonymous),
             foundation.sockets,
             on_events,
             route=foundation.route,
@@ -160,7 +163,7 @@ class Parts:
         hand = Hand(entries.values, surroundings, waking, steward, foundation.roster, filtering)
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
-        node = OwnNode(surroundings, foundation.ports) if settings.dht else None
+        node = OwnNode(surroundings, foundation.ports.of(Purpose.DHT)) if settings.dht else None
         return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node)
 
     async def say_goodbye(self, seconds: float) -> None:
@@ -179,6 +182,7 @@ class Parts:
             if self.node is not None:
                 await self.node.close()
             await self.runtime.close()
+            self.foundation.ports.close()
             self.surroundings.threads.shutdown()
         finally:
             await self.foundation.raze()
@@ -204,7 +208,9 @@ async def _kept_port(store: Store) -> int:
     return port
 
 
-def _new_peer_id() -> PeerId:
-    """`-BZ` and the version (BEP 20), then chance."""
+def _new_peer_id(*, anonymous: bool) -> PeerId:
+    """`-BZ` and the version (BEP 20), then chance; nothing but chance for who is anonymous."""
+    if anonymous:
+        return PeerId(secrets.token_urlsafe(15).encode())
     digits = "".join(__version__.split("+")[0].split("."))[:4].ljust(4, "0")
     return PeerId(f"-BZ{digits}-".encode() + secrets.token_bytes(12))

@@ -1,10 +1,63 @@
-"""How a session gets out, as its settings say."""
+"""How a session gets out, and where it can be reached, as its settings say."""
 
-from bittern.io.route import Route
+import socket
+from contextlib import suppress
 
+from bittern.base.errors import NetworkError
+from bittern.io.proxying import Purpose
+from bittern.io.relay import RelayPort
+from bittern.io.route import Route, Way
+from bittern.io.udp import UdpPort, bind
+from bittern.io.udp_ports import Ports
+
+from .listening import listening
+from .privacy import proxied
 from .settings import Settings
+
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as what listens
 
 
 def route_of(settings: Settings) -> Route:
-    """The way of everything that a session with these settings sends."""
-    return Route(*([settings.source] if settings.source is not None else []))
+    """The way of everything that a session with these settings sends.
+
+    Raises:
+        SessionError: the proxy is written in another way than proxies are.
+    """
+    return Route(*([settings.source] if settings.source is not None else []), proxied=proxied(settings))
+
+
+def doors(route: Route, settings: Settings, port: int) -> tuple[list[socket.socket], Ports]:
+    """Sockets for connections, and ports for datagrams.
+
+    Nobody can connect to us where everything goes through a proxy; nor to who is anonymous, unless there are
+    addresses to listen on.
+
+    Args:
+        route: how we get out.
+        settings: say on which addresses, and what for.
+        port: for connections; 0 for any free one.
+
+    Raises:
+        NetworkError: the port is taken, or an address is not this machine's.
+    """
+    sockets, direct = list[socket.socket](), list[UdpPort]()
+    if not route.strict:
+        if settings.anonymous and not settings.listen:
+            direct = _unknown(route) if settings.speaks_udp else []
+        else:
+            sockets, direct = listening(route, settings, port)
+    relay = None
+    wanted = [Purpose.TRACKERS] * settings.use_trackers + [Purpose.DHT] * settings.dht + [Purpose.PEERS] * settings.utp
+    through = any(route.way(purpose) is Way.PROXY for purpose in wanted)
+    if through and route.proxying is not None and route.proxying.server.has_udp:
+        relay = RelayPort(route, route.proxying)
+    return sockets, Ports(route, tuple(direct), relay)
+
+
+def _unknown(route: Route) -> list[UdpPort]:
+    """Ports that nobody is told of."""
+    found = []
+    for host in route.sources or _EVERYWHERE:
+        with suppress(NetworkError):
+            found.append(bind(host, 0, route))
+    return found

@@ -28,6 +28,7 @@ from .entry import Entry
 from .goals import Goal
 from .options import AddOptions
 from .parts import Foundation, Parts
+from .privacy import effective
 from .queue import Places
 from .seeking import Seeking
 from .settings import Settings
@@ -75,9 +76,10 @@ class Session:
             raise SessionError("the session is open already")
         if self._ending is not None:  # nobody waits for it any more, and the folder is not free before
             await asyncio.wait([self._ending])
-        foundation = await Foundation.lay(self.settings)
+        settings = effective(self.settings)
+        foundation = await Foundation.lay(settings)
         try:
-            parts = self._build(foundation)
+            parts = self._build(foundation, settings)
         except BaseException:
             foundation.close_sockets()
             await foundation.raze()
@@ -383,9 +385,9 @@ class Session:
             raise SessionError("the session is not open: use it as `async with Session() as session`")
         return self._parts
 
-    def _build(self, foundation: Foundation) -> Parts:
+    def _build(self, foundation: Foundation, settings: Settings) -> Parts:
         return Parts.build(
-            self.settings,
+            settings,
             foundation,
             self._entries,
             self._board,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import inf, isnan
 from pathlib import Path
@@ -106,6 +106,29 @@ class Settings:
     seed_choker: Literal["fastest", "round-robin", "anti-leech"] = "round-robin"
     """Whom a complete torrent serves: who takes most, everybody in turn, or who has least or almost all."""
 
+    # --- privacy
+
+    proxy: str | None = field(default=None, repr=False)
+    """URL of a proxy for everything: `socks5://HOST:PORT`, `socks4a://...` or `http://...`, with `USER:PASSWORD@`
+    before the host if it wants them. Only SOCKS 5 knows datagrams, which the DHT, UDP trackers and uTP need. A proxy
+    that fails is never gone round."""
+    proxy_strict: bool = True
+    """Where there is a proxy: what does not go through it does not go at all. Nobody can connect to us, nothing is said
+    in the local network, and no name is looked up but by the proxy."""
+    proxy_peers: bool = True
+    """Whether connections to peers go through the proxy."""
+    proxy_trackers: bool = True
+    """Whether trackers are asked through the proxy."""
+    proxy_web: bool = True
+    """Whether web seeds, and the servers of .torrent files, are asked through the proxy."""
+    proxy_dht: bool = True
+    """Whether the distributed hash table is asked through the proxy."""
+    proxy_names: bool = True
+    """Whether the proxy looks up names for what goes through it."""
+    anonymous: bool = False
+    """Whether nobody is told which client this is, nor what is known of its address; addresses are listened on only
+    where `listen` names them. It hides no address: that is for a proxy."""
+
     # --- limits
 
     down_bytes_per_second: float = inf
@@ -175,10 +198,10 @@ class Settings:
         object.__setattr__(self, "save_path", Path(self.save_path))
         if self.state_dir is not None:
             object.__setattr__(self, "state_dir", Path(self.state_dir))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and field.name != "seed" and (value < 0 or isnan(value)):
-                raise SessionError(f"{field.name} = {value}: must not be negative")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, (int, float)) and each.name != "seed" and (value < 0 or isnan(value)):
+                raise SessionError(f"{each.name} = {value}: must not be negative")
         if self.port is not None and self.port > 65535:
             raise SessionError(f"port = {self.port}: must be 0 to 65535")
         for name in (
@@ -262,7 +285,8 @@ class Settings:
             use_lsd=self.use_lsd,
             encryption_in=_possible(self.encryption_in, rc4=rc4),
             encryption_out=_possible(self.encryption_out, rc4=rc4),
-            user_agent=USER_AGENT,
+            user_agent="" if self.anonymous else USER_AGENT,
+            anonymous=self.anonymous,
             blocked_clients=tuple(prefix.encode() for prefix in self.blocked_clients),
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,

@@ -27,7 +27,7 @@ def get_request(url: WebUrl, part: FileRange, user_agent: str) -> bytes:
     lines = [
         f"GET {url.target} HTTP/1.1",
         f"Host: {url.origin}",
-        f"User-Agent: {user_agent}",
+        *([f"User-Agent: {user_agent}"] if user_agent else []),
         "Accept-Encoding: identity",
     ]
     if not part.whole:

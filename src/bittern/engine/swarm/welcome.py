@@ -85,14 +85,15 @@ def describe(
         numbers = {ut_metadata.NAME: UT_METADATA, donthave.NAME: LT_DONTHAVE}
         numbers |= {ut_pex.NAME: UT_PEX if pex else 0}  # 0: no longer, or never
         numbers |= {holepunch.NAME: UT_HOLEPUNCH if pex else 0} if settings.utp else {}
+        tells = not settings.anonymous
         ours = ExtendedHandshake(
             extensions=numbers,
-            client=settings.user_agent,
+            client=settings.user_agent or None,
             port=ourselves.port or None,
             request_queue=settings.max_requests_queued,
-            your_ip=peer.address.host,
-            ipv4=ourselves.elsewhere(ipv6=False) if peer.address.is_ipv6 else None,
-            ipv6=None if peer.address.is_ipv6 else ourselves.elsewhere(ipv6=True),
+            your_ip=peer.address.host if tells else None,
+            ipv4=ourselves.elsewhere(ipv6=False) if tells and peer.address.is_ipv6 else None,
+            ipv6=ourselves.elsewhere(ipv6=True) if tells and not peer.address.is_ipv6 else None,
             metadata_size=metadata_size,
             upload_only=upload_only,
             prefers_encryption=True if settings.encryption_out.methods else None,

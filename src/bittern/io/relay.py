@@ -1,0 +1,218 @@
+"""A UDP port at a SOCKS 5 proxy (RFC 1928, 7): what is sent there goes out from the proxy, what comes to it comes here.
+
+It lasts as long as a connection to the proxy, and is asked for again when that ends.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Final
+
+from bittern.base.address import Address, is_alias
+from bittern.base.errors import KrpcError, ProxyError
+from bittern.wire.datagrams import Burst, Kind, datagrams_of, kind_of
+from bittern.wire.krpc_reader import read_message
+from bittern.wire.proxy.handshake import NOWHERE, Endpoint
+from bittern.wire.proxy.socks import read_udp_header, udp_header
+
+from .datagram_port import Sender
+from .proxying import Proxying
+from .route import Route
+from .sorter import Receiver, Sorter
+from .udp import UdpPort
+
+FIRST_RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 60.0
+"""Between two tries to get a place at the proxy; twice as long after each."""
+MOST_HELD: Final = 64
+"""Datagrams that wait for the first place."""
+MOST_NAMED: Final = 256
+"""Datagrams to names whose answers are awaited: they come from an address that nobody knew."""
+
+_log = logging.getLogger("bittern.proxy")
+
+
+class RelayPort:
+    """A port at the proxy (see DatagramPort). Nothing is ever sent another way.
+
+    Args:
+        route: makes the socket to the proxy.
+        proxying: asks it.
+    """
+
+    def __init__(self, route: Route, proxying: Proxying) -> None:
+        self._route = route
+        self._proxying = proxying
+        self._sorter = Sorter()
+        self._sender: Sender | None = None
+        self._inner: UdpPort | None = None
+        self._relay = Address("", 0)
+        self._held: deque[tuple[bytes, Address]] = deque(maxlen=MOST_HELD)
+        self._named: dict[bytes, str] = {}  # aliases, by what an answer must contain
+        self._refusal: str | None = None
+        self._towards: Address | None = None  # of the burst that is being sent
+        self.clock: Callable[[], float] = time.monotonic
+        self.address = Address("0.0.0.0", 0)  # noqa: S104 - not bound to: nobody can tell how others see it
+        self._keeping = asyncio.get_running_loop().create_task(self._keep(), name="place for datagrams at the proxy")
+
+    def reaches(self, address: Address) -> bool:
+        """See DatagramPort."""
+        return True
+
+    def join(self, kind: Kind, receiver: Receiver) -> None:
+        """See DatagramPort."""
+        self._sorter.join(kind, receiver)
+
+    def leave(self, kind: Kind) -> None:
+        """See DatagramPort."""
+        if not self._sorter.leave(kind):
+            self.close()
+
+    def watch(self, sender: Sender) -> None:
+        """See DatagramPort."""
+        self._sender = sender
+
+    def send(self, data: bytes, address: Address) -> None:
+        """See DatagramPort. While there is no place at the proxy yet, the last datagrams are kept for it."""
+        if self._inner is not None:
+            self._inner.send(self._header(address, data) + data, self._relay)
+        elif self._refusal is not None:
+            raise OSError(errno.ENETUNREACH, self._refusal)
+        else:
+            self._held.append((data, address))
+
+    def send_burst(self, burst: Burst) -> bool:
+        """See DatagramPort."""
+        if self._inner is None:
+            if self._refusal is not None and self._sender is not None:
+                self._sender.refused(burst.address, self.clock())
+            return True  # as if it were lost on the way
+        header = self._header(burst.address, b"")
+        buffers = [part for datagram in datagrams_of(burst) for part in (header, *datagram)]
+        self._towards = burst.address
+        sent = self._inner.send_burst(Burst(self._relay, buffers, burst.segment + len(header), burst.whole))
+        self._towards = None
+        return sent
+
+    def close(self) -> None:
+        """See DatagramPort."""
+        self._keeping.cancel()
+        self._held.clear()
+        if self._inner is not None:
+            self._inner.close()
+            self._inner = None
+
+    # --- what the socket tells: see Receiver and Sender
+
+    def receive(self, data: memoryview, segment: int, source: Address, now: float) -> None:
+        """Something came from the proxy; what comes from anybody else is none of ours."""
+        found = read_udp_header(data) if source == self._relay else None
+        if found is not None:
+            (host, port), begin = found
+            payload = data[begin:]
+            self._sorter.came(payload, len(payload), Address(self._alias_of(payload) or host, port), now)
+
+    def caught_up(self, now: float) -> None:
+        """See Receiver."""
+        self._sorter.caught_up(now)
+
+    def writable(self, now: float) -> None:
+        """See Sender."""
+        if self._sender is not None:
+            self._sender.writable(now)
+
+    def refused(self, address: Address, now: float) -> None:
+        """The proxy takes no datagrams any more: its connection, too, will say so."""
+
+    def too_big(self, address: Address, size: int, now: float) -> None:
+        """See Sender: of what is being sent it is known whom it was for."""
+        if self._sender is not None and self._towards is not None:
+            self._sender.too_big(self._towards, size - len(self._header(self._towards, b"")), now)
+
+    # --- the place at the proxy
+
+    async def _keep(self) -> None:
+        wait = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                control, place = await self._proxying.associate(NOWHERE)
+            except (ProxyError, OSError) as error:
+                if str(error) != self._refusal:
+                    _log.warning("no UDP: %s", error)
+                self._refusal = str(error)
+                self._refuse_held()
+            else:
+                with control:
+                    wait = FIRST_RETRY_SECONDS
+                    await self._use(control, place)
+                _log.info("the proxy ended the place for datagrams")
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, MAX_RETRY_SECONDS)
+
+    async def _use(self, control: socket.socket, place: Endpoint) -> None:
+        """Send and receive for as long as the connection lasts that goes with the place."""
+        host = place.host
+        if not place.is_numeric or host in ("0.0.0.0", "::"):  # noqa: S104 - compared with: the proxy's own address
+            host = Address.of(str(control.getpeername()[0]), 0).host
+        self._relay = Address(host, place.port)
+        with closing(UdpPort(self._route.to_proxy(host, socket.SOCK_DGRAM), self._now)) as inner:
+            inner.watch(self)
+            inner.join(Kind.TRACKER, self)  # as which headers of SOCKS look, three zeros at their beginning
+            self._inner, self._refusal = inner, None
+            try:
+                held, self._held = self._held, deque(maxlen=MOST_HELD)
+                for data, address in held:
+                    with suppress(OSError):
+                        self.send(data, address)
+                loop = asyncio.get_running_loop()
+                with suppress(OSError):
+                    while await loop.sock_recv(control, 64):
+                        pass
+            finally:
+                self._inner = None
+
+    def _refuse_held(self) -> None:
+        held, self._held = self._held, deque(maxlen=MOST_HELD)
+        if self._sender is not None:
+            for _, address in held:
+                self._sender.refused(address, self.clock())
+
+    def _now(self) -> float:
+        return self.clock()  # that of now: others set it
+
+    # --- names
+
+    def _header(self, address: Address, data: bytes) -> bytes:
+        if not is_alias(address.host):
+            return udp_header(Endpoint(*address))
+        key = _key(data)
+        if key is not None:
+            self._named[key] = address.host
+            if len(self._named) > MOST_NAMED:
+                del self._named[next(iter(self._named))]
+        return udp_header(Endpoint(self._proxying.aliases.name(address.host), address.port))
+
+    def _alias_of(self, payload: memoryview) -> str | None:
+        """Of an answer to what was sent to a name: the address that stands for the name."""
+        if not self._named:
+            return None
+        key = _key(payload.tobytes(), answer=True)
+        return self._named.get(key) if key is not None else None
+
+
+def _key(data: bytes, *, answer: bool = False) -> bytes | None:
+    """What a question and its answer have in common, and no stranger knows: the transaction id."""
+    kind = kind_of(data)
+    if kind is Kind.DHT:
+        try:
+            return b"d" + read_message(data).transaction
+        except KrpcError:
+            return None
+    if answer:
+        return b"t" + data[4:8] if kind is Kind.TRACKER and len(data) >= 8 else None
+    return b"t" + data[12:16] if len(data) >= 16 else None  # BEP 15: of a request, behind the connection id

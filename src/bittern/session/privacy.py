@@ -1,0 +1,76 @@
+"""What a proxy and anonymous mode leave of the other settings: what they exclude does not begin at all."""
+
+import logging
+from dataclasses import replace
+
+from bittern.base.errors import ProxyError, SessionError
+from bittern.io.proxying import Proxied, Purpose
+from bittern.wire.proxy.server import ProxyServer
+
+from .settings import Settings
+
+_log = logging.getLogger("bittern.proxy")
+
+
+def proxied(settings: Settings) -> Proxied | None:
+    """What goes through which proxy; None for nothing.
+
+    Raises:
+        SessionError: the proxy is written in another way than proxies are.
+    """
+    if settings.proxy is None:
+        return None
+    try:
+        server = ProxyServer.parse(settings.proxy)
+    except ProxyError as error:
+        raise SessionError(f"proxy: {error}") from None
+    switches = {
+        Purpose.PEERS: settings.proxy_peers,
+        Purpose.TRACKERS: settings.proxy_trackers,
+        Purpose.WEB: settings.proxy_web,
+        Purpose.DHT: settings.proxy_dht,
+    }
+    purposes = frozenset(purpose for purpose, through in switches.items() if through)
+    return Proxied(server, purposes, names=settings.proxy_names, strict=settings.proxy_strict)
+
+
+def effective(settings: Settings) -> Settings:
+    """The settings, without what can not be with their proxy, or what an anonymous session does not do.
+
+    Raises:
+        SessionError: the proxy is written in another way than proxies are.
+    """
+    through = proxied(settings)
+    if settings.anonymous:
+        settings = replace(settings, use_lsd=False)
+    if through is None:
+        return settings
+    if not through.server.has_udp:
+        settings = _without_datagrams(settings, through)
+    if not through.strict:
+        return settings
+    return replace(
+        settings,
+        use_lsd=False,
+        dht=settings.dht and settings.proxy_dht,
+        use_trackers=settings.use_trackers and settings.proxy_trackers,
+        web_connections=settings.web_connections if settings.proxy_web else 0,
+    )
+
+
+def _without_datagrams(settings: Settings, through: Proxied) -> Settings:
+    """Nothing goes in datagrams that is to go through the proxy, which knows none."""
+    lost = {
+        "dht": settings.dht and Purpose.DHT in through.purposes,
+        "utp": settings.utp and Purpose.PEERS in through.purposes,
+    }
+    if lost["utp"] and not settings.tcp:
+        raise SessionError(f"proxy: {through.server} knows no UDP, and without it there is no uTP")
+    if any(lost.values()):
+        words = {"dht": "distributed hash table", "utp": "uTP"}
+        _log.warning(
+            "the proxy %s knows no UDP: there is no %s",
+            through.server,
+            ", and no ".join(words[name] for name, is_lost in lost.items() if is_lost),
+        )
+    return replace(settings, **{name: False for name, is_lost in lost.items() if is_lost})
