@@ -50,7 +50,7 @@ async def test_who_is_anonymous_listens_only_where_it_is_told_to() -> None:
         assert sockets == []
         assert [port.address.host for port in ports.direct] == ["127.0.0.1"]
         assert ports.direct[0].address.port != 7777
-    settings = Settings(anonymous=True, listen=("127.0.0.1",), use_trackers=False, port=0)
+    settings = Settings(anonymous=True, listen=("127.0.0.1",), use_trackers=False, utp=False, port=0)
     sockets, ports = doors(route_of(settings), settings, 0)
     with sockets[0]:
         assert ports.direct == ()

@@ -60,17 +60,11 @@ def effective(settings: Settings) -> Settings:
 
 def _without_datagrams(settings: Settings, through: Proxied) -> Settings:
     """Nothing goes in datagrams that is to go through the proxy, which knows none."""
-    lost = {
-        "dht": settings.dht and Purpose.DHT in through.purposes,
-        "utp": settings.utp and Purpose.PEERS in through.purposes,
-    }
-    if lost["utp"] and not settings.tcp:
+    dht = settings.dht and Purpose.DHT not in through.purposes
+    utp = settings.utp and Purpose.PEERS not in through.purposes
+    lost = ["distributed hash table"] * (settings.dht and not dht) + ["uTP"] * (settings.utp and not utp)
+    if lost and not (settings.tcp or utp):
         raise SessionError(f"proxy: {through.server} knows no UDP, and without it there is no uTP")
-    if any(lost.values()):
-        words = {"dht": "distributed hash table", "utp": "uTP"}
-        _log.warning(
-            "the proxy %s knows no UDP: there is no %s",
-            through.server,
-            ", and no ".join(words[name] for name, is_lost in lost.items() if is_lost),
-        )
-    return replace(settings, **{name: False for name, is_lost in lost.items() if is_lost})
+    if lost:
+        _log.warning("the proxy %s knows no UDP: there is no %s", through.server, ", and no ".join(lost))
+    return replace(settings, dht=dht, utp=utp)
