@@ -24,6 +24,7 @@ NAMES = {
     "MetainfoError",
     "NetworkError",
     "NoSuchTorrentError",
+    "PeerClass",
     "Places",
     "ProtocolError",
     "Session",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .codec.metainfo import File as File
     from .codec.metainfo import Info as Info
     from .codec.metainfo import Metainfo as Metainfo
+    from .engine.swarm.classes import PeerClass as PeerClass
     from .session import dht as dht
     from .session import events as events
     from .session import sync as sync
@@ -64,6 +65,7 @@ _PLACES = {
     "AtGoal": "session.goals",
     "Goal": "session.goals",
     "Limits": "session.limits",
+    "PeerClass": "engine.swarm.classes",
     "Places": "session.queue",
     "Session": "session.session",
     "Settings": "session.settings",
@@ -93,6 +95,7 @@ __all__ = [
     "MetainfoError",
     "NetworkError",
     "NoSuchTorrentError",
+    "PeerClass",
     "Places",
     "ProtocolError",
     "Session",

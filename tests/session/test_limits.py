@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bittern.base.errors import SessionError
+from bittern.engine.swarm.classes import PeerClass
 from bittern.session.limits import Limits, check_limit
 from bittern.session.session import Session
 from bittern.session.torrent import Torrent
-from tests.session.rig import fill, seeding, settings, torrent
+from tests.session.rig import eventually, fill, seeding, settings, torrent
 
 KB = 1000
 
@@ -112,3 +113,19 @@ async def test_a_local_peer_is_held_to_no_limit_if_asked(tmp_path: Path) -> None
         async with Session(settings(tmp_path / "leech", down_bytes_per_second=1000.0, exempt_local=True)) as leech:
             handle = await leech.add(meta, tmp_path / "out", peers=[seed])
             await asyncio.wait_for(handle.completed(), 20)
+
+
+async def test_a_class_may_be_free_of_all_limits_but_its_own_and_has_slots_of_its_own(tmp_path: Path) -> None:
+    """The seed gives others a kilobyte a second; its neighbours do not wait for that, nor for a slot."""
+    meta = torrent(fill(tmp_path / "in" / "a.bin", 400 * KB))
+    far = PeerClass(name="far", addresses=("8.0.0.0/8",))
+    near = PeerClass(name="near", addresses=("local",), unlimited=True, upload_slots=1, up_bytes_per_second=200 * KB)
+    mine = settings(tmp_path / "a", up_bytes_per_second=KB, upload_slots=1, peer_classes=(far, near))
+    async with Session(mine) as seed, Session(settings(tmp_path / "b")) as leech:
+        shared = await seed.add(meta, tmp_path / "in")
+        await shared.completed()
+        began = time.monotonic()
+        got = await leech.add(meta, tmp_path / "out", peers=[f"127.0.0.1:{seed.port}"])
+        await eventually(lambda: [peer.peer_class for peer in shared.peers] == ["near"])
+        await asyncio.wait_for(got.completed(), 20)
+        assert time.monotonic() - began > 1.0  # the limit of the class holds

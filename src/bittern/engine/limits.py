@@ -8,6 +8,7 @@ from bittern.base.address import is_local
 
 from .mixing import Mixing
 from .settings import EngineSettings
+from .swarm.classes import Classes
 from .swarm.lanes import Lanes
 from .swarm.peer import Peer
 
@@ -24,6 +25,7 @@ class Limits:
     Attributes:
         whole: all torrents together.
         groups: by their names.
+        classes: of peers.
         mixing: what TCP connections are held to so that uTP has its part; None where there is only one of both.
     """
 
@@ -32,6 +34,7 @@ class Limits:
         self.whole.set_limits(settings.down_bytes_per_second, settings.up_bytes_per_second)
         self.exempt_local = settings.exempt_local
         self.groups: dict[str, Lanes] = {}
+        self.classes = Classes(settings.peer_classes)
         self.mixing = Mixing() if settings.tcp and settings.utp else None
 
     def group(self, name: str) -> Lanes:
@@ -65,11 +68,15 @@ class TorrentLimits:
         self.whole.move(self._limits.group(group) if group is not None else self._limits.whole)
 
     def equip(self, peer: Peer) -> None:
-        """Hold a new peer to the limits; one that is exempt, to none but its own."""
-        if not (self._limits.exempt_local and is_local(peer.address.host)):
+        """Hold a new peer to the limits; one that is exempt, to none but its own and those of its class."""
+        limits, host = self._limits, peer.address.host
+        peer.peer_class = found = limits.classes.of(host, peer.transport)
+        if not (limits.exempt_local and is_local(host)) and not (found is not None and found.unlimited):
             peer.lanes = Lanes(self.whole)
         if self._limits.mixing is not None:
             self._limits.mixing.enter(peer)
+        if found is not None:
+            limits.classes.hold(peer.lanes, found)
         self._hold(peer)
 
     def limit_peers(

@@ -6,6 +6,7 @@ from math import inf
 from bittern.base.errors import SessionError
 from bittern.wire.mse.policy import Encryption
 
+from .swarm.classes import PeerClass
 from .upload.choker import SeedChoker
 from .upload.slots import SlotCount
 
@@ -46,6 +47,8 @@ class EngineSettings:
     """Limit of what is asked for, all torrents together."""
     up_bytes_per_second: float = inf
     """Limit of what is served, all torrents together."""
+    peer_classes: tuple[PeerClass, ...] = ()
+    """Peers with limits and upload slots of their own."""
     exempt_local: bool = False
     """Whether peers in the local network, and on this machine, are held to no limit."""
     tcp: bool = True

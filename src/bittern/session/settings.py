@@ -10,6 +10,7 @@ from typing import Literal
 
 from bittern.base.errors import SessionError
 from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.classes import PeerClass
 from bittern.engine.upload.choker import SeedChoker
 from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
@@ -135,6 +136,8 @@ class Settings:
     """Of what is downloaded, all torrents together."""
     up_bytes_per_second: float = inf
     """Of what is uploaded, all torrents together."""
+    peer_classes: tuple[PeerClass, ...] = ()
+    """Peers with limits and upload slots of their own: by their addresses, in the local network, by uTP."""
     exempt_local: bool = False
     """Whether peers in the local network, and on this machine, are held to no limit of bytes."""
     buffer_bytes: int = 64 << 20
@@ -290,6 +293,7 @@ class Settings:
             blocked_clients=tuple(prefix.encode() for prefix in self.blocked_clients),
             down_bytes_per_second=self.down_bytes_per_second,
             up_bytes_per_second=self.up_bytes_per_second,
+            peer_classes=self.peer_classes,
             exempt_local=self.exempt_local,
             max_peers=self.max_peers,
             max_connections=most,

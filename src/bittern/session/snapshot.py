@@ -75,4 +75,5 @@ def status_of_peer(peer: Peer, now: float) -> PeerStatus:
         uploaded=peer.uploads.sent,
         down_limit=peer.lanes.down.limit,
         up_limit=peer.lanes.up.limit,
+        peer_class=peer.peer_class.name if peer.peer_class is not None else None,
     )

@@ -146,6 +146,7 @@ class PeerStatus:
         uploaded: bytes of blocks that went to it, likewise.
         down_limit: bytes a second from it at most; `math.inf` for no limit.
         up_limit: bytes a second to it at most; likewise.
+        peer_class: the name of the class that it is of (`Settings.peer_classes`); None for none.
     """
 
     host: str
@@ -161,6 +162,7 @@ class PeerStatus:
     uploaded: int
     down_limit: float
     up_limit: float
+    peer_class: str | None
 
 
 @dataclass(frozen=True, slots=True)

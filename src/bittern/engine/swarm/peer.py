@@ -12,6 +12,7 @@ from bittern.engine.upload.queue import UploadQueue
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.peerwire import PeerWire
 
+from .classes import PeerClass
 from .lanes import Lanes
 
 
@@ -49,6 +50,7 @@ class Peer:
         pipeline: what we asked of it; None likewise.
         uploads: what it asked of us.
         lanes: its limits, and those above; none until they are set.
+        peer_class: the class that it is of, if it is of one.
     """
 
     number: int
@@ -65,6 +67,7 @@ class Peer:
     pipeline: Pipeline | None = None
     uploads: UploadQueue = field(default_factory=UploadQueue)
     lanes: Lanes = field(default_factory=Lanes)
+    peer_class: PeerClass | None = None
     early: Early = field(default_factory=Early)
     am_choking: bool = True
     am_interested: bool = False

@@ -23,6 +23,7 @@ from .choker import (
     round_robin,
     tit_for_tat,
 )
+from .pools import has_free_slot, split
 from .slots import slots_for
 from .superseed import SuperSeed
 
@@ -162,11 +163,7 @@ class Serving:
 
     def interested(self, peer: Peer, peers: Iterable[Peer]) -> None:
         """A peer wants something: a free slot is given at once, else it waits for the next round."""
-        if (
-            peer.am_choking
-            and self._may_serve(peer)
-            and sum(not other.am_choking and other.peer_interested for other in peers) < self._slots.count
-        ):
+        if peer.am_choking and self._may_serve(peer) and has_free_slot(peer, peers, self._slots.count):
             self._unchoke(peer)
         elif peer.am_choking:
             self._allow(peer)
@@ -243,14 +240,15 @@ class Serving:
         piece_size = self._geometry.piece_size
         for peer in peers.values():
             peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
-        contenders = [
-            _contender(peer, now, piece_size, seeding=seeding) for peer in peers.values() if self._may_serve(peer)
-        ]
+        everybody = {
+            peer: _contender(peer, now, piece_size, seeding=seeding) for peer in peers.values() if self._may_serve(peer)
+        }
+        ranking = self._seed_ranking if seeding else tit_for_tat
+        contenders, apart = split(everybody, ranking)
         used = sum(one.served and one.interested for one in contenders)
         self._slots.next_round(used, sum(one.takes for one in contenders))
-        ranking = self._seed_ranking if seeding else tit_for_tat
         lucky = [] if ranking is round_robin else self._lucky(peers, contenders, ranking, now)
-        keep = rechoke(contenders, self._slots.count, lucky, ranking)
+        keep = rechoke(contenders, self._slots.count, lucky, ranking) | apart
         self._offers = offers_per_round(self._slots.count)
         for peer in peers.values():
             if peer.am_choking and peer.number in keep:
