@@ -10,8 +10,9 @@ import pytest
 hypothesis.settings.register_profile("bittern", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("bittern")
 
-# The command line would begin with well-known nodes of the world; tests name their own. See tests/cli/test_network.py.
-NOTHING_LEAVES = {"BITTERN_NO_DHT": "1", "BITTERN_DHT_ROUTER": "127.0.0.1:9"}
+# The command line would begin with well-known nodes of the world, and ask the router for ports; tests name their own.
+# See tests/cli/test_network.py.
+NOTHING_LEAVES = {"BITTERN_NO_DHT": "1", "BITTERN_DHT_ROUTER": "127.0.0.1:9", "BITTERN_NO_NAT": "1"}
 
 FOR_THE_TESTS = {"BITTERN_CI", "BITTERN_INTEROP_JSON", "BITTERN_SIM_SEED"}
 

@@ -13,6 +13,7 @@ import pytest
 from bittern.base.errors import SessionError
 from bittern.cli.failures import UsageError
 from bittern.cli.network import Network, session_settings
+from bittern.io.nat.gateways import default_gateway
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import Settings
 from tests.session.rig import PIECE, fill, seeding, torrent
@@ -61,6 +62,12 @@ def test_the_table_begins_with_well_known_nodes_or_with_those_that_are_named() -
     assert not of_flags(Network(no_dht=True, dht_router=("127.0.0.1:1",))).dht
 
 
+def test_the_router_is_asked_for_ports_unless_that_is_switched_off() -> None:
+    assert of_flags(Network()).port_mapping
+    assert not of_flags(Network(no_nat=True)).port_mapping
+    assert not Settings().port_mapping  # nor by a library that nobody told to
+
+
 def test_where_only_this_machine_is_listened_to_nobody_outside_is_asked() -> None:
     assert not of_flags(Network(listen=("127.0.0.1", "::1"))).dht
     assert of_flags(Network(listen=("127.0.0.1", "192.0.2.1"))).dht_routers == ROUTERS
@@ -93,9 +100,12 @@ def test_no_command_that_a_test_runs_looks_up_or_sends_to_anybody_outside(tmp_pa
     """The environment of all tests (tests/conftest.py) sees to it; without that this would be noticed."""
     assert leaving("get", "ab" * 20, folder=tmp_path) == set()
     bare = {name: value for name, value in os.environ.items() if not name.startswith("BITTERN_")}
-    assert leaving("get", "ab" * 20, folder=tmp_path, environment=bare) == {
+    assert leaving("get", "ab" * 20, folder=tmp_path, environment={**bare, "BITTERN_NO_NAT": "1"}) == {
         router.rpartition(":")[0] for router in ROUTERS
     }
+    gateway = default_gateway()
+    asked = {gateway.host} if gateway is not None else set()
+    assert leaving("get", "ab" * 20, folder=tmp_path, environment={**bare, "BITTERN_NO_DHT": "1"}) == asked
 
 
 def test_the_commands_of_the_table_ask_nobody_outside_either_in_a_test(tmp_path: Path) -> None:

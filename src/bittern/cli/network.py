@@ -79,7 +79,7 @@ class Network:
     """Reach peers over uTP alone."""
 
     no_nat: bool = False
-    """No port mapping at the router; there is none yet."""
+    """Do not ask the router to let others in (PCP, NAT-PMP, UPnP)."""
 
     encryption: Literal["prefer", "require", "off"] = "prefer"
     """Encrypt connections where peers can, always or never; prefer unless given."""
@@ -135,6 +135,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         max_peers=network.max_peers,
         tcp=not network.no_tcp,
         utp=not network.no_utp,
+        port_mapping=not network.no_nat,
         use_trackers=not network.no_trackers,
         dht=bool(routers),
         dht_routers=routers,

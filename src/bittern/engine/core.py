@@ -239,6 +239,11 @@ class Core:
         """Where we are as trackers and peers see us, at most one address of each family; none before they say so."""
         return self._shared.ourselves.known
 
+    @property
+    def port(self) -> int:
+        """Where others connect to us, which may be a port of a router; 0 for nowhere."""
+        return self._shared.ourselves.port
+
     def moved(self, listens: int, port: int, node_port: int, now: float) -> None:
         """We listen elsewhere, or are reached elsewhere: trackers, peers and the local network are told.
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from bittern.base.ids import PeerId
@@ -90,6 +91,11 @@ class Runtime:
             Listener(self._loop, self.turn, sock, self.core.accepted) for sock in (sockets if settings.tcp else ())
         ]
         self.turn.start(self._settle, lambda: self.core.unsettled)
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can connect to us, or nobody."""
+        return all(ip_address(sock.getsockname()[0]).is_loopback for sock in self._sockets)
 
     @property
     def searches_locally(self) -> bool:

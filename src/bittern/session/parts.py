@@ -33,6 +33,7 @@ from .steward import Steward
 from .store import Store
 from .surroundings import Surroundings
 from .waking import Waking
+from .whereabouts import Whereabouts
 
 _GOODBYE_STEP_SECONDS = 0.02
 
@@ -110,6 +111,7 @@ class Parts:
     rules: Rules
     filtering: Filtering
     node: OwnNode | None
+    whereabouts: Whereabouts
 
     @property
     def roster(self) -> Roster:
@@ -164,10 +166,14 @@ class Parts:
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
         node = OwnNode(surroundings, foundation.ports.of(Purpose.DHT)) if settings.dht else None
-        return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node)
+        whereabouts = Whereabouts(settings, runtime, foundation.route, foundation.ports.direct)
+        return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node, whereabouts)
 
     async def say_goodbye(self, seconds: float) -> None:
-        """Wait until trackers know that we leave, but not longer than they may take."""
+        """Wait until trackers and routers know that we leave, but not longer than they may take."""
+        await asyncio.gather(self._leave_trackers(seconds), self.whereabouts.close(seconds))
+
+    async def _leave_trackers(self, seconds: float) -> None:
         loop, runtime = asyncio.get_running_loop(), self.runtime
         give_up_at = loop.time() + seconds
         runtime.core.dormitory.leave(runtime.now())
@@ -179,6 +185,7 @@ class Parts:
     async def take_down(self) -> None:
         """End the engine, then let go of the folder."""
         try:
+            await self.whereabouts.close(0.0)
             if self.node is not None:
                 await self.node.close()
             await self.runtime.close()

@@ -72,6 +72,7 @@ class Seeking:
         self._glance_due = -inf
         self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
         self._rota: Rota[Entry] = Rota()
+        self._port = surroundings.runtime.core.port
         self._tasks = Tasks()
         self._searches: dict[bytes, asyncio.Task[None]] = {}
         self._announced: dict[bytes, float] = {}
@@ -88,7 +89,10 @@ class Seeking:
 
     def _look(self) -> None:
         """Look for the torrents whose turn it is; nothing goes on for those that may not take part any more."""
-        now = self._surroundings.runtime.now()
+        now, port = self._surroundings.runtime.now(), self._surroundings.runtime.core.port
+        if port != self._port:
+            self._port = port
+            self._announce_again()
         seekers = self._seekers()
         for key in [key for key in self._searches if key not in seekers]:
             self._searches.pop(key).cancel()
@@ -102,6 +106,14 @@ class Seeking:
             self._searches[key] = self._tasks.start(self._seek(seekers[key]), "bittern dht search")
         for entry in self._rota.take(self._entries.values(), lambda entry: self._is_due(entry, now), now):
             self._tasks.start(self._announce(entry), "bittern dht announce")
+
+    def _announce_again(self) -> None:
+        """We are reached elsewhere: all nodes that know of us are to hear of it."""
+        self._announced = dict.fromkeys(self._announced, -inf)
+        for entry in self._entries.values():
+            entry.sought_at = -inf
+        self._schedule.again()
+        self._rota.again()
 
     def _seekers(self) -> dict[bytes, _Seeker]:
         """Those that are awake and in their swarms, by every name that they have (BEP 52)."""
@@ -169,7 +181,7 @@ class Seeking:
 
     def _ours(self, name: InfoHashV1, *, seed: bool) -> AnnouncePeer | None:
         """What we announce; nothing where nobody can connect to us."""
-        port = self._surroundings.runtime.port
+        port = self._surroundings.runtime.core.port
         return AnnouncePeer(bytes(name), port, b"", seed=seed) if port else None
 
 

@@ -17,6 +17,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, NodeHeard, SleeperCalled
+from bittern.engine.nat.lease import Lease
 from bittern.io.dht import Table
 from bittern.io.route import Route
 from bittern.io.tasks import Tasks
@@ -101,6 +102,7 @@ class Session:
         if parts.node is not None:
             seeking = Seeking(self._entries, parts.waking.awake, parts.surroundings, parts.node)
             self._tasks.start(seeking.run(), "bittern dht")
+        self._tasks.start(parts.whereabouts.run(), "bittern nat")
         if self.settings.keep_torrents:
             self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
         return self
@@ -114,6 +116,11 @@ class Session:
     def port(self) -> int:
         """The TCP port that is listened on."""
         return self._open().runtime.port
+
+    @property
+    def port_mappings(self) -> tuple[Lease, ...]:
+        """Ports of the router that lead to us, where it was asked for some (`Settings.port_mapping`)."""
+        return self._open().whereabouts.leases
 
     @property
     def searches_locally(self) -> bool:

@@ -63,6 +63,9 @@ class Settings:
     """Whether peers may connect to us over uTP (BEP 29), which gives way to other traffic, and we to them."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
+    port_mapping: bool = False
+    """Whether the router is asked to let others in (PCP, NAT-PMP, UPnP): mappings are kept up, and taken back at the
+    end. Not where only this machine is listened to, nor where our address is one of the whole world."""
     use_trackers: bool = True
     """Whether to ask the trackers that torrents name."""
     dht: bool = False

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 from bittern.base.errors import SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.metainfo import File, Info, Metainfo
+from bittern.engine.nat.lease import Lease
 
 from . import dht as table
 from . import events
@@ -129,6 +130,11 @@ class Session(_StandIn[asynchronous.Session]):
     def port(self) -> int:
         """The TCP port that is listened on."""
         return self._look(lambda inner: inner.port)
+
+    @property
+    def port_mappings(self) -> tuple[Lease, ...]:
+        """Ports of the router that lead to us, where it was asked for some (`Settings.port_mapping`)."""
+        return self._look(lambda inner: inner.port_mappings)
 
     @property
     def searches_locally(self) -> bool:

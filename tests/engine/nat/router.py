@@ -1,6 +1,7 @@
 """A toy of a router that speaks PCP or NAT-PMP, and a conversation with it in virtual time."""
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
@@ -17,7 +18,7 @@ class Router:
     """Answers one datagram with one, or none.
 
     Attributes:
-        knows: "pcp" or "nat-pmp".
+        knows: "pcp" alone, "nat-pmp" alone, or "old": NAT-PMP alone, without a word about what it does not know.
         lifetime: what it grants at most, seconds.
         refuses: a result code for every mapping.
         born: when it began.
@@ -30,15 +31,17 @@ class Router:
     refuses: int = 0
     born: float = 0.0
     held: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
-    taken: set[int] = field(default_factory=set)
+    taken: Collection[int] = ()
 
     def restart(self, now: float) -> None:
         self.held.clear()
         self.born = now
 
-    def answer(self, data: bytes, now: float) -> bytes:
+    def answer(self, data: bytes, now: float) -> bytes | None:
         epoch = int(now - self.born)
         if data[0] == 2:
+            if self.knows == "old":
+                return None
             if self.knows != "pcp":
                 return struct.pack("!BBHI", 0, 128 + data[1], 1, epoch)
             assert len(data) == 60
@@ -51,6 +54,8 @@ class Router:
             there = MAPPED + IPv4Address(EXTERNAL).packed if IPv6Address(data[8:24]).ipv4_mapped else data[8:24]
             body = struct.pack("!12sB3xHH16s", nonce, carrier, port, external, there)
             return head.pack(2, 0x81, 0, 0, lifetime, epoch) + body
+        if self.knows == "pcp":
+            return struct.pack("!BBBBII12x", 2, 0x80 | data[1], 0, 1, 1800, epoch)
         if data[1] == 0:
             return struct.pack("!BBHI4s", 0, 128, 0, epoch, IPv4Address(EXTERNAL).packed)
         _, _, _, port, wanted, lifetime = struct.unpack("!BBHHHI", data)
@@ -103,7 +108,7 @@ class Talk:
                 if self.router is None or self._is_lost():
                     continue
                 answer = self.router.answer(datagram, self.now)
-                if not self._is_lost():
+                if answer is not None and not self._is_lost():
                     self.control.receive(answer, self.now)
 
     def _is_lost(self) -> bool:

@@ -51,8 +51,9 @@ class Bittern:
         port = place.free_port()
         network = ["--listen", place.address, "--port", str(port), *self.quiet, *self.options]
         home = {"HOME": str(work), "XDG_STATE_HOME": str(work / "state"), "XDG_CONFIG_HOME": str(work / "config")}
-        # The tests' environment switches the table off: whoever wants it names a node.
+        # The tests' environment switches both off: whoever wants the table names a node, and has a router of its own.
         home["BITTERN_NO_DHT"] = str("--no-dht" in self.quiet).lower()
+        home["BITTERN_NO_NAT"] = str("--no-nat" in self.quiet).lower()
         run = [*place.enter, sys.executable, "-m", "bittern", *command, *network]
         with Running(run, work / "log.txt", env={**home, "XDG_CACHE_HOME": str(work / "cache")}) as running:
             yield Command(running, port)

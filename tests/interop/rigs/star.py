@@ -48,11 +48,11 @@ def star(folder: Path, links: Sequence[Link]) -> Iterator[Star]:
     assert len(links) <= MOST_HOSTS
     with ExitStack() as stack:
         up = f"ip link add name sw type bridge && ip addr add {NET}.{SWITCH_HOST}/24 dev sw && ip link set sw up"
-        switch = _held(stack, folder / "switch.log", NET + f".{SWITCH_HOST}", up)
+        switch = held(stack, folder / "switch.log", NET + f".{SWITCH_HOST}", up)
         hosts = []
         for number, link in enumerate(links):
             address = f"{NET}.{number + 1}"
-            host = _held(stack, folder / f"host-{number}.log", address, "ip link set lo up")
+            host = held(stack, folder / f"host-{number}.log", address, "ip link set lo up")
             hosts.append(host)
             port = _port(number)
             _run(
@@ -69,7 +69,15 @@ def _port(host: int) -> str:
     return f"port{host}"
 
 
-def _held(stack: ExitStack, log: Path, address: str, setup: str) -> Place:
+def held(stack: ExitStack, log: Path, address: str, setup: str) -> Place:
+    """A network namespace that lives as long as `stack`.
+
+    Args:
+        stack: ends it.
+        log: of the process that holds it.
+        address: that it will have.
+        setup: a command of the shell that is run in it first.
+    """
     holder = stack.enter_context(
         Running(["unshare", "-n", "sh", "-c", f"{setup} && echo up && exec cat"], log, talks=True)
     )
@@ -87,4 +95,12 @@ def _limit(device: str, bits_per_second: int | None) -> list[str]:
 
 def _run(place: Place, *commands: str) -> None:
     for command in commands:
-        subprocess.run([*place.enter, *command.split()], check=True, capture_output=True)
+        run_in(place, command)
+
+
+def run_in(place: Place, command: str) -> str:
+    """What a command says that is run in a place; a RuntimeError with what it complains of where it fails."""
+    done = subprocess.run([*place.enter, *command.split()], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{command}: {done.stderr}")
+    return done.stdout

@@ -60,6 +60,7 @@ async def test_what_another_sends_does_not_arrive(until: Until) -> None:
         ours = Talking(sock, GATEWAY, HOST, wishes_for(PORT, 0), lambda: None, silent.getsockname()[1])
         question, who = await loop.sock_recvfrom(silent, 2000)
         answer = Router("pcp").answer(question, 1.0)
+        assert answer is not None
         forger.sendto(answer, who)
         await loop.sock_recvfrom(silent, 2000)  # asked again: the forged one had been there before
         assert ours.leases == ()

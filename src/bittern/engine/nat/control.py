@@ -15,6 +15,8 @@ FIRST_WAIT: Final = 0.25
 """Seconds until a question is repeated; twice as long after each more (RFC 6886 3.1)."""
 MOST_TRIES: Final = 9
 """Questions without an answer after which the router counts as one that knows neither protocol."""
+PCP_TRIES: Final = 3
+"""Those of them by PCP: some routers that know only NAT-PMP do not say so."""
 AGAIN_SECONDS: Final = 900.0
 """It is asked anew after so long: it may have been replaced."""
 REFUSED_SECONDS: Final = 300.0
@@ -87,7 +89,9 @@ class PortControl:
             if item.until <= now:
                 item.lease, item.until = None, inf
         if self._asked is not None and now >= self._repeat_due:
-            if self._tries < MOST_TRIES:
+            if self._pcp and not self.answered and self._tries >= PCP_TRIES:
+                self._speak(now, pcp_too=False)
+            elif self._tries < MOST_TRIES:
                 self._send(self._asked, now)
             else:
                 self._give_up(now)
@@ -101,11 +105,13 @@ class PortControl:
         """The router sent something; what makes no sense, or was not asked for, is ignored."""
         try:
             if pcp.version_of(datagram) == pcp.VERSION:
+                if not self._pcp and not self.answered:
+                    self._speak(now, pcp_too=True)  # what a router says that knows nothing else (RFC 6887 9.)
                 self._on_pcp(pcp.parse(datagram), now)
             else:
                 self._on_natpmp(natpmp.parse(datagram), now)
         except GatewayError:
-            return
+            pass  # it may have told all the same that it knows PCP
         self.advance(now)
 
     def release(self, now: float) -> None:
@@ -114,6 +120,12 @@ class PortControl:
         for item in self._items:
             item.due = now if item.lease is not None else inf
         self.advance(now)
+
+    def _speak(self, now: float, *, pcp_too: bool) -> None:
+        """Ask by PCP from now on, or by NAT-PMP, where our address is asked for beside the ports."""
+        self._pcp, self._asked, self._repeat_due = pcp_too, None, inf
+        items = [item for item in self._items if item.wish is not None]
+        self._items = items if pcp_too else [_Item(None, b"", -inf), *items]
 
     # --- asking
 
@@ -135,8 +147,8 @@ class PortControl:
         return pcp.ask_mapping(self._ours, item.nonce, wish.carrier, wish.port, wanted, lifetime, host)
 
     def _give_up(self, now: float) -> None:
-        self.silent = True
-        self._asked, self._repeat_due = None, inf
+        self.silent, self.answered = True, False
+        self._speak(now, pcp_too=True)
         for item in self._items:
             item.due = inf if self._closing else max(item.due, now + AGAIN_SECONDS)
 
@@ -165,9 +177,7 @@ class PortControl:
         if self._pcp:
             # RFC 6886 9.: a router that knows no PCP says so by its own protocol.
             if isinstance(said, natpmp.Refused) and said.code == 1:
-                self._pcp, self._tries = False, 0
-                self._items.insert(0, _Item(None, b"", now))
-                self._asked, self._repeat_due = None, inf
+                self._speak(now, pcp_too=False)
             return
         wish = item.wish
         if isinstance(said, natpmp.Refused):

@@ -59,6 +59,10 @@ class DhtSchedule:
         self._due.update(dict.fromkeys(chosen, inf))
         return chosen
 
+    def again(self) -> None:
+        """Something is new that all nodes should hear of: everybody's turn is now, but for those it is already."""
+        self._due = {key: due if due == inf else -inf for key, due in self._due.items()}
+
     def done(self, torrent: bytes, now: float, *, answers: int, hungry: bool = False) -> None:
         """A search has come to its end.
 
@@ -120,6 +124,10 @@ class Rota(Generic[T]):
         if self._at >= len(self._round):
             self._round = []
         return chosen
+
+    def again(self) -> None:
+        """Something is new that all nodes should hear of: the next round begins now."""
+        self._round, self._at, self._round_due = [], 0, -inf
 
     def done(self) -> None:
         """An announce has come to its end."""
