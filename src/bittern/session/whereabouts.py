@@ -5,11 +5,11 @@ from functools import partial
 from ipaddress import ip_address
 
 from bittern.engine.nat.lease import Lease, Wish, wishes_for
+from bittern.io.datagram_port import DatagramPort
 from bittern.io.nat.gateways import default_gateway
 from bittern.io.nat.mapper import CLOSE_SECONDS, Mapper
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
-from bittern.io.udp import UdpPort
 from bittern.wire.pcp import Carrier
 
 from .settings import Settings
@@ -27,7 +27,7 @@ class Whereabouts:
         ports: ours for datagrams.
     """
 
-    def __init__(self, settings: Settings, runtime: Runtime, route: Route, ports: Sequence[UdpPort]) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, route: Route, ports: Sequence[DatagramPort]) -> None:
         self._settings = settings
         self._runtime = runtime
         self._ports = ports
