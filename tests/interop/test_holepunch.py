@@ -1,0 +1,81 @@
+"""Two peers behind real routers and a third that both know (BEP 55): bittern and libtorrent in each role."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bittern.base.address import Address
+from tests.interop.conftest import require
+from tests.interop.rigs.bittern import Bittern
+from tests.interop.rigs.client import Peer
+from tests.interop.rigs.content import Content, Kind, make, torrent_of
+from tests.interop.rigs.libtorrent import Libtorrent
+from tests.interop.rigs.place import Place, missing_for_namespace
+from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.router import behind
+from tests.interop.rigs.star import Link, star
+
+BITTERN = Bittern(quiet=("--no-dht", "--no-lsd", "--no-nat", "--no-tcp"))
+LIBTORRENT = Libtorrent(options=("--utp",))
+SLOW = {"bittern": ("--down-limit", "1k"), "libtorrent": ("--down-limit", "1000")}
+"""Who stands between is not to have a piece to give."""
+
+Rig = Bittern | Libtorrent
+
+
+@contextmanager
+def running(
+    role: str, client: Rig, place: Place, torrent: Path, content: Content, work: Path, peer: Address | None = None
+) -> Iterator[Peer]:
+    """A client that seeds or gets, with a peer to begin with."""
+    work.mkdir()
+    if peer is not None:
+        client = replace(client, options=(*client.options, "--peer", str(peer)))
+    if role == "seed":
+        with client.seed(torrent, content, place, work) as seed:
+            yield seed
+    else:
+        (work / "downloads").mkdir()
+        with client.get(str(torrent), work / "downloads", place, work) as leecher:
+            yield leecher
+
+
+def takes_datagrams(place: Place, port: int) -> bool:
+    """Whether something has the UDP port in a place."""
+    return f":{port:04X} " in Path(f"/proc/{place.namespace}/net/udp").read_text()
+
+
+@pytest.mark.parametrize(
+    ("between", "seed", "leecher"),
+    [
+        (BITTERN, BITTERN, BITTERN),
+        (LIBTORRENT, BITTERN, BITTERN),
+        (BITTERN, LIBTORRENT, BITTERN),
+        (BITTERN, BITTERN, LIBTORRENT),
+    ],
+    ids=lambda client: client.name,
+)
+def test_two_behind_routers_are_brought_together(tmp_path: Path, between: Rig, seed: Rig, leecher: Rig) -> None:
+    require(missing_for_namespace())
+    require(None if shutil.which("nft") else "routers need `nft`")
+    require(LIBTORRENT.missing())
+    content = make(tmp_path / "content", Kind.V1_SINGLE)
+    torrent = tmp_path / "single.torrent"
+    torrent.write_bytes(torrent_of(content, Kind.V1_SINGLE, ""))
+    with ExitStack() as stack:
+        network = stack.enter_context(star(tmp_path, [Link()] * 3))
+        left = stack.enter_context(behind(network.hosts[0], tmp_path / "left.log"))
+        right = stack.enter_context(behind(network.hosts[1], tmp_path / "right.log"))
+        middle = network.hosts[2]
+        slow = replace(between, options=(*between.options, *SLOW[between.name]))
+        third = stack.enter_context(running("get", slow, middle, torrent, content, tmp_path / "between"))
+        meeting = Address(middle.address, third.port)
+        wait_until(lambda: takes_datagrams(middle, third.port), timeout=20)
+        stack.enter_context(running("seed", seed, left, torrent, content, tmp_path / "seed", meeting))
+        last = stack.enter_context(running("get", leecher, right, torrent, content, tmp_path / "leecher", meeting))
+        last.wait_complete(40)
+        assert content.differences(tmp_path / "leecher" / "downloads") == []
