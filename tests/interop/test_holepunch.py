@@ -15,7 +15,7 @@ from tests.interop.rigs.client import Peer
 from tests.interop.rigs.content import Content, Kind, make, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import Place, missing_for_namespace
-from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.process import RigError, wait_until
 from tests.interop.rigs.router import behind
 from tests.interop.rigs.star import Link, star
 
@@ -49,6 +49,29 @@ def takes_datagrams(place: Place, port: int) -> bool:
     return f":{port:04X} " in Path(f"/proc/{place.namespace}/net/udp").read_text()
 
 
+@contextmanager
+def brought_together(folder: Path, between: Rig, seed: Rig, leecher: Rig) -> Iterator[tuple[Peer, Content]]:
+    """The leecher, and what it should have below `folder` in the end: a seed and it are behind routers, one is not."""
+    require(missing_for_namespace())
+    require(None if shutil.which("nft") else "routers need `nft`")
+    require(LIBTORRENT.missing())
+    content = make(folder / "content", Kind.V1_SINGLE)
+    torrent = folder / "single.torrent"
+    torrent.write_bytes(torrent_of(content, Kind.V1_SINGLE, ""))
+    with ExitStack() as stack:
+        network = stack.enter_context(star(folder, [Link()] * 3))
+        left = stack.enter_context(behind(network.hosts[0], folder / "left.log"))
+        right = stack.enter_context(behind(network.hosts[1], folder / "right.log"))
+        middle = network.hosts[2]
+        slow = replace(between, options=(*between.options, *SLOW[between.name]))
+        third = stack.enter_context(running("get", slow, middle, torrent, content, folder / "between"))
+        meeting = Address(middle.address, third.port)
+        wait_until(lambda: takes_datagrams(middle, third.port), timeout=20)
+        stack.enter_context(running("seed", seed, left, torrent, content, folder / "seed", meeting))
+        last = stack.enter_context(running("get", leecher, right, torrent, content, folder / "leecher", meeting))
+        yield last, content
+
+
 @pytest.mark.parametrize(
     ("between", "seed", "leecher"),
     [
@@ -60,22 +83,13 @@ def takes_datagrams(place: Place, port: int) -> bool:
     ids=lambda client: client.name,
 )
 def test_two_behind_routers_are_brought_together(tmp_path: Path, between: Rig, seed: Rig, leecher: Rig) -> None:
-    require(missing_for_namespace())
-    require(None if shutil.which("nft") else "routers need `nft`")
-    require(LIBTORRENT.missing())
-    content = make(tmp_path / "content", Kind.V1_SINGLE)
-    torrent = tmp_path / "single.torrent"
-    torrent.write_bytes(torrent_of(content, Kind.V1_SINGLE, ""))
-    with ExitStack() as stack:
-        network = stack.enter_context(star(tmp_path, [Link()] * 3))
-        left = stack.enter_context(behind(network.hosts[0], tmp_path / "left.log"))
-        right = stack.enter_context(behind(network.hosts[1], tmp_path / "right.log"))
-        middle = network.hosts[2]
-        slow = replace(between, options=(*between.options, *SLOW[between.name]))
-        third = stack.enter_context(running("get", slow, middle, torrent, content, tmp_path / "between"))
-        meeting = Address(middle.address, third.port)
-        wait_until(lambda: takes_datagrams(middle, third.port), timeout=20)
-        stack.enter_context(running("seed", seed, left, torrent, content, tmp_path / "seed", meeting))
-        last = stack.enter_context(running("get", leecher, right, torrent, content, tmp_path / "leecher", meeting))
+    with brought_together(tmp_path, between, seed, leecher) as (last, content):
         last.wait_complete(40)
         assert content.differences(tmp_path / "leecher" / "downloads") == []
+
+
+def test_nobody_comes_through_a_router_without_the_one_between(tmp_path: Path) -> None:
+    """Else the routers above would be none."""
+    silent = replace(BITTERN, quiet=(*BITTERN.quiet, "--no-pex"))
+    with brought_together(tmp_path, silent, BITTERN, BITTERN) as (last, _), pytest.raises(RigError):
+        last.wait_complete(7)
