@@ -25,12 +25,13 @@ from fuzz.target_tracker_udp import TARGET as TRACKER_UDP
 from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
 from fuzz.target_ut_metadata import TARGET as UT_METADATA
 from fuzz.target_ut_pex import TARGET as UT_PEX
+from fuzz.target_utp import TARGET as UTP
 from fuzz.target_webseed import TARGET as WEBSEED
 from fuzz.target_xml import TARGET as XML
 
 _CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
-_TRANSPORT = (HOLEPUNCH, PROXY)
+_TRANSPORT = (HOLEPUNCH, PROXY, UTP)
 _NAT = (NATPMP, IGD, XML)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}

@@ -261,8 +261,9 @@ class Sender:
             packets = most - flight.packets
             if packets <= 0:
                 return
-            if len(self._backlog) < size and stream is not None and (room > 0 or not self.peer_window):
-                self._take(stream, room, now)
+            have = len(self._backlog)
+            if stream is not None and have < 2 * size and (have < room or not (have or self.peer_window)):
+                self._take(stream, room - have, now)
             backlog = self._backlog
             self._starved = bool(backlog) and not self.peer_window
             if not backlog or room <= 0:
