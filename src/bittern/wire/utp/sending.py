@@ -66,7 +66,7 @@ class Sender:
 
     __slots__ = (
         "_active_at", "_backlog", "_closing", "_duplicates", "_finished", "_largest_window", "_limited", "_loss_edge",
-        "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight", "path",
+        "_more", "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight", "path",
         "peer_window", "trips",
     )  # fmt: skip
 
@@ -83,6 +83,7 @@ class Sender:
         self._loss_edge = first  # losses of packets before it have shrunk the window already
         self._small = first - 1  # number of the last packet that was not full
         self._probe: tuple[int, int] | None = None  # its number, and the size it tries
+        self._more = False  # the stream had more than was taken
         self._closing = False
         self._finished = False  # the end has been sent
         self._starved = False  # data waits, and the other side has no room at all
@@ -276,8 +277,8 @@ class Sender:
             count = min(len(backlog), room) // size
             if count:
                 data = backlog[: min(count, packets) * size]
-            elif self._small >= flight.oldest and not self._closing:
-                break  # Nagle: one packet that is not full is on its way, what comes until then fills the next
+            elif flight.packets and (self._more or self._small >= flight.oldest) and not self._closing:
+                break  # Nagle: one packet that is not full may be on its way, what comes until then fills the next
             elif len(backlog) <= room or (not flight.bytes and not flight.packets):
                 data = backlog[: min(room, size)]
                 self._small = flight.next
@@ -310,6 +311,7 @@ class Sender:
             count += len(taken[-1])
             if count == limit:
                 break
+        self._more = count == limit
         if count:
             self._backlog = memoryview(b"".join(taken))
             stream.sent(count, now)
