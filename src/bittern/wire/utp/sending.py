@@ -66,8 +66,8 @@ class Sender:
 
     __slots__ = (
         "_active_at", "_backlog", "_closing", "_duplicates", "_finished", "_largest_window", "_limited", "_loss_edge",
-        "_more", "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight", "path",
-        "peer_window", "trips",
+        "_more", "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight",
+        "path", "peer_window", "trips",
     )  # fmt: skip
 
     def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
