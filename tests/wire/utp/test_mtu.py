@@ -21,25 +21,36 @@ def search(path: PathMtu, limit: int, now: float = 0.0) -> int:
 def test_the_search_ends_near_what_goes_through(limit: int, most: int) -> None:
     path = PathMtu(most, ipv6=False)
     assert search(path, limit) <= 40
-    assert path.proven <= min(limit, most)
-    assert path.proven > min(limit, most) - 40
+    best = min(limit, most)
+    assert path.proven <= best
+    assert path.proven > (best if best <= 1472 else max(size for size in (1472, 8972, most) if size <= best)) - 40
 
 
-@pytest.mark.parametrize(("limit", "probes"), [(1472, 3), (60_000, 3)])
+@pytest.mark.parametrize(("limit", "probes"), [(1472, 3), (8972, 4), (60_000, 3)])
 def test_common_paths_are_found_quickly(limit: int, probes: int) -> None:
     path = PathMtu(60_000, ipv6=False)
-    if limit == 1472:
-        assert path.probe(0.0) == 1472
-        path.arrived(1472)
-        path.too_big(8972)
-        for _ in range(20):
-            size = path.probe(0.0)
-            if size is None:
-                break
-            path.too_big(size)
-    else:
-        assert search(path, limit) == probes
-    assert path.proven >= limit
+    assert search(path, limit) == probes
+    assert path.proven == limit
+
+
+def test_what_the_system_refuses_is_not_tried_again() -> None:
+    path = PathMtu(60_000, ipv6=False)
+    path.arrived(1472)
+    assert path.probe(0.0) == 8972
+    path.too_big(8972)
+    assert path.probe(0.0) is None
+
+
+@given(st.integers(548, 20_000))
+def test_no_probe_ends_just_behind_what_some_receivers_read(limit: int) -> None:
+    """Whose buffer is cut within the last bytes would take a part of the payload for all of it."""
+    path = PathMtu(60_000, ipv6=False)
+    tried = []
+    while (size := path.probe(0.0)) is not None:
+        tried.append(size)
+        path.arrived(size) if size <= limit else path.vanished(size)
+    for buffer in (1500, 1600, 2000, 2048, 4096, 8192, 16_384, 32_768, 65_535):
+        assert not any(size - 128 < buffer < size for size in tried)
 
 
 def test_ipv6_has_its_own_sizes() -> None:

@@ -94,6 +94,15 @@ def test_whatever_path_mtu_there_is_is_found() -> None:
         assert mtu - 40 < largest <= mtu
 
 
+@pytest.mark.parametrize("cut", [1500, 1600, 2000, 4096, 16_384])
+def test_a_receiver_that_cuts_what_is_too_long_gets_the_right_bytes(cut: int) -> None:
+    """As libtorrent does, which reads 1,500 bytes of each datagram."""
+    net, ann, bob = pair()
+    for there in ((ANN, BOB), (BOB, ANN)):
+        net.paths[there] = Path(mtu=65_535, cut=cut)
+    transfer(net, ann, bob, Random(3).randbytes(1_000_000))
+
+
 def test_coalesced_datagrams_are_taken_at_once() -> None:
     net, ann, bob = pair()
     for there in ((ANN, BOB), (BOB, ANN)):

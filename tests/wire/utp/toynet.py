@@ -75,6 +75,7 @@ class Path:
         rate: bytes per second; 0 for any.
         queue: seconds of waiting at most, then datagrams are dropped.
         mtu: bytes; larger ones vanish.
+        cut: bytes that the receiver reads of each.
     """
 
     delay: float = 0.02
@@ -84,6 +85,7 @@ class Path:
     rate: float = 0.0
     queue: float = 0.2
     mtu: int = 1472
+    cut: int = 1 << 16
     free_at: float = 0.0
     seen: list[bytes] = field(default_factory=list)
 
@@ -201,7 +203,7 @@ class Net:
             return
         for datagram in datagrams:
             for when in path.arrivals(len(datagram), self.now, self.rng):
-                self._hand_over(when, host.address, burst.address, datagram, burst.segment)
+                self._hand_over(when, host.address, burst.address, datagram[: path.cut], burst.segment)
 
     def _hand_over(self, when: float, source: Address, target: Address, data: bytes, segment: int) -> None:
         def arrive() -> None:

@@ -18,7 +18,9 @@ _AGAIN_SECONDS = 600.0
 class PathMtu:
     """The search for the largest datagram, payload of UDP, that goes through.
 
-    First the sizes that are common, from below; below the first that does not go through, by halves.
+    First the sizes that are common, from below; where not even Ethernet's goes through, by halves. Beyond it there is
+    no such search: some receivers read 1,500 bytes, or 2,000, and take what they read for all of it. A probe is told by
+    its padding, which is cut then, but for the few bytes at its end: no receiver's buffer may end there.
 
     Args:
         ipv6: whose headers to count.
@@ -49,7 +51,7 @@ class PathMtu:
             larger = next((size for size in self._plateaus if size > self.proven), None)
         else:
             larger = next((size for size in self._plateaus if self.proven < size < self._failed), None)
-            if larger is None and self._failed - self.proven > _PRECISION:
+            if larger is None and self._failed <= self._plateaus[0] and self._failed - self.proven > _PRECISION:
                 larger = (self.proven + self._failed) // 2
         if larger is None:
             self._done_at = now
