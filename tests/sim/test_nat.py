@@ -52,3 +52,11 @@ def test_whom_nothing_was_sent_to_for_long_is_kept_out_again() -> None:
     nat.outbound(INNER, STRANGER, MAPPING_SECONDS - 1)
     assert nat.inbound(port, KNOWN, MAPPING_SECONDS) is None
     assert nat.inbound(port, STRANGER, MAPPING_SECONDS) == INNER
+
+
+def test_one_that_keeps_ports_does_so_once() -> None:
+    nat = Nat(NatKind.SYMMETRIC, keeps_ports=True)
+    assert nat.outbound(INNER, KNOWN, 0.0) == INNER
+    assert nat.outbound(INNER, STRANGER, 0.0) == 20001
+    assert nat.outbound(INNER, SAME_HOST, 0.0) == 20002
+    assert nat.inbound(INNER, KNOWN, 0.0) == INNER

@@ -40,10 +40,12 @@ class Nat:
     Args:
         kind: how it translates.
         first_port: outer ports are counted up from here.
+        keeps_ports: the outer port is the inner one where that is free.
     """
 
-    def __init__(self, kind: NatKind, first_port: int = 20001) -> None:
+    def __init__(self, kind: NatKind, first_port: int = 20001, *, keeps_ports: bool = False) -> None:
         self.kind = kind
+        self._keeps_ports = keeps_ports
         self._next = first_port
         self._mappings: dict[int, _Mapping] = {}  # by outer port
         self._outer: dict[tuple[int, Address | None], int] = {}
@@ -53,8 +55,9 @@ class Nat:
         key = (inner, target if self.kind is NatKind.SYMMETRIC else None)
         port = self._outer.get(key)
         if port is None or not self._alive(self._mappings[port], now):
-            port = self._outer[key] = self._next
-            self._next += 1
+            port = inner if self._keeps_ports and inner not in self._mappings else self._next
+            self._next += port == self._next
+            self._outer[key] = port
             self._mappings[port] = _Mapping(inner, key[1], {})
         self._mappings[port].used[target] = now
         return port

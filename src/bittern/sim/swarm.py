@@ -109,7 +109,9 @@ class Swarm:
         host.latency = self.lines.latency
         if self._prepare is not None:
             self._prepare(host)
-        settings = replace(settings or self._settings, listen_port=0 if host.natted else PORT)
+        # Who is behind a router that translates does not know it.
+        reachable = not host.natted or host.nat is not None
+        settings = replace(settings or self._settings, listen_port=PORT if reachable else 0)
         process = SimProcess(host, self.web, settings, self.services, self.paths)
         process.strict = self._strict
         return process

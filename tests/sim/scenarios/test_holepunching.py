@@ -25,14 +25,22 @@ HOPELESS = {
 class Three:
     """ann, who has everything, and bob behind routers, and a third between them, who gives nothing."""
 
-    def __init__(self, seed: int, kinds: tuple[NatKind | None, NatKind | None]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        kinds: tuple[NatKind | None, NatKind | None],
+        settings: EngineSettings = SETTINGS,
+        *,
+        keeps_ports: bool = False,
+    ) -> None:
+        self._keeps_ports = keeps_ports
         self.kinds = dict(zip(("ann", "bob"), kinds, strict=True))
         self.swarm = Swarm(
-            Random, seed, seeds=0, leechers=0, size=1 << 18, lines=Lines(), settings=SETTINGS, prepare=self._prepare
+            Random, seed, seeds=0, leechers=0, size=1 << 18, lines=Lines(), settings=settings, prepare=self._prepare
         )
         content = self.swarm.contents[0]
         self.between = self.swarm.process(
-            "between", replace(SETTINGS, up_bytes_per_second=100.0, down_bytes_per_second=100.0)
+            "between", replace(settings, up_bytes_per_second=100.0, down_bytes_per_second=100.0)
         )
         self.ann, self.bob = self.swarm.process("ann"), self.swarm.process("bob")
         self.between.leech(content)
@@ -42,7 +50,7 @@ class Three:
     def _prepare(self, host: Host) -> None:
         kind = self.kinds.get(host.name)
         if kind is not None:
-            host.natted, host.nat = True, Nat(kind)
+            host.natted, host.nat = True, Nat(kind, keeps_ports=self._keeps_ports)
 
     def completes(self, seconds: float) -> float | None:
         """When bob has everything, which comes from ann if it comes at all."""
@@ -61,3 +69,15 @@ def test_who_can_be_brought_together_is(
     figure(f"routers {names}: {'never' if after is None else f'complete after {after:.1f} s'}")
     assert (after is None) is hopeless
     assert after is None or after < 10.0
+
+
+def test_who_is_connected_over_tcp_can_be_met_where_routers_keep_ports(seed: int) -> None:
+    kinds = NatKind.PORT_RESTRICTED, NatKind.PORT_RESTRICTED
+    both = EngineSettings(utp=True, tcp=True)
+    assert Three(seed, kinds, both, keeps_ports=True).completes(240.0) is not None
+    assert Three(seed, kinds, both, keeps_ports=False).completes(240.0) is None
+
+
+def test_nobody_is_met_without_the_exchange_of_peers(seed: int) -> None:
+    kinds = NatKind.FULL_CONE, NatKind.RESTRICTED
+    assert Three(seed, kinds, replace(SETTINGS, use_pex=False)).completes(240.0) is None
