@@ -188,3 +188,14 @@ def test_an_end_has_a_number_and_no_bytes() -> None:
     assert (again.kind, again.first, again.count) == (FIN, 0xFFFF, 1)
     assert flight.acknowledge(0xFFFF, 0, 2.0).packets == 1
     assert flight.packets == 0
+
+
+def test_what_had_to_wait_for_a_repeated_packet_tells_no_round_trip() -> None:
+    """Its own word was lost, or it was not in order: the answer is as late as the repetition was."""
+    flight = Flight(0)
+    flight.send(DATA, memoryview(bytes(30)), 10, 1.0)
+    flight.lose_all()
+    flight.repeat(1, 9.0)
+    assert flight.acknowledge(2, 0, 10.0).round_trip is None
+    flight.send(DATA, memoryview(bytes(10)), 10, 11.0)
+    assert flight.acknowledge(3, 0, 12.0).round_trip == 1.0

@@ -174,3 +174,25 @@ def test_a_probe_that_the_system_refuses_is_repeated_small() -> None:
     leaving = half.depart(stream, 0.1)
     assert leaving[0].data == probe.data
     assert [departure.padded for departure in leaving if departure.padded] == [(LEAST + 1472) // 2]
+
+
+def test_a_side_that_answers_and_never_gets_what_we_send_is_given_up() -> None:
+    """It is there, but nothing of that size gets to it: somebody else may find another way."""
+    half, stream = sender(), Pump(bytes(100_000))
+    half.depart(stream, 0.0)
+    held = 0
+    while half.time_out(float(held)):
+        half.acknowledge(answer(99), float(held), bare=True)
+        half.depart(stream, float(held))
+        held += 1
+    assert held == 6
+
+
+def test_a_side_without_room_is_not_given_up() -> None:
+    half, stream = sender(), Pump(bytes(100_000))
+    half.acknowledge(answer(99, window=0), 0.0, bare=True)
+    half.depart(stream, 0.0)
+    for second in range(100):
+        assert half.time_out(float(second))
+        half.depart(stream, float(second))
+        half.acknowledge(answer(99, window=0), float(second), bare=True)

@@ -221,8 +221,8 @@ class Flight:
         return size
 
     def _round_trip(self, index: int, now: float) -> float | None:
-        if self._repeated >> index & 1:
-            return None
+        if self._repeated:
+            return None  # this one was acknowledged when it could be in order, or when its word was not lost: late
         return now - self._run_of(self.oldest + index).sent_at
 
     def _run_of(self, number: int) -> Run:

@@ -123,7 +123,6 @@ class Sender:
             Whether more may leave now.
         """
         flight = self.flight
-        self._unanswered = 0
         grown = self._see_window(packet)
         self._see_delay(packet, now)
         progress = flight.acknowledge(packet.ack, packet.selective, now)
@@ -139,6 +138,8 @@ class Sender:
             self._judge_probe()
         if flight.arrived or self._duplicates >= _DUPLICATES:
             self._lose()
+        if progress.delivered or progress.packets or not self.peer_window:
+            self._unanswered = 0  # else it is there, but what we send does not get there
         if progress.delivered or progress.packets:
             self.trips.answered()
             self._resume_at = now + self.trips.timeout if flight.packets else None
