@@ -14,6 +14,7 @@ import time
 import libtorrent as lt
 
 ENCRYPTION = {"require": lt.enc_policy.pe_forced, "prefer": lt.enc_policy.pe_enabled, "off": lt.enc_policy.pe_disabled}
+METHODS = {"rc4": lt.enc_level.rc4, "plain": lt.enc_level.plaintext, "both": lt.enc_level.both}
 
 
 LEAVE_SECONDS = 3.0
@@ -29,6 +30,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], metavar="HOST:PORT")
     parser.add_argument("--preset", choices=["default", "high_performance_seed"], default="default")
     parser.add_argument("--encryption", choices=sorted(ENCRYPTION), default="prefer")
+    parser.add_argument("--method", choices=sorted(METHODS), default="both", help="behind an encrypted handshake")
     parser.add_argument("--tracker", action="store_true", help="nothing: the torrent's trackers are always asked")
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
@@ -55,6 +57,7 @@ def open_session(args: argparse.Namespace) -> lt.session:
         "enable_outgoing_tcp": not args.utp,
         "in_enc_policy": ENCRYPTION[args.encryption],
         "out_enc_policy": ENCRYPTION[args.encryption],
+        "allowed_enc_level": METHODS[args.method],
         # By default a second connection from one address is refused: on loopback all have one address.
         "allow_multiple_connections_per_ip": True,
         "connections_limit": 2000,
