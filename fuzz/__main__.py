@@ -15,6 +15,7 @@ from fuzz.target_lsd import TARGET as LSD
 from fuzz.target_magnet import TARGET as MAGNET
 from fuzz.target_messages import TARGET as MESSAGES
 from fuzz.target_metainfo import TARGET as METAINFO
+from fuzz.target_mse import TARGET as MSE
 from fuzz.target_natpmp import TARGET as NATPMP
 from fuzz.target_paths import TARGET as PATHS
 from fuzz.target_proxy import TARGET as PROXY
@@ -31,7 +32,7 @@ from fuzz.target_xml import TARGET as XML
 
 _CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
-_TRANSPORT = (HOLEPUNCH, PROXY, UTP)
+_TRANSPORT = (HOLEPUNCH, MSE, PROXY, UTP)
 _NAT = (NATPMP, IGD, XML)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}

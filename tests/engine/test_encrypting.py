@@ -1,5 +1,6 @@
 """Two engines over one link: each pair of policies, torrents that sleep, strangers in crowds."""
 
+from functools import partial
 from itertools import product
 from random import Random
 
@@ -8,6 +9,7 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.errors import LocalProtocolError
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.engine import encrypting
 from bittern.engine.core import Core
 from bittern.engine.effects import Connect, WorkOut
 from bittern.engine.encrypting import SECRETS_AT_ONCE
@@ -149,3 +151,26 @@ def test_without_a_cipher_nothing_can_be_encrypted() -> None:
     chance = World(Random, 1).chance("one")
     with pytest.raises(LocalProtocolError):
         Core(EngineSettings(encryption_out=PREFER), PeerId(bytes(20)), chance, NoDisk())
+
+
+def test_a_thousand_bad_handshakes_cost_a_secret_each_at_most_and_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage of the most that is read, keys that leave no secret, and keys with nothing behind them."""
+    side, noise, worked_out = Side("one"), Random(1), list[bytes]()
+
+    def counted(secret: bytes, theirs: bytes) -> bytes:
+        worked_out.append(theirs)
+        return shared_secret(secret, theirs)
+
+    monkeypatch.setattr(encrypting, "shared_secret", counted)
+    for number in range(1000):
+        now = float(number)
+        both = WirePair(partial(side.core.accepted, now=now), lambda _: PeerWire.__new__(PeerWire))
+        data = (noise.randbytes(700), b"\xff" * 700, public_key(noise.randbytes(20)))[number % 3]
+        for at in range(0, len(data), 200):
+            if not both.left.closed:
+                feed(both.left.stream, data[at : at + 200], now=now)
+        assert both.left.closed is (number % 3 < 2)
+        side.core.advance(now)
+    assert len(worked_out) <= 334
+    side.core.advance(2000.0)
+    assert not side.core._lobby.wires

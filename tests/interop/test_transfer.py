@@ -16,16 +16,14 @@ from tests.interop.rigs.bittern import Bittern
 from tests.interop.rigs.client import Client, Swarm
 from tests.interop.rigs.content import Kind, make, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent
-from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.transmission import Transmission
 from tests.interop.rigs.webtorrent import Webtorrent
 
-SEEDS: tuple[Client, ...] = (Libtorrent(), Aria2(), Transmission(), Webtorrent())
-LEECHERS = SEEDS[:3]
+PARTNERS: tuple[Client, ...] = (Libtorrent(), Aria2(), Transmission(), Webtorrent())
 V1 = (Kind.V1_SINGLE, Kind.V1_MULTI)
 NEW = (Kind.V2, Kind.HYBRID)
-WITH_SEEDS = [*((each, kind) for each in SEEDS for kind in V1), *((Libtorrent(), kind) for kind in NEW)]
-WITH_LEECHERS = [*((each, kind) for each in LEECHERS for kind in V1), *((Libtorrent(), kind) for kind in NEW)]
+WITH_SEEDS = [*((each, kind) for each in PARTNERS for kind in V1), *((Libtorrent(), kind) for kind in NEW)]
+WITH_LEECHERS = [*((each, kind) for each in PARTNERS for kind in V1), *((Libtorrent(), kind) for kind in NEW)]
 TIMEOUT_SECONDS = 60
 
 
@@ -50,7 +48,7 @@ def test_a_partner_gets_from_bittern(open_swarm: OpenSwarm, matrix: Matrix, part
         assert swarm.content.differences(downloaded.folder) == []
 
 
-@pytest.mark.parametrize("partner", SEEDS, ids=str)
+@pytest.mark.parametrize("partner", PARTNERS, ids=str)
 def test_bittern_gets_a_magnet_from_a_partner(open_swarm: OpenSwarm, matrix: Matrix, partner: Client) -> None:
     swarm = open_swarm(Kind.V1_MULTI, partner)
     with matrix.case(partner, "seed", "v1 magnet"):
@@ -60,7 +58,7 @@ def test_bittern_gets_a_magnet_from_a_partner(open_swarm: OpenSwarm, matrix: Mat
         assert swarm.content.differences(downloaded.folder) == []
 
 
-@pytest.mark.parametrize("partner", LEECHERS, ids=str)
+@pytest.mark.parametrize("partner", PARTNERS, ids=str)
 def test_a_partner_gets_a_magnet_from_bittern(open_swarm: OpenSwarm, matrix: Matrix, partner: Client) -> None:
     swarm = open_swarm(Kind.V1_MULTI, partner)
     with matrix.case(partner, "leecher", "v1 magnet"):
@@ -71,28 +69,13 @@ def test_a_partner_gets_a_magnet_from_bittern(open_swarm: OpenSwarm, matrix: Mat
         assert swarm.content.differences(downloaded.folder) == []
 
 
-@pytest.mark.parametrize("magnet", [False, True], ids=["v1 multi", "v1 magnet"])
-def test_webtorrent_gets_from_bittern_when_that_dials_it(
-    open_swarm: OpenSwarm, matrix: Matrix, *, magnet: bool
-) -> None:
-    """Where it dials itself, it speaks encrypted only, which bittern does not yet: so it is there first."""
-    partner = Webtorrent()
-    swarm = open_swarm(Kind.V1_MULTI, partner)
-    with matrix.case(partner, "leecher", "v1 magnet" if magnet else swarm.kind):
-        peer, downloaded = swarm.get(partner, swarm.magnet if magnet else None)
-        assert wait_until(lambda: any(told.port == peer.port for told in swarm.tracker.announces), 20)
-        swarm.seed(Bittern())
-        peer.wait_complete(TIMEOUT_SECONDS)
-        assert swarm.content.differences(downloaded.folder) == []
-
-
 def btmh_of(swarm: Swarm) -> str:
     """The magnet link of a torrent, by its hash of version 2 alone."""
     both = Magnet.parse(swarm.magnet)
     return replace(both, info_hash_v1=None).to_uri()
 
 
-@pytest.mark.parametrize("partner", SEEDS, ids=str)
+@pytest.mark.parametrize("partner", PARTNERS, ids=str)
 def test_a_magnet_link_completes_by_nothing_but_the_peer_that_it_names(open_swarm: OpenSwarm, partner: Client) -> None:
     swarm = open_swarm(Kind.V1_SINGLE, partner)
     seed = swarm.seed(partner)

@@ -6,6 +6,7 @@ import pytest
 
 from bittern.base.errors import SessionError
 from bittern.session.settings import USER_AGENT, Settings
+from bittern.wire.mse.policy import Encryption
 
 
 def test_defaults_are_valid_and_reach_the_engine() -> None:
@@ -56,3 +57,13 @@ def test_the_state_folder_follows_xdg() -> None:
     assert Settings().state_folder({"XDG_STATE_HOME": "relative"}) == home
     assert Settings().state_folder({}) == home
     assert Settings(state_dir=Path("/s")).state_folder({"XDG_STATE_HOME": "/x"}) == Path("/s")
+
+
+def test_where_the_system_has_no_cipher_nothing_is_encrypted_and_nothing_may_be_required() -> None:
+    wishes = Settings(encryption_in="prefer", encryption_out="prefer")
+    assert wishes.for_engine().encryption_in is wishes.for_engine().encryption_out is Encryption.PREFER
+    engine = wishes.for_engine(rc4=False)
+    assert engine.encryption_in is engine.encryption_out is Encryption.OFF
+    for wishes in (Settings(encryption_in="require"), Settings(encryption_out="require")):
+        with pytest.raises(SessionError, match="RC4"):
+            wishes.for_engine(rc4=False)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import inf
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -10,6 +11,7 @@ from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.bencode import encode
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event, ScrapeEntry
+from bittern.wire.mse.policy import Encryption
 from bittern.wire.tracker_http import (
     MAX_REPLY,
     announce_url,
@@ -62,6 +64,18 @@ class TestAnnounceUrl:
         assert said["trackerid"] == b"\x00&"
         assert said["ipv6"] == b"2001:db8::1"
         assert "ipv4" not in said
+
+    @pytest.mark.parametrize(
+        ("encryption", "said"),
+        [
+            (Encryption.OFF, {}),
+            (Encryption.PREFER, {"supportcrypto": b"1"}),
+            (Encryption.REQUIRE, {"supportcrypto": b"1", "requirecrypto": b"1"}),
+        ],
+    )
+    def test_trackers_are_told_whether_we_encrypt(self, encryption: Encryption, said: dict[str, bytes]) -> None:
+        query = query_of(announce_url("http://t/announce", replace(REQUEST, encryption=encryption)))
+        assert {key: value for key, value in query.items() if key.endswith("crypto")} == said
 
     def test_the_query_of_the_tracker_is_kept(self) -> None:
         url = announce_url("http://t/announce.php?passkey=a%2Fb&x=1#top", REQUEST)

@@ -18,6 +18,7 @@ from bittern.engine.swarm.welcome import (
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Reserved
 from bittern.wire.messages import BitfieldMessage, Extended, HaveAll, HaveNone, Message
+from bittern.wire.mse.policy import Encryption
 from tests.engine.peers import make_peer, messages_of, take_sent
 
 SETTINGS = EngineSettings(listen_port=51413, max_requests_queued=77, user_agent="bittern/1")
@@ -154,3 +155,16 @@ def test_where_two_crossing_connections_go_by_different_hosts_both_sides_keep_th
 
 def unranked(_: Address) -> None:
     """As long as nobody told us our address."""
+
+
+@pytest.mark.parametrize(
+    ("encryption", "said"), [(Encryption.OFF, None), (Encryption.PREFER, True), (Encryption.REQUIRE, True)]
+)
+def test_peers_are_told_whether_we_prefer_encryption(encryption: Encryption, said: bool | None) -> None:  # noqa: FBT001 - a parameter
+    peer = make_peer(fast=False)
+    peer.extended = True
+    settings = EngineSettings(encryption_out=encryption)
+    introduce(peer, settings, Ourselves(51413), None, None, upload_only=False, pex=True)
+    [message] = messages_of(take_sent(peer))
+    assert isinstance(message, Extended)
+    assert ExtendedHandshake.parse(message.payload).prefers_encryption is said
