@@ -88,12 +88,12 @@ def test_packets_with_something_in_them_are_no_equal_answers() -> None:
 def test_silence_repeats_the_oldest_and_then_gives_up() -> None:
     half, stream = sender(), Pump(b"hello")
     half.depart(stream, 0.0)
-    assert half.due == 1.0
+    assert half.recovery.due == 1.0
     alive, waits, now = True, [], 0.0
     while alive:
-        assert half.due is not None
-        waits.append(half.due - now)
-        now = half.due
+        assert half.recovery.due is not None
+        waits.append(half.recovery.due - now)
+        now = half.recovery.due
         alive = half.time_out(now)
         if alive:
             assert [departure.number for departure in half.depart(stream, now)] == [100]
@@ -116,12 +116,12 @@ def test_no_room_is_asked_after_with_one_byte() -> None:
     half, stream = sender(), Pump(bytes(1000))
     half.acknowledge(answer(99, window=0), 0.0, bare=True)
     assert half.depart(stream, 0.0) == []
-    assert half.due == 1.0
+    assert half.recovery.due == 1.0
     assert half.time_out(1.0)
     assert sizes(half.depart(stream, 1.0)) == [1]
     half.acknowledge(answer(99, window=0), 1.1, bare=True)
-    assert half.due is not None
-    assert half.time_out(half.due)
+    assert half.recovery.due is not None
+    assert half.time_out(half.recovery.due)
     assert sizes(half.depart(stream, 3.0)) == [1]
     assert half.acknowledge(answer(100, window=5000), 3.1, bare=True)
     assert sizes(half.depart(stream, 3.1)) == [SIZE]
@@ -169,7 +169,7 @@ def test_a_probe_that_is_lost_is_repeated_small_and_shrinks_nothing() -> None:
 def test_a_probe_that_the_system_refuses_is_repeated_small() -> None:
     half, stream = prober(), Pump(bytes(200_000))
     probe = half.depart(stream, 0.0)[0]
-    half.too_big(1472)
+    half.recovery.too_big(1472)
     half.control.window = 60_000.0
     leaving = half.depart(stream, 0.1)
     assert leaving[0].data == probe.data

@@ -224,7 +224,7 @@ class UtpLink:
         at = self._acked_at + (
             _SYN_SECONDS * (1 << self._syns - 1) if self.state is State.CALLING else _KEEP_ALIVE_SECONDS
         )
-        for other in (self.sender.due, self._end_at):
+        for other in (self.sender.recovery.due, self._end_at):
             if other is not None and other < at:
                 at = other
         return at
@@ -234,7 +234,7 @@ class UtpLink:
         if self._end_at is not None and now >= self._end_at:
             self.state = State.CLOSED
             return None
-        due = self.sender.due
+        due = self.sender.recovery.due
         if due is not None and now >= due and not self.sender.time_out(now):
             return LinkLost(LossKind.TIMED_OUT)
         if now >= self._acked_at + _KEEP_ALIVE_SECONDS:

@@ -107,6 +107,11 @@ class RoundTrips:
         self._timeouts += 1
 
     @property
+    def patience(self) -> float:
+        """Seconds after which it is odd that nothing came."""
+        return max(2 * self.mean, self.mean + 4 * self._deviation)
+
+    @property
     def timeout(self) -> float:
         """Seconds to wait for an acknowledgement."""
         first = max(LEAST_TIMEOUT, self.mean + 4 * self._deviation) if self.mean else FIRST_TIMEOUT

@@ -116,7 +116,7 @@ class Mux:
         """The system refused a datagram of `size` bytes to `address`: it can not go through whole."""
         for link in self._links.values():
             if link.address == address:
-                link.sender.too_big(size)
+                link.sender.recovery.too_big(size)
                 self._stir(link.number)
 
     def close(self, now: float) -> None:

@@ -13,15 +13,13 @@ from .flight import Flight
 from .ledbat import Ledbat
 from .mtu import PathMtu
 from .packet import DATA, FIN, HEAD, MASK, Packet, ahead
+from .recovery import Recovery
 from .settings import UtpSettings
 
 _CHUNK = 1 << 18
 """Bytes taken from a stream at once: they are copied together, for they may have to be sent again."""
 _PROBE_PAYLOAD = 64
 """Bytes of payload in a packet that tries a size; the others say nothing, so that it can be repeated in any size."""
-_DUPLICATES = 3
-_TIMEOUTS = 6
-"""In a row, after which the other side is gone; each is twice as long as the one before."""
 _PACKETS_PER_BYTE = 1100
 """Others keep as many packets that came out of order as their window has room for at this size."""
 _MOST_PACKETS = 8000
@@ -59,15 +57,15 @@ class Sender:
         flight: what is on its way.
         control: how much of it there may be.
         trips: how long an answer takes.
+        recovery: what of it is lost.
         delays: of packets on their way there.
         path: how large packets may be.
         peer_window: bytes that the other side has room for.
     """
 
     __slots__ = (
-        "_active_at", "_backlog", "_closing", "_duplicates", "_finished", "_largest_window", "_limited", "_loss_edge",
-        "_more", "_probe", "_resume_at", "_small", "_starved", "_unanswered", "_urgent", "control", "delays", "flight",
-        "path", "peer_window", "trips",
+        "_active_at", "_backlog", "_closing", "_finished", "_largest_window", "_limited", "_more", "_small", "_starved",
+        "control", "delays", "flight", "path", "peer_window", "recovery", "trips",
     )  # fmt: skip
 
     def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
@@ -75,33 +73,23 @@ class Sender:
         self.path = path
         self.control = Ledbat(settings.target_seconds, settings.gain_bytes, path.proven)
         self.trips = RoundTrips()
+        self.recovery = Recovery(self.flight, self.control, self.trips, path)
         self.delays = DelayHistory()
         self.peer_window = settings.window_bytes  # until it says so
         self._largest_window = 0
         self._backlog = _NOTHING  # taken from the stream, and not sent
-        self._duplicates = 0
-        self._loss_edge = first  # losses of packets before it have shrunk the window already
         self._small = first - 1  # number of the last packet that was not full
-        self._probe: tuple[int, int] | None = None  # its number, and the size it tries
         self._more = False  # the stream had more than was taken
         self._closing = False
         self._finished = False  # the end has been sent
         self._starved = False  # data waits, and the other side has no room at all
-        self._resume_at: float | None = None
-        self._unanswered = 0  # time-outs since the other side was heard
         self._active_at = 0.0
-        self._urgent = False  # a packet is to be repeated at once, though the window shrank below what is on its way
         self._limited = False  # the congestion window kept something from being sent
 
     @property
     def all_arrived(self) -> bool:
         """Whether everything, the end too, was acknowledged."""
         return self._finished and not self._backlog and not self.flight.packets
-
-    @property
-    def due(self) -> float | None:
-        """When `time_out` wants to be called if nothing is acknowledged; None for never."""
-        return self._resume_at
 
     def finish(self, last: Sequence[Buffer]) -> None:
         """Nothing follows but `last`, and the end."""
@@ -126,23 +114,11 @@ class Sender:
         grown = self._see_window(packet)
         self._see_delay(packet, now)
         progress = flight.acknowledge(packet.ack, packet.selective, now)
-        if bare and not progress.packets and flight.packets and packet.ack == flight.oldest - 1 & MASK:
-            self._duplicates += 1
-        if progress.packets:
-            self._duplicates = 0
         if progress.round_trip is not None:
             self.trips.add(progress.round_trip)
         if progress.delivered:
             self._progressed(progress.delivered)
-        if self._probe is not None:
-            self._judge_probe()
-        if flight.arrived or self._duplicates >= _DUPLICATES:
-            self._lose()
-        if progress.delivered or progress.packets or not self.peer_window:
-            self._unanswered = 0  # else it is there, but what we send does not get there
-        if progress.delivered or progress.packets:
-            self.trips.answered()
-            self._resume_at = now + self.trips.timeout if flight.packets else None
+        self.recovery.heard(packet, progress, now, bare=bare)
         return grown or bool(progress.delivered or flight.lost)
 
     def _see_window(self, packet: Packet) -> bool:
@@ -165,61 +141,11 @@ class Sender:
             queueing = min(queueing, int(2e6 * self.trips.mean))
         self.control.acknowledged(delivered, queueing, self.path.proven, limited=self._limited)
 
-    def _judge_probe(self) -> None:
-        assert self._probe is not None
-        number, size = self._probe
-        flight = self.flight
-        index = number - flight.oldest
-        if index < 0 or flight.arrived >> index & 1:
-            self._probe = None
-            self.path.arrived(size)
-
-    def _lose(self) -> None:
-        flight = self.flight
-        found = flight.find_lost()
-        if self._duplicates >= _DUPLICATES:
-            self._duplicates = 0
-            found += flight.suspect_oldest()
-        if not found:
-            return
-        lowest = flight.oldest + (flight.lost & -flight.lost).bit_length() - 1
-        if self._probe is not None and flight.number_lost(self._probe[0]):
-            number, size = self._probe
-            self._probe = None
-            self.path.vanished(size)
-            if flight.lost.bit_count() == 1 and lowest == number:
-                return  # it was too large: that says nothing of how full the path is
-        if lowest >= self._loss_edge:
-            self._loss_edge = flight.next
-            self._urgent = True
-            self.control.lost(self.path.proven)
-
-    # --- time
-
     def time_out(self, now: float) -> bool:
-        """Nothing was acknowledged for long; whether the other side is held to be there still."""
-        flight = self.flight
-        self._resume_at = None
-        if self._starved and not flight.packets:
-            self.trips.timed_out()
+        """Nothing was acknowledged until `recovery.due`; whether the other side is held to be there still."""
+        if self._starved and not self.flight.packets:
             self.peer_window = max(self.peer_window, 1)  # a byte asks whether there is room again
-            return True
-        if not flight.packets:
-            return True
-        self.trips.timed_out()
-        if self._probe is not None:
-            number, size = self._probe
-            self._probe = None
-            self.path.vanished(size)
-            if flight.packets == 1 and number == flight.oldest:
-                flight.lose_all()
-                return True
-        flight.lose_all()
-        self._duplicates = 0
-        self._loss_edge = flight.next
-        self.control.timed_out(self.path.proven)
-        self._unanswered += 1
-        return self._unanswered <= _TIMEOUTS
+        return self.recovery.time_out(now, waiting=self._starved)
 
     # --- what leaves
 
@@ -233,8 +159,7 @@ class Sender:
         if not self.flight.lost and not self._finished:
             self._send_new(stream, leaving, now)
         self._limited = self.flight.bytes + self.path.proven > self.control.window
-        if self._resume_at is None and (self.flight.packets or self._starved):
-            self._resume_at = now + self.trips.timeout
+        self.recovery.left(now, waiting=self._starved)
         return leaving
 
     def _room(self) -> int:
@@ -244,10 +169,10 @@ class Sender:
         flight = self.flight
         while flight.lost:
             room = self._room()
-            if room < self.path.proven and flight.bytes and not self._urgent:
+            if room < self.path.proven and flight.bytes and not self.recovery.urgent:
                 return
-            self._urgent = False
-            run = flight.repeat(max(1, room // self.path.proven), now)
+            run = flight.repeat(max(1, self.recovery.urgent, room // self.path.proven), now)
+            self.recovery.urgent = 0
             if run is None:
                 return
             leaving.append(Departure(run.kind, run.first, run.data, run.size))
@@ -270,7 +195,7 @@ class Sender:
             self._starved = bool(backlog) and not self.peer_window
             if not backlog or room <= 0:
                 break
-            if len(backlog) > 2 * size and room > 2 * size and self._probe is None and not flight.arrived:
+            if len(backlog) > 2 * size and room > 2 * size and not (self.recovery.probing or flight.arrived):
                 tried = self.path.probe(now)
                 if tried is not None:
                     self._send_probe(tried, leaving, now)
@@ -297,7 +222,7 @@ class Sender:
         data = self._backlog[:_PROBE_PAYLOAD]
         self._backlog = self._backlog[_PROBE_PAYLOAD:]
         run = self.flight.send(DATA, data, len(data), now)
-        self._probe = (run.first, tried)
+        self.recovery.probe(run.first, tried)
         leaving.append(Departure(DATA, run.first, data, len(data), tried))
 
     def _take(self, stream: Stream, room: int, now: float) -> None:
@@ -316,10 +241,3 @@ class Sender:
         if count:
             self._backlog = memoryview(b"".join(taken))
             stream.sent(count, now)
-
-    def too_big(self, size: int) -> None:
-        """The system refused a datagram of `size` bytes."""
-        if self._probe is not None and self._probe[1] == size:
-            self.flight.give_up(self._probe[0])
-            self._probe = None
-        self.path.too_big(size)

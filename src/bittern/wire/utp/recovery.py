@@ -1,0 +1,158 @@
+"""What is held to be lost, and when: by what came after it, and by silence (BEP 29, RFC 5681, RFC 8985)."""
+
+from .delays import RoundTrips
+from .flight import Flight, Progress
+from .ledbat import Ledbat
+from .mtu import PathMtu
+from .packet import MASK, Packet
+
+_DUPLICATES = 3
+_TIMEOUTS = 6
+"""In a row, after which the other side is gone; each is twice as long as the one before."""
+_TAIL = 3
+"""Packets that are repeated early when nothing comes: an answer to them tells of all that was lost before them."""
+_TAIL_SECONDS = 0.02
+"""Until then, besides two round trips: the other side may be busy."""
+
+
+class Recovery:
+    """Looks after the packets of a connection that are on their way.
+
+    Args:
+        flight: they.
+        control: is told of losses.
+        trips: how long an answer takes.
+        path: is told what became of probes.
+
+    Attributes:
+        urgent: packets that are to be repeated though the window has no room for them.
+        due: when `time_out` wants to be called if nothing is acknowledged; None for never.
+    """
+
+    __slots__ = (
+        "_control", "_duplicates", "_edge", "_flight", "_path", "_probe", "_tail_tried", "_trips", "_unanswered", "due",
+        "urgent",
+    )  # fmt: skip
+
+    def __init__(self, flight: Flight, control: Ledbat, trips: RoundTrips, path: PathMtu) -> None:
+        self._flight = flight
+        self._control = control
+        self._trips = trips
+        self._path = path
+        self._duplicates = 0
+        self._edge = flight.next  # losses of packets before it have shrunk the window already
+        self._probe: tuple[int, int] | None = None  # its number, and the size it tries
+        self._unanswered = 0  # time-outs since something got there, or there was no room for it
+        self._tail_tried = False
+        self.urgent = 0
+        self.due: float | None = None
+
+    @property
+    def probing(self) -> bool:
+        """Whether a probe of the path is on its way."""
+        return self._probe is not None
+
+    def probe(self, number: int, size: int) -> None:
+        """Packet `number` left as a datagram of `size` bytes."""
+        self._probe = (number, size)
+
+    def left(self, now: float, *, waiting: bool) -> None:
+        """All left that may; `waiting` when the other side has no room for more."""
+        if self.due is None and (waiting or self._flight.packets):
+            self.due = now + self._wait()
+
+    def heard(self, packet: Packet, progress: Progress, now: float, *, bare: bool) -> None:
+        """The other side said something; `bare` when it is nothing but an acknowledgement."""
+        flight = self._flight
+        if progress.packets:
+            self._duplicates = 0
+        elif bare and flight.packets and packet.ack == flight.oldest - 1 & MASK:
+            self._duplicates += 1
+        if self._probe is not None:
+            self._judge_probe()
+        if flight.arrived or self._duplicates >= _DUPLICATES:
+            self._lose()
+        if progress.delivered or progress.packets or not packet.window:
+            self._unanswered = 0  # else it is there, but what we send does not get there
+        if progress.delivered or progress.packets:
+            self._trips.answered()
+            self._tail_tried = False
+            self.due = now + self._wait() if flight.packets else None
+
+    def time_out(self, now: float, *, waiting: bool) -> bool:
+        """Nothing was acknowledged until `due`; whether the other side is held to be there still."""
+        flight = self._flight
+        self.due = None
+        if not flight.packets:
+            if waiting:
+                self._trips.timed_out()
+            return True
+        if not self._tail_tried and self._trips.mean:
+            self._tail_tried = True
+            self._try_tail(now)
+            return True
+        self._trips.timed_out()
+        alone = flight.packets == 1 and self._probe is not None and self._probe[0] == flight.oldest
+        flight.lose_all()
+        self._lose_probe()
+        if alone:
+            return True  # it was too large: that says nothing of how full the path is
+        self._duplicates = 0
+        self._edge = flight.next
+        self._control.timed_out(self._path.proven)
+        self._unanswered += 1
+        return self._unanswered <= _TIMEOUTS
+
+    def too_big(self, size: int) -> None:
+        """The system refused a datagram of `size` bytes."""
+        if self._probe is not None and self._probe[1] == size:
+            self._flight.give_up(self._probe[0])
+            self._probe = None
+        self._path.too_big(size)
+
+    def _wait(self) -> float:
+        timeout = self._trips.timeout
+        return (
+            timeout if self._tail_tried or not self._trips.mean else min(timeout, self._trips.patience + _TAIL_SECONDS)
+        )
+
+    def _try_tail(self, now: float) -> None:
+        """Of a loss at the end nobody tells: ask with the last packets, before the time-out that costs the window."""
+        for number in range(max(self._flight.oldest, self._flight.next - _TAIL), self._flight.next):
+            self._flight.give_up(number)
+        self._lose_probe()
+        self.urgent = _TAIL
+        self.due = now + self._trips.timeout
+
+    def _judge_probe(self) -> None:
+        assert self._probe is not None
+        number, size = self._probe
+        index = number - self._flight.oldest
+        if index < 0 or self._flight.arrived >> index & 1:
+            self._probe = None
+            self._path.arrived(size)
+
+    def _lose_probe(self) -> int | None:
+        """Whether the probe is among the lost, its number."""
+        if self._probe is None or not self._flight.number_lost(self._probe[0]):
+            return None
+        number, size = self._probe
+        self._probe = None
+        self._path.vanished(size)
+        return number
+
+    def _lose(self) -> None:
+        flight = self._flight
+        found = flight.find_lost()
+        if self._duplicates >= _DUPLICATES:
+            self._duplicates = 0
+            found += flight.suspect_oldest()
+        if not found:
+            return
+        lowest = flight.oldest + (flight.lost & -flight.lost).bit_length() - 1
+        if self._lose_probe() == lowest and flight.lost.bit_count() == 1:
+            return  # as in `time_out`
+        if lowest >= self._edge:
+            self._edge = flight.next
+            self.urgent = 1
+            self._control.lost(self._path.proven)
