@@ -99,8 +99,9 @@ async def test_what_is_too_long_is_told_as_long_as_it_is(proxy: Proxy, far: sock
     [
         (bytes(12) + b"\0\0\0\7", TRACKER),
         (Query(b"aa", b"i" * 20, Ping()).encode(), b"d1:rd2:id20:%be1:t2:aa1:y1:re" % (b"j" * 20)),
+        (b"\x41\0\0\7" + bytes(16), b"\x21\0\0\7" + bytes(16)),
     ],
-    ids=["tracker", "node"],
+    ids=["tracker", "node", "peer"],
 )
 async def test_who_was_asked_by_name_answers_by_it(
     proxy: Proxy, far: socket.socket, until: Until, question: bytes, answer: bytes
@@ -108,12 +109,17 @@ async def test_who_was_asked_by_name_answers_by_it(
     port, party, route = relay(proxy)
     with closing(port):
         [alias] = await route.look_up("far.example", of(far).port, Purpose.TRACKERS)
-        port.send(question, alias)
+        if question[0] == 0x41:
+            port.send(b"first", of(far))
+            await received(far)
+            port.send_burst(Burst(alias, [question], len(question)))
+        else:
+            port.send(question, alias)
         data, name = await received(far)
         assert data == question
-        assert proxy.asked == [Endpoint("far.example", alias.port)]
+        assert proxy.asked[-1] == Endpoint("far.example", alias.port)
         far.sendto(answer, name)
-        far.sendto(answer.replace(b"\7", b"\6").replace(b"t2:aa", b"t2:bb"), name)
+        far.sendto(answer.replace(b"\7", b"\6").replace(b"t2:aa", b"t2:bb"), name)  # to somebody else's question
         await until(lambda: len(party.heard) == 2)
         assert [source for *_, source in party.heard] == [alias, of(far)]
 

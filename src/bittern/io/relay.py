@@ -15,10 +15,11 @@ from typing import Final
 
 from bittern.base.address import Address, is_alias
 from bittern.base.errors import KrpcError, ProxyError
-from bittern.wire.datagrams import Burst, Kind, datagrams_of, kind_of
+from bittern.wire.datagrams import UTP_HEADER_BYTES, Burst, Kind, datagrams_of, kind_of
 from bittern.wire.krpc_reader import read_message
 from bittern.wire.proxy.handshake import NOWHERE, Endpoint
 from bittern.wire.proxy.socks import read_udp_header, udp_header
+from bittern.wire.stream import Buffer
 
 from .datagram_port import Sender
 from .proxying import Proxying
@@ -33,6 +34,7 @@ MOST_HELD: Final = 64
 """Datagrams that wait for the first place."""
 MOST_NAMED: Final = 256
 """Datagrams to names whose answers are awaited: they come from an address that nobody knew."""
+_SYN: Final = 0x41  # BEP 29
 
 _log = logging.getLogger("bittern.proxy")
 
@@ -92,7 +94,7 @@ class RelayPort:
             if self._refusal is not None and self._sender is not None:
                 self._sender.refused(burst.address, self.clock())
             return True  # as if it were lost on the way
-        header = self._header(burst.address, b"")
+        header = self._header(burst.address, burst.buffers[0])
         buffers = [part for datagram in datagrams_of(burst) for part in (header, *datagram)]
         self._towards = burst.address
         sent = self._inner.send_burst(Burst(self._relay, buffers, burst.segment + len(header), burst.whole))
@@ -115,7 +117,7 @@ class RelayPort:
         if found is not None:
             (host, port), begin = found
             payload = data[begin:]
-            self._sorter.came(payload, len(payload), Address(self._alias_of(payload) or host, port), now)
+            self._sorter.came(payload, len(payload), Address(self._alias_of(payload, port) or host, port), now)
 
     def caught_up(self, now: float) -> None:
         """See Receiver."""
@@ -187,32 +189,49 @@ class RelayPort:
 
     # --- names
 
-    def _header(self, address: Address, data: bytes) -> bytes:
+    def _header(self, address: Address, data: Buffer) -> bytes:
         if not is_alias(address.host):
             return udp_header(Endpoint(*address))
-        key = _key(data)
+        key = _question(bytes(data), address.port)
         if key is not None:
             self._named[key] = address.host
             if len(self._named) > MOST_NAMED:
                 del self._named[next(iter(self._named))]
         return udp_header(Endpoint(self._proxying.aliases.name(address.host), address.port))
 
-    def _alias_of(self, payload: memoryview) -> str | None:
+    def _alias_of(self, payload: memoryview, port: int) -> str | None:
         """Of an answer to what was sent to a name: the address that stands for the name."""
         if not self._named:
             return None
-        key = _key(payload.tobytes(), answer=True)
-        return self._named.get(key) if key is not None else None
+        key = _answer(payload, port)
+        alias = self._named.pop(key, None) if key is not None else None
+        if key is not None and alias is not None:
+            self._named[key] = alias  # the last to be forgotten
+        return alias
 
 
-def _key(data: bytes, *, answer: bool = False) -> bytes | None:
-    """What a question and its answer have in common, and no stranger knows: the transaction id."""
+def _question(data: bytes, port: int) -> bytes | None:
+    """What an answer to this must contain, and no stranger knows."""
+    if len(data) >= UTP_HEADER_BYTES and data[0] == _SYN:
+        return b"u%b%d" % (data[2:4], port)  # BEP 29: the connection id, which the other end repeats
+    if len(data) >= 16 and data[8:11] == bytes(3):
+        return b"t" + data[12:16]  # BEP 15: the transaction id, behind connection id and action
+    return _transaction(data)
+
+
+def _answer(data: memoryview, port: int) -> bytes | None:
     kind = kind_of(data)
-    if kind is Kind.DHT:
-        try:
-            return b"d" + read_message(data).transaction
-        except KrpcError:
-            return None
-    if answer:
-        return b"t" + data[4:8] if kind is Kind.TRACKER and len(data) >= 8 else None
-    return b"t" + data[12:16] if len(data) >= 16 else None  # BEP 15: of a request, behind the connection id
+    if kind is Kind.UTP:
+        return b"u%b%d" % (data[2:4].tobytes(), port)
+    if kind is Kind.TRACKER:
+        return b"t" + data[4:8].tobytes()
+    return _transaction(data.tobytes())
+
+
+def _transaction(data: bytes) -> bytes | None:
+    if kind_of(data) is not Kind.DHT:
+        return None
+    try:
+        return b"d" + read_message(data).transaction
+    except KrpcError as error:
+        return b"d" + error.transaction if error.transaction is not None else None

@@ -25,6 +25,8 @@ GOODBYE_SECONDS = 5.0
 GOODBYE_RESEND_SECONDS = 2.0
 """A goodbye by datagram that has no answer is said again after so long, once in its time."""
 MOST_BYTES = 2 << 20
+NOBODYS_PORT = 1
+"""What is told where nobody can connect to us: trackers refuse to hear of port 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Announcer:
         request = AnnounceRequest(
             info_hash=self._wire_hash,
             peer_id=self._shared.peer_id,
-            port=self._shared.ourselves.port,
+            port=self._shared.ourselves.port or NOBODYS_PORT,
             uploaded=self._carried.uploaded + tally.uploaded,
             downloaded=self._carried.downloaded + tally.downloaded,
             left=tally.left,
