@@ -36,6 +36,7 @@ class End:
         self.went: dict[int, Toy] = {}
         self.failed: dict[int, LinkLost] = {}
         self.to_send = b""
+        self.shunned = ""
         self.streams: list[type[Toy]] = []  # of who comes
         self.udp = UdpPorts(loop, turn, self, Ports(route, tuple(bind(host, 0) for host in hosts)))
         self.utp = UtpNet(loop, turn, self.udp, self, SeededChance(1).rng_for)
@@ -49,6 +50,9 @@ class End:
         toy.link = link
         self.came.append(toy)
         return toy
+
+    def turns_away(self, host: str) -> bool:
+        return host == self.shunned
 
     def connected(self, ticket: int, link: Link, now: float) -> Toy:
         toy = self.went[ticket] = Toy(self.to_send, (100_000,))
@@ -212,3 +216,14 @@ async def test_a_bug_in_a_stream_costs_no_other_connection(ends: Ends, until: Un
         LinkLost(LossKind.ABORTED, "internal error"),
     ] * 2
     assert said == [f"a connection at {other.address} broke"] * 3
+
+
+async def test_who_is_turned_away_gets_no_answer_at_all(ends: Ends, until: Until) -> None:
+    """Not even that there is nobody for it: nothing is sent to an address that the IP filter blocks."""
+    one, other, third = ends(), ends(("127.0.0.2",)), ends(("127.0.0.3",))
+    other.shunned = "127.0.0.1"
+    call(one, other.address)
+    call(other, third.address)
+    await until(lambda: 7 in other.went)
+    assert not one.went
+    assert not other.came

@@ -270,6 +270,10 @@ class Core:
 
     # --- connections, called by the world
 
+    def turns_away(self, host: str) -> bool:
+        """Whether not even a datagram from `host` is looked at: the IP filter blocks it, whatever it wants."""
+        return self._shared.ip_filter.turns_away(host)
+
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
         wire = self._lobby.enter(link, now)

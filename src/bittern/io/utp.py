@@ -31,6 +31,10 @@ class Hall(Protocol):
         """Somebody connected to us; the stream for it."""
         ...
 
+    def turns_away(self, host: str) -> bool:
+        """Whether nothing that comes from there is looked at."""
+        ...
+
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """We are connected; the stream for it."""
         ...
@@ -116,6 +120,8 @@ class UtpPort:
 
     def receive(self, data: memoryview, segment: int, source: Address, now: float) -> None:
         """See Receiver."""
+        if self._core.turns_away(source.host):
+            return
         try:
             self._mux.receive(data, segment, source, now)
         except Exception as error:  # noqa: BLE001 - reported; the connections after this one are to hear, too

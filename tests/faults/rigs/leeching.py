@@ -2,12 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.rigs import wire
-from tests.faults.rigs.program import Program
+from tests.faults.rigs.program import QUIET, Program
 from tests.faults.rigs.torrent import BLOCK, MIB, PIECE, Torrent
 from tests.faults.rigs.wire import dial
 from tests.interop.rigs.place import LOOPBACK
@@ -18,11 +18,11 @@ FLAT = 10 * MIB
 
 
 @contextmanager
-def seeding(torrent: Torrent, work: Path, *before: str) -> Iterator[tuple[Program, int]]:
+def seeding(torrent: Torrent, work: Path, *before: str, quiet: Sequence[str] = QUIET) -> Iterator[tuple[Program, int]]:
     """A seed of its own, and its port."""
     port = LOOPBACK.free_port()
     words = ["seed", str(torrent.path), str(torrent.folder), "--port", str(port)]
-    with Program(words, work, before=before) as program:
+    with Program(words, work, before=before, quiet=quiet) as program:
         program.seeds()
         yield program, port
 

@@ -29,13 +29,22 @@ class Program:
         work: its home, where its log is too.
         before: what goes before the command: programs that restrict it.
         json: whether it prints JSON lines instead of words for people.
+        quiet: flags of the network.
     """
 
-    def __init__(self, words: Sequence[str], work: Path, *, before: Sequence[str] = (), json: bool = True) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        work: Path,
+        *,
+        before: Sequence[str] = (),
+        json: bool = True,
+        quiet: Sequence[str] = QUIET,
+    ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         number = len(list(work.glob("log-*.txt")))
         self._log = work / f"log-{number}.txt"
-        network = ["--listen", "127.0.0.1", *QUIET, *(["--json"] if json else [])]
+        network = ["--listen", "127.0.0.1", *quiet, *(["--json"] if json else [])]
         self.running = Running([*before, *BITTERN, *words, *network], self._log, env=home(work))
 
     def __enter__(self) -> Self:

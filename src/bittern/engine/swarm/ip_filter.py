@@ -52,4 +52,4 @@ class IpFilter:
 
     def turns_away(self, host: str) -> bool:
         """Whether a connection from there is not even listened to: no torrent could want it."""
-        return not self.exempt and self.refuses(host, Blocked.INCOMING)
+        return bool(self.ranges) and not self.exempt and self.refuses(host, Blocked.INCOMING)
