@@ -21,8 +21,8 @@ class Bench:
         self.flight.send(DATA, memoryview(bytes(packets)), 1, 0.0)
         self.recovery.left(0.0, waiting=False)
 
-    def hear(self, ack: int, selective: int = 0, now: float = 0.1, window: int = 1 << 20) -> None:
-        packet = Packet(STATE, 1, 0, 0, window, 1, ack, selective, HEAD)
+    def hear(self, ack: int, selective: int = 0, now: float = 0.1, window: int = 1 << 20, span: int = 0) -> None:
+        packet = Packet(STATE, 1, 0, 0, window, 1, ack, selective, HEAD, span)
         progress = self.flight.acknowledge(ack, selective, now)
         if progress.round_trip is not None:
             self.trips.add(progress.round_trip)
@@ -41,6 +41,27 @@ def test_three_that_came_later_tell_of_a_loss() -> None:
     assert bench.lost == [100]
     assert bench.recovery.urgent == 1
     assert bench.control.window == 50 * PACKET
+
+
+def test_a_selective_acknowledgement_without_a_bit_tells_of_a_gap() -> None:
+    """As libtorrent's is, when more is missing than came behind it."""
+    bench = Bench(40)
+    bench.hear(104, span=16)
+    assert bench.lost == list(range(105, 122))
+    bench.flight.repeat(4, 0.2)
+    bench.hear(104, span=16, now=0.3)
+    assert bench.lost == list(range(109, 122))
+    bench.hear(103, span=64, now=0.3)
+    assert bench.lost == list(range(109, 122))
+
+
+def test_what_arrives_makes_room_for_what_is_lost() -> None:
+    bench = Bench(40)
+    bench.hear(104, span=16)
+    bench.flight.repeat(1, 0.2)
+    bench.recovery.urgent = 0
+    bench.hear(105, span=16, now=0.3)
+    assert bench.recovery.urgent == 1
 
 
 def test_one_flight_halves_the_window_once() -> None:

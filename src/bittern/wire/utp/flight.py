@@ -130,11 +130,14 @@ class Flight:
         if not arrived:
             return 0
         edge = arrived.bit_length() - 1
-        missing = ~(self.arrived | self.lost) & ((1 << edge) - 1)
-        repeats = self._repeats
-        while repeats and repeats[0][0] <= self.oldest + edge:
-            repeats.popleft()
-        for _, first, bits in repeats:  # those are on their way anew
+        while self._repeats and self._repeats[0][0] <= self.oldest + edge:
+            self._repeats.popleft()
+        return self.lose_first(edge)
+
+    def lose_first(self, count: int) -> int:
+        """Of the oldest `count` packets, give up those that did not come and are not on their way anew; their bytes."""
+        missing = ~(self.arrived | self.lost) & ((1 << min(count, self.packets)) - 1)
+        for _, first, bits in self._repeats:
             missing &= ~self._moved(bits, first)
         return self._lose(missing)
 

@@ -36,6 +36,7 @@ class Packet(NamedTuple):
         ack: the last number that came in order.
         selective: bit n is set when number `ack + 2 + n` came.
         body: where the payload begins.
+        span: bits that the selective acknowledgement had room for; 0 without one.
     """
 
     kind: int
@@ -47,6 +48,7 @@ class Packet(NamedTuple):
     ack: int
     selective: int
     body: int
+    span: int = 0
 
 
 def parse(data: memoryview) -> Packet | None:
@@ -56,7 +58,7 @@ def parse(data: memoryview) -> Packet | None:
     first, extension, connection, stamp, difference, window, seq, ack = head_at(data)
     if first & 15 != VERSION or first > SYN << 4 | VERSION:
         return None
-    selective, at = 0, HEAD
+    selective, span, at = 0, 0, HEAD
     while extension:
         if at + 2 > len(data):
             return None
@@ -64,13 +66,13 @@ def parse(data: memoryview) -> Packet | None:
         if end > len(data):
             return None
         if extension == SELECTIVE_ACK:
-            selective = int.from_bytes(data[at + 2 : end], "little")
+            selective, span = int.from_bytes(data[at + 2 : end], "little"), 8 * data[at + 1]
         extension, at = data[at], end
-    return Packet(first >> 4, connection, stamp, difference, window, seq, ack, selective, at)
+    return Packet(first >> 4, connection, stamp, difference, window, seq, ack, selective, at, span)
 
 
 def encode(packet: Packet, payload: bytes | memoryview = b"") -> bytes:
-    """The datagram of `packet`, with its selective acknowledgement; `body` follows from it and is not looked at."""
+    """The datagram of `packet`, with its selective acknowledgement; `body` and `span` follow."""
     extension = selective_ack(packet.selective)
     return (
         pack_head(

@@ -70,8 +70,16 @@ class Recovery:
             self._duplicates += 1
         if self._probe is not None:
             self._judge_probe()
-        if flight.arrived or self._duplicates >= _DUPLICATES:
-            self._lose()
+        # libtorrent's selective acknowledgement is as long as what came behind the gap, but begins with the gap: where
+        # this is the longer, there is no bit in it. It says no less that all of these are missing.
+        gap = packet.span + 1 if bare and packet.span and not packet.selective else 0
+        if gap and packet.ack != flight.oldest - 1 & MASK:
+            gap = 0
+        if flight.arrived or gap or self._duplicates >= _DUPLICATES:
+            self._lose(gap)
+        if flight.lost and progress.delivered:
+            # RFC 6937: what has left the path makes room for what is lost, whatever else is held to be on its way.
+            self.urgent = max(self.urgent, progress.delivered // self._path.proven + 1)
         if progress.delivered or progress.packets or not packet.window:
             self._unanswered = 0  # else it is there, but what we send does not get there
         if progress.delivered or progress.packets:
@@ -141,9 +149,10 @@ class Recovery:
         self._path.vanished(size)
         return number
 
-    def _lose(self) -> None:
+    def _lose(self, gap: int) -> None:
+        """Find out what is lost; of the first `gap` packets it is known."""
         flight = self._flight
-        found = flight.find_lost()
+        found = flight.find_lost() + flight.lose_first(gap)
         if self._duplicates >= _DUPLICATES:
             self._duplicates = 0
             found += flight.suspect_oldest()
