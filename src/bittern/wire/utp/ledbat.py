@@ -1,7 +1,7 @@
 """Congestion control by delay: how many bytes may be on their way (BEP 29, RFC 6817)."""
 
-_SLOW_START_ENDS = 0.75
-"""Of the target, when the doubling ends: it overshoots by what is under way then."""
+_SLOW_START_ENDS = 0.4
+"""Of the target, when the doubling ends: until that is known, as much again is added, and a round trip's worth."""
 _LEAST_PACKETS = 2
 
 
@@ -31,7 +31,7 @@ class Ledbat:
         """Whether the window doubles in a round trip."""
         return self._slow_start
 
-    def acknowledged(self, count: int, queueing: int, packet: int, *, limited: bool) -> None:
+    def acknowledged(self, count: int, queueing: int, packet: int, *, limited: bool, fresh: bool, trip: float) -> bool:
         """`count` bytes arrived.
 
         Args:
@@ -39,25 +39,29 @@ class Ledbat:
             queueing: microseconds that packets wait on the way.
             packet: bytes of one.
             limited: whether it is this window that kept more from being sent: else it must not grow.
+            fresh: whether they were sent after the window shrank last: what is older tells of a window that was.
+            trip: microseconds of a round trip without waiting.
+
+        Returns:
+            Whether the window shrank.
         """
         off = (self._target - queueing) / self._target
         if self._slow_start and (queueing > self._target * _SLOW_START_ENDS or self.window >= self._threshold):
             self._slow_start = False
             if queueing > self._target:
                 self._threshold = self.window / 2
-        if off >= 0 and not limited:
-            return
-        if self._slow_start:
+        if off < 0:
+            if fresh:
+                # To what would have added the target, once in a round trip. In proportion to the window, not by a
+                # constant: whoever has much gives much, which is what makes several of us equal (as in LEDBAT++).
+                factor = max(0.5, (trip + self._target) / (trip + queueing))
+                self.window = max(self.window * factor, float(_LEAST_PACKETS * packet))
+            return fresh
+        if limited and self._slow_start:
             self.window += count
-            return
-        share = min(count, self.window) / self.window
-        if off >= 0:
-            self.window += self._gain * off * share
-        else:
-            # In proportion to the window, not by a constant: whoever has much gives much, which is what makes
-            # several of us equal (as LEDBAT++ does).
-            self.window -= min(self.window / 2, self.window * -off) * share
-        self.window = max(self.window, float(_LEAST_PACKETS * packet))
+        elif limited:
+            self.window += self._gain * off * min(count, self.window) / self.window
+        return False
 
     def lost(self, packet: int) -> None:
         """Packets were lost, for the first time in this round trip (BEP 29: half the window)."""

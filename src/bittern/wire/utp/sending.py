@@ -64,8 +64,8 @@ class Sender:
     """
 
     __slots__ = (
-        "_active_at", "_backlog", "_closing", "_finished", "_largest_window", "_limited", "_more", "_small", "_starved",
-        "control", "delays", "flight", "path", "peer_window", "recovery", "trips",
+        "_active_at", "_backlog", "_closing", "_finished", "_largest_window", "_limited", "_more", "_shrunk_at",
+        "_small", "_starved", "control", "delays", "flight", "path", "peer_window", "recovery", "trips",
     )  # fmt: skip
 
     def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
@@ -78,6 +78,7 @@ class Sender:
         self.peer_window = settings.window_bytes  # until it says so
         self._largest_window = 0
         self._backlog = _NOTHING  # taken from the stream, and not sent
+        self._shrunk_at = first - 1  # number of the next packet when the window shrank for the delay
         self._small = first - 1  # number of the last packet that was not full
         self._more = False  # the stream had more than was taken
         self._closing = False
@@ -139,7 +140,15 @@ class Sender:
         queueing = self.delays.queueing
         if self.trips.mean:  # one way never takes longer than both
             queueing = min(queueing, int(2e6 * self.trips.mean))
-        self.control.acknowledged(delivered, queueing, self.path.proven, limited=self._limited)
+        flight = self.flight
+        shrank = self.control.acknowledged(
+            *(delivered, queueing, self.path.proven),
+            limited=self._limited,
+            fresh=flight.oldest > self._shrunk_at,
+            trip=1e6 * self.trips.least,
+        )
+        if shrank:
+            self._shrunk_at = flight.next
 
     def time_out(self, now: float) -> bool:
         """Nothing was acknowledged until `recovery.due`; whether the other side is held to be there still."""
