@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.sim.content import MIB
 from bittern.sim.host import Cut, Host
@@ -32,6 +33,16 @@ def test_a_swarm_that_requires_encryption_is_as_fast_as_any(seed: int, figure: C
         assert kinds == {name == "encrypted"}
     figure(f"8 leechers, 2 MiB: {times['plain']:.1f} s plainly, {times['encrypted']:.1f} s encrypted (seed {seed})")
     assert times["encrypted"] < 1.2 * times["plain"]
+
+
+def test_over_utp_as_over_tcp(seed: int) -> None:
+    settings = replace(policy(Encryption.REQUIRE), tcp=False, utp=True)
+    swarm = Swarm(Random, seed, leechers=3, size=MIB, settings=settings)
+    swarm.run(120.0).check()
+    ways = {peer.transport for process in swarm.processes for peer in process.core.torrents[1].peers.values()}
+    assert ways <= {Transport.UTP}
+    assert {kind for process in swarm.processes for kind in encrypted(process)} <= {True}
+    assert ways
 
 
 def test_whatever_reads_and_writes_are_cut_into(seed: int) -> None:
