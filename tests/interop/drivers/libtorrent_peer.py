@@ -30,7 +30,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peer", action="append", default=[], metavar="HOST:PORT")
     parser.add_argument("--preset", choices=["default", "high_performance_seed"], default="default")
     parser.add_argument("--encryption", choices=sorted(ENCRYPTION), default="prefer")
-    parser.add_argument("--method", choices=sorted(METHODS), default="both", help="behind an encrypted handshake")
+    parser.add_argument("--method", choices=sorted(METHODS), help="behind an encrypted handshake; rc4 if required")
     parser.add_argument("--tracker", action="store_true", help="nothing: the torrent's trackers are always asked")
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
@@ -57,7 +57,7 @@ def open_session(args: argparse.Namespace) -> lt.session:
         "enable_outgoing_tcp": not args.utp,
         "in_enc_policy": ENCRYPTION[args.encryption],
         "out_enc_policy": ENCRYPTION[args.encryption],
-        "allowed_enc_level": METHODS[args.method],
+        "allowed_enc_level": METHODS[args.method or ("rc4" if args.encryption == "require" else "both")],
         # By default a second connection from one address is refused: on loopback all have one address.
         "allow_multiple_connections_per_ip": True,
         "connections_limit": 2000,
