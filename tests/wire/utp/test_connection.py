@@ -3,6 +3,7 @@ from bittern.wire.stream import LinkLost, LossKind
 from bittern.wire.utp.connection import State, UtpLink
 from bittern.wire.utp.packet import DATA, FIN, HEAD, RESET, STATE, SYN, Packet, encode, parse
 from bittern.wire.utp.settings import UtpSettings
+from bittern.wire.utp.slab import Slab
 from tests.wire.utp.toynet import BOB, Pump
 
 WINDOW = 10_000
@@ -13,7 +14,7 @@ class Line:
 
     def __init__(self, *, stream: Pump | None = None) -> None:
         self.woken = 0
-        self.link = UtpLink(1, BOB, (5, 6), UtpSettings(window_bytes=WINDOW), 100, self._wake)
+        self.link = UtpLink(1, BOB, (5, 6), UtpSettings(window_bytes=WINDOW), 100, Slab(), self._wake)
         if stream is not None:
             stream.link = self.link
             self.link.opened(50)

@@ -2,6 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bittern.wire.utp.inbox import Inbox
+from bittern.wire.utp.packet import HEAD
+from bittern.wire.utp.slab import SLAB, Slab
 
 
 def read(inbox: Inbox, sizes: tuple[int, ...] = (1000,)) -> bytes:
@@ -13,7 +15,7 @@ def read(inbox: Inbox, sizes: tuple[int, ...] = (1000,)) -> bytes:
 @given(st.integers(0, 0xFFFF), st.permutations(range(12)), st.lists(st.integers(0, 11), max_size=10))
 def test_any_order_and_any_doubles_give_the_same_bytes(last: int, order: list[int], doubles: list[int]) -> None:
     parts = [bytes((65 + number,)) * (number + 1) for number in range(12)]
-    inbox = Inbox(last, 10_000)
+    inbox = Inbox(last, 10_000, Slab())
     came: set[int] = set()
     for number in [*order, *doubles]:
         inbox.take(last + 1 + number & 0xFFFF, memoryview(parts[number]))
@@ -30,9 +32,9 @@ def test_any_order_and_any_doubles_give_the_same_bytes(last: int, order: list[in
 
 
 def test_rows_are_taken_when_they_are_expected() -> None:
-    inbox = Inbox(0xFFFE, 100)
+    inbox = Inbox(0xFFFE, 100, Slab())
     assert inbox.expects(0xFFFF)
-    assert inbox.take_row(2, b"ab")
+    assert inbox.take_row(2, memoryview(bytes(HEAD) + b"a" + bytes(HEAD) + b"b"), HEAD + 1)
     assert inbox.ack == 0
     assert not inbox.expects(0)
     inbox.take(2, memoryview(b"d"))
@@ -41,9 +43,35 @@ def test_rows_are_taken_when_they_are_expected() -> None:
     assert read(inbox) == b"abcd"
 
 
+def test_what_is_not_read_in_its_turn_outlives_the_slab() -> None:
+    slab = Slab()
+    first, second = Inbox(0, 10_000, slab), Inbox(0, 10_000, slab)
+    first.take(1, memoryview(b"one"))
+    second.take(1, memoryview(b"two"))
+    first.take(3, memoryview(b"behind a gap"))
+    first.take(2, memoryview(b"more"))
+    second.take(2, memoryview(b"two"))
+    first.keep()
+    assert read(second, (4, 100)) == b"twotwo"
+    slab.empty()
+    second.take(3, memoryview(b"of the next turn"))
+    first.take(4, memoryview(b"too"))
+    assert read(first, (1, 2, 100)) == b"onemorebehind a gaptoo"
+    assert read(second) == b"of the next turn"
+
+
+def test_what_the_slab_has_no_room_for_is_kept_elsewhere() -> None:
+    inbox = Inbox(0, 3 * SLAB, Slab())
+    inbox.take(1, memoryview(bytes(SLAB - 10)))
+    inbox.take(2, memoryview(b"y" * 20))
+    assert inbox.take_row(2, memoryview(bytes(HEAD) + b"abc" + bytes(HEAD) + b"de"), HEAD + 3)
+    inbox.take(5, memoryview(b"z" * 10))
+    assert read(inbox, (SLAB - 10, 100)) == bytes(SLAB - 10) + b"y" * 20 + b"abcde" + b"z" * 10
+
+
 def test_more_than_the_window_is_not_kept() -> None:
-    inbox = Inbox(0, 10)
-    assert not inbox.take_row(1, b"x" * 11)
+    inbox = Inbox(0, 10, Slab())
+    assert not inbox.take_row(1, memoryview(bytes(HEAD) + b"x" * 11), HEAD + 11)
     inbox.take(2, memoryview(b"x" * 6))
     inbox.take(3, memoryview(b"y" * 6))
     assert inbox.window == 4
@@ -52,7 +80,7 @@ def test_more_than_the_window_is_not_kept() -> None:
 
 
 def test_what_is_missing_has_room_though_the_window_is_full() -> None:
-    inbox = Inbox(0, 10)
+    inbox = Inbox(0, 10, Slab())
     inbox.take(2, memoryview(b"x" * 8))
     inbox.take(1, memoryview(b"z" * 9))
     assert (inbox.ack, inbox.window) == (2, 0)
@@ -61,7 +89,7 @@ def test_what_is_missing_has_room_though_the_window_is_full() -> None:
 
 
 def test_what_is_too_far_ahead_is_not_kept() -> None:
-    inbox = Inbox(0, 10_000)
+    inbox = Inbox(0, 10_000, Slab())
     inbox.take(2017, memoryview(b"x"))
     inbox.take(0x9000, memoryview(b"x"))
     assert not inbox.gaps
@@ -70,7 +98,7 @@ def test_what_is_too_far_ahead_is_not_kept() -> None:
 
 
 def test_the_end_comes_after_everything_before_it() -> None:
-    inbox = Inbox(0, 100)
+    inbox = Inbox(0, 100, Slab())
     inbox.take(4, memoryview(b"beyond"))
     inbox.end(3)
     assert (inbox.ended, inbox.gaps) == (False, False)
@@ -85,7 +113,7 @@ def test_the_end_comes_after_everything_before_it() -> None:
 
 
 def test_what_nobody_wants_is_thrown_away() -> None:
-    inbox = Inbox(0, 10)
+    inbox = Inbox(0, 10, Slab())
     inbox.take(1, memoryview(b"12345"))
     inbox.discard()
     assert (inbox.ready, inbox.window, inbox.ack) == (0, 10, 1)

@@ -30,6 +30,7 @@ from .packet import (
 from .packet import padding as pad
 from .sending import Departure, Sender
 from .settings import UtpSettings
+from .slab import Slab
 
 _KEEP_ALIVE_SECONDS = 29.0
 """Routers forget UDP flows after half a minute."""
@@ -60,6 +61,7 @@ class UtpLink:
         ids: that packets to us carry, and those to the other side.
         settings: numbers.
         sequence: number of our first packet.
+        slab: where payload lies until the end of the turn.
         wake: is called with `number` when `flush` has something to do.
 
     Attributes:
@@ -70,8 +72,8 @@ class UtpLink:
     """
 
     __slots__ = (
-        "_ack_due", "_acked_at", "_difference", "_end_at", "_settings", "_stream", "_syns", "_told_window", "_wake",
-        "address", "inbox", "number", "receive_id", "send_id", "sender", "state", "ticket",
+        "_ack_due", "_acked_at", "_difference", "_end_at", "_settings", "_slab", "_stream", "_syns", "_told_window",
+        "_wake", "address", "inbox", "number", "receive_id", "send_id", "sender", "state", "ticket",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +83,7 @@ class UtpLink:
         ids: tuple[int, int],
         settings: UtpSettings,
         sequence: int,
+        slab: Slab,
         wake: Callable[[int], None],
     ) -> None:
         self.number = number
@@ -89,8 +92,9 @@ class UtpLink:
         self.ticket: int | None = None
         self.state = State.CALLING
         self.sender = Sender(settings, sequence, PathMtu(settings.largest_datagram, ipv6=address.is_ipv6))
-        self.inbox = Inbox(0, settings.window_bytes)
+        self.inbox = Inbox(0, settings.window_bytes, slab)
         self._settings = settings
+        self._slab = slab
         self._wake = wake
         self._stream: Stream | None = None
         self._difference = 0
@@ -144,7 +148,7 @@ class UtpLink:
 
     def opened(self, last: int) -> None:
         """Both sides have heard each other; the other side's next packet is the one after `last`."""
-        self.inbox = Inbox(last, self._settings.window_bytes)
+        self.inbox = Inbox(last, self._settings.window_bytes, self._slab)
         self.state = State.OPEN
 
     def receive(self, packet: Packet, data: memoryview, now: float) -> None:
@@ -188,6 +192,7 @@ class UtpLink:
         while inbox.ready and (stream := self._stream) is not None:
             buffers = stream.receive_buffers()
             if not buffers:
+                inbox.keep()
                 return
             stream.received(inbox.read_into(buffers), now)
         if self._stream is None:

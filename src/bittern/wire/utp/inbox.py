@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Sequence
 
-from .packet import MASK, ahead
+from .bursts import payload
+from .packet import HEAD, MASK, ahead
+from .slab import Slab
 
 _FARTHEST = 2016
 """Packets ahead of a missing one that are kept: as many as a selective acknowledgement can tell of."""
@@ -15,20 +17,35 @@ class Inbox:
     Args:
         last: number of the packet before the first, 0..65535.
         capacity: bytes to keep; twice as many for a moment, when a gap is closed.
+        slab: where they lie until the end of the turn.
 
     Attributes:
         ack: the last number that came in order, 0..65535.
     """
 
-    __slots__ = ("_aside", "_aside_bytes", "_capacity", "_end", "_ready", "_ready_bytes", "ack")
+    __slots__ = (
+        "_aside",
+        "_aside_bytes",
+        "_borrowed",
+        "_capacity",
+        "_end",
+        "_ready",
+        "_ready_bytes",
+        "_slab",
+        "_tail",
+        "ack",
+    )
 
-    def __init__(self, last: int, capacity: int) -> None:
+    def __init__(self, last: int, capacity: int, slab: Slab) -> None:
         self.ack = last
         self._capacity = capacity
         self._aside: dict[int, bytes] = {}  # by number: there is a gap before them
         self._aside_bytes = 0
         self._ready: deque[memoryview] = deque()
         self._ready_bytes = 0
+        self._slab = slab
+        self._borrowed = False  # some of what is ready lies in the slab
+        self._tail = -1  # where the last that is ready ends in the slab, if it lies there
         self._end: int | None = None
 
     @property
@@ -63,13 +80,17 @@ class Inbox:
         """Whether a row that begins with packet `number` may be taken in at once."""
         return not self._aside and self._end is None and number == (self.ack + 1) & MASK
 
-    def take_row(self, count: int, data: bytes) -> bool:
-        """Take in `count` packets that are expected; whether there was room."""
-        if len(data) > self.window:
+    def take_row(self, count: int, data: memoryview, segment: int) -> bool:
+        """Take in a row of `count` packets that are expected, of `segment` bytes each; whether there was room."""
+        size = len(data) - count * HEAD
+        if size > self.window:
             return False
         self.ack = (self.ack + count) & MASK
-        self._ready.append(memoryview(data))
-        self._ready_bytes += len(data)
+        start = self._slab.put_row(data, segment)
+        if start is None:
+            self._append(payload(data, segment))
+        else:
+            self._extend(start, size)
         return True
 
     def take(self, number: int, data: memoryview) -> None:
@@ -88,8 +109,13 @@ class Inbox:
             self._aside_bytes += len(data)
             return
         self.ack = number
-        self._add(bytes(data))
-        self._catch_up()
+        start = self._slab.put(data)
+        if start is None:
+            self._append(bytes(data))
+        else:
+            self._extend(start, len(data))
+        if self._aside or self._end is not None:
+            self._catch_up()
 
     def end(self, number: int) -> None:
         """The stream ends with packet `number`, which has no payload."""
@@ -118,6 +144,7 @@ class Inbox:
                 at += count
             done += at
             if not ready:
+                self._borrowed = False
                 break
         self._ready_bytes -= done
         return done
@@ -126,11 +153,31 @@ class Inbox:
         """Nobody wants what is ready."""
         self._ready.clear()
         self._ready_bytes = 0
+        self._borrowed = False
 
-    def _add(self, data: bytes) -> None:
+    def keep(self) -> None:
+        """The slab is about to be emptied: keep what is ready elsewhere."""
+        if self._borrowed:
+            self._borrowed = False
+            self._ready = deque((memoryview(b"".join(self._ready)),))
+            self._tail = -1
+
+    def _append(self, data: bytes) -> None:
         if data:
             self._ready.append(memoryview(data))
             self._ready_bytes += len(data)
+            self._tail = -1
+
+    def _extend(self, start: int, size: int) -> None:
+        """So many bytes at `start` of the slab are ready."""
+        ready = self._ready
+        if start == self._tail and ready:
+            ready[-1] = self._slab.view(start - len(ready[-1]), start + size)
+        elif size:
+            ready.append(self._slab.view(start, start + size))
+        self._tail = start + size
+        self._ready_bytes += size
+        self._borrowed = True
 
     def _catch_up(self) -> None:
         """What was kept aside is in order now, up to the next gap."""
@@ -144,4 +191,4 @@ class Inbox:
                 return
             self._aside_bytes -= len(data)
             self.ack = number
-            self._add(data)
+            self._append(data)

@@ -8,11 +8,12 @@ from bittern.base.rate import TokenBucket
 from bittern.wire.datagrams import Burst
 from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 
-from .bursts import payload, row
+from .bursts import row
 from .callers import Callers
 from .connection import State, UtpLink
 from .packet import DATA, HEAD, MASK, RESET, SYN, Packet, encode, head_at, micros, parse
 from .settings import UtpSettings
+from .slab import Slab
 
 if TYPE_CHECKING:
     from random import Random
@@ -67,6 +68,7 @@ class Mux:
         self._held: list[Burst] = []
         self._resets = TokenBucket(_RESETS_PER_SECOND, 1.0)
         self._busy: UtpLink | None = None  # whose stream is being asked
+        self._slab = Slab()
         self._last = 0
 
     def __len__(self) -> int:
@@ -157,6 +159,7 @@ class Mux:
                 link.deliver(now)
                 self._stirred[number] = None
         self._busy = None
+        self._slab.empty()
 
     def flush(self, now: float) -> None:
         """End a turn: take from streams what they have to send and may send, and acknowledge what came."""
@@ -213,7 +216,7 @@ class Mux:
         if link is None or link.state is not State.OPEN or not link.inbox.expects(data[16] << 8 | data[17]):
             return False
         _, _, connection, stamp, difference, window, seq, ack = head_at(data, (count - 1) * segment)
-        if not link.sender.flight.plausible(ack) or not link.inbox.take_row(count, payload(data, segment)):
+        if not link.sender.flight.plausible(ack) or not link.inbox.take_row(count, data, segment):
             return False
         link.heard(Packet(DATA, connection, stamp, difference, window, seq, ack, 0, HEAD), now)
         self._arrived[link.number] = None
@@ -277,7 +280,7 @@ class Mux:
 
     def _new_link(self, address: Address, ids: tuple[int, int], sequence: int) -> UtpLink:
         self._last += 1
-        link = UtpLink(self._last, address, ids, self._settings, sequence, self._stir)
+        link = UtpLink(self._last, address, ids, self._settings, sequence, self._slab, self._stir)
         self._links[link.number] = link
         self._by_id[address, ids[0]] = link
         return link
