@@ -43,6 +43,8 @@ from bittern.wire.ut_metadata import METADATA_PIECE, MetadataData, MetadataRejec
 from tests.engine.peers import OURS, THEIRS, Line, NoDisk
 from tests.wire.test_peerwire import HASH, OTHER
 
+OTHER_ID = PeerId(b"-BZ0000-somebodyelse")
+
 
 class Bench:
     """A core with one magnet torrent, and links that a test writes to and reads by hand."""
@@ -730,3 +732,18 @@ def test_what_a_router_says_of_our_address_is_a_vote() -> None:
     bench = Bench()
     bench.core.seen_as("198.51.100.7", "192.168.1.1")
     assert bench.core.our_addresses == (Address("198.51.100.7", 0),)
+
+
+def test_without_a_network_nobody_is_dialed_and_with_it_again_all_may_be() -> None:
+    bench = Bench()
+    line, wire = bench.dials(Address("10.0.0.5", 7))
+    say(wire, Handshake(Reserved.FAST.to_bytes(8), HASH, THEIRS).encode())
+    assert len(bench.torrent.peers) == 1
+    bench.core.cut("tun0 is gone", 1.0)
+    assert line.closed
+    assert len(bench.torrent.peers) == 0
+    bench.torrent.add_candidates([Address("10.0.0.6", 7)], Source.MANUAL, 1.0)
+    assert [effect for effect in bench.turn(200.0) if isinstance(effect, Connect)] == []
+    bench.core.join_again(OTHER_ID, 201.0)
+    dialed = {effect.address.host for effect in bench.turn(201.0) if isinstance(effect, Connect)}
+    assert dialed == {"10.0.0.5", "10.0.0.6"}

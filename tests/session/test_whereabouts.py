@@ -25,7 +25,7 @@ async def behind(router: Router, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         asks = partial(mapper.Mapper, port=port, place=Address(HOST, deaf))
         monkeypatch.setattr(whereabouts, "Mapper", asks)
         monkeypatch.setattr(whereabouts, "default_gateway", lambda **_: GATEWAY)
-        monkeypatch.setattr("bittern.io.runtime.Runtime.local", property(lambda _: False))
+        monkeypatch.setattr("bittern.io.doors.Doors.local", property(lambda _: False))
         yield
 
 

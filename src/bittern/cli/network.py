@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
+from pathlib import Path
 from typing import Literal
 
 from cyclopts import Parameter
@@ -33,7 +34,13 @@ class Network:
     """IP address to listen on, every one of the machine unless given; may be repeated."""
 
     interface: str | None = None
-    """Network interface to use; not supported yet, --listen takes an address."""
+    """Interface, or the address of one, that everything goes by; nothing goes while it is gone."""
+
+    port_file: Path | None = None
+    """File that holds the port that a VPN forwards; it is watched."""
+
+    port_command: str | None = None
+    """Command that prints the port that a VPN forwards."""
 
     ip_filter: tuple[str, ...] = ()
     """File or http(s) URL of a list of IP addresses to have nothing to do with (P2P, DAT or CIDR; gz, zip); may be
@@ -101,7 +108,6 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         UsageError: a flag promises what can not be kept, or has a bad value.
         SessionError: a number is out of its range.
     """
-    _refuse_promises(network)
     check_peers("--peer", network.peer)
     check_peers("--dht-router", network.dht_router)
     for address in network.listen:
@@ -130,6 +136,9 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     return Settings(
         listen=network.listen,
         port=network.port,
+        interface=network.interface,
+        port_file=network.port_file,
+        port_command=network.port_command,
         ip_filter=network.ip_filter,
         blocked_clients=tuple(map(_client, network.block_client)),
         max_peers=network.max_peers,
@@ -166,9 +175,3 @@ def _client(text: str) -> str:
 def _well_known(listen: Sequence[str]) -> tuple[str, ...]:
     """The nodes that everybody begins with; none where only this machine could ask us anything."""
     return () if listen and all(ip_address(host).is_loopback for host in listen) else ROUTERS
-
-
-def _refuse_promises(network: Network) -> None:
-    """Nobody may believe in a protection or a route that is not there."""
-    if network.interface is not None:
-        raise UsageError("--interface: not supported yet; name the address to listen on with --listen")

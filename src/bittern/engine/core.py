@@ -259,6 +259,28 @@ class Core:
                 torrent.moved(now)
             self.dormitory.moved(now)
 
+    def cut(self, reason: str, now: float) -> None:
+        """There is no network: all connections end, and none is made or taken until `join_again`."""
+        self._shared.places.shut()
+        self._lobby.close()
+        for torrent in self.torrents.values():
+            torrent.cut(reason, now)
+
+    def join_again(self, peer_id: PeerId, now: float) -> None:
+        """There is a network again: trackers, peers and the local network hear of us as soon as they can.
+
+        Args:
+            peer_id: who we say we are from now on: those that did not see us go would take us for a peer that they
+                have already, and refuse us.
+            now: the time.
+        """
+        self._shared.peer_id = peer_id
+        self._shared.places.open()
+        for torrent in self.torrents.values():
+            torrent.moved(now, back=True)
+        self.dormitory.moved(now, back=True)
+        self.search_locally(now)
+
     def seen_as(self, host: str, by: str) -> None:
         """`by`, a host, says that others see us at the address `host`."""
         self._shared.ourselves.told(host, by)

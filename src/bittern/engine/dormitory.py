@@ -119,11 +119,11 @@ class Dormitory:
                 if sleeper.announcer.trackers.next_due() is not None:
                     self._waiting[sleeper.number] = None
 
-    def moved(self, now: float) -> None:
-        """We are reached elsewhere: the trackers of all hear of it, one by one, at `pace`."""
+    def moved(self, now: float, *, back: bool = False) -> None:
+        """We are reached elsewhere: the trackers of all hear of it, one by one, at `pace`; `back`: see Torrent."""
         for sleeper in self._by_number.values():
             if sleeper.announcer is not None and not self._leaving:
-                sleeper.announcer.trackers.again(now)
+                sleeper.announcer.trackers.again(now, failed_too=back)
                 self._schedule(sleeper)
 
     def next_deadline(self) -> float | None:

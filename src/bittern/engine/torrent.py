@@ -208,13 +208,16 @@ class Torrent:
         """Leave the swarm: connections end, trackers are told."""
         if self.state is TorrentState.PAUSED:
             return
-        for peer in list(self.peers.values()):
-            # Nobody failed: all may be dialed again.
-            self._company.drop(peer, "the torrent was paused", now, sated=True)
-        self._members.stop_dialing(now)
-        self.web.stop()
+        self.cut("the torrent was paused", now)
         self.trackers.stop()
         self.state = TorrentState.PAUSED
+
+    def cut(self, reason: str, now: float) -> None:
+        """All connections end; nobody failed by that: all may be dialed again."""
+        for peer in list(self.peers.values()):
+            self._company.drop(peer, reason, now, sated=True)
+        self._members.stop_dialing(now)
+        self.web.stop()
         self._company.touch_all()
 
     def resume(self, now: float) -> None:
@@ -274,9 +277,11 @@ class Torrent:
         self._company.shut_out(now)
         self.web.filter_changed(now)
 
-    def moved(self, now: float) -> None:
-        """Others reach us elsewhere from now on."""
-        self.trackers.again(now)
+    def moved(self, now: float, *, back: bool = False) -> None:
+        """Others reach us elsewhere from now on; `back`: or again, after nobody could be reached."""
+        self.trackers.again(now, failed_too=back)
+        if back and self.left_bytes:
+            self.peerbook.hungry(now)
         self._introductions.repeat()
         self._company.touch_all()
 

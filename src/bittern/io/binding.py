@@ -1,4 +1,4 @@
-"""What everything goes out by and comes in by: an interface, or an address of this machine. Without it, nothing does."""
+"""What everything goes out by and comes in by: an interface, or an address of this machine; without it nothing does."""
 
 import errno
 import socket

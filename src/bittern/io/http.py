@@ -99,10 +99,11 @@ class HttpFetcher:
             raise NetworkError(str(error) or type(error).__name__) from None
 
     async def close(self) -> None:
-        """End what is under way."""
-        for session in self._sessions.values():
+        """End what is under way, and all connections; what is fetched later makes new ones."""
+        sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
             await session.close()
-        if self._sessions:
+        if sessions:
             await asyncio.sleep(0)  # let transports see their end
 
     def _session(self, want: _Kind) -> "aiohttp.ClientSession":

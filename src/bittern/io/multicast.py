@@ -111,7 +111,9 @@ class Multicast:
         self._outlets.clear()
 
     def _find_networks(self) -> None:
-        wanted = dict.fromkeys(place for host in self._hosts for place in _places(host))
+        binding = self._route.binding
+        device = binding.device if binding is not None else None
+        wanted = dict.fromkeys(place for host in self._hosts for place in _places(host, device))
         for place in [place for place in self._outlets if place not in wanted]:
             self._outlets.pop(place).close()
         for place in list(wanted)[:MOST_NETWORKS]:
@@ -144,10 +146,16 @@ class Multicast:
                 self._heard(datagram, sender[0])
 
 
-def _places(host: str) -> list[tuple[Address, int, str | None]]:
-    """Group, interface and own address for each network that an address to listen on stands for."""
+def _places(host: str, device: str | None = None) -> list[tuple[Address, int, str | None]]:
+    """Group, interface and own address for each network that an address to listen on stands for.
+
+    Args:
+        host: the address.
+        device: the only interface that is spoken by; None for all. A membership of another one would be told there.
+    """
     group = GROUP_V6 if ":" in host else GROUP_V4
-    interfaces = [(index, name) for index, name in socket.if_nameindex() if not name.startswith("lo")]
+    there = [(index, name) for index, name in socket.if_nameindex() if not name.startswith("lo")]
+    interfaces = [(index, name) for index, name in there if device in (None, name)]
     if ip_address(host).is_unspecified:
         return [(group, index, None) for index, _ in interfaces]
     if not group.is_ipv6:

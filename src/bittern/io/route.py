@@ -10,6 +10,7 @@ from typing import Final
 from bittern.base.address import Address
 from bittern.wire.proxy.handshake import Endpoint
 
+from .binding import Binding
 from .names import Found, look_up
 from .proxying import Proxied, Proxying, Purpose
 from .sockets import family_of
@@ -31,12 +32,15 @@ class Route:
         sources: local addresses to come from, at most one of each family. Where there are any, a family without one is
             not spoken; where there are none the system chooses.
         proxied: what goes through a proxy; None for nothing.
+        binding: what everything goes out by, the way to the proxy too; None for whatever the system chooses.
 
     Attributes:
+        binding: likewise.
         proxying: goes through the proxy; None where there is none.
     """
 
-    def __init__(self, *sources: str, proxied: Proxied | None = None) -> None:
+    def __init__(self, *sources: str, proxied: Proxied | None = None, binding: Binding | None = None) -> None:
+        self.binding = binding
         self._sources = {family_of(host): host for host in sources}
         self._proxied = proxied
         self.proxying = Proxying(proxied.server, self.to_proxy) if proxied is not None else None
@@ -83,10 +87,11 @@ class Route:
             raise PermissionError(errno.EACCES, "nothing goes another way than through the proxy")
         return self._open(family, kind, protocol)
 
-    @staticmethod
-    def _open(family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def _open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         try:
+            if self.binding is not None:
+                self.binding.hold(sock)
             sock.setblocking(False)
             if sock.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

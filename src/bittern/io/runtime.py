@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 
 from bittern.base.ids import PeerId
@@ -21,6 +20,7 @@ from .chance import SeededChance
 from .disk.files import FileStorage
 from .disk.handles import Handles
 from .disk.pool import DiskPool
+from .doors import Doors
 from .http import HttpFetcher, HttpPort
 from .keys import KeyThread
 from .multicast import Multicast
@@ -29,7 +29,6 @@ from .rc4 import Rc4
 from .resolver import SystemResolver
 from .route import Route
 from .tasks import Tasks
-from .tcp import Listener
 from .turn import Turn
 from .udp_ports import Ports, UdpPorts
 from .utp import UtpNet
@@ -48,7 +47,7 @@ class Runtime:
         seed: for repeatable decisions, or None.
 
     Attributes:
-        port: that is listened on, or 0.
+        doors: where others come in.
     """
 
     def __init__(
@@ -69,10 +68,10 @@ class Runtime:
         self.handles = Handles(capabilities.open_files())
         self.disk = DiskPool(self._wake)
         self.http = HttpFetcher(settings.user_agent, route)
-        self.port: int = sockets[0].getsockname()[1] if sockets else 0
+        port = sockets[0].getsockname()[1] if sockets else 0
         families = route.families(sockets)
         settings = replace(
-            settings, listen_port=self.port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
+            settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
         )
         chance = SeededChance(seed)
         self.core = Core(settings, peer_id, chance, self.disk, cipher=Rc4)
@@ -86,16 +85,28 @@ class Runtime:
         resolver = SystemResolver(self.turn, self.core, self.tasks, route)
         self._keys = KeyThread(self.turn, self.core, self.tasks)
         self._driver = Driver(self.core, net, self.disk, http, self.udp, resolver, self._multicast, self._keys)
-        self._sockets = sockets
-        self._listeners = [
-            Listener(self._loop, self.turn, sock, self.core.accepted) for sock in (sockets if settings.tcp else ())
-        ]
+        direct = ports.direct if ports is not None else ()
+        self.doors = Doors(self._loop, self.turn, sockets, direct, self.core.accepted, tcp=settings.tcp)
         self.turn.start(self._settle, lambda: self.core.unsettled)
 
     @property
-    def local(self) -> bool:
-        """Whether only this machine can connect to us, or nobody."""
-        return all(ip_address(sock.getsockname()[0]).is_loopback for sock in self._sockets)
+    def port(self) -> int:
+        """The port that is listened on, or 0."""
+        return self.doors.port
+
+    def cut(self, reason: str) -> None:
+        """Nothing goes out and nothing comes in until `join_again`; the route sees to it that nobody gets a socket."""
+        self.doors.shut()
+        self.udp.cut()
+        self._multicast.close()
+        self.core.cut(reason, self.now())
+        self.tasks.start(self.http.close(), "hang up")
+        self.turn.soon()
+
+    def join_again(self, peer_id: PeerId) -> None:
+        """There is a network again; `doors` are open, and we go by another id (see Core)."""
+        self.core.join_again(peer_id, self.now())
+        self.turn.soon()
 
     @property
     def searches_locally(self) -> bool:
@@ -124,10 +135,7 @@ class Runtime:
 
     async def close(self) -> None:
         """End everything; what was submitted to the disk is finished first."""
-        for listener in self._listeners:
-            listener.close()
-        for sock in self._sockets:
-            sock.close()
+        self.doors.close()
         self._multicast.close()
         self.turn.close()
         await self.tasks.close()

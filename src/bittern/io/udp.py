@@ -63,20 +63,42 @@ class UdpPort:
 
     def __init__(self, sock: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sock: socket.socket | None = sock
-        self._out = BurstSender(sock)
         self._sorter = Sorter()
         self._sender: Sender | None = None
         self._reading = False
         self._writing = False
         self._view = memoryview(b"")
+        self._joined = False
         self.clock = clock
+        self._go_on(sock)
+
+    def _go_on(self, sock: socket.socket) -> None:
+        self._sock: socket.socket | None = sock
+        self._out = BurstSender(sock)
         self.address = Address(*sock.getsockname()[:2])
         with suppress(OSError):
             if isinstance(self._loop, asyncio.SelectorEventLoop):  # uvloop gives up a socket with an error
                 ask_for_complaints(sock)
             if capabilities.SEGMENTS:
                 sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+
+    def rebind(self, sock: socket.socket | None) -> None:
+        """Go on with another socket; with None, what is sent is as if it were lost, until the next one.
+
+        Args:
+            sock: as for a new port; owned from now on.
+        """
+        self.close()
+        self._reading = self._writing = False
+        if sock is not None:
+            self._go_on(sock)
+            if self._joined:
+                self._read()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a socket."""
+        return self._sock is not None
 
     def reaches(self, address: Address) -> bool:
         """Whether datagrams can go to `address` from here: it is of the same family, and both or neither are loopback.
@@ -90,6 +112,10 @@ class UdpPort:
     def join(self, kind: Kind, receiver: Receiver) -> None:
         """`receiver` gets all datagrams of a kind from now on."""
         self._sorter.join(kind, receiver)
+        self._joined = True
+        self._read()
+
+    def _read(self) -> None:
         if not self._reading and self._sock is not None:
             self._reading = True
             self._view = memoryview(bytearray(LONGEST))
@@ -196,13 +222,22 @@ def bind(host: str, port: int, route: Route = DIRECT) -> UdpPort:
     Raises:
         NetworkError: it is taken, or the address is not this machine's.
     """
+    return UdpPort(bound_socket(host, port, route))
+
+
+def bound_socket(host: str, port: int, route: Route) -> socket.socket:
+    """The socket of such a port, for `UdpPort.rebind`.
+
+    Raises:
+        NetworkError: as `bind`.
+    """
     try:
         sock = route.bound(host, port, socket.SOCK_DGRAM, receive_bytes=RECEIVE_BYTES)
     except OSError as error:
         raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-    return UdpPort(sock)
+    return sock
 
 
 def _receive(sock: socket.socket, view: memoryview) -> tuple[int, int, tuple[str, int]]:

@@ -114,11 +114,16 @@ class UdpPorts:
             reason = f"{wish.address}: {error.strerror or error}"
             self._loop.call_soon(self._refused, wish.address, reason)
 
+    def cut(self) -> None:
+        """Close what nobody knows; what is sent later has new ports."""
+        for port in self._spare.values():
+            port.close()
+        self._spare.clear()
+
     def close(self) -> None:
         """Send and receive no more."""
         self._ports.close()
-        for port in self._spare.values():
-            port.close()
+        self.cut()
 
     def _take_over(self, port: DatagramPort) -> None:
         port.clock = self._turn.now

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from bittern.base.errors import NetworkError
 from bittern.io.route import Route
-from bittern.io.udp import UdpPort, bind
+from bittern.io.runtime import Runtime
+from bittern.io.udp import UdpPort, bind, bound_socket
 
 from .settings import Settings
 
@@ -114,6 +115,28 @@ def datagram_ports(route: Route, sockets: Sequence[socket.socket]) -> list[UdpPo
             return ports
         close_all((), ports)
     raise AssertionError
+
+
+def sockets_again(route: Route, runtime: Runtime, port: int) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Sockets for the doors of a runtime, at the same addresses: for connections, and for datagrams.
+
+    Args:
+        route: how we get out.
+        runtime: whose doors.
+        port: of both.
+
+    Raises:
+        NetworkError: it is taken, or an address is not there.
+    """
+    doors, made = runtime.doors, list[socket.socket]()
+    sockets = listening_sockets(route, doors.hosts, port, fallback=False, tcp=doors.tcp) if doors.hosts else []
+    try:
+        for host in doors.datagram_hosts:
+            made.append(bound_socket(host, port, route))
+    except NetworkError:
+        close_all((*sockets, *made), ())
+        raise
+    return sockets, made
 
 
 def close_all(sockets: Iterable[socket.socket], ports: Iterable[UdpPort]) -> None:

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from bittern.base.errors import AlreadyAddedError, SessionError
@@ -21,6 +22,7 @@ from bittern.version import __version__
 from .board import Board
 from .entry import Entry
 from .filtering import Filtering
+from .forwarding import port_of_file
 from .hand import Hand
 from .listening import close_all, draw_port
 from .lock import TorrentLock
@@ -32,6 +34,7 @@ from .settings import Settings
 from .steward import Steward
 from .store import Store
 from .surroundings import Surroundings
+from .tether import Tether
 from .waking import Waking
 from .whereabouts import Whereabouts
 
@@ -74,6 +77,8 @@ class Foundation:
             foundation.lock = _profile_lock(store) if settings.keep_torrents else None
             await foundation.roster.open()
             port = settings.port if settings.port is not None else await _kept_port(store)
+            if settings.port_file is not None:
+                port = port_of_file(settings.port_file) or port
             foundation.sockets, foundation.ports = doors(foundation.route, settings, port)
         except BaseException:
             await foundation.raze()
@@ -112,6 +117,7 @@ class Parts:
     filtering: Filtering
     node: OwnNode | None
     whereabouts: Whereabouts
+    tether: Tether | None
 
     @property
     def roster(self) -> Roster:
@@ -166,8 +172,11 @@ class Parts:
         rules = Rules(settings, foundation.store, runtime, steward)
         steward.on_round = rules.look
         node = OwnNode(surroundings, foundation.ports.of(Purpose.DHT)) if settings.dht else None
-        whereabouts = Whereabouts(settings, runtime, foundation.route, foundation.ports.direct)
-        return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node, whereabouts)
+        whereabouts = Whereabouts(settings, runtime, foundation.route)
+        binding = foundation.route.binding
+        new_id = partial(_new_peer_id, anonymous=settings.anonymous)
+        tether = Tether(binding, runtime, whereabouts, new_id) if binding is not None else None
+        return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node, whereabouts, tether)
 
     async def say_goodbye(self, seconds: float) -> None:
         """Wait until trackers and routers know that we leave, but not longer than they may take."""

@@ -2,8 +2,10 @@
 
 import socket
 from contextlib import suppress
+from dataclasses import replace
 
 from bittern.base.errors import NetworkError
+from bittern.io.binding import Binding
 from bittern.io.proxying import Purpose
 from bittern.io.relay import RelayPort
 from bittern.io.route import Route, Way
@@ -22,8 +24,11 @@ def route_of(settings: Settings) -> Route:
 
     Raises:
         SessionError: the proxy is written in another way than proxies are.
+        NetworkError: the interface is not there.
     """
-    return Route(*([settings.source] if settings.source is not None else []), proxied=proxied(settings))
+    binding = Binding.of(settings.interface) if settings.interface is not None else None
+    source = binding.host if binding is not None and binding.host is not None else settings.source
+    return Route(*([source] if source is not None else []), proxied=proxied(settings), binding=binding)
 
 
 def doors(route: Route, settings: Settings, port: int) -> tuple[list[socket.socket], Ports]:
@@ -40,6 +45,8 @@ def doors(route: Route, settings: Settings, port: int) -> tuple[list[socket.sock
     Raises:
         NetworkError: the port is taken, or an address is not this machine's.
     """
+    if route.binding is not None and route.binding.host is not None and not settings.listen:
+        settings = replace(settings, listen=(route.binding.host,))
     sockets, direct = list[socket.socket](), list[UdpPort]()
     if not route.strict:
         if settings.anonymous and not settings.listen:

@@ -26,6 +26,7 @@ from .board import Board
 from .dht import Dht
 from .door import Door
 from .entry import Entry
+from .forwarding import Forwarding
 from .goals import Goal
 from .options import AddOptions
 from .parts import Foundation, Parts
@@ -103,6 +104,11 @@ class Session:
             seeking = Seeking(self._entries, parts.waking.awake, parts.surroundings, parts.node)
             self._tasks.start(seeking.run(), "bittern dht")
         self._tasks.start(parts.whereabouts.run(), "bittern nat")
+        if parts.tether is not None:
+            self._tasks.start(parts.tether.run(), "bittern interface")
+        if self.settings.port_file is not None or self.settings.port_command is not None:
+            forwarding = Forwarding(parts.whereabouts.move, self.settings.port_file, self.settings.port_command)
+            self._tasks.start(forwarding.run(), "bittern port")
         if self.settings.keep_torrents:
             self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
         return self
@@ -116,6 +122,12 @@ class Session:
     def port(self) -> int:
         """The TCP port that is listened on."""
         return self._open().runtime.port
+
+    @property
+    def cut_off(self) -> str | None:
+        """Why nothing is sent or received, where the interface that the session is bound to is gone."""
+        tether = self._open().tether
+        return tether.cut_off if tether is not None else None
 
     @property
     def port_mappings(self) -> tuple[Lease, ...]:

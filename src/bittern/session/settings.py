@@ -61,8 +61,17 @@ class Settings:
     """Whether peers may connect to us over TCP, and we to them; trackers and web servers are asked over TCP anyway."""
     utp: bool = True
     """Whether peers may connect to us over uTP (BEP 29), which gives way to other traffic, and we to them."""
+    interface: str | None = None
+    """The interface, or the address of one, that everything goes out by and comes in by: a tunnel, for example. While
+    it is gone nothing is sent or received: connections end, and are made again when it is back."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
+    port_file: Path | None = None
+    """A file that holds the port that is forwarded to us, by a VPN for example: it is watched, and listened there. The
+    port of `port` is used while the file does not say."""
+    port_command: str | None = None
+    """A command of the shell that prints that port: once, and is run again a minute after its end, or a line each time
+    that it changes."""
     port_mapping: bool = False
     """Whether the router is asked to let others in (PCP, NAT-PMP, UPnP): mappings are kept up, and taken back at the
     end. Not where only this machine is listened to, nor where our address is one of the whole world."""
@@ -202,6 +211,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "save_path", Path(self.save_path))
+        if self.port_file is not None:
+            object.__setattr__(self, "port_file", Path(self.port_file))
         if self.state_dir is not None:
             object.__setattr__(self, "state_dir", Path(self.state_dir))
         for each in fields(self):

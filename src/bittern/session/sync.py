@@ -132,6 +132,11 @@ class Session(_StandIn[asynchronous.Session]):
         return self._look(lambda inner: inner.port)
 
     @property
+    def cut_off(self) -> str | None:
+        """Why nothing is sent or received, where the interface that the session is bound to is gone."""
+        return self._look(lambda inner: inner.cut_off)
+
+    @property
     def port_mappings(self) -> tuple[Lease, ...]:
         """Ports of the router that lead to us, where it was asked for some (`Settings.port_mapping`)."""
         return self._look(lambda inner: inner.port_mappings)

@@ -1,17 +1,16 @@
 """Where others reach a session: its own port, or one of the router, and who is told when that changes."""
 
-from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_address
 
 from bittern.engine.nat.lease import Lease, Wish, wishes_for
-from bittern.io.datagram_port import DatagramPort
 from bittern.io.nat.gateways import default_gateway
 from bittern.io.nat.mapper import CLOSE_SECONDS, Mapper
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
 from bittern.wire.pcp import Carrier
 
+from .listening import sockets_again
 from .settings import Settings
 
 _ROUTER = "router"  # a name for its vote on our address: no host is called so
@@ -24,16 +23,15 @@ class Whereabouts:
         settings: of the session.
         runtime: the engine and its world.
         route: how we get out.
-        ports: ours for datagrams.
     """
 
-    def __init__(self, settings: Settings, runtime: Runtime, route: Route, ports: Sequence[DatagramPort]) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, route: Route) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._ports = ports
+        self._route = route
         self._mapper: Mapper | None = None
-        if settings.port_mapping and not runtime.local:
-            find = partial(default_gateway, interface=None)
+        if settings.port_mapping and not runtime.doors.local:
+            find = partial(default_gateway, interface=route.binding.device if route.binding is not None else None)
             self._mapper = Mapper(self._wishes(), route.reaching, self._changed, gateway=find)
 
     @property
@@ -51,6 +49,20 @@ class Whereabouts:
         if self._mapper is not None:
             await self._mapper.run()
 
+    def move(self, port: int) -> None:
+        """Others come in at `port` from now on, if they do not already, or come in again.
+
+        Raises:
+            NetworkError: it is taken; nothing has changed.
+        """
+        doors = self._runtime.doors
+        if port == doors.port and doors.are_open:
+            return
+        doors.open(*sockets_again(self._route, self._runtime, port))
+        if self._mapper is not None:
+            self._mapper.want(self._wishes())
+        self._changed()
+
     async def close(self, seconds: float) -> None:
         """Let nobody in any more, as far as the router hears it within so many seconds."""
         mapper, self._mapper = self._mapper, None
@@ -58,11 +70,8 @@ class Whereabouts:
             await mapper.close(min(seconds, CLOSE_SECONDS))
 
     def _wishes(self) -> list[Wish]:
-        return wishes_for(self._runtime.port if self._settings.tcp else 0, self._udp_port)
-
-    @property
-    def _udp_port(self) -> int:
-        return self._ports[0].address.port if self._ports else 0
+        doors = self._runtime.doors
+        return wishes_for(doors.port if self._settings.tcp else 0, doors.datagram_port)
 
     def _changed(self) -> None:
         """Others come by other ports than before."""
@@ -73,7 +82,7 @@ class Whereabouts:
         port = first.external_port if first is not None else runtime.port
         node_port = 0
         if self._settings.dht:
-            node_port = udp.external_port if udp is not None else self._udp_port
+            node_port = udp.external_port if udp is not None else runtime.doors.datagram_port
         runtime.core.moved(runtime.port, port, node_port, runtime.now())
         for lease in outside.values():
             # Behind a second router, its own address is nothing to the world.

@@ -470,3 +470,13 @@ def test_who_is_reached_elsewhere_tells_those_who_know_of_it_at_once() -> None:
     due = trackers.trackers[0].due
     trackers.again(52.0)
     assert trackers.trackers[0].due == due  # who refused is not pressed
+
+
+def test_after_a_time_without_a_network_nobody_is_blamed_for_silence() -> None:
+    trackers = source((A,), (B,))
+    for _ in range(5):
+        trackers.next(0.0)
+        failed(trackers, REFUSED, 0.0)
+    trackers.again(1.0, failed_too=True)
+    assert announce(trackers, 1.0)[1] is Event.STARTED
+    assert all(not state.failures for state in trackers.trackers)

@@ -169,3 +169,16 @@ def test_without_limits_nobody_waits(torrents: int) -> None:
     for number, dialing in enumerate(dialings):
         made = [dialing.next(number * 1000 + ticket, 0, 0.0) for ticket in range(200)]
         assert all(wish is not None for wish in made)
+
+
+def test_while_it_is_shut_there_is_no_place_and_who_waited_is_woken_then() -> None:
+    places = Places(EngineSettings())
+    places.shut()
+    assert (places.full, places.may_dial) == (True, False)
+    places.wait(7)
+    places.enter()
+    places.leave()
+    assert places.take_woken() == {}
+    places.open()
+    assert (places.full, places.may_dial) == (False, True)
+    assert places.take_woken() == {7: None}

@@ -210,10 +210,17 @@ class TrackerSource:
         state.due = state.not_before = now + wait
         return wait
 
-    def again(self, now: float) -> None:
-        """We are reached elsewhere: those who know of us are told at once, whatever distance they ask for."""
+    def again(self, now: float, *, failed_too: bool = False) -> None:
+        """We are reached elsewhere: those who know of us are told at once, whatever distance they ask for.
+
+        Args:
+            now: the time.
+            failed_too: whether those are asked again as well that did not answer: it was not their fault.
+        """
         for state in self.trackers:
-            if state.told_started and not state.failures:
+            if failed_too:
+                state.failures, state.not_before = 0, min(state.not_before, now)
+            if (state.told_started or failed_too) and not state.failures and not state.busy:
                 state.due = now
 
     def hurry(self, now: float) -> None:

@@ -45,11 +45,12 @@ class Places:
         self._most_half_open = settings.max_half_open
         self._waiting: dict[int, None] = {}
         self.woken: dict[int, None] = {}
+        self._shut = False
 
     @property
     def full(self) -> bool:
         """Whether there is no place for anybody."""
-        return self.taken >= self._most
+        return self.taken >= self._most or self._shut
 
     @property
     def may_dial(self) -> bool:
@@ -84,6 +85,15 @@ class Places:
         self.taken -= 1
         self._wake()
 
+    def shut(self) -> None:
+        """There is no place for anybody, until `open`."""
+        self._shut = True
+
+    def open(self) -> None:
+        """There are places again."""
+        self._shut = False
+        self._wake()
+
     def wait(self, torrent: int) -> None:
         """A torrent would dial if there was a place."""
         self._waiting[torrent] = None
@@ -94,7 +104,7 @@ class Places:
         return woken
 
     def _wake(self) -> None:
-        if self._waiting:
+        if self._waiting and not self._shut:
             self.woken.update(self._waiting)
             self._waiting.clear()
 
