@@ -87,6 +87,8 @@ async def test_a_name_has_each_of_its_addresses_once() -> None:
 
 # Who makes sockets or looks up names beside the route, and why that goes to nobody else.
 ELSEWHERE = {
+    "io/binding.py": "tries whether an address is ours, and whether sockets can be bound; nothing is sent",
+    "io/interfaces.py": "speaks to the kernel (rtnetlink)",
     "io/names.py": "asks the system for the route",
     "io/tracker/worker.py": "takes over sockets that another process has bound",
 }
