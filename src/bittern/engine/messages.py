@@ -22,7 +22,7 @@ from .swarm.holepunch import Holepunching
 from .swarm.members import Members
 from .swarm.peer import Peer
 from .swarm.turnover import is_sated
-from .swarm.welcome import LT_DONTHAVE, UT_HOLEPUNCH, UT_METADATA, UT_PEX
+from .swarm.welcome import LT_DONTHAVE, UT_HOLEPUNCH, UT_METADATA, UT_PEX, rouse
 from .upload.serving import Serving
 from .upload.suggesting import Suggesting
 
@@ -197,6 +197,7 @@ class Messages:
         """BEP 10."""
         if ext_id == HANDSHAKE_EXT_ID:
             peer.says = peer.says.updated(ExtendedHandshake.parse(payload))
+            rouse(peer)
             if peer.says.request_queue is not None and peer.pipeline is not None:
                 peer.pipeline.limit(peer.says.request_queue)
             self._members.told_our_address(peer)

@@ -279,6 +279,10 @@ class PeerWire:
         """Our handshake; once, before anything else."""
         self._say(handshake.encode())
 
+    def send_keep_alive(self) -> None:
+        """Say nothing, now rather than when it is due."""
+        self._say(_KEEP_ALIVE)
+
     def send_choke(self) -> None:
         """Tell the peer that its requests will not be served."""
         self._say(_CHOKE)

@@ -3,6 +3,7 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.priority import Ourselves, priority
 from bittern.engine.swarm.welcome import (
@@ -14,12 +15,13 @@ from bittern.engine.swarm.welcome import (
     crosses,
     introduce,
     our_handshake,
+    rouse,
 )
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.handshake import Reserved
 from bittern.wire.messages import BitfieldMessage, Extended, HaveAll, HaveNone, Message
 from bittern.wire.mse.policy import Encryption
-from tests.engine.peers import make_peer, messages_of, take_sent
+from tests.engine.peers import Line, make_peer, messages_of, take_sent
 
 SETTINGS = EngineSettings(listen_port=51413, max_requests_queued=77, user_agent="bittern/1")
 
@@ -168,3 +170,17 @@ def test_peers_are_told_whether_we_prefer_encryption(encryption: Encryption, sai
     [message] = messages_of(take_sent(peer))
     assert isinstance(message, Extended)
     assert ExtendedHandshake.parse(message.payload).prefers_encryption is said
+
+
+def test_who_dialed_over_utp_hears_something_more_when_it_has_introduced_itself() -> None:
+    for transport, incoming, expected in (
+        (Transport.UTP, True, bytes(4)),
+        (Transport.UTP, False, b""),
+        (Transport.TCP, True, b""),
+    ):
+        peer = make_peer()
+        line = peer.wire.link
+        assert isinstance(line, Line)
+        line.transport, peer.incoming = transport, incoming
+        rouse(peer)
+        assert take_sent(peer) == expected

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
 from bittern.wire import donthave, holepunch, ut_metadata, ut_pex
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
@@ -60,6 +61,16 @@ def crosses(
         if here is not None and there is not None and here != there:
             return here > there
     return incoming != (our_id > twin.peer_id)
+
+
+def rouse(peer: Peer) -> None:
+    """A peer told what it speaks: if it dialed us over uTP, say any more to it.
+
+    Transmission 3, which is still what many systems have, leaves aside what came in one packet with our handshake
+    until the next packet comes: it would not hear what we have for minutes.
+    """
+    if peer.incoming and peer.transport is Transport.UTP:
+        peer.wire.send_keep_alive()
 
 
 def describe(
