@@ -1,6 +1,6 @@
 import pytest
 
-from docs.interop_table import Fact, replaced, table
+from docs.interop_table import WAYS, Fact, replaced, table, ways_table
 
 
 def fact(client: str, role: str, torrent: str, *, passed: bool = True) -> Fact:
@@ -35,3 +35,12 @@ def test_only_what_stands_between_the_comments_changes() -> None:
 def test_a_readme_without_the_comments_is_an_error() -> None:
     with pytest.raises(ValueError, match="interop"):
         replaced("nothing here\n", "new\n")
+
+
+def test_a_way_to_be_connected_is_a_column_of_the_other_table() -> None:
+    facts = [fact("a", role, "v1 single") for role in ("seed", "seed", "leecher")]
+    facts[1]["way"] = facts[2]["way"] = "uTP, MSE, IPv6"
+    assert table(facts).splitlines()[-1] == "| a 1.0 | from |"
+    assert ways_table(facts).splitlines() == ["| client | uTP, MSE, IPv6 |", "|---|---|", "| a 1.0 | from, to |"]
+    text = "<!-- interop -->\n1\n<!-- /interop -->\n<!-- ways -->\n2\n<!-- /ways -->\n"
+    assert replaced(text, "new\n", WAYS) == text.replace("2", "new")

@@ -23,6 +23,8 @@ class Fact:
     role: str
     torrent: str
     passed: bool
+    way: str = ""
+    """How they were connected, where that is what the transfer is about."""
 
 
 @dataclass

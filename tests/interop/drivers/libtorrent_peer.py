@@ -34,6 +34,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tracker", action="store_true", help="nothing: the torrent's trackers are always asked")
     parser.add_argument("--slots", type=int, default=-1, help="peers to serve at a time; -1 for all")
     parser.add_argument("--utp", action="store_true", help="uTP only, instead of TCP only")
+    parser.add_argument("--mixed", action="store_true", help="both TCP and uTP, instead of TCP only")
     parser.add_argument("--lsd", action="store_true", help="look for peers in the local network")
     parser.add_argument("--dht-node", metavar="HOST:PORT", help="take part in the DHT, and begin with this node")
     parser.add_argument("--no-pex", action="store_true", help="neither tell peers of peers nor listen to them")
@@ -51,8 +52,8 @@ def open_session(args: argparse.Namespace) -> lt.session:
         "enable_upnp": False,
         "enable_natpmp": False,
         "enable_ip_notifier": False,
-        "enable_incoming_utp": args.utp,
-        "enable_outgoing_utp": args.utp,
+        "enable_incoming_utp": args.utp or args.mixed,
+        "enable_outgoing_utp": args.utp or args.mixed,
         "enable_incoming_tcp": not args.utp,
         "enable_outgoing_tcp": not args.utp,
         "in_enc_policy": ENCRYPTION[args.encryption],

@@ -34,6 +34,7 @@ class Aria2:
     name: str = "aria2"
     private: bool = False
     options: tuple[str, ...] = ()
+    everywhere: bool = False  # at all addresses of the place, of both families
 
     def __str__(self) -> str:
         return self.name
@@ -62,7 +63,8 @@ class Aria2:
     @contextmanager
     def _start(self, role: list[str], source: str, folder: Path, place: Place, work: Path) -> Iterator[Command]:
         port = place.free_port()
-        where = [f"--interface={place.address}", f"--listen-port={port}", f"--dir={folder}"]
+        where = [f"--listen-port={port}", f"--dir={folder}"]
+        where.append("--disable-ipv6=false" if self.everywhere else f"--interface={place.address}")
         command = [*place.enter, "aria2c", *OPTIONS, *where, *role, *self.options, source]
         with Running(command, work / "log.txt", env={"HOME": str(work)}) as running:
             yield Command(running, port)

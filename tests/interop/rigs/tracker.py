@@ -3,13 +3,14 @@
 import contextlib
 import http.server
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from bittern.base.address import Address, compact
+from bittern.codec.bencode import encode
 from tests.interop.rigs.process import RigError
 
 INTERVAL_SECONDS = 60
@@ -38,6 +39,8 @@ class Tracker:
         self.url = url
         self._announces: list[Announce] = []
         self._heard = threading.Condition()
+        self.named: tuple[Address, ...] = ()
+        """Peers that everybody is told of, too."""
 
     @property
     def announces(self) -> list[Announce]:
@@ -75,8 +78,9 @@ class Tracker:
                     present.pop(known.peer_id, None)
                 else:
                     present[known.peer_id] = known
-        peers = b"".join(socket.inet_aton(p.address) + struct.pack(">H", p.port) for p in present.values())
-        return b"d8:intervali%de5:peers%d:%se" % (INTERVAL_SECONDS, len(peers), peers)
+        here = [Address(known.address, known.port) for known in present.values()]
+        four, six = compact([*here, *self.named])
+        return encode({"interval": INTERVAL_SECONDS, "peers": four} | ({"peers6": six} if six else {}))
 
     def scrape(self, info_hash: bytes) -> bytes:
         """The bencoded state of one swarm (BEP 48)."""
