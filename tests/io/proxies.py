@@ -157,8 +157,8 @@ class _Relay(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def serving(talk: Callable[[Reader, Writer], Awaitable[None]]) -> AsyncIterator[Endpoint]:
-    """A TCP server on a port of its own, of which nothing is left in the end."""
+async def serving(talk: Callable[[Reader, Writer], Awaitable[None]], port: int = 0) -> AsyncIterator[Endpoint]:
+    """A TCP server on a port of its own, or this one, of which nothing is left in the end."""
     tasks: dict[asyncio.Task[None], Writer] = {}
 
     async def serve(reader: Reader, writer: Writer) -> None:
@@ -169,7 +169,7 @@ async def serving(talk: Callable[[Reader, Writer], Awaitable[None]]) -> AsyncIte
             await talk(reader, writer)
         writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", port)
     try:
         yield Endpoint("127.0.0.1", listening.sockets[0].getsockname()[1])
     finally:
@@ -184,9 +184,9 @@ async def serving(talk: Callable[[Reader, Writer], Awaitable[None]]) -> AsyncIte
 
 
 @asynccontextmanager
-async def running(proxy: Proxy) -> AsyncIterator[Proxy]:
-    """`proxy`, at work on a port of its own."""
-    async with serving(proxy.serve) as place:
+async def running(proxy: Proxy, port: int = 0) -> AsyncIterator[Proxy]:
+    """`proxy`, at work on a port of its own, or this one."""
+    async with serving(proxy.serve, port) as place:
         proxy.server = ProxyServer(proxy.kind, place, proxy.user, proxy.password)
         yield proxy
 

@@ -15,7 +15,7 @@ import pytest
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import HttpGet
 from bittern.io.http import REDIRECTS, HttpFetcher, HttpPort
-from bittern.io.route import Route
+from bittern.io.route import DIRECT, Route
 from bittern.io.tasks import Tasks
 from bittern.io.turn import Turn
 
@@ -330,3 +330,12 @@ async def test_an_address_that_the_ip_filter_blocks_is_not_connected_to(server: 
     assert await fetcher.fetch(url, MOST, 5.0, ipv6=False, filtered=False) == (200, b"there")
     with pytest.raises(NetworkError, match="the IP filter blocks"):  # and its connection is not borrowed
         await fetcher.fetch(url, MOST, 5.0, ipv6=False)
+
+
+async def test_who_is_anonymous_does_not_say_what_it_is(server: Server) -> None:
+    server.answer = reply(b"x")
+    nameless = HttpFetcher("", DIRECT)
+    await nameless.fetch(server.url, MOST, 5.0)
+    await nameless.close()
+    assert b"agent" not in server.requests[0].lower()
+    assert b"aiohttp" not in server.requests[0].lower()

@@ -162,24 +162,35 @@ async def test_a_dial_through_a_proxy_becomes_a_link(turn: Turn, until: Until) -
         await tasks.close()
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind", "words"),
-    [
-        (b"\5\xff", LossKind.UNREACHABLE, "the proxy socks5://"),
-        (b"\5\0\5\5\0\1\0\0\0\0\0\0", LossKind.REFUSED, ""),
-    ],
-)
-async def test_a_dial_that_a_proxy_refuses_is_told(
-    turn: Turn, until: Until, answer: bytes, kind: LossKind, words: str
-) -> None:
-    async with saying(answer) as server:
+async def test_a_dial_that_a_proxy_can_not_make_is_told(turn: Turn, until: Until) -> None:
+    async with saying(b"\5\0\5\5\0\1\0\0\0\0\0\0") as server:
         engine, tasks = Engine(), Tasks()
         route = Route(proxied=Proxied(server))
         port = SystemNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
         port.connect(Connect(7, 1, Address("192.0.2.1", 1)))
         await until(lambda: 7 in engine.failures)
-        assert engine.failures[7].kind is kind
-        assert words in engine.failures[7].detail
+        assert engine.failures[7].kind is LossKind.REFUSED
+        await tasks.close()
+
+
+async def test_a_proxy_that_can_not_be_used_is_tried_again_and_costs_the_peer_nothing(
+    turn: Turn, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(net, "PROXY_RETRY_SECONDS", 0.01)
+    async with serving(listen) as place, saying(b"\5\xff") as server:
+        engine, tasks = Engine(), Tasks()
+        route = Route(proxied=Proxied(server))
+        port = SystemNet(asyncio.get_running_loop(), turn, engine, tasks, route)  # type: ignore[arg-type]  # as in make()
+        port.connect(Connect(7, 1, Address(*place)))
+        assert route.proxying is not None
+        await until(lambda: route.proxying is not None and route.proxying.trouble is not None)
+        async with running(Proxy()) as proxy:
+            route.proxying.server = proxy.server
+            await until(lambda: 7 in engine.toys)
+            assert engine.failures == {}
+            link = engine.toys[7].link
+            assert link is not None
+            link.close()
         await tasks.close()
 
 

@@ -11,6 +11,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
 from bittern.io.route import DIRECT
 from bittern.io.scraper import Scraper
+from bittern.io.udp_ports import Ports
 from bittern.wire.announce import ScrapeEntry
 from bittern.wire.tracker_udp import (
     Connected,
@@ -62,7 +63,7 @@ async def udp() -> AsyncIterator[UdpSide]:
 
 @pytest.fixture
 async def scraper() -> AsyncIterator[Scraper]:
-    one = Scraper("bittern/test", DIRECT)
+    one = Scraper("bittern/test", Ports(DIRECT))
     yield one
     await one.close()
 

@@ -174,3 +174,15 @@ async def test_peers_tell_each_other_of_their_nodes(tmp_path: Path) -> None:
             else:
                 await asyncio.sleep(1.0)
                 assert (one.dht.nodes, other.dht.nodes) == (0, 0)
+
+
+async def test_who_is_anonymous_goes_by_a_new_id_each_time_and_keeps_none(tmp_path: Path) -> None:
+    async with routers() as tables:
+        ours = beginning_at(tables[0], tmp_path)
+        met = set[bytes]()
+        for anonymous in (False, True, True, False):
+            async with Session(replace(ours, anonymous=anonymous)) as session:
+                await session.dht.lookup("ab" * 20)
+                [own] = [node.id for node in (await session._table()).nodes]
+                met.add(own)
+        assert len(met) == 3

@@ -27,6 +27,8 @@ some_settings = st.builds(
     anonymous=st.booleans(),
     dht=st.booleans(),
     use_lsd=st.booleans(),
+    port_mapping=st.booleans(),
+    listen=st.sampled_from(((), ("127.0.0.1",))),
     use_trackers=st.booleans(),
     utp=st.booleans(),
 )
@@ -70,13 +72,20 @@ def test_without_datagrams_there_is_no_table_and_that_is_said(caplog: pytest.Log
 
 def test_who_is_anonymous_says_nothing_in_the_local_network() -> None:
     assert effective(Settings(anonymous=True)) == Settings(anonymous=True, use_lsd=False)
+    assert not effective(Settings(anonymous=True, port_mapping=True)).port_mapping
+    assert effective(Settings(anonymous=True, port_mapping=True, listen=("192.0.2.1",))).port_mapping
+
+
+def test_nobody_is_let_in_beside_a_strict_proxy() -> None:
+    assert not effective(replace(ALL, port_mapping=True)).port_mapping
+    assert effective(replace(ALL, port_mapping=True, proxy_strict=False)).port_mapping
 
 
 @given(some_settings)
 def test_nothing_is_added_and_nothing_goes_out_twice_restricted(settings: Settings) -> None:
     found = effective(settings)
     assert effective(found) == found
-    for name in ("dht", "utp", "use_lsd", "use_trackers", "web_connections"):
+    for name in ("dht", "utp", "use_lsd", "port_mapping", "use_trackers", "web_connections"):
         assert getattr(found, name) <= getattr(settings, name)
     if settings.proxy is None and not settings.anonymous:
         assert found == settings

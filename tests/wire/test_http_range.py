@@ -135,3 +135,8 @@ def test_any_bytes_are_a_head_or_an_offence(raw: bytes) -> None:
     except RemoteProtocolError:
         return
     assert 0 <= found.status <= 999
+
+
+def test_who_is_anonymous_does_not_say_what_it_is() -> None:
+    assert URL is not None
+    assert b"User-Agent" not in get_request(URL, PART, "")

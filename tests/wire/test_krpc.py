@@ -1,3 +1,4 @@
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -21,6 +22,7 @@ from bittern.wire.krpc import (
     SampleInfohashes,
     pack_contacts,
     unpack_contacts,
+    without_version,
 )
 from bittern.wire.krpc_reader import read_message
 
@@ -159,3 +161,15 @@ def test_peers_of_both_families_are_read_and_those_without_port_are_not() -> Non
     six = Address("2001:db8::1", 2)
     reply = Reply(b"a", ID, values=(b"\x05\x06\x07\x08\x00\x01", b"\x05\x06\x07\x08\x00\x00", six.compact()))
     assert reply.addresses() == [Address("5.6.7.8", 1), six]
+
+
+@given(MESSAGES)
+def test_a_message_without_its_version_says_the_rest(message: Message) -> None:
+    plain = without_version(message.encode())
+    said = read_message(plain)
+    assert b"BZ" not in plain[-20:]
+    if isinstance(message, Refusal):
+        assert said == read_message(message.encode())
+    else:
+        assert said == replace(message, version=b"")
+    assert without_version(plain) == plain

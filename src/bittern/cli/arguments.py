@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter, Token
 
+from bittern.base.errors import ProxyError
 from bittern.codec.text import clean_url
+from bittern.wire.proxy.server import ProxyServer
 
 from .failures import UsageError
 from .output import parse_size
@@ -99,3 +101,12 @@ def checked_node(text: str) -> tuple[str, int]:
 def tracker_tiers(given: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Tiers from repeated `--tracker` flags: each is a tier, whose URLs commas join."""
     return tuple(tuple(checked_url(url) for url in tier.split(",") if url) for tier in given)
+
+
+def check_proxy(url: str | None) -> None:
+    """Raise UsageError where that is no proxy."""
+    if url is not None:
+        try:
+            ProxyServer.parse(url)
+        except ProxyError as error:
+            raise UsageError(f"--proxy: {error}") from None

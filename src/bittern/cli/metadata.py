@@ -14,6 +14,7 @@ from bittern.session.torrent import Torrent
 
 from .loop import interrupts
 from .network import Network, session_settings
+from .notices import notices
 from .reports import Report
 from .transfer import Watch, find_ways, unless_stopped
 
@@ -43,7 +44,7 @@ async def fetch_metainfo(
         OSError: the .torrent file can not be read.
     """
     settings = session_settings(network, sequential=False, ratio=None, minutes=None)
-    with interrupts(_FAREWELL, report.say) as stop:
+    with interrupts(_FAREWELL, report.say) as stop, notices(report.say):
         async with Session(settings) as session:
             found = await unless_stopped(session.find(source), stop)
             if isinstance(found, Metainfo):

@@ -9,12 +9,10 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from bittern.base.errors import ProxyError
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
-from bittern.wire.proxy.server import ProxyServer
 
-from .arguments import Rate, check_peers
+from .arguments import Rate, check_peers, check_proxy
 from .failures import UsageError
 from .output import printable
 
@@ -125,11 +123,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
             raise UsageError(f"{flag} {value}: write a number that is not negative")
     if network.no_tcp and network.no_utp:
         raise UsageError("--no-tcp --no-utp: nothing is left to reach peers by; leave one out")
-    if network.proxy is not None:
-        try:
-            ProxyServer.parse(network.proxy)
-        except ProxyError as error:
-            raise UsageError(f"--proxy: {error}") from None
+    check_proxy(network.proxy)
     if network.max_peers < 1:
         raise UsageError(f"--max-peers {network.max_peers}: write a number from 1")
     routers = () if network.no_dht else network.dht_router or _well_known(network.listen)

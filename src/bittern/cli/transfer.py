@@ -124,7 +124,7 @@ def why_idle(torrent: Torrent) -> str:
 
 def searching(session: Session) -> str:
     """Where peers of any torrent are looked for that is not private, in words; empty for nowhere."""
-    places = ["in the DHT"] if session.settings.dht else []
+    places = ["in the DHT"] if session.searches_dht else []
     if session.searches_locally:
         places.append("in the local network")
     return " and ".join(places)

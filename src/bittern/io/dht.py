@@ -37,6 +37,7 @@ class Table:
         hosts: our addresses as others see them, as far as they are known, likewise; new ids are bound to them (BEP 42).
         seed: for repeatable decisions, or None.
         shuns: whether nothing is said to a host, nor heard from there.
+        anonymous: whether nobody is told which client this is.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Table:
         hosts: Mapping[bool, str] = MappingProxyType({}),
         seed: int | None = None,
         shuns: Callable[[str], bool] = nobody,
+        anonymous: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._ports = tuple(ports)
@@ -57,7 +59,7 @@ class Table:
         for at, port in enumerate(ports):
             ipv6 = port.address.is_ipv6
             node = Node(
-                NodeSettings(ipv6=ipv6, read_only=read_only, reply_rate=reply_rate),
+                NodeSettings(ipv6=ipv6, read_only=read_only, reply_rate=reply_rate, anonymous=anonymous),
                 rng=chance.rng_for("dht", b"%d" % at),
                 entropy=chance.entropy,
                 verify=verify,

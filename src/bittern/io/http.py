@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
-from bittern.base.address import is_alias
 from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
 from bittern.engine.effects import HttpGet
@@ -124,7 +123,7 @@ class HttpFetcher:
     def _refusal(self, want: _Kind, host: str) -> str | None:
         """Why nobody is to connect to a numeric address for a URL of this kind; None where it may be."""
         reason = refusal(host, local=want.local)
-        if reason is None and want.filtered and not is_alias(host) and self.blocks(host):
+        if reason is None and want.filtered and self.blocks(host):
             return f"the IP filter blocks its address, {host}"
         return reason
 

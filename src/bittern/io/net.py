@@ -1,10 +1,11 @@
 """The network port of the real world: dials for the engine, over TCP each a task with a time limit."""
 
 import asyncio
+import socket
 from typing import Protocol
 
 from bittern.base.address import Address
-from bittern.base.errors import NetworkError
+from bittern.base.errors import NetworkError, ProxyError
 from bittern.base.transport import Transport
 from bittern.engine.core import Core
 from bittern.engine.effects import Connect, ConnectWeb, GiveUp
@@ -21,6 +22,9 @@ from .web import dial_web
 DIAL_SECONDS = 10.0
 PROXY_SECONDS = 30.0
 """Where a proxy has to be reached first, and dials in its turn."""
+PROXY_RETRY_SECONDS = 2.0
+PROXY_RETRY_MOST_SECONDS = 30.0
+"""A proxy that can not be used is tried again after so long, twice as long each time, up to this."""
 
 
 class Caller(Protocol):
@@ -105,11 +109,9 @@ class SystemNet:
         direct = self._route.way(Purpose.PEERS) is Way.DIRECT
         patience = DIAL_SECONDS if direct else PROXY_SECONDS
         try:
-            sock = await asyncio.wait_for(self._route.connect(address, Purpose.PEERS), patience)
+            sock = await self._connected(address, patience)
         except TimeoutError:
             self._fail(ticket, LinkLost(LossKind.TIMED_OUT, f"no answer for {patience:.0f} s"))
-        except NetworkError as error:
-            self._fail(ticket, LinkLost(LossKind.UNREACHABLE, str(error)))
         except OSError as error:
             self._fail(ticket, loss_of(error))
         except Exception:
@@ -119,6 +121,16 @@ class SystemNet:
             link = TcpLink(self._loop, self._turn, sock, address)
             link.serve(self._core.connected(ticket, link, self._turn.now()))
             self._turn.soon()
+
+    async def _connected(self, address: Address, patience: float) -> socket.socket:
+        """A connection; as long as the proxy can not be used that is no fault of the peer's, and is waited for."""
+        wait = PROXY_RETRY_SECONDS
+        while True:
+            try:
+                return await asyncio.wait_for(self._route.connect(address, Purpose.PEERS), patience)
+            except ProxyError:
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, PROXY_RETRY_MOST_SECONDS)
 
     def _fail(self, ticket: int, reason: LinkLost) -> None:
         self._core.connect_failed(ticket, reason, self._turn.now())

@@ -25,6 +25,7 @@ from .http import HttpFetcher, HttpPort
 from .keys import KeyThread
 from .multicast import Multicast
 from .net import SystemNet
+from .proxying import Purpose
 from .rc4 import Rc4
 from .resolver import SystemResolver
 from .route import Route
@@ -71,7 +72,11 @@ class Runtime:
         port = sockets[0].getsockname()[1] if sockets else 0
         families = route.families(sockets)
         settings = replace(
-            settings, listen_port=port, ipv4=socket.AF_INET in families, ipv6=socket.AF_INET6 in families
+            settings,
+            listen_port=port,
+            ipv4=socket.AF_INET in families,
+            # Of a name that only the proxy looks up there is no second address to announce to.
+            ipv6=socket.AF_INET6 in families and not route.by_name(Purpose.TRACKERS),
         )
         chance = SeededChance(seed)
         self.core = Core(settings, peer_id, chance, self.disk, cipher=Rc4)

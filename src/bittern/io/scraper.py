@@ -16,8 +16,8 @@ from bittern.wire.tracker_http import MAX_REPLY, parse_scrape_reply, scrape_url
 from bittern.wire.tracker_udp import MAX_SCRAPE, endpoint
 
 from .http import HttpFetcher
+from .proxying import Purpose
 from .resolver import SystemResolver
-from .route import Route
 from .tasks import Tasks
 from .turn import Turn
 from .udp_ports import Ports, UdpPorts
@@ -31,19 +31,19 @@ class Scraper:
 
     Args:
         user_agent: what we say we are.
-        route: how we get out.
+        ports: for datagrams, and the way out; owned from now on.
     """
 
-    def __init__(self, user_agent: str, route: Route) -> None:
+    def __init__(self, user_agent: str, ports: Ports) -> None:
         loop = asyncio.get_running_loop()
         self._tickets = count(1)
         self._trackers = UdpTrackers(secrets.token_bytes, lambda: next(self._tickets))
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._tasks = Tasks()
         self._turn = Turn(loop)
-        self._udp = UdpPorts(loop, self._turn, self, Ports(route))
-        self._resolver = SystemResolver(self._turn, self, self._tasks, route)
-        self._http = HttpFetcher(user_agent, route)
+        self._udp = UdpPorts(loop, self._turn, self, ports)
+        self._resolver = SystemResolver(self._turn, self, self._tasks, ports.route)
+        self._http = HttpFetcher(user_agent, ports.route)
         self._turn.start(self._settle, bool)
 
     async def scrape(
@@ -94,7 +94,7 @@ class Scraper:
         if url is None:
             raise TrackerError("its URL has no place to ask how large swarms are (BEP 48)")
         try:
-            status, body = await self._http.fetch(url, MAX_REPLY, SECONDS, local=local)
+            status, body = await self._http.fetch(url, MAX_REPLY, SECONDS, Purpose.TRACKERS, local=local)
         except NetworkError as error:
             raise TrackerError(str(error)) from None
         if status != 200 and body[:1] != b"d":

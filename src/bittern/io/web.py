@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from bittern.base.address import Address, is_alias
+from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.web.guard import may_be_asked
@@ -68,7 +68,7 @@ async def _look_up(wish: ConnectWeb, route: Route, blocks: Callable[[str], bool]
     addresses = [address for address in every if may_be_asked(address.host, local=wish.local)]
     if not addresses:
         raise NetworkError(f"{wish.host}: its address {every[0].host} is not one that a web seed may have")
-    free = [address for address in addresses if is_alias(address.host) or not (wish.filtered and blocks(address.host))]
+    free = [address for address in addresses if not (wish.filtered and blocks(address.host))]
     if not free:
         raise NetworkError(f"{wish.host}: the IP filter blocks its address, {addresses[0].host}")
     return free[:_MOST_ADDRESSES]

@@ -76,8 +76,15 @@ class OwnNode:
                 states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
                 # Trackers (BEP 24) and peers may have told before any node does.
                 hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
-                seed = self._surroundings.settings.seed
-                self._table = Table(self._ports, states=states, hosts=hosts, seed=seed, shuns=self._shuns)
+                settings = self._surroundings.settings
+                self._table = Table(
+                    self._ports,
+                    states=states,
+                    hosts=hosts,
+                    seed=settings.seed,
+                    shuns=self._shuns,
+                    anonymous=settings.anonymous,
+                )
                 self._tasks.start(self._meet_routers(self._table), "bittern dht routers")
                 self._tasks.start(self._keep_on(), "bittern dht state")
                 for address in self._told:

@@ -42,7 +42,7 @@ def effective(settings: Settings) -> Settings:
     """
     through = proxied(settings)
     if settings.anonymous:
-        settings = replace(settings, use_lsd=False)
+        settings = replace(settings, use_lsd=False, port_mapping=settings.port_mapping and bool(settings.listen))
     if through is None:
         return settings
     if not through.server.has_udp:
@@ -52,6 +52,7 @@ def effective(settings: Settings) -> Settings:
     return replace(
         settings,
         use_lsd=False,
+        port_mapping=False,
         dht=settings.dht and settings.proxy_dht,
         use_trackers=settings.use_trackers and settings.proxy_trackers,
         web_connections=settings.web_connections if settings.proxy_web else 0,

@@ -53,12 +53,14 @@ def doors(route: Route, settings: Settings, port: int) -> tuple[list[socket.sock
             direct = _unknown(route) if settings.speaks_udp else []
         else:
             sockets, direct = listening(route, settings, port)
-    relay = None
     wanted = [Purpose.TRACKERS] * settings.use_trackers + [Purpose.DHT] * settings.dht + [Purpose.PEERS] * settings.utp
-    through = any(route.way(purpose) is Way.PROXY for purpose in wanted)
-    if through and route.proxying is not None and route.proxying.server.has_udp:
-        relay = RelayPort(route, route.proxying)
-    return sockets, Ports(route, tuple(direct), relay)
+    return sockets, Ports(route, tuple(direct), relay(route, *wanted))
+
+
+def relay(route: Route, *purposes: Purpose) -> RelayPort | None:
+    """A port at the proxy, where there is one that knows UDP, and any of these goes through it."""
+    proxying, through = route.proxying, any(route.way(purpose) is Way.PROXY for purpose in purposes)
+    return RelayPort(route, proxying) if through and proxying is not None and proxying.server.has_udp else None
 
 
 def _unknown(route: Route) -> list[UdpPort]:

@@ -135,6 +135,11 @@ class Session:
         return self._open().whereabouts.leases
 
     @property
+    def searches_dht(self) -> bool:
+        """Whether peers are looked for in the distributed hash table: `Settings.dht`, and a way there."""
+        return self._open().node is not None
+
+    @property
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._open().runtime.searches_locally

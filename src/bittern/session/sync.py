@@ -142,6 +142,11 @@ class Session(_StandIn[asynchronous.Session]):
         return self._look(lambda inner: inner.port_mappings)
 
     @property
+    def searches_dht(self) -> bool:
+        """Whether peers are looked for in the distributed hash table: `Settings.dht`, and a way there."""
+        return self._look(lambda inner: inner.searches_dht)
+
+    @property
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._look(lambda inner: inner.searches_locally)

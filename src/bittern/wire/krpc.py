@@ -40,6 +40,8 @@ GENERIC, SERVER, PROTOCOL, UNKNOWN = 201, 202, 203, 204  # BEP 5
 TOO_BIG, BAD_SIGNATURE, SALT_TOO_BIG, CAS_MISMATCH, OLD_SEQUENCE = 205, 206, 207, 301, 302  # BEP 44
 
 VERSION: Final = b"BZ\x00\x01"
+_VERSION_ENTRY: Final = b"1:v4:" + VERSION
+_TYPE_BYTES: Final = len(b"1:y1:qe")
 
 _NODE4, _NODE6 = ID_BYTES + 6, ID_BYTES + 18
 
@@ -393,3 +395,8 @@ def _put_arguments(ask: PutItem) -> list[tuple[bytes, bytes]]:
 
 def _want(want: Want) -> list[tuple[bytes, bytes]]:
     return [(b"4:want", b"l" + b"".join(map(_text, want)) + b"e")] if want else []
+
+
+def without_version(datagram: bytes) -> bytes:
+    """A message of ours that does not tell which client sends it: keys are in order, and `v` comes before `y`."""
+    return datagram[:-_TYPE_BYTES].removesuffix(_VERSION_ENTRY) + datagram[-_TYPE_BYTES:]

@@ -42,11 +42,12 @@ def node(
     host: str | None = None,
     ipv6: bool = False,
     read_only: bool = False,
+    anonymous: bool = False,
     shuns: Callable[[str], bool] = nobody,
 ) -> Node:
     rng = Random(seed)
     return Node(
-        NodeSettings(ipv6=ipv6, read_only=read_only),
+        NodeSettings(ipv6=ipv6, read_only=read_only, anonymous=anonymous),
         rng=rng,
         entropy=rng.randbytes,
         verify=is_signed,
@@ -393,3 +394,13 @@ def test_nothing_is_said_to_whom_it_shuns_and_nothing_heard_from_there() -> None
     some.find_nodes(HASH, 0.0)
     some.advance(1.0)
     assert all(target.host != ASKER.host for _, target in some.take_datagrams())
+
+
+def test_who_is_anonymous_does_not_say_which_client_it_is() -> None:
+    for anonymous in (True, False):
+        one = node(anonymous=anonymous)
+        one.receive(Query(b"aa", SENDER, Ping()).encode(), ASKER, 1.0)
+        one.receive(b"d1:ad2:id20:%be1:q4:what1:t2:aa1:y1:qe" % SENDER, ASKER, 1.0)
+        sent = [datagram for datagram, _ in one.take_datagrams()]
+        assert len(sent) >= 2
+        assert [b"1:v" in datagram for datagram in sent] == [not anonymous] * len(sent)

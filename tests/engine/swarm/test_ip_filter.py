@@ -175,3 +175,10 @@ def test_a_client_that_is_blocked_is_parted_with_after_its_handshake_and_not_cal
     say(wire, _hello(b"-SD0200-abcdefghijkl"))
     assert not fine.closed
     assert [type(event) for event in bench.core.take_events() if isinstance(event, PeerDropped)] == []
+
+
+def test_a_name_that_a_proxy_looks_up_has_no_address_to_block() -> None:
+    blocker = IpFilter()
+    blocker.ranges = IpRanges.of(["240.0.0.0 - 255.255.255.255"])
+    assert not blocker.refuses("240.0.0.1", Blocked.NODE)
+    assert blocker.refuses("241.0.0.1", Blocked.NODE)

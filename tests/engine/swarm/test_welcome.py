@@ -184,3 +184,13 @@ def test_who_dialed_over_utp_hears_something_more_when_it_has_introduced_itself(
         line.transport, peer.incoming = transport, incoming
         rouse(peer)
         assert take_sent(peer) == expected
+
+
+def test_who_is_anonymous_says_neither_which_client_it_is_nor_whom_it_sees() -> None:
+    peer = make_peer()
+    peer.extended = True
+    settings = EngineSettings(user_agent="", anonymous=True)
+    introduce(peer, settings, Ourselves(0), None, None, upload_only=False, pex=True)
+    (told,) = [message for message in messages_of(take_sent(peer)) if isinstance(message, Extended)]
+    said = ExtendedHandshake.parse(told.payload)
+    assert (said.client, said.port, said.your_ip, said.ipv4, said.ipv6) == (None, None, None, None, None)

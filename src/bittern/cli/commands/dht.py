@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Json, Port, check_peers, group
+from bittern.cli.arguments import Json, Port, check_peers, check_proxy, group
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.output import note, print_json, printable, say
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from bittern.base.address import Address
     from bittern.engine.dht.bloom import Filter
     from bittern.engine.dht.items import Item
+    from bittern.io.datagram_port import DatagramPort
     from bittern.io.dht import Table
+    from bittern.io.route import Route
 
 dht = group("dht", "Look into the distributed hash table, store in it, be part of it.")
 
@@ -36,6 +38,9 @@ class Place:
 
     port: Port = 0
     """UDP port to use; any free one unless given."""
+
+    proxy: str | None = None
+    """SOCKS 5 proxy to ask through: socks5://USER:PASSWORD@HOST:PORT."""
 
 
 @dht.command
@@ -305,24 +310,21 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     """
     from bittern.base.errors import NetworkError
     from bittern.io.dht import Table
-    from bittern.io.route import Route
-    from bittern.io.udp import bind
+    from bittern.io.proxying import Purpose
     from bittern.session.dht import ROUTERS
+    from bittern.session.routing import route_of
+    from bittern.session.settings import Settings
     from bittern.session.sources import find_peer
 
     check_peers("--dht-router", place.dht_router)
-    route = Route()
-    ports = [bind(host, place.port, route) for host in place.listen]
-    if not ports:
-        ports.append(bind("0.0.0.0", place.port, route))  # noqa: S104 - a node is there to be asked
-        with suppress(NetworkError):  # a machine without IPv6
-            ports.append(bind("::", ports[0].address.port, route))
-    table = Table(ports, read_only=read_only)
+    check_proxy(place.proxy)
+    route = route_of(Settings(proxy=place.proxy))
+    table = Table(_ports(place, route), read_only=read_only)
     try:
         known, reason = 0, ""
         for router in place.dht_router or ROUTERS:
             try:
-                for address in await find_peer(router, route):
+                for address in await find_peer(router, route, Purpose.DHT):
                     table.add_router(address)
                     known += 1
             except NetworkError as error:
@@ -332,6 +334,30 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
         yield table
     finally:
         table.close()
+
+
+def _ports(place: Place, route: "Route") -> "Sequence[DatagramPort]":
+    """Where nodes of ours are.
+
+    Raises:
+        NetworkError: a port is taken, or the proxy has none for us.
+    """
+    from bittern.base.errors import NetworkError
+    from bittern.io.proxying import Purpose
+    from bittern.io.udp import bind
+    from bittern.session.routing import relay
+
+    if route.strict:
+        port = relay(route, Purpose.DHT)
+        if port is None:
+            raise NetworkError("the proxy knows no UDP, and without it there is no table; name one of socks5://")
+        return [port]
+    ports = [bind(host, place.port, route) for host in place.listen]
+    if not ports:
+        ports.append(bind("0.0.0.0", place.port, route))  # noqa: S104 - a node is there to be asked
+        with suppress(NetworkError):  # a machine without IPv6
+            ports.append(bind("::", ports[0].address.port, route))
+    return ports
 
 
 # ---------------------------------------------------------------------- what is written on the command line

@@ -17,6 +17,7 @@ from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network, session_settings
+from bittern.cli.notices import notices
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice, ask_for_files
@@ -175,7 +176,7 @@ class _Job:
         return code
 
     async def _run(self, settings: Settings) -> ExitCode:
-        with interrupts(self.farewell, self.report.say) as stop:
+        with interrupts(self.farewell, self.report.say) as stop, notices(self.report.say):
             async with Session(settings) as session, told_at_the_end(session, self.report):
                 try:
                     adding = session.add(

@@ -5,21 +5,23 @@ from typing import Any
 
 from bittern.base.errors import NetworkError, TrackerError
 from bittern.base.ids import InfoHashV1
-from bittern.cli.arguments import Json, checked_url
+from bittern.cli.arguments import Json, check_proxy, checked_url
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import run
 from bittern.cli.output import print_json, printable, say
 from bittern.cli.sources import read_source
 from bittern.codec.magnet import Magnet
-from bittern.io.route import Route
+from bittern.io.proxying import Purpose
 from bittern.io.scraper import Scraper
-from bittern.session.settings import USER_AGENT
+from bittern.io.udp_ports import Ports
+from bittern.session.routing import relay, route_of
+from bittern.session.settings import USER_AGENT, Settings
 from bittern.wire.announce import ScrapeEntry
 
 Answers = dict[str, dict[InfoHashV1, ScrapeEntry] | TrackerError]
 
 
-def scrape(*sources: str, tracker: tuple[str, ...] = (), json: Json = False) -> None:
+def scrape(*sources: str, tracker: tuple[str, ...] = (), proxy: str | None = None, json: Json = False) -> None:
     """Ask trackers how many have a torrent, and how many want it; nobody learns that you do.
 
     Parameters
@@ -28,11 +30,14 @@ def scrape(*sources: str, tracker: tuple[str, ...] = (), json: Json = False) -> 
         .torrent files, magnet links, or info hashes of 40 or 64 hexadecimal digits.
     tracker
         URL of a tracker to ask instead of those that the torrents name; may be repeated.
+    proxy
+        URL of a proxy to ask them through, as in `bittern get`.
     json
         Print one JSON document.
     """
     if not sources:
         raise UsageError("scrape what? Name .torrent files, magnet links or info hashes")
+    check_proxy(proxy)
     swarms = {text: _swarm(text, tracker) for text in sources}
     if not any(trackers for _, trackers in swarms.values()):
         raise UsageError("no tracker is named: name one with --tracker URL")
@@ -41,7 +46,7 @@ def scrape(*sources: str, tracker: tuple[str, ...] = (), json: Json = False) -> 
         for url in trackers:
             if info_hash not in wanted.setdefault(url, []):
                 wanted[url].append(info_hash)
-    answers = run(_ask(wanted, trusted=bool(tracker)))
+    answers = run(_ask(wanted, proxy, trusted=bool(tracker)))
     report = [
         {
             "source": text,
@@ -70,8 +75,9 @@ def _swarm(text: str, own: tuple[str, ...]) -> tuple[InfoHashV1, tuple[str, ...]
     return info_hash, tuple(dict.fromkeys(url for url in chosen if url.lower().startswith(("http", "udp:"))))
 
 
-async def _ask(wanted: dict[str, list[InfoHashV1]], *, trusted: bool) -> Answers:
-    scraper = Scraper(USER_AGENT, Route())
+async def _ask(wanted: dict[str, list[InfoHashV1]], proxy: str | None, *, trusted: bool) -> Answers:
+    route = route_of(Settings(proxy=proxy))
+    scraper = Scraper(USER_AGENT, Ports(route, relay=relay(route, Purpose.TRACKERS)))
 
     async def one(url: str) -> dict[InfoHashV1, ScrapeEntry] | TrackerError:
         try:

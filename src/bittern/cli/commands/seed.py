@@ -14,6 +14,7 @@ from bittern.cli.failures import UsageError
 from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.network import Network, session_settings
+from bittern.cli.notices import notices
 from bittern.cli.output import format_size, note, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.sharing import Sharing
@@ -87,7 +88,7 @@ class _Terms:
 async def _seed(
     source: str, path: Path, settings: Settings, network: Network, terms: _Terms, *, quiet: bool, report: Report
 ) -> ExitCode:
-    with interrupts("" if quiet else _FAREWELL, report.say) as stop:
+    with interrupts("" if quiet else _FAREWELL, report.say) as stop, notices(report.say):
         async with Session(settings) as session, told_at_the_end(session, report):
             try:
                 found = await unless_stopped(session.find(source), stop)

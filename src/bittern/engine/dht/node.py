@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from bittern.base.address import Address
 from bittern.base.errors import KrpcError
-from bittern.wire.krpc import AnnouncePeer, Ask, Contact, Ping, Query, Refusal, Reply
+from bittern.wire.krpc import AnnouncePeer, Ask, Contact, Ping, Query, Refusal, Reply, without_version
 from bittern.wire.krpc_reader import read_message
 
 from .answers import Answers, Closest, fit
@@ -50,6 +50,7 @@ class NodeSettings:
         alpha: questions of one lookup on their way at once.
         reply_rate: bytes per second of all that it answers.
         routers: nodes to begin with.
+        anonymous: its messages do not tell which client it is.
     """
 
     ipv6: bool = False
@@ -57,6 +58,7 @@ class NodeSettings:
     alpha: int = ALPHA
     reply_rate: float = 16_000.0
     routers: tuple[Address, ...] = ()
+    anonymous: bool = False
 
 
 class Node:
@@ -168,6 +170,8 @@ class Node:
     def take_datagrams(self) -> list[tuple[bytes, Address]]:
         """What is to be sent, and where to."""
         taken, self._datagrams = self._datagrams, []
+        if self.settings.anonymous:
+            taken = [(without_version(datagram), address) for datagram, address in taken]
         return taken if self._shuns is nobody else [each for each in taken if not self._shuns(each[1].host)]
 
     def take_events(self) -> list[Event]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from enum import Enum, unique
 
+from bittern.base.address import is_alias
 from bittern.base.ids import InfoHashV1
 from bittern.codec.ip_ranges import NO_RANGES, IpRanges
 
@@ -41,11 +42,11 @@ class IpFilter:
 
     def blocks(self, host: str, torrent: InfoHashV1 | None = None) -> bool:
         """Whether nobody deals with a numeric address, or with it for a torrent."""
-        return host in self.ranges and torrent not in self.exempt
+        return host in self.ranges and torrent not in self.exempt and not is_alias(host)
 
     def refuses(self, host: str, what: Blocked, torrent: InfoHashV1 | None = None) -> bool:
         """As `blocks`, and counted where it is so."""
-        if host not in self.ranges or torrent in self.exempt:
+        if not self.blocks(host, torrent):
             return False
         self.counts[what] += 1
         return True

@@ -135,7 +135,7 @@ class Peerbook:
         named = source is Source.MANUAL and is_alias(address.host)  # by the user, who gave a name that a proxy looks up
         if self._bans.banned(address.host, now) or not (named or is_unicast(address)):
             return False
-        if not named and self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
+        if self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
             self.blocked += 1
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):
