@@ -63,6 +63,8 @@ def row(data: memoryview, segment: int) -> int:
         How many datagrams; 0 when they are to be looked at one by one.
     """
     size = len(data)
+    if size <= segment:
+        return int(size > HEAD and data[0] == VERSION and not data[1])
     count = -(-size // segment)
     if segment <= HEAD or 0 < size % segment <= HEAD or count > 256 or data[0] != VERSION or data[1]:
         return 0

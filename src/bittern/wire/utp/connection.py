@@ -163,6 +163,16 @@ class UtpLink:
             self.inbox.end(packet.seq)
         self.heard(packet, now)
 
+    def heard_again(self, stamp: int, window: int, ack: int, now: float) -> bool:
+        """As `heard` of a packet with data, in short, when it acknowledges nothing new; whether that is so."""
+        if not self.sender.known(ack, window):
+            return False
+        if stamp:
+            self._difference = (micros(now) - stamp) & 0xFFFFFFFF
+        self._ack_due = True
+        self._wake(self.number)
+        return True
+
     def heard(self, packet: Packet, now: float) -> None:
         """Take in what the header of `packet` says, whose payload is in the inbox."""
         if packet.stamp:

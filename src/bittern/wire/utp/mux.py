@@ -139,10 +139,9 @@ class Mux:
             source: where from.
             now: the time.
         """
-        if len(data) > segment:
-            count = row(data, segment)
-            if count and self._receive_row(data, segment, count, source, now):
-                return
+        count = row(data, segment)
+        if count and self._receive_row(data, segment, count, source, now):
+            return
         for at in range(0, len(data), segment):
             datagram = data[at : at + segment]
             packet = parse(datagram)
@@ -218,7 +217,8 @@ class Mux:
         _, _, connection, stamp, difference, window, seq, ack = head_at(data, (count - 1) * segment)
         if not link.sender.flight.plausible(ack) or not link.inbox.take_row(count, data, segment):
             return False
-        link.heard(Packet(DATA, connection, stamp, difference, window, seq, ack, 0, HEAD), now)
+        if not link.heard_again(stamp, window, ack, now):
+            link.heard(Packet(DATA, connection, stamp, difference, window, seq, ack, 0, HEAD), now)
         self._arrived[link.number] = None
         return True
 
@@ -286,8 +286,9 @@ class Mux:
         return link
 
     def _stir(self, number: int) -> None:
-        self._stirred[number] = None
-        self._host.wake()
+        if number not in self._stirred:
+            self._stirred[number] = None
+            self._host.wake()
 
     def _flush_link(self, link: UtpLink, now: float) -> None:
         if link.inbox.ready or link.inbox.ended:

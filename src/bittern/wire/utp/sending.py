@@ -100,6 +100,14 @@ class Sender:
 
     # --- what comes back
 
+    def known(self, ack: int, window: int) -> bool:
+        """Whether nothing is new in the header of a packet with data but, perhaps, the window, which is noted."""
+        if ack != self.flight.oldest - 1 & MASK:
+            return False
+        self.peer_window = window
+        self._largest_window = max(self._largest_window, window)
+        return True
+
     def acknowledge(self, packet: Packet, now: float, *, bare: bool) -> bool:
         """What `packet` says of ours.
 
