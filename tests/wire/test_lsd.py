@@ -101,3 +101,10 @@ def test_more_hashes_and_longer_cookies_than_we_write_are_left_out() -> None:
     datagram = b"BT-SEARCH * HTTP/1.1\r\nPort: 5\r\n" + lines + b"cookie: " + b"c" * (MAX_COOKIE + 1) + b"\r\n\r\n"
     assert len(datagram) <= MAX_DATAGRAM
     assert LocalAnnounce.parse(datagram) == LocalAnnounce(5, tuple(hashes[:MOST_HASHES]))
+
+
+def test_what_follows_a_hundred_lines_is_not_read_as_one() -> None:
+    """Else a cookie could have line ends in it."""
+    head = b"BT-SEARCH * HTTP/1.1\r\nPort: 6881\r\nInfohash: " + b"ab" * 20 + b"\r\n"
+    assert LocalAnnounce.parse(head + b"x: y\r\n" * 96 + b"cookie: 5f\r\n\r\n").cookie == "5f"
+    assert LocalAnnounce.parse(head + b"x: y\r\n" * 97 + b"cookie: 5f\r\n: more\r\n").cookie is None

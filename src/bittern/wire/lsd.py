@@ -52,14 +52,14 @@ class LocalAnnounce:
 
     @classmethod
     def parse(cls, datagram: Buffer) -> Self:
-        """Read a datagram; headers of other names are ignored, as are info hashes after the first 24.
+        """Read a datagram; headers of other names are ignored, as are info hashes after the first 24 and all after 99.
 
         Raises:
             RemoteProtocolError: BAD_ANNOUNCE: too long, not BT-SEARCH, no or a senseless port or info hash.
         """
         if len(datagram) > MAX_DATAGRAM:
             raise RemoteProtocolError(Offence.BAD_ANNOUNCE, f"{len(datagram)} bytes")
-        first, *lines = bytes(datagram).split(b"\r\n", _MOST_LINES)
+        first, *lines = bytes(datagram).split(b"\r\n", _MOST_LINES)[:_MOST_LINES]  # what is left over is no line
         if first.strip() != _FIRST_LINE:
             raise RemoteProtocolError(Offence.BAD_ANNOUNCE, "not BT-SEARCH")
         port, cookie = 0, None
