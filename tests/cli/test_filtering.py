@@ -1,5 +1,8 @@
 """What `get` and `seed` say of the IP filter, and the flags of it."""
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,11 +10,12 @@ import pytest
 from bittern.base.errors import IpListError
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError, failure
-from bittern.cli.filtering import blocked, loaded
+from bittern.cli.filtering import blocked, loaded, told_at_the_end
 from bittern.cli.main import main
 from bittern.cli.network import Network, session_settings
+from bittern.session.session import Session
 from bittern.session.status import IpFilterStatus
-from tests.session.rig import fill, seeding, write_torrent
+from tests.session.rig import eventually, fill, seeding, settings, write_torrent
 
 NONE = IpFilterStatus(ranges=0, entries=0, bad_lines=0, first_bad_line="", blocked={})
 
@@ -74,3 +78,33 @@ def test_get_says_how_many_ranges_it_blocks_and_whom_it_kept_out(
         assert main([*words, "--peer", peer, "--ip-filter", str(tmp_path / "nothing")]) == ExitCode.NOT_FOUND
         assert "nothing: no such file or directory" in capsys.readouterr().err
         assert main([*words, "--peer", peer, "--block-client", "XL"]) == ExitCode.OK
+
+
+class Said:
+    """A report that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        """See Report."""
+        self.lines.append(line)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal")
+async def test_a_hang_up_has_the_lists_read_again(tmp_path: Path) -> None:
+    listed, said = tmp_path / "list", Said()
+    listed.write_text("10.0.0.0/8\n")
+    async with (
+        Session(replace(settings(tmp_path / "state"), ip_filter=(str(listed),))) as session,
+        told_at_the_end(session, said),  # type: ignore[arg-type]  # as much of a report as is needed
+    ):
+        listed.write_text("10.0.0.0/8\n192.0.2.7\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: session.ip_filter.ranges == 2)
+        listed.write_text("<html>")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: "no list of addresses" in said.lines[-1])
+        assert session.ip_filter.ranges == 2
+    assert said.lines[:2] == ["IP filter: 1 range of addresses blocked", "IP filter: 2 ranges of addresses blocked"]
+    assert said.lines[2].endswith("; what was loaded before holds")

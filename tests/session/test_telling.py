@@ -20,6 +20,7 @@ SAYINGS: list[tuple[told.Event, events.Event | None]] = [
         events.PeerJoined(ANN, ID, Transport.UTP, encrypted=True),
     ),
     (told.PeerDropped(0, ANN, "bye", False), events.PeerDropped(ANN, "bye", offence=False)),
+    (told.AddressesBlocked(0, 3), events.AddressesBlocked(3)),
     (told.TrackerAnswered(0, "http://t", 2, "w"), events.TrackerAnswered("http://t", 2, "w")),
     (told.TrackerFailed(0, "http://t", "no", 5.0), events.TrackerFailed("http://t", "no", 5.0)),
     (told.WebSeedFailed(0, "http://w", "no", 5.0), events.WebSeedFailed("http://w", "no", 5.0)),

@@ -1,11 +1,16 @@
 """What is told of the IP filter: how much it holds, and whom it kept out."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bittern.base.errors import BitternError
+from bittern.io.tasks import Tasks
 from bittern.session.session import Session
 from bittern.session.status import IpFilterStatus
 
+from .failures import failure
 from .output import printable
 from .reports import Report
 
@@ -22,14 +27,33 @@ _WORDS = {
 
 @asynccontextmanager
 async def told_at_the_end(session: Session, report: Report) -> AsyncIterator[None]:
-    """Say what the filter of a session holds, if it has one, and at the end whom it kept out, if it did."""
-    if session.settings.ip_filter:
-        for line in loaded(session.ip_filter):
-            report.say(line)
+    """Say what the filter of a session holds, if it has one, and at the end whom it kept out, if it did.
+
+    Meanwhile SIGHUP has it read again, where there is such a signal.
+    """
+    filtered, tasks, loop = bool(session.settings.ip_filter), Tasks(), asyncio.get_running_loop()
+    if filtered:
+        _say_all(loaded(session.ip_filter), report)
+    if filtered and hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.start(_reload(session, report), "bittern IP filter"))
     try:
         yield
     finally:
-        line = blocked(session.ip_filter)
+        if filtered and hasattr(signal, "SIGHUP"):
+            loop.remove_signal_handler(signal.SIGHUP)
+        await tasks.close()
+        _say_all([blocked(session.ip_filter)], report)
+
+
+async def _reload(session: Session, report: Report) -> None:
+    try:
+        _say_all(loaded(await session.reload_ip_filter()), report)
+    except (BitternError, OSError) as error:
+        report.say(f"{failure(error).line.removeprefix('bittern: ')}; what was loaded before holds")
+
+
+def _say_all(lines: list[str], report: Report) -> None:
+    for line in lines:
         if line:
             report.say(line)
 

@@ -22,6 +22,7 @@ KINDS: tuple[type[events.Event], ...] = (
     events.TrackerFailed,
     events.WebSeedFailed,
     events.TorrentFileFailed,
+    events.AddressesBlocked,
     events.Failed,
     events.SaveFailed,
 )
@@ -298,6 +299,8 @@ def document(event: events.Event) -> tuple[str, dict[str, Any]] | None:
             return "tracker_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
         case events.WebSeedFailed(url=url, reason=reason, retry_seconds=seconds):
             return "web_seed_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
+        case events.AddressesBlocked(count=count):
+            return "blocked", {"count": count}
         case events.TorrentFileFailed(url=url, reason=reason, retry_seconds=seconds):
             return "torrent_file_error", {"url": url, "reason": reason, "retry_seconds": round(min(seconds, 1e9))}
         case events.Failed(error=error):

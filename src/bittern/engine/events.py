@@ -70,6 +70,14 @@ class PeerDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressesBlocked:
+    """The IP filter kept so many addresses out, or connections ended for it or for a client that is blocked."""
+
+    torrent: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerAnswered:
     """An announce was answered."""
 
@@ -143,6 +151,7 @@ Event = (
     | Completed
     | PeerJoined
     | PeerDropped
+    | AddressesBlocked
     | TrackerAnswered
     | TrackerFailed
     | WebSeedFailed

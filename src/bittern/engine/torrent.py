@@ -443,6 +443,8 @@ class Torrent:
 
     def settle(self, now: float) -> None:
         """End of a turn: ask, serve and store what this turn made possible."""
+        if self.peerbook.untold:
+            self._company.tell_blocked()
         touched, self._company.touched = self._company.touched, {}
         asking = self.state is TorrentState.ACTIVE
         self._taking.settle(touched, now, asking=asking)

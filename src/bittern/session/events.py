@@ -100,6 +100,13 @@ class PeerDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressesBlocked:
+    """The IP filter kept `count` addresses out, or connections ended for it or for a client that is blocked."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerAnswered:
     """A tracker answered and named so many peers; `warning` is its text of unknown safety."""
 
@@ -168,6 +175,7 @@ Event = (
     | Completed
     | PeerJoined
     | PeerDropped
+    | AddressesBlocked
     | TrackerAnswered
     | TrackerFailed
     | WebSeedFailed

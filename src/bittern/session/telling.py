@@ -16,6 +16,8 @@ def public(event: told.Event) -> events.Event | None:
             return events.PeerJoined(address, peer_id, transport, encrypted)
         case told.PeerDropped(address=address, reason=reason, offence=offence):
             return events.PeerDropped(address, reason, offence)
+        case told.AddressesBlocked(count=count):
+            return events.AddressesBlocked(count)
         case told.TrackerAnswered(url=url, peers=peers, warning=warning):
             return events.TrackerAnswered(url, peers, warning)
         case told.TrackerFailed(url=url, reason=reason, retry_seconds=seconds):

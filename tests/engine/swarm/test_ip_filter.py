@@ -5,11 +5,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bittern.base.address import Address
+from bittern.base.address import ALIASES, Address
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.codec.ip_ranges import NO_RANGES, IpRanges
 from bittern.engine.effects import Connect
-from bittern.engine.events import PeerDropped
+from bittern.engine.events import AddressesBlocked, PeerDropped
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.ip_filter import Blocked, IpFilter
 from bittern.engine.swarm.members import BLOCKED_CLIENT, FILTERED
@@ -70,6 +70,14 @@ def test_a_filter_is_for_all_torrents_but_those_that_are_exempt() -> None:
     assert ip_filter.blocks("10.0.0.1", HASH)
     assert not ip_filter.turns_away("10.0.0.1")  # it may have come for the one that is exempt
     assert ip_filter.counts == {Blocked.INCOMING: 2}
+
+
+def test_what_stands_for_a_name_is_not_blocked_though_lists_have_it() -> None:
+    """Behind a proxy that looks names up; addresses that nobody can have are on many lists."""
+    ip_filter = IpFilter()
+    ip_filter.ranges = IpRanges.of(["0.0.0.0/8", "240.0.0.0/4"])
+    assert not ip_filter.blocks(f"{ALIASES}0.0.1")
+    assert ip_filter.blocks("250.0.0.1")
 
 
 def _blocking(*texts: str) -> Bench:
@@ -147,6 +155,14 @@ def test_when_it_is_loaded_those_that_it_keeps_out_go() -> None:
     assert wishes == ["10.0.1.5"]
     assert bench.core.ip_filter.counts[Blocked.PEER] == 1
     assert bench.core.ip_filter.counts[Blocked.CANDIDATE] == 3
+
+
+def test_how_many_were_kept_out_is_told_once_at_the_end_of_a_turn() -> None:
+    bench = _blocking("10.0.0.0/24")
+    bench.torrent.add_candidates([Address(f"10.0.0.{last}", 5000) for last in range(1, 8)], Source.PEX, 0.0)
+    bench.turn()
+    bench.turn()
+    assert bench.core.take_events() == [AddressesBlocked(bench.torrent.number, 7)]
 
 
 def test_when_it_is_taken_away_all_may_come_again() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from bittern.base.address import Address
 from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.engine.events import AddressesBlocked
 from bittern.engine.world import Shared
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
@@ -107,6 +108,11 @@ class Company:
             self._book.turned_away(Blocked.PEER)
             self.drop(peer, FILTERED, now)
         self.touch_all()
+
+    def tell_blocked(self) -> None:
+        """Say how many the filter kept out since that was said last."""
+        self._shared.events.append(AddressesBlocked(self._torrent, self._book.untold))
+        self._book.untold = 0
 
     def leave_strangers(self, addresses: Collection[Address], now: float) -> None:
         """`addresses` were named by who may not name any (BEP 27): end the connections with them."""

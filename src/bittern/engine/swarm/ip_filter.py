@@ -41,7 +41,10 @@ class IpFilter:
         self.exempt: dict[InfoHashV1, None] = {}
 
     def blocks(self, host: str, torrent: InfoHashV1 | None = None) -> bool:
-        """Whether nobody deals with a numeric address, or with it for a torrent."""
+        """Whether nobody deals with a numeric address, or with it for a torrent.
+
+        What stands for a name that a proxy looks up is not known, and not blocked.
+        """
         return host in self.ranges and torrent not in self.exempt and not is_alias(host)
 
     def refuses(self, host: str, what: Blocked, torrent: InfoHashV1 | None = None) -> bool:

@@ -94,6 +94,8 @@ class Peerbook:
         self._rng = rng
         self._filter = ip_filter if ip_filter is not None else IpFilter()
         self._torrent = torrent
+        self.untold = 0
+        """Those among them that nobody was told of."""
         self.blocked = 0
         """Addresses that the filter kept out, or had us forget, and connections that ended for it or for a client."""
         self._candidates: dict[Address, Candidate] = {}
@@ -135,8 +137,8 @@ class Peerbook:
         named = source is Source.MANUAL and is_alias(address.host)  # by the user, who gave a name that a proxy looks up
         if self._bans.banned(address.host, now) or not (named or is_unicast(address)):
             return False
-        if self._filter.refuses(address.host, Blocked.CANDIDATE, self._torrent):
-            self.blocked += 1
+        if self.filters(address.host):
+            self.turned_away(Blocked.CANDIDATE)
             return False
         if len(self._candidates) >= MOST_CANDIDATES and not self._forget_one(any_idle=source is Source.MANUAL):
             return False
@@ -289,6 +291,7 @@ class Peerbook:
     def turned_away(self, what: Blocked) -> None:
         """Somebody is kept out by the filter, or because of its client."""
         self.blocked += 1
+        self.untold += 1
         self._filter.counts[what] += 1
 
     def filter_changed(self) -> None:
