@@ -36,6 +36,12 @@ def test_both_transports_are_used_unless_one_is_switched_off() -> None:
     assert (of_flags(Network(no_utp=True)).tcp, of_flags(Network(no_utp=True)).utp) == (True, False)
 
 
+def test_one_word_about_encryption_holds_for_both_directions() -> None:
+    assert (of_flags(Network()).encryption_in, of_flags(Network()).encryption_out) == ("prefer", "prefer")
+    settings = of_flags(Network(encryption="require"))
+    assert (settings.encryption_in, settings.encryption_out) == ("require", "require")
+
+
 def test_without_flags_there_are_no_limits() -> None:
     settings = session_settings(Network(), sequential=False, ratio=None, minutes=None)
     assert (settings.port, settings.down_bytes_per_second, settings.use_trackers) == (None, inf, True)

@@ -1,5 +1,6 @@
 """Both roles of the handshake: who agrees on what, however the bytes come, and who is refused where."""
 
+from collections.abc import Callable
 from hashlib import sha1
 from random import Random
 
@@ -8,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bittern.base.errors import Offence, RemoteProtocolError
+from bittern.wire.handshake import PROTOCOL, Handshake
 from bittern.wire.mse.cipher import processed, ready
-from bittern.wire.mse.exchange import MAX_PAD, VC, Exchange, Initiator
-from bittern.wire.mse.keys import KEY_SIZE, PRIME, public_key, shared_secret, stream_keys, sync_mark
+from bittern.wire.mse.exchange import MAX_PAD, VC, Exchange, Initiator, Responder
+from bittern.wire.mse.keys import KEY_SIZE, PRIME, name_mark, public_key, shared_secret, stream_keys, sync_mark
 from bittern.wire.mse.policy import Encryption, Method
+from tests.wire.mse import recorded
 from tests.wire.mse.plain_rc4 import PlainRc4
 from tests.wire.mse.shaking import NAME, WORDS, answer, initiator, move, responder, shake
 
@@ -210,3 +213,36 @@ def test_methods_of_the_future_are_passed_over() -> None:
     one = initiator()
     one._offered = Method(0xF2)
     assert shake(one, responder())[1].method is Method.RC4
+
+
+def nothing_but(secret: bytes) -> Callable[[int], bytes]:
+    """Chance as it was when the vectors were recorded: one private key, and no padding."""
+    return lambda count: secret if count == len(secret) else bytes(count)
+
+
+def heard(side: Exchange, data: bytes, cut: int) -> tuple[Method, bytes]:
+    """What a side agrees on that is told these bytes, so many at a time, and the plain words behind."""
+    at = 0
+    while side.agreed is None:
+        side.receive(data[at : at + cut])
+        answer(side)
+        at += cut
+    agreed = side.agreed
+    hidden = agreed.rest + data[at:]
+    hidden_words = len(hidden) if agreed.method is Method.RC4 else agreed.initial
+    return agreed.method, processed(agreed.decipher, hidden[:hidden_words]) + hidden[hidden_words:]
+
+
+@pytest.mark.parametrize("cut", [1, 100, 1 << 16])
+def test_what_libtorrent_said_is_understood(cut: int) -> None:
+    entropy, names = nothing_but(recorded.SECRET), {name_mark(recorded.NAME): recorded.NAME}
+    hello = PROTOCOL + bytes(48)
+    method, words = heard(Responder(entropy, PlainRc4, names.get, PREFER), recorded.DIALS, cut)
+    assert method is Method.RC4
+    assert Handshake.parse(words).info_hash == recorded.NAME
+    side = Initiator(entropy, PlainRc4, recorded.NAME, REQUIRE, hello)
+    method, words = heard(side, recorded.ANSWERS_RC4, cut)
+    assert method is Method.RC4
+    assert Handshake.parse(words).info_hash == recorded.NAME
+    side = Initiator(entropy, PlainRc4, recorded.NAME, PREFER, hello)
+    assert heard(side, recorded.ANSWERS_PLAIN, cut)[0] is Method.PLAIN
