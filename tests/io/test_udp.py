@@ -12,8 +12,9 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.io import capabilities
+from bittern.io.batches import BATCH
 from bittern.io.bursts import BurstSender
-from bittern.io.udp import READS_AT_ONCE, UdpPort, bind
+from bittern.io.udp import BATCHES_AT_ONCE, READS_AT_ONCE, UdpPort, bind
 from bittern.wire.datagrams import Burst, Kind
 from tests.io.conftest import Until
 
@@ -66,11 +67,15 @@ def closed() -> Address:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-@pytest.mark.parametrize("gathers", [pytest.param(True, marks=linux), False])
+@pytest.mark.parametrize(
+    ("gathers", "batches", "reads"),
+    [pytest.param(True, True, 1, marks=linux), pytest.param(False, True, 2, marks=linux), (False, False, 21)],
+)
 async def test_a_burst_comes_as_it_went(
-    host: str, *, gathers: bool, until: Until, monkeypatch: pytest.MonkeyPatch
+    host: str, *, gathers: bool, batches: bool, reads: int, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capabilities, "SEGMENTS", gathers)
+    monkeypatch.setattr(capabilities, "BATCHES", batches)
     (one, _), (other, there) = joined(host), joined(host)
     with closing(one), closing(other):
         buffers = [PACKET, bytes(80)] * 20 + [PACKET]
@@ -78,12 +83,12 @@ async def test_a_burst_comes_as_it_went(
         await until(lambda: len(there.data) == 2020)
         assert there.data == b"".join(buffers)
         assert {(segment, source) for _, segment, source in there.heard if segment != 20} == {(100, one.address)}
-        assert len(there.heard) == (1 if gathers else 21)
+        assert len(there.heard) == reads
 
 
 async def test_a_port_reads_one_by_one_where_it_can_not_gather(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capabilities, "SEGMENTS", False)
-    monkeypatch.setattr(capabilities, "RECVMSG_INTO", False)
+    for name in ("SEGMENTS", "RECVMSG_INTO", "BATCHES"):
+        monkeypatch.setattr(capabilities, name, False)
     (one, _), (other, there) = joined(), joined()
     with closing(one), closing(other):
         for _ in range(3):
@@ -92,12 +97,18 @@ async def test_a_port_reads_one_by_one_where_it_can_not_gather(until: Until, mon
         assert there.heard == [(PACKET, 20, one.address)] * 3
 
 
-async def test_others_of_the_loop_have_their_turn_between_reads(until: Until) -> None:
+@pytest.mark.parametrize(
+    ("batches", "most"), [pytest.param(True, 1 + BATCHES_AT_ONCE * BATCH, marks=linux), (False, READS_AT_ONCE)]
+)
+async def test_others_of_the_loop_have_their_turn_between_reads(
+    until: Until, *, batches: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capabilities, "BATCHES", batches)
     (one, _), (other, there) = joined(), joined()
     with closing(one), closing(other):
-        for number in range(2 * READS_AT_ONCE + 1):
+        for number in range(2 * most + 1):
             one.send(PACKET + bytes(number), other.address)  # each of another length: nothing is gathered
-        await until(lambda: len(there.heard) == 2 * READS_AT_ONCE + 1)
+        await until(lambda: len(there.heard) == 2 * most + 1)
         assert there.turns == 3
 
 

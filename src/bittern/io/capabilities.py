@@ -24,6 +24,9 @@ SEGMENTS = sys.platform == "linux"
 """Many datagrams can leave with one call (Linux 4.18, UDP_SEGMENT), and come with one (5.0, UDP_GRO); a kernel or a
 network card may refuse it still."""
 
+BATCHES = sys.platform == "linux"
+"""Many datagrams can be read with one call (recvmmsg), though nobody gathered them."""
+
 REUSE_PORT = hasattr(socket, "SO_REUSEPORT")
 """Several sockets may listen on one port."""
 

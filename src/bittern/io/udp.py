@@ -18,6 +18,7 @@ from bittern.base.errors import NetworkError
 from bittern.wire.datagrams import Burst, Kind
 
 from . import capabilities
+from .batches import BatchReader
 from .bursts import BurstSender
 from .complaints import ask_for_complaints, complaints
 from .datagram_port import Sender
@@ -27,6 +28,8 @@ from .sorter import Receiver, Sorter
 
 READS_AT_ONCE: Final = 32
 """Reads of a socket before others of the loop have their turn; each brings one datagram, or as many as 64 KiB hold."""
+BATCHES_AT_ONCE: Final = 4
+"""Likewise of reads that bring up to 64 datagrams which nobody had gathered."""
 RECEIVE_BYTES: Final = 4 << 20
 """That the system is asked to keep until they are read; most systems keep less."""
 SEND_BYTES: Final = 1 << 20
@@ -69,6 +72,7 @@ class UdpPort:
         self._writing = False
         self._view = memoryview(b"")
         self._joined = False
+        self._batches: BatchReader | None = None
         self.clock = clock
         self._go_on(sock)
 
@@ -181,7 +185,26 @@ class UdpPort:
                 continue  # news about one that was sent before
             host, port = name[0], name[1]
             sorter.came(view[:count], segment, Address(_canonical(host) if ":" in host else host, port), now)
+            if count == segment and capabilities.BATCHES:
+                self._read_batches(count, now)
+                break
         sorter.caught_up(now)
+
+    def _read_batches(self, slot: int, now: float) -> None:
+        """Nobody gathers what comes: read what waits behind a datagram of `slot` bytes."""
+        if self._batches is None:
+            self._batches = BatchReader()
+        for _ in range(BATCHES_AT_ONCE):
+            try:
+                rows = self._batches.read(self._sock, slot) if self._sock is not None else ()
+            except BlockingIOError:
+                self._hear_complaints(now)
+                return
+            except OSError:
+                continue  # news about one that was sent before
+            for data, segment, source in rows:
+                self._sorter.came(data, segment, source, now)
+                slot = segment or slot
 
     def _hear_complaints(self, now: float) -> None:
         if self._sock is None:
