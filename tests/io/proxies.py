@@ -192,14 +192,17 @@ async def running(proxy: Proxy, port: int = 0) -> AsyncIterator[Proxy]:
 
 
 @asynccontextmanager
-async def saying(answer: bytes | None, kind: ProxyKind = ProxyKind.SOCKS5) -> AsyncIterator[ProxyServer]:
+async def saying(
+    answer: bytes | None, kind: ProxyKind = ProxyKind.SOCKS5, *, ends: bool = True
+) -> AsyncIterator[ProxyServer]:
     """A proxy that says this to everybody, whatever it is asked, and ends; None for one that is silent."""
 
     async def talk(reader: Reader, writer: Writer) -> None:
         if answer is not None:
             writer.write(answer)
             await writer.drain()
-            writer.write_eof()
+            if ends:
+                writer.write_eof()
         await reader.read()
 
     async with serving(talk) as place:

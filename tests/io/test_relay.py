@@ -180,6 +180,18 @@ async def test_without_a_place_everything_is_refused_and_that_is_said_once(
         assert proxy.asked == []
 
 
+async def test_a_place_somewhere_else_is_sought_at_the_proxy(far: socket.socket) -> None:
+    """Nobody is to have us send to others."""
+    port_bytes = of(far).port.to_bytes(2)
+    async with saying(b"\5\0\5\0\0\1\xc0\0\2\1" + port_bytes, ends=False) as server:
+        route = Route(proxied=Proxied(server))
+        assert route.proxying is not None
+        with closing(RelayPort(route, route.proxying)) as port:
+            port.send(b"hello", Address("192.0.2.9", 9))
+            data, _ = await received(far)
+            assert data == b"\0\0\0\1\xc0\0\2\x09\0\x09hello"
+
+
 async def test_it_ends_when_nobody_listens_any_more(proxy: Proxy) -> None:
     port, _, _ = relay(proxy)
     for kind in (Kind.DHT, Kind.TRACKER, Kind.UTP):

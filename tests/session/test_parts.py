@@ -41,3 +41,7 @@ async def test_behind_a_strict_proxy_nobody_can_connect(tmp_path: Path) -> None:
     through = settings(tmp_path / "a", proxy="http://127.0.0.1:1", dht=True)
     async with Session(through) as session:
         assert (session.port, session.searches_dht, session.searches_locally) == (0, False, False)
+        assert session.proxy_trouble is None
+        with pytest.raises(NetworkError):
+            await session.find("http://127.0.0.1:1/a.torrent")
+        assert session.proxy_trouble == "the proxy http://127.0.0.1:1: connection refused"

@@ -157,12 +157,14 @@ class RelayPort:
             wait = min(2 * wait, MAX_RETRY_SECONDS)
 
     async def _use(self, control: socket.socket, place: Endpoint) -> None:
-        """Send and receive for as long as the connection lasts that goes with the place."""
-        host = place.host
-        if not place.is_numeric or host in ("0.0.0.0", "::"):  # noqa: S104 - compared with: the proxy's own address
-            host = Address.of(str(control.getpeername()[0]), 0).host
-        self._relay = Address(host, place.port)
-        with closing(UdpPort(self._route.to_proxy(host, socket.SOCK_DGRAM), self._now)) as inner:
+        """Send and receive for as long as the connection lasts that goes with the place.
+
+        Datagrams go to the proxy's own host whatever it says: many name an address that only they can reach, and none
+        is to have us send to somebody else.
+        """
+        _keep_alive(control)
+        self._relay = Address(Address.of(str(control.getpeername()[0]), 0).host, place.port)
+        with closing(UdpPort(self._route.to_proxy(self._relay.host, socket.SOCK_DGRAM), self._now)) as inner:
             inner.watch(self)
             inner.join(Kind.TRACKER, self)  # as which headers of SOCKS look, three zeros at their beginning
             self._inner, self._refusal = inner, None
@@ -208,6 +210,14 @@ class RelayPort:
         if key is not None and alias is not None:
             self._named[key] = alias  # the last to be forgotten
         return alias
+
+
+def _keep_alive(control: socket.socket) -> None:
+    """Have the system find out within a minute or two that the proxy is gone without a word."""
+    control.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            control.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _question(data: bytes, port: int) -> bytes | None:

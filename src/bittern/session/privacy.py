@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from bittern.base.errors import ProxyError, SessionError
+from bittern.base.errors import SessionError
 from bittern.io.proxying import Proxied, Purpose
 from bittern.wire.proxy.server import ProxyServer
 
@@ -13,17 +13,10 @@ _log = logging.getLogger("bittern.proxy")
 
 
 def proxied(settings: Settings) -> Proxied | None:
-    """What goes through which proxy; None for nothing.
-
-    Raises:
-        SessionError: the proxy is written in another way than proxies are.
-    """
+    """What goes through which proxy; None for nothing."""
     if settings.proxy is None:
         return None
-    try:
-        server = ProxyServer.parse(settings.proxy)
-    except ProxyError as error:
-        raise SessionError(f"proxy: {error}") from None
+    server = ProxyServer.parse(settings.proxy)
     switches = {
         Purpose.PEERS: settings.proxy_peers,
         Purpose.TRACKERS: settings.proxy_trackers,
@@ -38,7 +31,7 @@ def effective(settings: Settings) -> Settings:
     """The settings, without what can not be with their proxy, or what an anonymous session does not do.
 
     Raises:
-        SessionError: the proxy is written in another way than proxies are.
+        SessionError: nothing is left to reach peers by.
     """
     through = proxied(settings)
     if settings.anonymous:
@@ -53,6 +46,8 @@ def effective(settings: Settings) -> Settings:
         settings,
         use_lsd=False,
         port_mapping=False,
+        port_file=None,
+        port_command=None,
         dht=settings.dht and settings.proxy_dht,
         use_trackers=settings.use_trackers and settings.proxy_trackers,
         web_connections=settings.web_connections if settings.proxy_web else 0,

@@ -23,7 +23,6 @@ def route_of(settings: Settings) -> Route:
     """The way of everything that a session with these settings sends.
 
     Raises:
-        SessionError: the proxy is written in another way than proxies are.
         NetworkError: the interface is not there.
     """
     binding = Binding.of(settings.interface) if settings.interface is not None else None

@@ -140,6 +140,12 @@ class Session:
         return self._open().node is not None
 
     @property
+    def proxy_trouble(self) -> str | None:
+        """Why the proxy can not be used, as far as it was tried; None while it works, or where there is none."""
+        proxying = self._open().surroundings.route.proxying
+        return proxying.trouble if proxying is not None else None
+
+    @property
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._open().runtime.searches_locally

@@ -8,13 +8,14 @@ from math import inf, isnan
 from pathlib import Path
 from typing import Literal
 
-from bittern.base.errors import SessionError
+from bittern.base.errors import ProxyError, SessionError
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.classes import PeerClass
 from bittern.engine.upload.choker import SeedChoker
 from bittern.engine.upload.slots import SlotCount
 from bittern.version import __version__
 from bittern.wire.mse.policy import Encryption
+from bittern.wire.proxy.server import ProxyServer
 
 from .goals import AtGoal, Goal
 from .queue import Places
@@ -245,6 +246,7 @@ class Settings:
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
         if not (self.tcp or self.utp):
             raise SessionError("tcp and utp = False: nothing is left to reach peers by")
+        _check_proxy(self.proxy)
         for name in ("listen", "ip_filter", "blocked_clients"):
             if isinstance(getattr(self, name), str):
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be a tuple of texts")
@@ -333,3 +335,11 @@ def _possible(choice: str, *, rc4: bool) -> Encryption:
     if wanted is Encryption.REQUIRE and not rc4:
         raise SessionError("encryption is required, and the system's OpenSSL has no RC4")
     return wanted if rc4 else Encryption.OFF
+
+
+def _check_proxy(url: str | None) -> None:
+    if url is not None:
+        try:
+            ProxyServer.parse(url)
+        except ProxyError as error:
+            raise SessionError(f"proxy: {error}") from None

@@ -147,6 +147,11 @@ class Session(_StandIn[asynchronous.Session]):
         return self._look(lambda inner: inner.searches_dht)
 
     @property
+    def proxy_trouble(self) -> str | None:
+        """Why the proxy can not be used, as far as it was tried; None while it works, or where there is none."""
+        return self._look(lambda inner: inner.proxy_trouble)
+
+    @property
     def searches_locally(self) -> bool:
         """Whether peers are looked for in a local network (BEP 14): wanted, and there is one to listen in."""
         return self._look(lambda inner: inner.searches_locally)
