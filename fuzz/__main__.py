@@ -5,6 +5,7 @@ import sys
 
 from fuzz.driver import run
 from fuzz.target_bencode import TARGET as BENCODE
+from fuzz.target_dns import TARGET as DNS
 from fuzz.target_extended import TARGET as EXTENDED
 from fuzz.target_handshake import TARGET as HANDSHAKE
 from fuzz.target_holepunch import TARGET as HOLEPUNCH
@@ -33,7 +34,7 @@ from fuzz.target_xml import TARGET as XML
 _CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
 _WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
 _TRANSPORT = (HOLEPUNCH, MSE, PROXY, UTP)
-_NAT = (NATPMP, IGD, XML)
+_NAT = (NATPMP, IGD, XML, DNS)
 _TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
 TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}
 

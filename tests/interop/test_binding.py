@@ -1,7 +1,9 @@
 """Bound to a tunnel, nothing goes another way: not while it is there, not when it goes, not until it is back."""
 
 import shutil
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,13 +15,14 @@ import pytest
 from tests.interop.conftest import require
 from tests.interop.rigs.bittern import Bittern
 from tests.interop.rigs.client import Swarm
-from tests.interop.rigs.content import Content, Kind
+from tests.interop.rigs.content import Content, Kind, torrent_of
 from tests.interop.rigs.node import NODE_PORT, dht_node
 from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.star import run_in
 from tests.interop.rigs.tracker import serve
 from tests.interop.rigs.tunnel import OURS, WORLD, Tunnel, tunnel
+from tests.wire.test_dns import answer, record
 
 GONE_SECONDS = 2.0
 PORT = "34567"
@@ -69,6 +72,47 @@ def test_nothing_goes_another_way_than_by_the_interface(scene: Scene, bound: str
     assert scene.there.leaked() == 0
     scene.downloads()
     assert scene.there.leaked() > 0  # without a tie it would have
+
+
+@contextmanager
+def name_server(there: Tunnel) -> Iterator[list[bytes]]:
+    """Beyond the tunnel: every name means the world; what it was asked."""
+    asked: list[bytes] = []
+
+    def make() -> socket.socket:
+        sock = socket.socket(type=socket.SOCK_DGRAM)
+        sock.bind((WORLD, 53))
+        return sock
+
+    def serve() -> None:
+        while data := sock.recvfrom(1000):
+            if data[0] == b"end":
+                return
+            asked.append(data[0])
+            addresses = [record(1, socket.inet_aton(WORLD))] if data[0][-4:-2] == b"\0\1" else []
+            sock.sendto(answer(*addresses, asked=data[0]), data[1])
+
+    with there.world.open(make) as sock:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield asked
+        finally:
+            sock.sendto(b"end", (WORLD, 53))
+            thread.join()
+
+
+def test_names_are_asked_for_by_the_interface_too(scene: Scene) -> None:
+    """The tracker has only a name, and nobody else tells of the seed."""
+    tracker = scene.swarm.tracker.url.replace(WORLD, "tracker.test")
+    by_name = scene.folder / "by-name.torrent"
+    by_name.write_bytes(torrent_of(scene.swarm.content, Kind.V1_SINGLE, tracker))
+    with name_server(scene.there) as asked:
+        options = ("--interface", "tun0", "--dns", WORLD, "--no-dht")
+        with scene.ours("get", str(by_name), *options) as (running, content):
+            assert running.wait(30) == 0, (content.folder / "log.txt").read_text()
+        assert any(b"tracker" in data for data in asked)
+    assert scene.there.leaked() == 0
 
 
 def drop(there: Tunnel) -> None:

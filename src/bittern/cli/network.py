@@ -34,6 +34,9 @@ class Network:
     interface: str | None = None
     """Interface, or the address of one, that everything goes by; nothing goes while it is gone."""
 
+    dns: tuple[str, ...] = ()
+    """IP address of a server to ask for names, those of the system unless given; may be repeated."""
+
     port_file: Path | None = None
     """File that holds the port that a VPN forwards; it is watched."""
 
@@ -108,11 +111,12 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     """
     check_peers("--peer", network.peer)
     check_peers("--dht-router", network.dht_router)
-    for address in network.listen:
-        try:
-            ip_address(address)
-        except ValueError:
-            raise UsageError(f"--listen {address}: write an IP address of this machine") from None
+    for flag, addresses, whose in (("--listen", network.listen, "this machine"), ("--dns", network.dns, "a server")):
+        for address in addresses:
+            try:
+                ip_address(address)
+            except ValueError:
+                raise UsageError(f"{flag} {address}: write an IP address of {whose}") from None
     if network.port is not None and not 0 <= network.port <= 65535:
         raise UsageError(f"--port {network.port}: write a number from 0 to 65535")
     for flag, rate in (("--down-limit", network.down_limit), ("--up-limit", network.up_limit)):
@@ -131,6 +135,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         listen=network.listen,
         port=network.port,
         interface=network.interface,
+        dns_servers=network.dns,
         port_file=network.port_file,
         port_command=network.port_command,
         ip_filter=network.ip_filter,

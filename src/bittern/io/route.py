@@ -11,6 +11,7 @@ from bittern.base.address import Address
 from bittern.wire.proxy.handshake import Endpoint
 
 from .binding import Binding
+from .dns import addresses_of, servers_named
 from .names import Found, look_up
 from .proxying import Proxied, Proxying, Purpose
 from .sockets import family_of
@@ -33,14 +34,23 @@ class Route:
             not spoken; where there are none the system chooses.
         proxied: what goes through a proxy; None for nothing.
         binding: what everything goes out by, the way to the proxy too; None for whatever the system chooses.
+        servers: numeric hosts that are asked for names; none for those of the system, which asks them itself as long as
+            nothing is bound to an interface.
 
     Attributes:
         binding: likewise.
         proxying: goes through the proxy; None where there is none.
     """
 
-    def __init__(self, *sources: str, proxied: Proxied | None = None, binding: Binding | None = None) -> None:
+    def __init__(
+        self,
+        *sources: str,
+        proxied: Proxied | None = None,
+        binding: Binding | None = None,
+        servers: Sequence[str] = (),
+    ) -> None:
         self.binding = binding
+        self._servers = tuple(servers)
         self._sources = {family_of(host): host for host in sources}
         self._proxied = proxied
         self.proxying = Proxying(proxied.server, self.to_proxy) if proxied is not None else None
@@ -201,6 +211,11 @@ class Route:
                 return [Address(self.proxying.aliases.alias(host), port or 0)] if family != socket.AF_INET6 else []
             if self._proxied.strict:
                 raise PermissionError(errno.EACCES, "names are not looked up but by the proxy")
+        bound = self.binding is not None and self.binding.device is not None
+        if not Endpoint(host, 0).is_numeric and (self._servers or bound):
+            families = (family,) if family else (socket.AF_INET, socket.AF_INET6)
+            named = await addresses_of(host, families, self.reaching, self._servers or servers_named())
+            return [Address.of(each, port or 0) for each in named]
         found: Found = await look_up(host, port, family=family, kind=kind)
         hosts = dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found)
         return [Address.of(each, port or 0) for each in hosts]

@@ -27,7 +27,12 @@ def route_of(settings: Settings) -> Route:
     """
     binding = Binding.of(settings.interface) if settings.interface is not None else None
     source = binding.host if binding is not None and binding.host is not None else settings.source
-    return Route(*([source] if source is not None else []), proxied=proxied(settings), binding=binding)
+    return Route(
+        *([source] if source is not None else []),
+        proxied=proxied(settings),
+        binding=binding,
+        servers=settings.dns_servers,
+    )
 
 
 def doors(route: Route, settings: Settings, port: int) -> tuple[list[socket.socket], Ports]:

@@ -65,6 +65,9 @@ class Settings:
     interface: str | None = None
     """The interface, or the address of one, that everything goes out by and comes in by: a tunnel, for example. While
     it is gone nothing is sent or received: connections end, and are made again when it is back."""
+    dns_servers: tuple[str, ...] = ()
+    """IP addresses of servers that are asked for names, by the same way as everything else; empty for those of the
+    system. With an `interface` they are asked by it; those on this machine itself are not then, name others."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
     port_file: Path | None = None
@@ -247,7 +250,7 @@ class Settings:
         if not (self.tcp or self.utp):
             raise SessionError("tcp and utp = False: nothing is left to reach peers by")
         _check_proxy(self.proxy)
-        for name in ("listen", "ip_filter", "blocked_clients"):
+        for name in ("listen", "dns_servers", "ip_filter", "blocked_clients"):
             if isinstance(getattr(self, name), str):
                 raise SessionError(f"{name} = {getattr(self, name)!r}: must be a tuple of texts")
         for prefix in self.blocked_clients:
