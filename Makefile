@@ -62,6 +62,7 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.tracker
 	$(BIN)/python -m bench.dht
 	$(BIN)/python -m bench.calls_per_block
+	$(BIN)/python -m bench.calls_per_packet
 	$(BIN)/python -m bench.calls_per_announce
 
 kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks, 20 of moves; table into bench/results
