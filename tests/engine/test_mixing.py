@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bittern.base.throttle import Throttle
 from bittern.base.transport import Transport
-from bittern.engine.mixing import LEAST_BYTES_PER_SECOND, LOOK_SECONDS, REST_SECONDS, Flows, Mixing, Squeeze
+from bittern.engine.mixing import LEAST_BYTES_PER_SECOND, LOOK_SECONDS, PATIENCE, REST_SECONDS, Flows, Mixing, Squeeze
 from bittern.engine.swarm.lanes import Lanes
 from bittern.engine.swarm.peer import Peer
 from tests.engine.peers import Line, make_peer
@@ -72,13 +72,15 @@ def test_tcp_is_let_go_as_soon_as_no_utp_wants_anything() -> None:
 
 def test_help_that_was_of_no_use_is_given_again_only_after_a_rest() -> None:
     squeeze, held = Squeeze(), []
-    for now in range(int(3 * LOOK_SECONDS + 3 * REST_SECONDS + 20)):
+    for now in range(int(7 * LOOK_SECONDS + 3 * REST_SECONDS + 20)):
         limit = squeeze.adjust(Flows(5, min(1e6, squeeze.limit)), Flows(5, 1e3), float(now))
         held.append(limit < inf)
     begins = [now for now in range(1, len(held)) if held[now] and not held[now - 1]]
-    assert held.count(True) == len(begins) * LOOK_SECONDS
-    first, second = LOOK_SECONDS, 2 * LOOK_SECONDS + REST_SECONDS
-    assert begins == [first, second, second + LOOK_SECONDS + 2 * REST_SECONDS]
+    help_seconds = PATIENCE * LOOK_SECONDS
+    first, second = LOOK_SECONDS, LOOK_SECONDS + help_seconds + REST_SECONDS
+    third = second + help_seconds + 2 * REST_SECONDS
+    assert begins == [first, second, third]
+    assert held.count(True) == 2 * help_seconds + len(held) - third
 
 
 RATES = st.floats(0, 1e8)
@@ -104,8 +106,7 @@ def peer_at(number: int, host: str, transport: Transport) -> Peer:
     assert isinstance(line, Line)
     line.transport = transport
     peer.address = peer.address._replace(host=host)
-    peer.am_choking = False
-    peer.uploads.queued = 1
+    peer.am_choking, peer.peer_interested = False, True
     peer.lanes = Lanes(Lanes())
     return peer
 

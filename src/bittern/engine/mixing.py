@@ -25,6 +25,8 @@ POOR = 0.8
 """uTP that gets less than so much of its part is helped."""
 KEPT = 0.9
 """When less than so much of what was moved before is moved with the limit, uTP does not use the room."""
+PATIENCE = 3
+"""After so many such looks: what TCP was given before leaves the buffers of a slow line only by and by."""
 REST_SECONDS = 60.0
 """After help that was of no use TCP is not held for so long, twice as long each time."""
 REST_MOST_SECONDS = 960.0
@@ -35,7 +37,7 @@ _FRESH_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Flows:
-    """The connections of one transport that have something to move in one direction.
+    """The connections of one transport that may move blocks in one direction: one side wants some, the other gives.
 
     Attributes:
         count: how many.
@@ -63,6 +65,7 @@ class Squeeze:
         self._mixed = False  # both have something to move
         self._judged_at = 0.0
         self._before = 0.0  # what was moved in all before the last change
+        self._looks = 0  # in a row that saw less moved than then
         self._rest = REST_SECONDS
 
     def adjust(self, tcp: Flows, utp: Flows, now: float) -> float:
@@ -83,11 +86,13 @@ class Squeeze:
         held = self.limit != inf
         self._judged_at = now + LOOK_SECONDS
         if held and total < KEPT * self._before:
-            self.limit = inf
-            self._judged_at = now + self._rest
-            self._rest = min(2 * self._rest, REST_MOST_SECONDS)
+            self._looks += 1
+            if self._looks == PATIENCE:
+                self.limit = inf
+                self._judged_at = now + self._rest
+                self._rest = min(2 * self._rest, REST_MOST_SECONDS)
             return
-        self._before = total
+        self._before, self._looks = total, 0
         if held:
             self._rest = REST_SECONDS
         if utp.rate >= POOR * part:
@@ -154,7 +159,7 @@ class _Seen:
         for peer in peers:
             peer.measure(now)
             down, up = self.flows[peer.transport]
-            if peer.pipeline is not None and peer.pipeline.outstanding:
+            if peer.am_interested and not peer.peer_choking:
                 down.add(1, peer.down.rate(now))
-            if not peer.am_choking and (peer.uploads.queued or peer.wire.unsent):
+            if peer.peer_interested and not peer.am_choking:
                 up.add(1, peer.up.rate(now))

@@ -289,3 +289,13 @@ def test_who_is_to_be_met_is_dialed_over_utp_whether_it_was_known_or_not() -> No
     assert [(wish.address, wish.transport) for wish in door.members.dials(0.0)] == [(bob, Transport.UTP)]
     door.members.meet(bob, 0.0)
     assert list(door.members.dials(0.0)) == []
+
+
+def test_who_is_not_let_in_has_not_failed_where_it_listens() -> None:
+    """Over uTP it connects from there."""
+    door = Door(most=1)
+    there = Address("10.0.0.2", 1)
+    door.book.add(there, Source.TRACKER, 0.0)
+    assert door.comes(1) is not None
+    assert door.comes(2, port=there.port) is None
+    assert (door.book._candidates[there].failures, door.book.next_due()) == (0, 0.0)

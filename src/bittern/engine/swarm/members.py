@@ -97,10 +97,7 @@ class Members:
         if not wire.heard and self._dialing.unanswered(wire.key, now):
             return
         self._dialing.succeeded(wire.key)
-        if reason == Offence.SELF_CONNECTION.value:
-            self._book.is_self(wire.link.address)
-        else:  # who runs a client that is blocked will run it for a while
-            self._book.ended(wire.link.address, now, useful=False, sated=reason == BLOCKED_CLIENT)
+        self._turned_away(wire.link.address, reason, now, incoming=False)
         self._tell_dropped(wire.link.address, reason, offence=offence)
 
     # --- coming
@@ -143,7 +140,8 @@ class Members:
             return None
         if refusal is not None:
             wire.close()
-            self.wire_ended(wire, refusal, offence=refusal == Offence.SELF_CONNECTION.value, now=now)
+            self._turned_away(address, refusal, now, incoming=incoming)
+            self._tell_dropped(address, refusal, offence=refusal == Offence.SELF_CONNECTION.value)
             return None
         self._last_number += 1
         peer = Peer(
@@ -241,6 +239,15 @@ class Members:
             self._ranked_for = ourselves.known
             self._book.rank(ourselves.rank)
             self._book.ours(ourselves.known)
+
+    def _turned_away(self, address: Address, reason: str, now: float, *, incoming: bool) -> None:
+        """A connection did not become a peer; over uTP who connects to us does so from where it listens."""
+        if reason == Offence.SELF_CONNECTION.value:
+            self._book.is_self(address)
+        elif reason == BLOCKED_CLIENT:  # who runs it will run it for a while
+            self._book.ended(address, now, useful=False, sated=True)
+        elif not incoming:
+            self._book.ended(address, now, useful=False)
 
     def _also_at(self, peer: Peer, address: Address, *, reached: bool = False) -> None:
         """A peer can be dialed at `address`, as it says or as we have found: no need to while it is connected."""
