@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.base.address import Address
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.codec.bencode import encode
 from bittern.wire.extended import MAX_METADATA, ExtendedHandshake
@@ -13,9 +14,9 @@ HANDSHAKES = st.builds(
     client=st.none() | st.text(max_size=64).filter(str.isprintable),
     port=st.none() | st.integers(1, 65535),
     request_queue=st.none() | st.integers(1, 2**31 - 1),
-    your_ip=st.none() | st.ip_addresses().map(str),
+    your_ip=st.none() | st.ip_addresses().map(lambda ip: Address.of(str(ip), 0).host),
     ipv4=st.none() | st.ip_addresses(v=4).map(str),
-    ipv6=st.none() | st.ip_addresses(v=6).map(str),
+    ipv6=st.none() | st.ip_addresses(v=6).map(str).filter(lambda host: not host.startswith("::ffff:")),
     metadata_size=st.none() | st.integers(1, MAX_METADATA),
     upload_only=st.none() | st.booleans(),
     prefers_encryption=st.none() | st.booleans(),

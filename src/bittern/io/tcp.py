@@ -278,7 +278,7 @@ class Listener:
                 return
             self._pace.take(1)
             sock.setblocking(False)
-            link = TcpLink(self._loop, self._turn, sock, Address.of(name[0], name[1]))
+            link = TcpLink(self._loop, self._turn, sock, Address.of(name[0].partition("%")[0], name[1]))
             link.serve(self._accepted(link, self._turn.now()))
             self._turn.soon()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from typing import Final, Self
 
+from bittern.base.address import Address
 from bittern.base.errors import BencodeError, Offence, RemoteProtocolError
 from bittern.codec.bencode import Limits, Value, decode_prefix, encode
 
@@ -148,4 +149,6 @@ def _flag(value: object) -> bool | None:
 
 
 def _ip(value: object, *sizes: int) -> str | None:
-    return str(ip_address(value)) if isinstance(value, bytes) and len(value) in sizes else None
+    if not isinstance(value, bytes) or len(value) not in sizes:
+        return None
+    return Address.of(str(ip_address(value)), 0).host  # of IPv4 mapped into IPv6 there is the IPv4 address

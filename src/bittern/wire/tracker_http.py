@@ -196,4 +196,6 @@ def _text(value: bytes) -> str:
 
 
 def _external_ip(value: object) -> str | None:
-    return str(ip_address(value)) if isinstance(value, bytes) and len(value) in (4, 16) else None
+    if not isinstance(value, bytes) or len(value) not in (4, 16):
+        return None
+    return Address.of(str(ip_address(value)), 0).host  # of IPv4 mapped into IPv6 there is the IPv4 address

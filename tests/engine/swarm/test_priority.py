@@ -74,3 +74,12 @@ def test_who_moves_is_where_others_reach_it_from_then_on() -> None:
     assert (ourselves.port, ourselves.node_port, ourselves.known) == (4000, 4001, (Address(US.host, 4000),))
     ourselves.told("2001:db8:9::9", "10.0.0.2")
     assert {address.port for address in ourselves.known} == {4000}
+
+
+def test_neighbours_do_not_outvote_the_rest_of_the_world() -> None:
+    ourselves = Ourselves(1)
+    for number in range(5):
+        ourselves.told("192.168.1.5", f"192.168.1.{number + 10}")
+    assert ourselves.known == (Address("192.168.1.5", 1),)
+    ourselves.told("9.9.9.9", "93.184.216.34")
+    assert ourselves.known == (Address("9.9.9.9", 1),)

@@ -13,7 +13,7 @@ from bittern.wire.ut_pex import PexFlag
 from .approach import Approach, Past
 from .bans import Bans
 from .ip_filter import Blocked, IpFilter
-from .reach import is_unicast
+from .reach import may_be_dialed
 
 if TYPE_CHECKING:
     from random import Random
@@ -135,7 +135,7 @@ class Peerbook:
             self._candidates[address].past.said |= said
             return False
         named = source is Source.MANUAL and is_alias(address.host)  # by the user, who gave a name that a proxy looks up
-        if self._bans.banned(address.host, now) or not (named or is_unicast(address)):
+        if self._bans.banned(address.host, now) or not (named or may_be_dialed(address)):
             return False
         if self.filters(address.host):
             self.turned_away(Blocked.CANDIDATE)

@@ -100,7 +100,9 @@ class Ourselves:
             counts[vote] = counts.get(vote, 0) + 1
         known = []
         for ipv6 in (False, True):
-            best = max((vote for vote in counts if (":" in vote) == ipv6), key=lambda vote: counts[vote], default=None)
+            votes = [vote for vote in counts if (":" in vote) == ipv6]
+            # Neighbours in the local network see another address of ours than the rest of the world.
+            best = max(votes, key=lambda vote: (ip_address(vote).is_global, counts[vote]), default=None)
             if best is not None:
                 known.append(Address(best, self.port))
         if tuple(known) != self.known:

@@ -17,12 +17,20 @@ _NOBODY = tuple(
 )
 
 
+_SHARED = ip_network("100.64.0.0/10")  # RFC 6598: behind the router of a provider
+
+
 def is_unicast(address: Address) -> bool:
     """Whether one host can be reached there: no port 0, no wildcard, no multicast, no broadcast."""
     ip = ip_address(address.host)
     if isinstance(ip, IPv4Address):
         return address.port > 0 and not any(ip in network for network in _NOBODY)
     return address.port > 0 and not (ip.is_multicast or ip.is_unspecified)
+
+
+def may_be_dialed(address: Address) -> bool:
+    """Whether a peer can be there: IPv6 addresses of one link lead nowhere without the name of the link."""
+    return is_unicast(address) and not (address.is_ipv6 and _of_a_link(address.host))
 
 
 def believed(addresses: Iterable[Address], teller: str | None) -> tuple[Address, ...]:
@@ -39,19 +47,26 @@ def believed(addresses: Iterable[Address], teller: str | None) -> tuple[Address,
 
 def scope_of(host: str) -> int:
     """From where a numeric address can be reached: 0 from everywhere, 1 from its network, 2 from its machine."""
-    return 2 if is_this_machine(host) else int(is_local(host))
+    if is_this_machine(host):
+        return 2
+    return int(is_local(host) or (":" not in host and host.startswith("100.") and ip_address(host) in _SHARED))
 
 
 def sees(host: str, address: Address) -> bool:
     """Whether who is at `host` can know `address` from its own connections, or can make use of it.
 
-    Nobody beyond the local network is told of addresses in it, nor believed when he tells of some.
+    Nobody beyond the local network is told of addresses in it, nor believed when he tells of some; and nobody is told
+    of addresses of one link (169.254.0.0/16, fe80::/10), nor believed.
 
     Args:
         host: a numeric address.
         address: another.
     """
-    return scope_of(address.host) <= scope_of(host)
+    return scope_of(address.host) <= scope_of(host) and not _of_a_link(address.host)
+
+
+def _of_a_link(host: str) -> bool:
+    return host.startswith(("169.254.", "fe")) and ip_address(host).is_link_local
 
 
 def _here(host: str) -> bool:
