@@ -46,6 +46,9 @@ from bittern.sim.world import World
 from bittern.wire.blocks import block_heads, block_requests
 from bittern.wire.handshake import HANDSHAKE_SIZE, Handshake, Reserved
 from bittern.wire.messages import HaveAll, HaveNone, Interested, Unchoke
+from bittern.wire.mse.exchange import Initiator
+from bittern.wire.mse.keys import shared_secret
+from bittern.wire.mse.policy import Encryption
 from bittern.wire.stream import Stream
 
 PIECE_SIZE = 1 << 20
@@ -137,8 +140,11 @@ class Line:
     address = Address("10.0.0.1", 1)
     transport = Transport.TCP
 
+    stream: Stream | None = None
+
     def serve(self, stream: Stream) -> None:
-        """The bench serves what the engine gave it first."""
+        """Another stream than the first: the connection is encrypted."""
+        self.stream = stream
 
     def wake_sender(self) -> None:
         """The bench asks anyway."""
@@ -149,6 +155,17 @@ class Line:
     def close(self) -> None:
         """It must not come to that."""
         raise AssertionError("the engine closed the connection")
+
+
+class NoCipher:
+    """What is encrypted by it stays as it is."""
+
+    def __init__(self, key: bytes) -> None:
+        """Whatever the key."""
+
+    def process(self, data: bytes | bytearray | memoryview, into: bytearray | memoryview, /) -> None:
+        """See wire.mse.cipher.Cipher."""
+        into[: len(data)] = data
 
 
 class Remote(Protocol):
@@ -330,12 +347,41 @@ def rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
     """An engine that has everything, or nothing, and a peer that shook hands with it."""
     made, info, _ = _engine(pieces, remote, seed=seed)
     stream = made.stream = made.core.accepted(Line(), 0.0)
-    hello = Handshake(Reserved.FAST.to_bytes(8), info.wire_hash, PeerId(b"-XX0000-theothersidex"[:20])).encode()
-    hello += HaveNone().encode() + Interested().encode() if seed else HaveAll().encode() + Unchoke().encode()
-    [buffer] = stream.receive_buffers()
-    buffer[: len(hello)] = hello
-    stream.received(len(hello), 0.0)
+    _tell(stream, _hello(info, seed=seed))
     return made
+
+
+def encrypted_rig(pieces: int, remote: Remote, *, seed: bool) -> Rig:
+    """As `rig`, over an encrypted connection whose cipher changes nothing."""
+    made, info, _ = _engine(pieces, remote, seed=seed, encryption=Encryption.REQUIRE)
+    line, chance = Line(), World(Random, 1).chance("peer")
+    arrival = made.core.accepted(line, 0.0)
+    words = _hello(info, seed=seed)
+    exchange = Initiator(chance.entropy, NoCipher, info.wire_hash, Encryption.REQUIRE, words)
+    _tell(arrival, exchange.out)
+    exchange.out.clear()
+    stream = made.stream = line.stream
+    assert stream is not None
+    while exchange.agreed is None:
+        said = b"".join(stream.send_buffers(SEND_BYTES))
+        stream.sent(len(said), 0.0)
+        exchange.receive(said)
+        if exchange.wanted is not None:
+            exchange.know(shared_secret(exchange.secret, exchange.wanted))
+            _tell(stream, exchange.out)
+            exchange.out.clear()
+    return made
+
+
+def _hello(info: Info, *, seed: bool) -> bytes:
+    hello = Handshake(Reserved.FAST.to_bytes(8), info.wire_hash, PeerId(b"-XX0000-theothersidex"[:20])).encode()
+    return hello + (HaveNone().encode() + Interested().encode() if seed else HaveAll().encode() + Unchoke().encode())
+
+
+def _tell(stream: Stream, data: bytes | bytearray) -> None:
+    [buffer] = stream.receive_buffers()
+    buffer[: len(data)] = data
+    stream.received(len(data), 0.0)
 
 
 def web_rig(pieces: int, remote: Remote) -> Rig:
@@ -348,13 +394,15 @@ def web_rig(pieces: int, remote: Remote) -> Rig:
     return made
 
 
-def _engine(pieces: int, remote: Remote, *, seed: bool) -> tuple[Rig, Info, Nowhere]:
+def _engine(
+    pieces: int, remote: Remote, *, seed: bool, encryption: Encryption = Encryption.OFF
+) -> tuple[Rig, Info, Nowhere]:
     digest = sha1(b"").digest()
     length = pieces * PIECE_SIZE
     info = Info.parse(encode({"length": length, "name": "x", "piece length": PIECE_SIZE, "pieces": digest * pieces}))
     disk, nowhere = Memory(), Nowhere()
-    settings = EngineSettings(max_web_connections=1)
-    core = Core(settings, PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk)
+    settings = EngineSettings(max_web_connections=1, encryption_in=encryption)
+    core = Core(settings, PeerId(b"-BZ0000-ourselvesxxx"), World(Random, 1).chance("bench"), disk, cipher=NoCipher)
     torrent = core.add(info.wire_hash, (), 0.0)
     torrent.begin(info, Bitfield.full(pieces) if seed else Bitfield(pieces), None, 0.0)
     driver = Driver(core, nowhere, disk, nowhere, nowhere, nowhere, nowhere, nowhere)
@@ -364,6 +412,16 @@ def _engine(pieces: int, remote: Remote, *, seed: bool) -> tuple[Rig, Info, Nowh
 def leech(blocks: int, read: int) -> Counter[str]:
     """Calls while at least `blocks` blocks come, in reads of `read` bytes; `blocks` of them is under "blocks"."""
     return _measure(blocks, read, lambda pieces: rig(pieces, Seeder(), seed=False), _downloaded)
+
+
+def leech_encrypted(blocks: int, read: int) -> Counter[str]:
+    """As `leech`, from a peer over an encrypted connection."""
+    return _measure(blocks, read, lambda pieces: encrypted_rig(pieces, Seeder(), seed=False), _downloaded)
+
+
+def seed_encrypted(blocks: int, ahead: int) -> Counter[str]:
+    """As `seed`, to a peer over an encrypted connection."""
+    return _measure(blocks, 1 << 20, lambda pieces: encrypted_rig(pieces, Leecher(ahead), seed=True), _uploaded)
 
 
 def leech_mixed_up(blocks: int, read: int) -> Counter[str]:
@@ -419,6 +477,8 @@ def main() -> None:
         ("leech mixed up, reads of", leech_mixed_up, (256 << 10, 1 << 20)),
         ("web seed, reads of", web, (16 << 10, 64 << 10, 256 << 10, 1 << 20)),
         ("seed, blocks asked ahead", seed, (16, 64, 256, 512)),
+        ("leech encrypted, reads of", leech_encrypted, (64 << 10, 256 << 10, 1 << 20)),
+        ("seed encrypted, ahead", seed_encrypted, (64, 512)),
     ):
         for size in sizes:
             calls = measure(options.blocks, size)
