@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.calls_per_block import leech, leech_mixed_up, per_block, seed, web
+from bench.calls_per_block import leech, leech_encrypted, leech_mixed_up, per_block, seed, seed_encrypted, web
 
 BLOCKS = 1024
 
@@ -21,6 +21,9 @@ CEILINGS = [
     (web, 2 << 20, 3.4),
     (seed, 64, 4.0),
     (seed, 512, 4.0),
+    (leech_encrypted, 256 << 10, 12.8),
+    (leech_encrypted, 1 << 20, 7.8),
+    (seed_encrypted, 512, 22.0),
 ]
 
 

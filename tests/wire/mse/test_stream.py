@@ -224,15 +224,23 @@ def test_streams_that_share_a_slab_and_are_not_read_at_once_say_what_they_should
 def test_who_takes_little_has_little_kept_for_it() -> None:
     client, _ = opened(Slab())
     client.give(0, 100)
-    first = b"".join(client.stream.send_buffers(1 << 20))
-    client.stream.sent(len(first) - 1, 0.0)
-    client.stream.sent(1, 0.0)
-    assert len(b"".join(client.stream.send_buffers(1 << 20))) == 2 * LEAST_AT_ONCE
+    sizes = []
+    for _ in range(10):
+        data = b"".join(client.stream.send_buffers(1 << 20))
+        sizes.append(len(data))
+        client.stream.sent(len(data) - 1, 0.0)
+        client.stream.sent(1, 0.0)
+    assert sizes == [4 * LEAST_AT_ONCE, 2 * LEAST_AT_ONCE, *[LEAST_AT_ONCE] * 8]
+
+
+def test_who_takes_all_is_offered_more_up_to_the_slab() -> None:
+    client, _ = opened(Slab())
+    client.give(0, 100)
     sizes = []
     while data := b"".join(client.stream.send_buffers(1 << 20)):
         sizes.append(len(data))
         client.stream.sent(len(data), 0.0)
-    assert max(sizes) == SIZE
+    assert sizes[:4] == [4 * LEAST_AT_ONCE, 8 * LEAST_AT_ONCE, SIZE, SIZE]
 
 
 def test_a_cipher_is_called_once_for_all_that_goes_and_once_for_all_that_comes() -> None:

@@ -120,9 +120,10 @@ class MseStream:
         if self._encipher is not None:
             self._start += count
             if self._start < self._end:
-                self._at_once = LEAST_AT_ONCE
+                self._at_once = max(LEAST_AT_ONCE, self._at_once // 2)
             else:
-                self._at_once = min(2 * self._at_once, SIZE)
+                if self._start == count:  # it went in one go
+                    self._at_once = min(2 * self._at_once, SIZE)
                 self._let_go()
         self._wire.sent(count, now)
 
