@@ -145,6 +145,18 @@ def test_a_hundred_connections_share_a_port() -> None:
     assert len(ann.mux) == len(bob.mux) == 0
 
 
+def test_of_a_flood_of_callers_so_many_are_let_in_at_a_time_and_none_is_lost() -> None:
+    net, ann, bob = pair(settings=UtpSettings(half_open_per_host=1000, accepts_per_second=50.0))
+    ann.dial = lambda: Pump(b"hello")
+    for number in range(60):
+        ann.mux.connect(number, BOB, ann.clock())
+    net.run(0.5)
+    assert 20 <= len(bob.streams) <= 45
+    net.run(60.0)
+    assert [bytes(stream.got) for stream in bob.streams] == [b"hello"] * 60
+    assert all(stream.ended is None for stream in ann.streams)
+
+
 def test_both_may_call_each_other_at_once() -> None:
     net, ann, bob = pair()
     for host, other in ((ann, BOB), (bob, ANN)):

@@ -65,6 +65,10 @@ class Callers:
         answer = (STATE, syn.connection, micros(now), difference, window, caller.ours, caller.theirs, 0, HEAD)
         return encode(Packet(*answer))
 
+    def __contains__(self, key: tuple[Address, int]) -> bool:
+        """Whether somebody has called from that address, by the id that packets to us carry."""
+        return key in self._calls
+
     def proved(self, source: Address, packet: Packet, now: float) -> Caller | None:
         """The caller whom `packet` is from, when it acknowledges our answer; it is none any more then."""
         key = (source, packet.connection)

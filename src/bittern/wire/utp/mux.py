@@ -18,6 +18,7 @@ from .slab import Slab
 if TYPE_CHECKING:
     from random import Random
 
+_ACCEPT_BURST_SECONDS = 0.4
 _RESETS_PER_SECOND = 50.0
 """Told to senders of packets that belong to no connection."""
 
@@ -66,6 +67,7 @@ class Mux:
         self._arrived: dict[int, None] = {}  # links whose streams have not been given what came
         self._leaving: list[Burst] = []
         self._held: list[Burst] = []
+        self._pace = TokenBucket(settings.accepts_per_second, _ACCEPT_BURST_SECONDS)
         self._resets = TokenBucket(_RESETS_PER_SECOND, 1.0)
         self._busy: UtpLink | None = None  # whose stream is being asked
         self._slab = Slab()
@@ -263,6 +265,8 @@ class Mux:
             self._host.wake()
 
     def _receive_stranger(self, packet: Packet, datagram: memoryview, source: Address, now: float) -> None:
+        if self._pace.available(now) <= 0 and (source, packet.connection) in self._callers:
+            return
         caller = self._callers.proved(source, packet, now)
         if caller is None:
             if self._resets.available(now) > 0:
@@ -273,6 +277,7 @@ class Mux:
             return
         link = self._new_link(source, (packet.connection, packet.connection - 1 & MASK), caller.ours)
         link.opened(caller.theirs)
+        self._pace.take(1)
         self._busy = link
         link.serve(self._host.accepted(link, now))
         self._busy = None

@@ -19,5 +19,7 @@ class UtpSettings:
     """Callers at a time who have not shown yet that they hear us; the oldest gives way."""
     half_open_per_host: int = 16
     """Of one host."""
+    accepts_per_second: float = 250.0
+    """Callers who are let in; what the others say is as if it were lost, and they say it again."""
     largest_datagram: int = 60_000
     """Bytes of a datagram, headers of IP and UDP not counted, that may be tried where smaller ones went through."""
