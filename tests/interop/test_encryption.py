@@ -1,25 +1,33 @@
-"""Encryption against libtorrent: each pair of policies comes about, or does not, and as it should.
+"""Encryption against other clients: each pair of policies comes about, or does not, and as it should.
 
-What other clients do with it is among the ways of test_ways.
+Whole transfers, encrypted and not, are among the ways of test_ways.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.session.events import PeerDropped, PeerJoined
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.torrent import Torrent
 from tests.interop.conftest import require
+from tests.interop.rigs.aria2 import Aria2
 from tests.interop.rigs.content import Content, Kind, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent, LibtorrentPeer
-from tests.interop.rigs.place import LOOPBACK
+from tests.interop.rigs.place import LOOPBACK, missing_for_namespace
+from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.transmission import Transmission
+from tests.interop.rigs.ways import WAYS, Sessions, network_of_ways, sessions
 
+V4_WAYS = tuple(way for way in WAYS if not way.ipv6)
 RC4, PLAIN, NO = "encrypted", "not encrypted", "not at all"
 OURS: tuple[Literal["off", "prefer", "require"], ...] = ("off", "prefer", "require")
 THEIRS = {
@@ -43,6 +51,16 @@ THEY_DIAL = {
     "require RC4": (NO, RC4, RC4),
     "require, then plain": (NO, PLAIN, NO),
 }
+# How bittern reaches others: aria2 takes the plain method where it may, Transmission what it is set to like better.
+ARIA2 = {
+    "default": ((), (PLAIN, PLAIN, RC4)),
+    "require": (("--bt-require-crypto=true", "--bt-min-crypto-level=arc4"), (NO, RC4, RC4)),
+}
+TRANSMISSION = {
+    "tolerated": (0, (PLAIN, PLAIN, RC4)),
+    "preferred": (1, (PLAIN, RC4, RC4)),
+    "required": (2, (NO, RC4, RC4)),
+}
 SECONDS = 20.0
 REST_SECONDS = 0.5
 
@@ -51,10 +69,15 @@ REST_SECONDS = 0.5
 def torrents(tmp_path: Path) -> dict[str, Path]:
     """One for each policy of libtorrent's. Nobody has their content: their peers shake hands, and no more."""
     require(Libtorrent().missing())
+    return make_torrents(tmp_path, THEIRS)
+
+
+def make_torrents(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """One for each name."""
     paths = {}
-    for number, name in enumerate(THEIRS):
-        paths[name] = tmp_path / f"{name}.torrent"
-        content = Content(tmp_path, "content")
+    for number, name in enumerate(names):
+        paths[name] = folder / f"{name}.torrent"
+        content = Content(folder, "content")
         content.path.write_bytes(b"%d" % number)
         paths[name].write_bytes(torrent_of(content, Kind.V1_SINGLE, "http://127.0.0.1:1/announce"))
     return paths
@@ -105,7 +128,7 @@ class Ours:
 async def opened(torrents: dict[str, Path], peers: Mapping[str, str]) -> AsyncIterator[list[Ours]]:
     """A session with each policy, in all swarms; those are the peers."""
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        every = [Ours(policy, torrents["off"].parent) for policy in OURS]
+        every = [Ours(policy, next(iter(torrents.values())).parent) for policy in OURS]
         tasks = []
         for ours in every:
             await stack.enter_async_context(ours.session)
@@ -124,15 +147,15 @@ async def until(every: Sequence[Ours], came: Callable[[Ours], int], wanted: int)
             await asyncio.sleep(0.02)
 
 
-def table(every: Sequence[Ours]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(ours.came.get(name, NO) for ours in every) for name in THEIRS}
+def table(every: Sequence[Ours], names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(ours.came.get(name, NO) for ours in every) for name in names}
 
 
 async def test_we_reach_libtorrent_as_both_sides_allow(torrents: dict[str, Path]) -> None:
     with libtorrents(torrents) as theirs:
         async with opened(torrents, {name: f"127.0.0.1:{peer.port}" for name, peer in theirs.items()}) as every:
             await until(every, lambda ours: len(ours.came), len(OURS) * len(THEIRS))
-            assert table(every) == WE_DIAL
+            assert table(every, THEIRS) == WE_DIAL
 
 
 async def test_libtorrent_reaches_us_as_both_sides_allow(torrents: dict[str, Path]) -> None:
@@ -142,4 +165,65 @@ async def test_libtorrent_reaches_us_as_both_sides_allow(torrents: dict[str, Pat
             wanted = sum(how != NO for row in THEY_DIAL.values() for how in row)
             await until(every, lambda ours: sum(how != NO for how in ours.came.values()), wanted)
             await asyncio.sleep(REST_SECONDS)
-            assert table(every) == THEY_DIAL
+            assert table(every, THEIRS) == THEY_DIAL
+
+
+async def test_we_reach_aria2_as_both_sides_allow(tmp_path: Path) -> None:
+    require(Aria2().missing())
+    torrents = make_torrents(tmp_path, ARIA2)
+    with ExitStack() as stack:
+        peers = {}
+        for name, (options, _) in ARIA2.items():
+            work = tmp_path / f"aria2 {name}"
+            work.mkdir()
+            client = Aria2(options=options)
+            peer = stack.enter_context(client.get(str(torrents[name]), work, LOOPBACK, work))
+            assert wait_until(partial(listens, LOOPBACK.address, peer.port), SECONDS)
+            peers[name] = f"{LOOPBACK.address}:{peer.port}"
+        async with opened(torrents, peers) as every:
+            await until(every, lambda ours: len(ours.came), len(OURS) * len(ARIA2))
+            assert table(every, ARIA2) == {name: how for name, (_, how) in ARIA2.items()}
+
+
+def listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), 1.0):
+            return True
+    except OSError:
+        return False
+
+
+def test_we_reach_transmission_as_both_sides_allow(tmp_path: Path) -> None:
+    """It knows a peer by its address: each session has one of its own, in a network of theirs."""
+    require(Transmission().missing() or missing_for_namespace())
+    torrents = make_torrents(tmp_path, TRANSMISSION)
+    with network_of_ways(tmp_path) as place, ExitStack() as stack:
+        running = {}
+        for name, (number, _) in TRANSMISSION.items():
+            work = tmp_path / f"transmission {name}"
+            work.mkdir()
+            client = Transmission(settings=(("encryption", number),))
+            peer = stack.enter_context(client.get(str(torrents[name]), work, place, work))
+            plans = {
+                way: {
+                    "torrent": str(torrents[name]),
+                    "folder": str(work / policy),
+                    "peers": [str(Address(place.address, peer.port))],
+                    "encryption": policy,
+                    "utp": False,
+                }
+                for way, policy in zip(V4_WAYS, OURS, strict=False)
+            }
+            running[name] = stack.enter_context(sessions(place, tmp_path / f"bittern {name}", plans))
+        came = {}
+        for name, (_, how) in TRANSMISSION.items():
+            ours = running[name]
+            ways = V4_WAYS[: len(OURS)]
+            assert wait_until(partial(heard, ours, sum(each != NO for each in how)), SECONDS)
+            came[name] = tuple(NO if not ours.joined[way] else RC4 if ours.joined[way][0][1] else PLAIN for way in ways)
+    assert came == {name: how for name, (_, how) in TRANSMISSION.items()}
+
+
+def heard(ours: Sessions, wanted: int) -> bool:
+    ours.wait_silent()
+    return sum(bool(joined) for joined in ours.joined.values()) >= wanted
