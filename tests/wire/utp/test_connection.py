@@ -1,6 +1,7 @@
 from bittern.base.transport import Transport
 from bittern.wire.stream import LinkLost, LossKind
 from bittern.wire.utp.connection import State, UtpLink
+from bittern.wire.utp.inbox import Allowance
 from bittern.wire.utp.packet import DATA, FIN, HEAD, RESET, STATE, SYN, Packet, encode, parse
 from bittern.wire.utp.settings import UtpSettings
 from bittern.wire.utp.slab import Slab
@@ -14,7 +15,9 @@ class Line:
 
     def __init__(self, *, stream: Pump | None = None) -> None:
         self.woken = 0
-        self.link = UtpLink(1, BOB, (5, 6), UtpSettings(window_bytes=WINDOW), 100, Slab(), self._wake)
+        self.link = UtpLink(
+            1, BOB, (5, 6), UtpSettings(window_bytes=WINDOW), 100, (Slab(), Allowance(1 << 20)), self._wake
+        )
         if stream is not None:
             stream.link = self.link
             self.link.opened(50)

@@ -90,7 +90,7 @@ def test_whatever_path_mtu_there_is_is_found() -> None:
             net.at(net.now + 0.1, look)
 
         net.at(0.1, look)
-        transfer(net, ann, bob, bytes(5_000_000), seconds=200.0)
+        transfer(net, ann, bob, bytes(10_000_000), seconds=200.0)
         assert mtu - 40 < largest <= mtu
 
 

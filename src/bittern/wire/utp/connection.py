@@ -9,7 +9,7 @@ from bittern.wire.datagrams import Burst
 from bittern.wire.stream import LinkLost, LossKind, Stream
 
 from .bursts import data_bursts
-from .inbox import Inbox
+from .inbox import Allowance, Inbox
 from .mtu import PathMtu
 from .packet import (
     DATA,
@@ -61,7 +61,7 @@ class UtpLink:
         ids: that packets to us carry, and those to the other side.
         settings: numbers.
         sequence: number of our first packet.
-        slab: where payload lies until the end of the turn.
+        memory: where payload lies until the end of the turn, and how much may be kept longer.
         wake: is called with `number` when `flush` has something to do.
 
     Attributes:
@@ -72,7 +72,7 @@ class UtpLink:
     """
 
     __slots__ = (
-        "_ack_due", "_acked_at", "_difference", "_end_at", "_settings", "_slab", "_stream", "_syns", "_told_window",
+        "_ack_due", "_acked_at", "_difference", "_end_at", "_memory", "_settings", "_stream", "_syns", "_told_window",
         "_wake", "address", "inbox", "number", "receive_id", "send_id", "sender", "state", "ticket",
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ class UtpLink:
         ids: tuple[int, int],
         settings: UtpSettings,
         sequence: int,
-        slab: Slab,
+        memory: tuple[Slab, Allowance],
         wake: Callable[[int], None],
     ) -> None:
         self.number = number
@@ -92,9 +92,9 @@ class UtpLink:
         self.ticket: int | None = None
         self.state = State.CALLING
         self.sender = Sender(settings, sequence, PathMtu(settings.largest_datagram, ipv6=address.is_ipv6))
-        self.inbox = Inbox(0, settings.window_bytes, slab)
+        self.inbox = Inbox(0, settings.window_bytes, *memory)
         self._settings = settings
-        self._slab = slab
+        self._memory = memory
         self._wake = wake
         self._stream: Stream | None = None
         self._difference = 0
@@ -148,7 +148,7 @@ class UtpLink:
 
     def opened(self, last: int) -> None:
         """Both sides have heard each other; the other side's next packet is the one after `last`."""
-        self.inbox = Inbox(last, self._settings.window_bytes, self._slab)
+        self.inbox = Inbox(last, self._settings.window_bytes, *self._memory)
         self.state = State.OPEN
 
     def receive(self, packet: Packet, data: memoryview, now: float) -> None:

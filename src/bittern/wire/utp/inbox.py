@@ -7,8 +7,21 @@ from .bursts import payload
 from .packet import HEAD, MASK, ahead
 from .slab import Slab
 
-_FARTHEST = 2016
-"""Packets ahead of a missing one that are kept: as many as a selective acknowledgement can tell of."""
+_FARTHEST = 8000
+"""Packets ahead of a missing one that are kept."""
+
+
+class Allowance:
+    """Bytes that all connections of a port together may keep beyond the end of a turn.
+
+    Attributes:
+        left: bytes; below zero for moments, when a gap is closed.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, most: int) -> None:
+        self.left = most
 
 
 class Inbox:
@@ -18,26 +31,23 @@ class Inbox:
         last: number of the packet before the first, 0..65535.
         capacity: bytes to keep; twice as many for a moment, when a gap is closed.
         slab: where they lie until the end of the turn.
+        allowance: of what is kept longer.
 
     Attributes:
         ack: the last number that came in order, 0..65535.
+        selective: what came behind a gap, as in `Packet.selective`.
     """
 
     __slots__ = (
-        "_aside",
-        "_aside_bytes",
-        "_borrowed",
-        "_capacity",
-        "_end",
-        "_ready",
-        "_ready_bytes",
-        "_slab",
-        "_tail",
-        "ack",
-    )
+        "_allowance", "_aside", "_aside_bytes", "_borrowed", "_capacity", "_charged", "_end", "_ready", "_ready_bytes",
+        "_slab", "_tail", "ack", "selective",
+    )  # fmt: skip
 
-    def __init__(self, last: int, capacity: int, slab: Slab) -> None:
+    def __init__(self, last: int, capacity: int, slab: Slab, allowance: Allowance) -> None:
         self.ack = last
+        self.selective = 0
+        self._allowance = allowance
+        self._charged = 0  # to the allowance
         self._capacity = capacity
         self._aside: dict[int, bytes] = {}  # by number: there is a gap before them
         self._aside_bytes = 0
@@ -68,14 +78,6 @@ class Inbox:
         """Whether something is missing."""
         return bool(self._aside)
 
-    @property
-    def selective(self) -> int:
-        """What came behind a gap, as in `Packet.selective`."""
-        mask = 0
-        for number in self._aside:
-            mask |= 1 << (number - self.ack - 2 & MASK)
-        return mask
-
     def expects(self, number: int) -> bool:
         """Whether a row that begins with packet `number` may be taken in at once."""
         return not self._aside and self._end is None and number == (self.ack + 1) & MASK
@@ -84,6 +86,8 @@ class Inbox:
         """Take in a row of `count` packets that are expected, of `segment` bytes each; whether there was room."""
         size = len(data) - count * HEAD
         if size > self.window:
+            return False
+        if size > self._allowance.left and self._kept:
             return False
         self.ack = (self.ack + count) & MASK
         start = self._slab.put_row(data, segment)
@@ -104,11 +108,15 @@ class Inbox:
         behind = self._aside_bytes if distance > 1 else 0
         if len(data) > self._capacity - self._ready_bytes - behind:
             return
+        if len(data) > self._allowance.left and (distance > 1 or self._kept):
+            return
         if distance > 1:
             self._aside[number] = bytes(data)
+            self.selective |= 1 << distance - 2
             self._aside_bytes += len(data)
+            self._account()
             return
-        self.ack = number
+        self._step(1)
         start = self._slab.put(data)
         if start is None:
             self._append(bytes(data))
@@ -124,6 +132,7 @@ class Inbox:
             self._end = number
             for beyond in [other for other in self._aside if ahead(other, number) >= 0]:
                 self._aside_bytes -= len(self._aside.pop(beyond))
+                self.selective &= ~(1 << ahead(beyond, self.ack) - 2)
             self._catch_up()
 
     def read_into(self, buffers: Sequence[memoryview]) -> int:
@@ -147,6 +156,8 @@ class Inbox:
                 self._borrowed = False
                 break
         self._ready_bytes -= done
+        if self._charged:
+            self._account()
         return done
 
     def discard(self) -> None:
@@ -154,6 +165,13 @@ class Inbox:
         self._ready.clear()
         self._ready_bytes = 0
         self._borrowed = False
+        self._account()
+
+    def close(self) -> None:
+        """Nothing is needed any more."""
+        self._aside.clear()
+        self._aside_bytes = 0
+        self.discard()
 
     def keep(self) -> None:
         """The slab is about to be emptied: keep what is ready elsewhere."""
@@ -161,6 +179,23 @@ class Inbox:
             self._borrowed = False
             self._ready = deque((memoryview(b"".join(self._ready)),))
             self._tail = -1
+            self._account()
+
+    @property
+    def _kept(self) -> bool:
+        """Whether the stream has not taken what came in an earlier turn."""
+        return bool(self._ready) and not self._borrowed
+
+    def _account(self) -> None:
+        """Charge what is kept beyond this turn."""
+        kept = self._aside_bytes + (0 if self._borrowed else self._ready_bytes)
+        self._allowance.left += self._charged - kept
+        self._charged = kept
+
+    def _step(self, count: int) -> None:
+        """So many packets more came in order."""
+        self.ack = (self.ack + count) & MASK
+        self.selective >>= count
 
     def _append(self, data: bytes) -> None:
         if data:
@@ -184,11 +219,12 @@ class Inbox:
         while True:
             number = (self.ack + 1) & MASK
             if number == self._end:
-                self.ack = number
-                return
+                self._step(1)
+                break
             data = self._aside.pop(number, None)
             if data is None:
-                return
+                break
             self._aside_bytes -= len(data)
-            self.ack = number
+            self._step(1)
             self._append(data)
+        self._account()

@@ -11,6 +11,7 @@ from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 from .bursts import row
 from .callers import Callers
 from .connection import State, UtpLink
+from .inbox import Allowance
 from .packet import DATA, HEAD, MASK, RESET, SYN, Packet, encode, head_at, micros, parse
 from .settings import UtpSettings
 from .slab import Slab
@@ -70,7 +71,7 @@ class Mux:
         self._pace = TokenBucket(settings.accepts_per_second, _ACCEPT_BURST_SECONDS)
         self._resets = TokenBucket(_RESETS_PER_SECOND, 1.0)
         self._busy: UtpLink | None = None  # whose stream is being asked
-        self._slab = Slab()
+        self._memory = (Slab(), Allowance(settings.memory_bytes))
         self._last = 0
 
     def __len__(self) -> int:
@@ -160,7 +161,7 @@ class Mux:
                 link.deliver(now)
                 self._stirred[number] = None
         self._busy = None
-        self._slab.empty()
+        self._memory[0].empty()
 
     def flush(self, now: float) -> None:
         """End a turn: take from streams what they have to send and may send, and acknowledge what came."""
@@ -285,7 +286,7 @@ class Mux:
 
     def _new_link(self, address: Address, ids: tuple[int, int], sequence: int) -> UtpLink:
         self._last += 1
-        link = UtpLink(self._last, address, ids, self._settings, sequence, self._slab, self._stir)
+        link = UtpLink(self._last, address, ids, self._settings, sequence, self._memory, self._stir)
         self._links[link.number] = link
         self._by_id[address, ids[0]] = link
         return link
@@ -329,6 +330,7 @@ class Mux:
         self._host.wake()
 
     def _forget(self, link: UtpLink) -> None:
+        link.inbox.close()
         self._links.pop(link.number, None)
         self._by_id.pop((link.address, link.receive_id), None)
         self._deadlines.set(link.number, None)

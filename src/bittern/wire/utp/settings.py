@@ -11,8 +11,10 @@ class UtpSettings:
     """Delay that we add to the path at most (BEP 29: 100 ms)."""
     gain_bytes: int = 3000
     """Growth of the congestion window in a round trip that added no delay."""
-    window_bytes: int = 1 << 20
+    window_bytes: int = 4 << 20
     """Bytes that a connection keeps at most until its stream takes them, or until what is missing before them comes."""
+    memory_bytes: int = 64 << 20
+    """Bytes that all connections of a port keep so, beyond the end of a turn."""
     most_connections: int = 4096
     """Connections at a time, both directions; callers beyond them are not answered."""
     half_open: int = 1024
