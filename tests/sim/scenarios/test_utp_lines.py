@@ -166,7 +166,7 @@ def test_tiny_windows_are_kept_and_everything_comes(seed: int, window: int) -> N
 
 def test_who_reads_nothing_is_waited_for(seed: int) -> None:
     """Its window closes; when it reads again it says so, and if that word is lost it is asked."""
-    line = Line(seed, RATE)
+    line = Line(seed, RATE, settings=UtpSettings(window_bytes=1 << 20))
     line.bob.most = 0
     source, sink = line.send(3000 * KIB)
     assert sink.link is not None

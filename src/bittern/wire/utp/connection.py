@@ -38,6 +38,8 @@ _SYNS = 3
 _SYN_SECONDS = 1.0
 _LINGER_SECONDS = 20.0
 """After `close`, until what is on its way is given up."""
+_LAST_BYTES = 1 << 18
+"""Of what is offered when a stream closes, about so many are still sent."""
 _RESETS_BEHIND = 16
 """Resets that are about older packets are not believed."""
 
@@ -129,7 +131,7 @@ class UtpLink:
         """See Link."""
         stream, self._stream = self._stream, None
         if self.state is State.OPEN:
-            self.sender.finish(list(stream.send_buffers(self._settings.window_bytes)) if stream is not None else ())
+            self.sender.finish(list(stream.send_buffers(_LAST_BYTES)) if stream is not None else ())
             self.state = State.CLOSING
         elif self.state is State.CALLING:
             self.state = State.CLOSED
