@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from bittern.base.errors import NetworkError
+from bittern.base.errors import NetworkError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.ip_list import IpList, IpListReader
 from bittern.codec.ip_ranges import NO_RANGES, IpRanges
@@ -121,6 +121,13 @@ class Filtering:
             self._unsaved = False
             kept = json.dumps([str(each) for each in self._core.ip_filter.exempt])
             await asyncio.shield(self._surroundings.store.keep_fact(_EXEMPT, kept))
+
+    async def close(self) -> None:
+        """Write down what a call that was cancelled did not."""
+        try:
+            await self.keep()
+        except StorageError as error:
+            _log.warning("it can not be kept which torrents the IP filter is not for: %s", error)
 
     def _changed(self) -> None:
         runtime = self._surroundings.runtime

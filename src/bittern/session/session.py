@@ -400,6 +400,7 @@ class Session:
                     entry.unsaved = True  # it seeded on
             await parts.steward.save()
             await parts.rules.close()
+            await parts.filtering.close()
             await parts.waking.close()
             await parts.steward.save_places()
             await goodbye

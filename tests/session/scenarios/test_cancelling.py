@@ -200,6 +200,17 @@ async def moved(call: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.k
             return
 
 
+async def _reload_ip_filter(world: World) -> None:
+    listed = world.root / "list"
+    listed.write_text("192.0.2.0/24\n")
+    assert (await world.session.reload_ip_filter([str(listed)])).ranges == 1
+
+
+async def _exempt(world: World) -> None:
+    await world.torrent.set_ip_filtered(on=False)
+    assert not world.torrent.ip_filtered
+
+
 async def _news(world: World) -> None:
     """The first event of a check."""
     there = world.torrent
@@ -229,12 +240,14 @@ RECIPES: dict[str, list[Recipe]] = {
             (AlreadyAddedError,),
         ),
     ],
+    "Session.reload_ip_filter": [Recipe(World.seed, _reload_ip_filter)],
     "Session.remove": [Recipe(begin, _remove, (NoSuchTorrentError,)) for begin in (World.begin, World.sleep)],
     "Torrent.metadata": [Recipe(World.sleep, of(Torrent.metadata))],
     "Torrent.checked": [Recipe(World.begin, of(Torrent.checked))],
     "Torrent.completed": [Recipe(World.begin, of(Torrent.completed))],
     "Torrent.pause": [Recipe(World.seed, of(Torrent.pause))],
     "Torrent.resume": [Recipe(World.seed, of(Torrent.resume))],
+    "Torrent.set_ip_filtered": [Recipe(World.sleep, _exempt)],
     "Torrent.set_deadline": [Recipe(World.sleep, of(lambda there: there.set_deadline(0, 1.0)))],
     "Torrent.recheck": [Recipe(World.sleep, of(Torrent.recheck))],
     "Torrent.move_to": [Recipe(World.seed, _move)],
