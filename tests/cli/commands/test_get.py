@@ -172,7 +172,6 @@ def test_files_are_fetched_as_much_as_they_are_wanted(tmp_path: Path, capsys: py
         (("--priority", "0=4"), "--priority 0=4: files are numbered from 1"),
         (("--priority", "1=4", "--priority", "2=0"), "--priority: there is no file 2: the torrent has 1"),
         (("--proxy", "127.0.0.1:1080"), "--proxy: a proxy is written socks5://HOST:PORT"),
-        (("--interface", "tun0"), "--interface: not supported yet"),
         (("--no-tcp", "--no-utp"), "--no-tcp --no-utp: nothing is left"),
         (("--listen", "localhost"), "--listen localhost: write an IP address"),
         (("--port", "70000"), "--port 70000"),
