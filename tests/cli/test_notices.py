@@ -16,3 +16,13 @@ def test_warnings_about_the_proxy_are_said_as_long_as_somebody_listens() -> None
     assert len(said) == 1
     assert said[0].startswith("the proxy socks5://p:1: connection")
     assert "\x1b" not in said[0]
+
+
+def test_what_a_router_does_is_said_though_it_is_no_warning() -> None:
+    said: list[str] = []
+    logger = logging.getLogger("bittern.network")
+    with notices(said.append):
+        logger.info("the router lets others in")
+        logging.getLogger("bittern.proxy").info("all is well")
+    logger.info("still")
+    assert said == ["the router lets others in"]

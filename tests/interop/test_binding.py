@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.conftest import require
-from tests.interop.rigs.bittern import Bittern
+from tests.interop.rigs.bittern import QUIET, Bittern
 from tests.interop.rigs.client import Swarm
 from tests.interop.rigs.content import Content, Kind, torrent_of
 from tests.interop.rigs.node import NODE_PORT, dht_node
@@ -62,13 +62,17 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         tracker = stack.enter_context(serve(there.world.listen()))
         stack.enter_context(dht_node(there.world, tmp_path))
         swarm = stack.enter_context(Swarm(there.world, tracker, tmp_path, Kind.V1_SINGLE))
-        swarm.seed(Bittern())
+        swarm.seed(Bittern(quiet=tuple(flag for flag in QUIET if flag != "--no-utp")))
         yield Scene(there, swarm, tmp_path)
 
 
-@pytest.mark.parametrize("bound", ["tun0", OURS])
-def test_nothing_goes_another_way_than_by_the_interface(scene: Scene, bound: str) -> None:
-    scene.downloads("--interface", bound)
+@pytest.mark.parametrize(
+    "flags",
+    [("tun0",), (OURS,), ("tun0", "--no-tcp"), ("tun0", "--no-utp", "--encryption", "require")],
+    ids=["name", "address", "uTP", "encrypted"],
+)
+def test_nothing_goes_another_way_than_by_the_interface(scene: Scene, flags: tuple[str, ...]) -> None:
+    scene.downloads("--interface", *flags)
     assert scene.there.leaked() == 0
     scene.downloads()
     assert scene.there.leaked() > 0  # without a tie it would have

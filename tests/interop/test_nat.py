@@ -51,6 +51,8 @@ def test_a_peer_outside_connects_to_a_seed_behind_a_router(
         mapped = [f"{way} {seed.port} dnat ip to {there.home.address}:{seed.port}" for way in ways]
         assert wait_until(lambda: all(line in there.mappings() for line in mapped), 15), there.mappings()
         assert said in (tmp_path / "miniupnpd.log").read_text(errors="replace")
+        line = f"the router lets others in: {WAN}, port {seed.port}"
+        assert wait_until(lambda: line in seed.running.log.read_text(), 5)
         others = Bittern(options=("--peer", f"{WAN}:{seed.port}"))
         peer, content = swarm.get(others, swarm.untracked(), place=there.world)
         peer.wait_complete(30)

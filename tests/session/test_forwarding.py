@@ -10,7 +10,7 @@ from bittern.session import forwarding as module
 from bittern.session.forwarding import Forwarding, port_in, port_of_file
 from bittern.session.session import Session
 
-from .rig import settings
+from .rig import album, settings, torrent, tracking
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,30 @@ async def test_a_command_that_goes_on_ends_with_the_session() -> None:
     task.cancel()
     async with asyncio.timeout(2):
         await asyncio.wait([task])
+
+
+async def test_what_a_command_has_begun_ends_with_it(tmp_path: Path) -> None:
+    moved: list[int] = []
+    command = f"echo 1111; sleep 600 & echo $! > {tmp_path / 'pid'}; wait"
+    task = asyncio.create_task(Forwarding(moved.append, None, command).run())
+    await until((tmp_path / "pid").exists)
+    await until(lambda: bool((tmp_path / "pid").read_text().strip()))
+    task.cancel()
+    await asyncio.wait([task])
+    pid = int((tmp_path / "pid").read_text())
+    await until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+async def test_a_tracker_hears_of_the_port_that_is_forwarded_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+    first, second = free_port(), free_port()
+    file, content = tmp_path / "port", album(tmp_path / "album")
+    file.write_text(str(first))
+    with tracking() as tracker:
+        async with Session(settings(tmp_path / "state", port_file=file, port=None)) as session:
+            await session.add(torrent(content, tracker.url), content.parent)
+            await asyncio.to_thread(tracker.wait_for, lambda announce: announce.port == first)
+            file.write_text(str(second))
+            await asyncio.to_thread(tracker.wait_for, lambda announce: announce.port == second)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import re
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +20,7 @@ KILL_SECONDS: Final = 2.0
 MAX_BYTES: Final = 4096
 
 _NUMBER = re.compile(rb"\d{1,5}")
-_log = logging.getLogger("bittern.session")
+_log = logging.getLogger("bittern.network")
 
 
 def port_in(text: bytes) -> int | None:
@@ -76,7 +78,9 @@ class Forwarding:
 
     async def _run_command(self, command: str) -> None:
         pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        job = await asyncio.create_subprocess_shell(command, stdin=nothing, stdout=pipe, limit=MAX_BYTES)
+        job = await asyncio.create_subprocess_shell(
+            command, stdin=nothing, stdout=pipe, limit=MAX_BYTES, start_new_session=True
+        )
         assert job.stdout is not None
         try:
             while line := await job.stdout.readline():
@@ -88,10 +92,10 @@ class Forwarding:
 
 
 async def _end(job: asyncio.subprocess.Process) -> None:
-    for stop in (job.terminate, job.kill):
-        if job.returncode is None:
-            with suppress(ProcessLookupError):
-                stop()
+    """End a command, and what it has begun."""
+    for stop in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(job.pid, stop)
         with suppress(TimeoutError):
             async with asyncio.timeout(KILL_SECONDS):
                 await job.wait()

@@ -17,7 +17,7 @@ LOOK_SECONDS: Final = 10.0 if WATCHED else 1.0
 RETRY_SECONDS: Final = 1.0
 """Likewise while it is gone, or the port can not be had."""
 
-_log = logging.getLogger("bittern.session")
+_log = logging.getLogger("bittern.network")
 
 
 class Tether:

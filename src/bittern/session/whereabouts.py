@@ -1,5 +1,6 @@
 """Where others reach a session: its own port, or one of the router, and who is told when that changes."""
 
+import logging
 from functools import partial
 from ipaddress import ip_address
 
@@ -13,6 +14,7 @@ from bittern.wire.pcp import Carrier
 from .listening import sockets_again
 from .settings import Settings
 
+_log = logging.getLogger("bittern.network")
 _ROUTER = "router"  # a name for its vote on our address: no host is called so
 
 
@@ -30,6 +32,7 @@ class Whereabouts:
         self._runtime = runtime
         self._route = route
         self._mapper: Mapper | None = None
+        self._told: tuple[str | None, int, str] | None = None
         if settings.port_mapping and not runtime.doors.local:
             find = partial(default_gateway, interface=route.binding.device if route.binding is not None else None)
             self._mapper = Mapper(self._wishes(), route.reaching, self._changed, gateway=find)
@@ -84,6 +87,10 @@ class Whereabouts:
         if self._settings.dht:
             node_port = udp.external_port if udp is not None else runtime.doors.datagram_port
         runtime.core.moved(runtime.port, port, node_port, runtime.now())
+        if first is not None and (first.external_host, port, first.by) != self._told:
+            self._told = (first.external_host, port, first.by)
+            where = f"{first.external_host}, port {port}" if first.external_host else f"port {port}"
+            _log.info("the router lets others in: %s (%s)", where, first.by)
         for lease in outside.values():
             # Behind a second router, its own address is nothing to the world.
             if lease.external_host is not None and ip_address(lease.external_host).is_global:

@@ -166,6 +166,12 @@ class Upnp:
             except GatewayError as error:
                 refusal = error
                 continue
+            except asyncio.CancelledError:
+                self.leases = (
+                    *leases,
+                    Lease(wish.carrier, wish.port, wanted, host, "UPnP"),
+                )  # perhaps: to be taken back
+                raise
             leases.append(lease)
             external = lease.external_port
             renewals.append(renewal_seconds(int(lifetime)) if lifetime else CHECK_SECONDS)
