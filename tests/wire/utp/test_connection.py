@@ -204,3 +204,22 @@ def test_a_reset_carries_the_other_sides_id() -> None:
 
 def test_it_says_what_it_is() -> None:
     assert Line().link.transport is Transport.UTP
+
+
+def test_clocks_that_drift_apart_do_not_look_like_a_queue() -> None:
+    """Theirs loses a millisecond a second: packets to them seem faster, those to us slower, and the other way round."""
+    for drift in (1000, -1000):
+        line = Line(stream=Pump())
+        for second in range(20):
+            stamp, difference = 1_000_000 * second + drift * second + 1, 50_000 + drift * second
+            packet = Packet(STATE, 5, stamp, difference, WINDOW, 51, 99, 0, HEAD)
+            line.link.heard(packet, 10.0 + second)
+        assert line.link.sender.delays.queueing <= 3000
+
+
+def test_a_way_that_became_shorter_is_no_drift() -> None:
+    line = Line(stream=Pump())
+    for second in range(4):
+        stamp = 1_000_000 * second + (40_000 if second > 1 else 0) + 1
+        line.link.heard(Packet(STATE, 5, stamp, 50_000, WINDOW, 51, 99, 0, HEAD), 10.0 + second)
+    assert line.link.sender.delays.base == 0

@@ -5,6 +5,8 @@ from bittern.wire.utp.ledbat import Ledbat
 
 PACKET = 1000
 TRIP = 100_000.0
+FACTOR = (TRIP + 0.9 * 95_000) / (TRIP + 150_000)
+"""Of a window that adds 150 ms."""
 
 
 def control() -> Ledbat:
@@ -18,11 +20,11 @@ def past_slow_start(window: float = 100_000.0) -> Ledbat:
     return ledbat
 
 
-def round_trip(ledbat: Ledbat, queueing: int) -> None:
+def round_trip(ledbat: Ledbat, queueing: int, now: float = 0.0) -> None:
     """A full window is acknowledged, packet by packet, 100 ms after it left if nothing waits."""
     flight, fresh = int(ledbat.window), True
     for _ in range(flight // PACKET):
-        shrank = ledbat.acknowledged(PACKET, queueing, PACKET, limited=True, fresh=fresh, trip=TRIP)
+        shrank = ledbat.acknowledged(PACKET, queueing, PACKET, limited=True, fresh=fresh, trip=TRIP, now=now)
         fresh = fresh and not shrank
 
 
@@ -35,7 +37,7 @@ def test_slow_start_doubles_in_a_round_trip() -> None:
 
 def test_slow_start_ends_before_the_target() -> None:
     ledbat = control()
-    ledbat.acknowledged(PACKET, 41_000, PACKET, limited=True, fresh=True, trip=TRIP)
+    ledbat.acknowledged(PACKET, 41_000, PACKET, limited=True, fresh=True, trip=TRIP, now=0.0)
     assert not ledbat.slow_start
     assert ledbat.window < 5 * PACKET
 
@@ -46,18 +48,20 @@ def test_growth_is_the_gain_in_a_round_trip_without_delay() -> None:
     assert 102_900 < ledbat.window <= 103_000
 
 
-def test_growth_stops_at_the_target() -> None:
+def test_growth_is_the_same_until_shortly_before_the_target() -> None:
     ledbat = past_slow_start()
-    round_trip(ledbat, 100_000)
-    assert ledbat.window == 100_000
+    round_trip(ledbat, 94_000)
+    assert 102_900 < ledbat.window <= 103_000
+    round_trip(ledbat, 96_000)
+    assert ledbat.window < 99_000
 
 
-def test_delay_beyond_the_target_shrinks_to_what_would_have_added_the_target_once_in_a_round_trip() -> None:
+def test_delay_beyond_the_target_shrinks_to_what_would_have_added_a_little_less_once_in_a_round_trip() -> None:
     small, large = past_slow_start(50_000), past_slow_start(500_000)
     round_trip(small, 150_000)
     round_trip(large, 150_000)
-    assert small.window == 50_000 * 200 // 250
-    assert large.window == 500_000 * 200 // 250
+    assert small.window == 50_000 * FACTOR
+    assert large.window == 500_000 * FACTOR
 
 
 def test_no_delay_shrinks_to_less_than_half_in_a_round_trip() -> None:
@@ -85,7 +89,7 @@ def test_a_time_out_starts_anew_and_doubles_up_to_the_half() -> None:
 def test_a_window_that_is_not_used_does_not_grow() -> None:
     ledbat = past_slow_start()
     for _ in range(1000):
-        ledbat.acknowledged(PACKET, 0, PACKET, limited=False, fresh=True, trip=TRIP)
+        ledbat.acknowledged(PACKET, 0, PACKET, limited=False, fresh=True, trip=TRIP, now=0.0)
     assert ledbat.window == 100_000
 
 
@@ -99,7 +103,36 @@ def test_a_window_that_is_not_used_at_all_says_less() -> None:
 def test_the_window_always_has_room_for_a_packet(acknowledgements: list[tuple[int, int, bool]]) -> None:
     ledbat = control()
     for count, queueing, limited in acknowledgements:
-        ledbat.acknowledged(count, queueing, PACKET, limited=limited, fresh=True, trip=TRIP)
+        ledbat.acknowledged(count, queueing, PACKET, limited=limited, fresh=True, trip=TRIP, now=0.0)
         assert ledbat.window >= PACKET
         ledbat.lost(PACKET)
         assert ledbat.window >= PACKET
+
+
+def paused(queueing: int = 90_000) -> Ledbat:
+    """In the pause that follows ten seconds after slow start."""
+    ledbat = past_slow_start()
+    round_trip(ledbat, 90_000, 1.0)
+    ledbat.window = 100_000.0
+    round_trip(ledbat, queueing, 11.0)
+    return ledbat
+
+
+def test_a_pause_lets_the_queue_drain_and_ends_with_the_first_answer_to_what_was_sent_in_it() -> None:
+    ledbat = paused()
+    assert ledbat.resting
+    assert ledbat.window == 2 * PACKET
+    ledbat.acknowledged(PACKET, 90_000, PACKET, limited=True, fresh=False, trip=TRIP, now=11.1)
+    assert ledbat.resting
+    ledbat.acknowledged(PACKET, 0, PACKET, limited=True, fresh=True, trip=TRIP, now=11.2)
+    assert not ledbat.resting
+    assert 50_000 <= ledbat.window <= 52_000
+    round_trip(ledbat, 50_000, 11.4)
+    assert 100_000 <= ledbat.window <= 104_000
+    assert not ledbat.slow_start
+
+
+def test_where_nothing_waits_there_is_no_pause() -> None:
+    ledbat = paused(queueing=40_000)
+    assert not ledbat.resting
+    assert ledbat.window > 100_000

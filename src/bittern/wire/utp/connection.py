@@ -9,6 +9,7 @@ from bittern.wire.datagrams import Burst
 from bittern.wire.stream import LinkLost, LossKind, Stream
 
 from .bursts import data_bursts
+from .delays import DelayHistory
 from .inbox import Allowance, Inbox
 from .mtu import PathMtu
 from .packet import (
@@ -40,6 +41,9 @@ _LINGER_SECONDS = 20.0
 """After `close`, until what is on its way is given up."""
 _LAST_BYTES = 1 << 18
 """Of what is offered when a stream closes, about so many are still sent."""
+_COMPARE_SECONDS = 0.5
+_MOST_DRIFT = 5000
+"""Microseconds from one comparison to the next: clocks do not drift faster, the way has become shorter."""
 _RESETS_BEHIND = 16
 """Resets that are about older packets are not believed."""
 
@@ -74,8 +78,9 @@ class UtpLink:
     """
 
     __slots__ = (
-        "_ack_due", "_acked_at", "_difference", "_end_at", "_memory", "_settings", "_stream", "_syns", "_told_window",
-        "_wake", "address", "inbox", "number", "receive_id", "send_id", "sender", "state", "ticket",
+        "_ack_due", "_acked_at", "_compared_at", "_difference", "_end_at", "_memory", "_settings", "_stream", "_syns",
+        "_theirs", "_told_window", "_wake", "address", "inbox", "number", "receive_id", "send_id", "sender", "state",
+        "ticket",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +105,8 @@ class UtpLink:
         self._wake = wake
         self._stream: Stream | None = None
         self._difference = 0
+        self._theirs = DelayHistory()  # of packets to us
+        self._compared_at = 0.0
         self._ack_due = False
         self._told_window = settings.window_bytes
         self._acked_at = 0.0  # when a packet left last
@@ -179,11 +186,23 @@ class UtpLink:
         """Take in what the header of `packet` says, whose payload is in the inbox."""
         if packet.stamp:
             self._difference = (micros(now) - packet.stamp) & 0xFFFFFFFF
+            if now >= self._compared_at + _COMPARE_SECONDS:
+                self._compared_at = now
+                self._compare_clocks(now)
         bare = packet.kind == STATE
         if not bare:
             self._ack_due = True
         if self.sender.acknowledge(packet, now, bare=bare) or not bare:
             self._wake(self.number)
+
+    def _compare_clocks(self, now: float) -> None:
+        """If packets from there are faster than ever, the clocks drift: those to there seem slower by that."""
+        theirs = self._theirs
+        before, known = theirs.base, theirs.known
+        theirs.add(self._difference, now)
+        gained = before - theirs.base
+        if known and 0 < gained <= _MOST_DRIFT:
+            self.sender.delays.drift(gained)
 
     def is_reset(self, packet: Packet) -> bool:
         """Whether a RESET is about something that we sent of late."""

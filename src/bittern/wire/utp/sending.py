@@ -126,7 +126,7 @@ class Sender:
         if progress.round_trip is not None:
             self.trips.add(progress.round_trip)
         if progress.delivered:
-            self._progressed(progress.delivered)
+            self._progressed(progress.delivered, now)
         self.recovery.heard(packet, progress, now, bare=bare)
         return grown or bool(progress.delivered or flight.lost)
 
@@ -144,7 +144,7 @@ class Sender:
         if packet.difference and packet.difference != 0x7FFFFFFF:
             self.delays.add(packet.difference, now)
 
-    def _progressed(self, delivered: int) -> None:
+    def _progressed(self, delivered: int, now: float) -> None:
         queueing = self.delays.queueing
         if self.trips.mean:  # one way never takes longer than both
             queueing = min(queueing, int(2e6 * self.trips.mean))
@@ -154,9 +154,11 @@ class Sender:
             limited=self._limited,
             fresh=flight.oldest > self._shrunk_at,
             trip=1e6 * self.trips.least,
+            now=now,
         )
         if shrank:
-            self._shrunk_at = flight.next
+            # What others do about the same queue shows a round trip later than what we do.
+            self._shrunk_at = flight.next + (0 if self.control.resting else flight.packets)
 
     def time_out(self, now: float) -> bool:
         """Nothing was acknowledged until `recovery.due`; whether the other side is held to be there still."""
