@@ -28,7 +28,7 @@ from bench import (
     workload,
 )
 from bench.drivers.dht_crowd import KINDS
-from bench.peers import LIBTORRENT
+from bench.peers import BITTERN, LIBTORRENT
 from bench.workload import Workload
 from tests.faults.rigs.kills import Kill
 from tests.faults.rigs.torrent import PIECE
@@ -57,6 +57,12 @@ def test_a_transfer_is_timed_and_compared(work: Workload, tmp_path: Path) -> Non
     assert 0 < run.wall_seconds < transfer.RUN_SECONDS
     assert run.leecher_peak_rss_bytes > SIZE
     assert not (tmp_path / "out").exists()
+
+
+def test_a_transfer_over_utp_is_compared(work: Workload, tmp_path: Path) -> None:
+    utp = ("--utp", "--encryption", "require")
+    run = transfer.transfer(BITTERN.told(*utp), LIBTORRENT.told(*utp), work, tmp_path)
+    assert (run.seed, run.leecher, run.size) == ("bittern", "libtorrent", SIZE)
 
 
 def test_a_transfer_of_many_files_is_compared(tmp_path: Path) -> None:

@@ -91,3 +91,20 @@ def test_over_lines_that_are_slow_and_lose_datagrams_everything_arrives(tmp_path
         ]
         assert differences == [[]] * len(PAIRS)
         assert all(dropped(host) for host in network.hosts[1::2])
+
+
+def test_a_line_with_short_packets_is_no_obstacle(tmp_path: Path) -> None:
+    """The system says so to one side, and nothing at all arrives of what the other side makes too long."""
+    require(missing_for_namespace())
+    with ExitStack() as stack:
+        network = stack.enter_context(star(tmp_path, [Link(), Link()]))
+        run_in(network.hosts[0], "ip link set eth0 mtu 900")
+        for number, hosts in enumerate((network.hosts, network.hosts[::-1])):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            tracker = stack.enter_context(serve(network.switch.listen()))
+            swarm = stack.enter_context(Swarm(network.switch, tracker, folder, Kind.V1_SINGLE))
+            swarm.seed(OURS, place=hosts[0])
+            peer, content = swarm.get(OURS, place=hosts[1])
+            peer.wait_complete(TIMEOUT_SECONDS)
+            assert swarm.content.differences(content.folder) == []
