@@ -36,6 +36,12 @@ def test_both_transports_are_used_unless_one_is_switched_off() -> None:
     assert (of_flags(Network(no_utp=True)).tcp, of_flags(Network(no_utp=True)).utp) == (True, False)
 
 
+def test_utp_may_be_tried_first_where_there_is_any() -> None:
+    assert [of_flags(Network(utp_first=first)).utp_first for first in (False, True)] == [False, True]
+    with pytest.raises(UsageError, match="--utp-first --no-utp"):
+        of_flags(Network(utp_first=True, no_utp=True))
+
+
 def test_one_word_about_encryption_holds_for_both_directions() -> None:
     assert (of_flags(Network()).encryption_in, of_flags(Network()).encryption_out) == ("prefer", "prefer")
     settings = of_flags(Network(encryption="require"))

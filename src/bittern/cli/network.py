@@ -86,6 +86,9 @@ class Network:
     no_tcp: bool = False
     """Reach peers over uTP alone."""
 
+    utp_first: bool = False
+    """Try uTP before TCP, so that what comes gives way to all else on the line."""
+
     no_nat: bool = False
     """Do not ask the router to let others in (PCP, NAT-PMP, UPnP)."""
 
@@ -125,6 +128,8 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     for flag, value in (("--seed-ratio", ratio), ("--seed-time", minutes)):
         if value is not None and value < 0:
             raise UsageError(f"{flag} {value}: write a number that is not negative")
+    if network.utp_first and network.no_utp:
+        raise UsageError("--utp-first --no-utp: there is no uTP to begin with; leave one out")
     if network.no_tcp and network.no_utp:
         raise UsageError("--no-tcp --no-utp: nothing is left to reach peers by; leave one out")
     check_proxy(network.proxy)
@@ -143,6 +148,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
         max_peers=network.max_peers,
         tcp=not network.no_tcp,
         utp=not network.no_utp,
+        utp_first=network.utp_first,
         port_mapping=not network.no_nat,
         use_trackers=not network.no_trackers,
         dht=bool(routers),

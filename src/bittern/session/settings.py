@@ -62,6 +62,9 @@ class Settings:
     """Whether peers may connect to us over TCP, and we to them; trackers and web servers are asked over TCP anyway."""
     utp: bool = True
     """Whether peers may connect to us over uTP (BEP 29), which gives way to other traffic, and we to them."""
+    utp_first: bool = False
+    """Whether uTP is tried before TCP, but for the local network and where TCP has worked: what comes by it gives way
+    to all else on the line. Else TCP is tried first; either way the other one follows within a second."""
     interface: str | None = None
     """The interface, or the address of one, that everything goes out by and comes in by: a tunnel, for example. While
     it is gone nothing is sent or received: connections end, and are made again when it is back."""
@@ -300,6 +303,7 @@ class Settings:
         return EngineSettings(
             tcp=self.tcp,
             utp=self.utp,
+            utp_first=self.utp_first,
             use_trackers=self.use_trackers,
             use_dht=self.dht,
             announce_to_all=self.announce_to_all,

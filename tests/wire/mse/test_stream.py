@@ -154,6 +154,7 @@ def test_nothing_is_read_while_a_secret_is_worked_out() -> None:
     assert one.stream.receive_buffers() == ()
     ((stream, exchange),) = one.sums
     assert exchange.wanted is not None
+    assert one.wire.heard  # a key alone tells that the other side encrypts
     stream.know(shared_secret(exchange.secret, exchange.wanted), 0.0)
     talk(both, one, other)
 

@@ -161,6 +161,7 @@ class MseStream:
         if self._out:
             self._link.wake_sender()
         if exchange.wanted is not None:
+            self._wire.heard = True  # a key: whatever becomes of it, the other side encrypts
             self._work_out(self, exchange, now)
         elif exchange.agreed is not None:
             self._go_on(exchange.agreed, now)
