@@ -19,7 +19,12 @@ SWITCHES = ("proxy_peers", "proxy_trackers", "proxy_web", "proxy_dht", "proxy_na
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The hosts of all tests here."""
     require(missing_for_namespace())
-    for program, package in (("danted", "dante-server"), ("tinyproxy", "tinyproxy"), ("nft", "nftables")):
+    for program, package in (
+        ("danted", "dante-server"),
+        ("tinyproxy", "tinyproxy"),
+        ("nft", "nftables"),
+        ("openssl", "openssl"),
+    ):
         require(None if shutil.which(program) else f"no `{program}` ({package})")
     with world(tmp_path_factory.mktemp("proxies")) as one:
         yield one
@@ -70,6 +75,16 @@ def test_everything_is_found_and_fetched_through_the_proxy_and_nothing_goes_else
     states, listening = place.run(list(jobs.values()), SECONDS)
     assert dict(zip(jobs, states, strict=True)) == dict.fromkeys(jobs, "complete")
     assert (place.outside(), listening) == (0, 0)
+
+
+def test_a_proxy_that_wants_a_name_and_password_is_given_them(place: World) -> None:
+    good, bad = place.guarded_socks(), place.guarded_socks("guess")
+    jobs = ways(place, good, udp=True)
+    states, _ = place.run([jobs["a peer by its name"], jobs["a tracker over UDP"]], SECONDS)
+    assert states == ["complete"] * 2
+    states, _ = place.run([job(f"http://web.test:{place.facts['web']}/bare.torrent", proxy=bad)], SECONDS)
+    assert states == [f"the proxy {bad.replace('ann:guess@', '')}: it refuses the name and password"]
+    assert place.outside() == 0
 
 
 def test_nothing_goes_elsewhere_whatever_is_switched(place: World) -> None:

@@ -1,17 +1,22 @@
 """Requests of HTTP by each way."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from bittern.base.errors import NetworkError
+from bittern.io import tls
 from bittern.io.http import HttpFetcher
 from bittern.io.proxying import Proxied, Purpose
 from bittern.io.route import Route
 from bittern.wire.proxy.handshake import Endpoint
 from bittern.wire.proxy.server import ProxyKind, ProxyServer
 from tests.io.proxies import Proxy, Reader, Writer, running, serving
+from tests.io.test_tls import certificate
 
 MOST, SECONDS = 1000, 5.0
 
@@ -103,3 +108,35 @@ async def test_what_goes_no_way_is_not_asked(web: Endpoint) -> None:
         loose = Route(proxied=Proxied(proxy.server, frozenset(), strict=False))
         assert await fetched(loose, f"http://{web}/") == str(web).encode()
         assert proxy.asked == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_certificates_are_verified_through_a_proxy_as_without_one(
+    known: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, EOFError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nsecret")
+            await writer.drain()
+        writer.close()
+
+    context = certificate(tmp_path, "tracker.example")
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
+    tls.client_context.cache_clear()
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    async with running(Proxy(names={"tracker.example": "127.0.0.1"})) as proxy:
+        route, url = Route(proxied=Proxied(proxy.server)), f"https://tracker.example:{port}/"
+        if known:
+            assert await fetched(route, url) == b"secret"
+        else:
+            with pytest.raises(NetworkError, match="certificate"):
+                await fetched(route, url)
+        assert proxy.asked == [Endpoint("tracker.example", port)]
+    listening.close()
+    await listening.wait_closed()
+    tls.client_context.cache_clear()

@@ -6,8 +6,8 @@ Names are known to the proxies alone. A counter of the first host's firewall kno
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.star import Link, star
 
 DRIVERS = Path(__file__).parents[1] / "drivers"
-SOCKS_PORT, HTTP_PORT = 1080, 8888
+SOCKS_PORT, GUARDED_SOCKS_PORT, HTTP_PORT = 1080, 1081, 8888
 USER, PASSWORD = "ann", "secret"
 
 _DANTE = """
@@ -27,11 +27,16 @@ logoutput: stderr
 internal: {host} port = {port}
 external: {host}
 clientmethod: none
-socksmethod: none
+socksmethod: {method}
 user.privileged: root
 user.unprivileged: nobody
 client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
-socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect {udp} }}
+socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect udpassociate udpreply }}
+"""
+_PASSWD = f"""\
+root:x:0:0::/:/bin/sh
+nobody:x:65534:65534::/:/bin/false
+{USER}:x:1000:1000::/:/bin/false
 """
 _TINYPROXY = """
 Port {port}
@@ -53,8 +58,8 @@ table inet proof {{
     }}
 }}
 """
-# In a mount namespace of its own a program has its own idea of names.
-_WITH_FILE = 'mount --bind "$0" "$1" && shift && exec "$@"'
+# In a mount namespace of its own a program has its own idea of names, and of users.
+_WITH_FILES = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,10 @@ class World:
         """SOCKS, up to the scheme."""
         return f"{self.proxy}:{SOCKS_PORT}"
 
+    def guarded_socks(self, password: str = PASSWORD) -> str:
+        """One that wants a name and password."""
+        return f"socks5://{USER}:{password}@{self.proxy}:{GUARDED_SOCKS_PORT}"
+
     @property
     def http(self) -> str:
         """The proxy of the web."""
@@ -105,8 +114,8 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, udp: bool = True) -> Iterator[World]:
-    """Everything at work; `udp`: whether the SOCKS proxy takes datagrams."""
+def world(folder: Path) -> Iterator[World]:
+    """Everything at work."""
     content = folder / "world" / "content.bin"
     content.parent.mkdir()
     content.write_bytes(Random(1).randbytes(200_000))
@@ -118,34 +127,41 @@ def world(folder: Path, *, udp: bool = True) -> Iterator[World]:
         resolver = _file(folder, "resolv.conf", f"nameserver {there.address}\noptions timeout:1 attempts:1\n")
         _do(here, "ip", "route", "add", "default", "via", there.address)  # so that there is a way out at all
         _do(here, "nft", "-f", _file(folder, "rules", _COUNTER.format(proxy=middle.address)))
-        commands = "udpassociate udpreply" if udp else ""
-        dante = _file(folder, "danted.conf", _DANTE.format(host=middle.address, port=SOCKS_PORT, udp=commands))
-        tiny = _TINYPROXY.format(host=middle.address, port=HTTP_PORT, user=USER, password=PASSWORD)
-        programs = (
-            ("danted", [*_with(middle, names, "/etc/hosts"), "danted", "-f", dante]),
-            (
-                "tinyproxy",
-                [*_with(middle, names, "/etc/hosts"), "tinyproxy", "-d", "-c", _file(folder, "tiny.conf", tiny)],
-            ),
+        users = {"/etc/passwd": _file(folder, "passwd", _PASSWD), "/etc/shadow": _file(folder, "shadow", _shadow())}
+        dante, guarded = (
+            _file(folder, f"danted-{port}.conf", _DANTE.format(host=middle.address, port=port, method=method))
+            for port, method in ((SOCKS_PORT, "none"), (GUARDED_SOCKS_PORT, "username"))
         )
+        tiny = _TINYPROXY.format(host=middle.address, port=HTTP_PORT, user=USER, password=PASSWORD)
+        knowing = {"/etc/hosts": names}
+        programs = {
+            "danted": [*_with(middle, knowing), "danted", "-f", dante],
+            "guarded": [*_with(middle, knowing | users), "danted", "-f", guarded],
+            "tinyproxy": [*_with(middle, knowing), "tinyproxy", "-d", "-c", _file(folder, "tiny.conf", tiny)],
+        }
         driver = [sys.executable, str(DRIVERS / "proxied_world.py"), there.address, str(content.parent)]
         ours = [sys.executable, str(DRIVERS / "proxied_sessions.py"), str(folder)]
-        with (
-            Running(programs[0][1], folder / "danted.log"),
-            Running(programs[1][1], folder / "tinyproxy.log"),
-            Running([*there.enter, *driver], folder / "world.log", talks=True) as rest,
-            Running(
-                [*_with(here, resolver, "/etc/resolv.conf"), *ours], folder / "sessions.log", talks=True
-            ) as sessions,
-        ):
+        with ExitStack() as stack:
+            for name, command in programs.items():
+                stack.enter_context(Running(command, folder / f"{name}.log"))
+            rest = stack.enter_context(Running([*there.enter, *driver], folder / "world.log", talks=True))
+            inside = _with(here, {"/etc/resolv.conf": resolver})
+            sessions = stack.enter_context(Running([*inside, *ours], folder / "sessions.log", talks=True))
             facts = json.loads(rest.read_line(60))
-            for port in (SOCKS_PORT, HTTP_PORT):
+            for port in (SOCKS_PORT, GUARDED_SOCKS_PORT, HTTP_PORT):
                 assert wait_until(partial(_listens, middle, port), 10), "a proxy does not listen"
             yield World(here, middle.address, there.address, content.parent, facts, sessions)
 
 
-def _with(place: Place, file: str, target: str) -> list[str]:
-    return [*place.enter, "unshare", "-m", "sh", "-c", _WITH_FILE, file, target]
+def _with(place: Place, files: Mapping[str, str]) -> list[str]:
+    pairs = [word for target, file in files.items() for word in (file, target)]
+    return [*place.enter, "unshare", "-m", "sh", "-c", _WITH_FILES, "sh", *pairs, "--"]
+
+
+def _shadow() -> str:
+    command = ["openssl", "passwd", "-6", PASSWORD]
+    hashed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return f"{USER}:{hashed}:19000:0:99999:7:::\n"
 
 
 def _file(folder: Path, name: str, text: str) -> str:
