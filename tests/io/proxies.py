@@ -2,8 +2,9 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TypeAlias
@@ -207,3 +208,25 @@ async def saying(
 
     async with serving(talk) as place:
         yield ProxyServer(kind, place)
+
+
+@contextmanager
+def beside(proxy: Proxy) -> Iterator[Proxy]:
+    """`proxy`, at work in a thread: for what has a loop of its own, or none."""
+    ready, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with running(proxy):
+            loops.append(asyncio.get_running_loop())
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield proxy
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()

@@ -117,6 +117,8 @@ class Proxying:
             if error.errno is not None:
                 self._works()
                 raise OSError(error.errno, f"the proxy {str(error).removeprefix('it ')}") from None
+            if command == ASSOCIATE:  # it may work for all else: who asks for a place says so
+                raise ProxyError(f"the proxy {self.server}: {error}") from None
             raise self._fails(str(error)) from None
         except TimeoutError:  # of the last answer: perhaps the other end is slow
             raise

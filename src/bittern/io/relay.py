@@ -144,7 +144,7 @@ class RelayPort:
             try:
                 control, place = await self._proxying.associate(NOWHERE)
             except (ProxyError, OSError) as error:
-                if str(error) != self._refusal:
+                if str(error) not in (self._refusal, self._proxying.trouble):
                     _log.warning("no UDP: %s", error)
                 self._refusal = str(error)
                 self._refuse_held()

@@ -6,7 +6,9 @@ import pytest
 
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.main import main
+from bittern.wire.proxy.handshake import Endpoint
 from tests.cli.table import nodes
+from tests.io.proxies import Proxy, beside
 
 HASH = "ab" * 20
 
@@ -85,3 +87,18 @@ def test_nobody_there_is_a_failure_of_the_network(capsys: pytest.CaptureFixture[
     words = ["dht", "lookup", HASH, "--listen", "127.0.0.1", "--dht-router", "nowhere.invalid:1"]
     assert main(words) == ExitCode.NETWORK
     assert "nowhere.invalid" in capsys.readouterr().err
+
+
+def test_the_table_is_asked_through_a_proxy(router: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with beside(Proxy(names={"router.example": "127.0.0.1"})) as proxy:
+        port = router.rpartition(":")[2]
+        flags = ["--dht-router", f"router.example:{port}", "--proxy", f"socks5://{proxy.server.place}"]
+        target = "40" * 20
+        assert main(["dht", "lookup", target, *flags]) == ExitCode.NOT_FOUND
+        assert Endpoint("router.example", int(port)) in proxy.asked
+        capsys.readouterr()
+
+
+def test_without_datagrams_there_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dht", "lookup", HASH, "--proxy", "http://127.0.0.1:1"]) == ExitCode.NETWORK
+    assert "knows no UDP" in capsys.readouterr().err

@@ -10,6 +10,8 @@ import pytest
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.main import main
 from bittern.codec.bencode import encode
+from bittern.wire.proxy.handshake import Endpoint
+from tests.io.proxies import Proxy, beside
 
 HASH = "ab" * 20
 
@@ -66,3 +68,19 @@ def test_when_nobody_answers_it_fails(capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_is_missing_is_said(words: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == ExitCode.USAGE
     assert reason in capsys.readouterr().err
+
+
+def test_trackers_are_asked_through_a_proxy(tracker: str, capsys: pytest.CaptureFixture[str]) -> None:
+    port = int(tracker.rpartition(":")[2].partition("/")[0])
+    with beside(Proxy(names={"tracker.example": "127.0.0.1"})) as proxy:
+        url = f"http://tracker.example:{port}/announce"
+        assert main(["scrape", HASH, "--tracker", url, "--proxy", f"socks5://{proxy.server.place}"]) == ExitCode.OK
+        assert "5 seeds" in capsys.readouterr().out
+        assert proxy.asked == [Endpoint("tracker.example", port)]
+
+
+def test_a_proxy_that_is_away_is_the_reason(tracker: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["scrape", HASH, "--tracker", tracker, "--proxy", "http://127.0.0.1:1"]
+    assert main(words) == ExitCode.NETWORK
+    assert "the proxy http://127.0.0.1:1: connection refused" in capsys.readouterr().err
+    assert main([*words[:-1], "somewhere"]) == ExitCode.USAGE

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from bittern.cli.arguments import Json, Port, check_peers, check_proxy, group
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
+from bittern.cli.notices import notices
 from bittern.cli.output import note, print_json, printable, say
 
 if TYPE_CHECKING:
@@ -319,8 +320,10 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     check_peers("--dht-router", place.dht_router)
     check_proxy(place.proxy)
     route = route_of(Settings(proxy=place.proxy))
-    table = Table(_ports(place, route), read_only=read_only)
-    try:
+    with (
+        notices(lambda line: note(f"bittern: {line}")),
+        closing(Table(_ports(place, route), read_only=read_only)) as table,
+    ):
         known, reason = 0, ""
         for router in place.dht_router or ROUTERS:
             try:
@@ -332,8 +335,6 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
         if not alone and not (known and await table.ready()):
             raise NetworkError(reason or "no node of the table answers; name another with --dht-router")
         yield table
-    finally:
-        table.close()
 
 
 def _ports(place: Place, route: "Route") -> "Sequence[DatagramPort]":

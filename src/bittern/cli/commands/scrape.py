@@ -8,6 +8,7 @@ from bittern.base.ids import InfoHashV1
 from bittern.cli.arguments import Json, check_proxy, checked_url
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import run
+from bittern.cli.notices import notices
 from bittern.cli.output import print_json, printable, say
 from bittern.cli.sources import read_source
 from bittern.codec.magnet import Magnet
@@ -46,7 +47,8 @@ def scrape(*sources: str, tracker: tuple[str, ...] = (), proxy: str | None = Non
         for url in trackers:
             if info_hash not in wanted.setdefault(url, []):
                 wanted[url].append(info_hash)
-    answers = run(_ask(wanted, proxy, trusted=bool(tracker)))
+    with notices(lambda _: None):  # each tracker's line says it
+        answers = run(_ask(wanted, proxy, trusted=bool(tracker)))
     report = [
         {
             "source": text,
