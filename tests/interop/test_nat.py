@@ -1,6 +1,7 @@
 """Behind a real router (miniupnpd): others come in by each of the three protocols, and by none when we are gone."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.interop.conftest import require
 from tests.interop.rigs.bittern import QUIET, Bittern
 from tests.interop.rigs.client import Command, Swarm
 from tests.interop.rigs.content import Kind
-from tests.interop.rigs.gateway import DROP_PCP, WAN, gateway
+from tests.interop.rigs.gateway import DROP_PCP, HOME6, WAN, gateway
 from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.tracker import serve
@@ -62,3 +63,20 @@ def test_a_peer_outside_connects_to_a_seed_behind_a_router(
         assert seed.running.wait(END_SECONDS) == 0
         assert "dport" not in there.mappings()
         assert {announce.port for announce in tracker.announces} == {seed.port}
+
+
+def test_a_peer_outside_connects_by_ipv6_through_the_firewall_of_the_router(tmp_path: Path) -> None:
+    with (
+        gateway(tmp_path, upnp=False, datagrams=True) as there,
+        serve(there.world.listen()) as tracker,
+        Swarm(there.home, tracker, tmp_path, Kind.V1_SINGLE) as swarm,
+    ):
+        assert "dport" not in there.allowed()
+        seed = swarm.seed(replace(OURS, options=("--listen", HOME6)))
+        assert wait_until(lambda: there.allowed().count(f"th dport {seed.port} @nh,192,128") == 2, 15), there.allowed()
+        others = Bittern(options=("--peer", f"[{HOME6}]:{seed.port}"))
+        peer, content = swarm.get(others, swarm.untracked(), place=there.world)
+        peer.wait_complete(30)
+        assert content.path.read_bytes() == swarm.content.path.read_bytes()
+        seed.close()
+        assert "dport" not in there.allowed()

@@ -35,7 +35,8 @@ class Whereabouts:
         self._told: tuple[str | None, int, str] | None = None
         if settings.port_mapping and not runtime.doors.local:
             find = partial(default_gateway, interface=route.binding.device if route.binding is not None else None)
-            self._mapper = Mapper(self._wishes(), route.reaching, self._changed, gateway=find)
+            six = partial(find, ipv6=True) if any(":" in host for host in runtime.doors.hosts) else None
+            self._mapper = Mapper(self._wishes(), route.reaching, self._changed, gateway=find, gateway6=six)
 
     @property
     def leases(self) -> tuple[Lease, ...]:
@@ -79,7 +80,7 @@ class Whereabouts:
     def _changed(self) -> None:
         """Others come by other ports than before."""
         runtime = self._runtime
-        outside = {lease.carrier: lease for lease in self.leases}
+        outside = {lease.carrier: lease for lease in self.leases if ":" not in (lease.external_host or "")}
         tcp, udp = outside.get(Carrier.TCP), outside.get(Carrier.UDP)
         first = tcp or udp
         port = first.external_port if first is not None else runtime.port
@@ -91,7 +92,7 @@ class Whereabouts:
             self._told = (first.external_host, port, first.by)
             where = f"{first.external_host}, port {port}" if first.external_host else f"port {port}"
             _log.info("the router lets others in: %s (%s)", where, first.by)
-        for lease in outside.values():
+        for lease in self.leases:
             # Behind a second router, its own address is nothing to the world.
             if lease.external_host is not None and ip_address(lease.external_host).is_global:
                 runtime.core.seen_as(lease.external_host, _ROUTER)

@@ -16,7 +16,9 @@ HOME = "10.97.0.2"
 LAN = "10.97.0.1"
 WAN = "5.5.5.1"  # miniupnpd wants an address of the whole world; here it is nobody's
 WORLD = "5.5.5.2"
+HOME6 = "2a00:1::2"  # likewise
 
+_NETS6 = {"lan": "2a00:1::", "wan": "2a00:2::"}
 _RULES = """
 table inet miniupnpd {
   chain miniupnpd { }
@@ -32,6 +34,7 @@ table inet miniupnpd {
 """
 _CONFIG = """
 ext_ifname=wan
+ext_ifname6=wan
 listening_ip=lan
 port=0
 enable_natpmp={datagrams}
@@ -46,6 +49,7 @@ upnp_forward_chain=miniupnpd
 upnp_nat_chain=prerouting_miniupnpd
 upnp_nat_postrouting_chain=postrouting_miniupnpd
 lease_file={leases}
+lease_file6={leases}6
 allow 1024-65535 10.97.0.0/24 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """
@@ -68,8 +72,12 @@ class Gateway:
     world: Place
 
     def mappings(self) -> str:
-        """What the router lets in, as nft lists it."""
+        """What the router leads on, as nft lists it."""
         return run_in(self.router, "nft list chain inet miniupnpd prerouting_miniupnpd")
+
+    def allowed(self) -> str:
+        """What it lets through, likewise."""
+        return run_in(self.router, "nft list chain inet miniupnpd miniupnpd")
 
 
 @contextmanager
@@ -83,13 +91,15 @@ def gateway(folder: Path, *, upnp: bool, datagrams: bool, rules: str = "") -> It
         rules: of nft for what comes to it.
     """
     with ExitStack() as stack:
-        setup = "ip link set lo up && sysctl -qw net.ipv4.ip_forward=1"
+        setup = "ip link set lo up && sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"
         router = held(stack, folder / "router.log", LAN, setup)
         home = held(stack, folder / "home.log", HOME, "ip link set lo up")
         world = held(stack, folder / "world.log", WORLD, "ip link set lo up")
         _join(router, "lan", LAN, home, HOME)
         _join(router, "wan", WAN, world, WORLD)
         run_in(home, f"ip route add default via {LAN}")
+        run_in(home, "ip -6 route add default via 2a00:1::1")
+        run_in(world, "ip -6 route add default via 2a00:2::1")
         table, config = folder / "rules.nft", folder / "miniupnpd.conf"
         table.write_text(_RULES % rules)
         run_in(router, f"nft -f {table}")
@@ -104,9 +114,11 @@ def _join(router: Place, port: str, address: str, other: Place, theirs: str) -> 
     commands: Sequence[str] = (
         f"ip link add name {port} type veth peer name eth0 netns {other.namespace}",
         f"ip addr add {address}/24 dev {port}",
+        f"ip addr add {_NETS6[port]}1/64 dev {port} nodad",
         f"ip link set {port} up",
     )
     for command in commands:
         run_in(router, command)
     run_in(other, f"ip addr add {theirs}/24 dev eth0")
+    run_in(other, f"ip addr add {_NETS6[port]}2/64 dev eth0 nodad")
     run_in(other, "ip link set eth0 up")

@@ -121,3 +121,24 @@ async def test_a_refusal_by_one_protocol_leads_to_the_other_and_both_are_told(un
             await until(lambda: "AddPortMapping" in router.calls)
             assert ours.refusal == "the router does not allow it"
         assert ours.leases == ()
+
+
+async def test_the_router_for_ipv6_is_asked_by_pcp_to_let_others_in(
+    monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    """The address is ours already: it is the router's firewall that is asked."""
+    monkeypatch.setattr(module, "own_address6", lambda *_: "2a00::5")
+    router = Router("pcp")
+    async with datagram_router(router, "::1") as port:
+        asks = Mapper(
+            wishes_for(PORT, PORT),
+            DIRECT.reaching,
+            lambda: None,
+            gateway=lambda: None,
+            gateway6=lambda: Gateway("::1", "lo"),
+            port=port,
+        )
+        async with mapping(asks) as ours:
+            await until(lambda: len(ours.leases) == 2)
+            assert {(lease.external_host, lease.external_port) for lease in ours.leases} == {("2a00::5", PORT)}
+    assert router.held == {}

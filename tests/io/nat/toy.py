@@ -43,10 +43,10 @@ async def ear(answer: Callable[[bytes], bytes | None], host: str = HOST) -> Asyn
 
 
 @asynccontextmanager
-async def datagram_router(router: Router) -> AsyncIterator[int]:
+async def datagram_router(router: Router, host: str = HOST) -> AsyncIterator[int]:
     """The port of a router that speaks PCP or NAT-PMP."""
     loop = asyncio.get_running_loop()
-    async with ear(lambda data: router.answer(data, loop.time())) as port:
+    async with ear(lambda data: router.answer(data, loop.time()), host) as port:
         yield port
 
 

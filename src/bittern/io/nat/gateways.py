@@ -4,7 +4,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ ROUTES_V4: Final = Path("/proc/net/route")
 ROUTES_V6: Final = Path("/proc/net/ipv6_route")
 
 _UP_TO_GATEWAY = 0x0003  # RTF_UP | RTF_GATEWAY
+_FAR6 = "2000::1"  # of the world (RFC 4291); nothing is sent there
 _WORLD6 = ("0" * 32, "00")
 
 
@@ -53,6 +54,12 @@ def own_address(gateway: Gateway, reaching: Callable[[str, int], socket.socket])
             return str(sock.getsockname()[0])
     except OSError:
         return None
+
+
+def own_address6(gateway: Gateway, reaching: Callable[[str, int], socket.socket]) -> str | None:
+    """Our IPv6 address that the whole world can reach through `gateway`; None where there is none."""
+    ours = own_address(Gateway(_FAR6, gateway.interface), reaching)
+    return ours if ours is not None and ip_address(ours.partition("%")[0]).is_global else None
 
 
 def _route4(words: list[str]) -> tuple[int, Gateway] | None:

@@ -4,16 +4,17 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from bittern.base.address import Address
 from bittern.base.errors import GatewayError
 from bittern.engine.nat.lease import Lease, Wish
 from bittern.wire import pcp, ssdp
 
-from .gateways import Gateway, default_gateway, own_address
+from .gateways import Gateway, default_gateway, own_address, own_address6
 from .talking import Talking
 from .upnp import Reaching, Upnp
 
@@ -30,6 +31,9 @@ CLOSE_SECONDS: Final = 1.0
 _log = logging.getLogger("bittern.nat")
 
 
+_Place: TypeAlias = tuple[Gateway, str]  # and our own address
+
+
 class Mapper:
     """Has the default router let others in, as long as it runs.
 
@@ -40,6 +44,7 @@ class Mapper:
         reaching: makes sockets towards others; see Route.reaching.
         changed: is called when other ports are let in than before.
         gateway: finds the default router.
+        gateway6: finds that for IPv6, which is asked by PCP to let others in; None for nobody.
         port: where it is asked by datagram.
         place: where all routers are sought.
         rng: draws external ports where those that are wished are taken.
@@ -52,6 +57,7 @@ class Mapper:
         changed: Callable[[], None],
         *,
         gateway: Callable[[], Gateway | None] = default_gateway,
+        gateway6: Callable[[], Gateway | None] | None = None,
         port: int = pcp.PORT,
         place: Address = ssdp.GROUP,
         rng: Random | None = None,
@@ -60,11 +66,13 @@ class Mapper:
         self._reaching = reaching
         self._changed = changed
         self._gateway = gateway
+        self._gateway6 = gateway6
         self._port = port
         self._search_at = place
         self._rng = rng or Random()  # noqa: S311 - a port is no secret
-        self._at: tuple[tuple[Gateway, str] | None, tuple[Wish, ...]] | None = None
+        self._at: tuple[_Place | None, _Place | None, tuple[Wish, ...]] | None = None
         self._talking: Talking | None = None
+        self._talking6: Talking | None = None
         self._upnp: Upnp | None = None
         self._upnp_due = 0.0
         self._retry = RETRY_SECONDS
@@ -75,7 +83,8 @@ class Mapper:
     def leases(self) -> tuple[Lease, ...]:
         """What the router lets in now."""
         by_datagram = self._talking.leases if self._talking is not None else ()
-        return by_datagram or (self._upnp.leases if self._upnp is not None else ())
+        four = by_datagram or (self._upnp.leases if self._upnp is not None else ())
+        return four + (self._talking6.leases if self._talking6 is not None else ())
 
     @property
     def refusal(self) -> str | None:
@@ -90,9 +99,9 @@ class Mapper:
         loop = asyncio.get_running_loop()
         while True:
             self._stirred.clear()
-            place = self._look()
-            if (place, self._wishes) != self._at:
-                await self._move(place, loop.time())
+            at = (self._look(), self._look6(), self._wishes)
+            if at != self._at:
+                await self._move(*at[:2], loop.time())
             await self._ask_by_upnp(loop.time())
             wait = LOOK_SECONDS
             if self._upnp is not None:
@@ -110,27 +119,36 @@ class Mapper:
 
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as it is done within so many seconds."""
-        talking, upnp = self._talking, self._upnp
-        self._talking, self._upnp, self._at = None, None, None
-        closing = [part.close(seconds) for part in (talking, upnp) if part is not None]
+        talking, upnp = [part for part in (self._talking, self._talking6) if part is not None], self._upnp
+        self._talking, self._talking6, self._upnp, self._at = None, None, None, None
+        closing = [part.close(seconds) for part in talking]
+        if upnp is not None:
+            closing.append(upnp.close(seconds))
         try:
             await asyncio.gather(*closing)
         finally:
-            if talking is not None:
-                talking.stop()  # who is cancelled before it began ends nothing by itself
+            for part in talking:
+                part.stop()  # who is cancelled before it began ends nothing by itself
 
-    def _look(self) -> tuple[Gateway, str] | None:
+    def _look(self) -> _Place | None:
         gateway = self._gateway() if self._wishes else None
         ours = own_address(gateway, self._reaching) if gateway is not None else None
         if gateway is None or ours is None or ip_address(ours.partition("%")[0]).is_global:
             return None
         return gateway, ours
 
-    async def _move(self, place: tuple[Gateway, str] | None, now: float) -> None:
+    def _look6(self) -> _Place | None:
+        gateway = self._gateway6() if self._wishes and self._gateway6 is not None else None
+        ours = own_address6(gateway, self._reaching) if gateway is not None else None
+        return (gateway, ours) if gateway is not None and ours is not None else None
+
+    async def _move(self, place: _Place | None, place6: _Place | None, now: float) -> None:
         """Another router, or other ports: what the one before let in is over by itself."""
         await self.close(CLOSE_SECONDS)
         self._changed()
-        self._at, self._told = (place, self._wishes), None
+        self._at, self._told = (place, place6, self._wishes), None
+        if place6 is not None:
+            self._talking6 = self._talk(*place6)
         if place is None:
             return
         gateway, ours = place
@@ -138,11 +156,17 @@ class Mapper:
         self._upnp = Upnp(
             gateway, ours, self._wishes, self._reaching, self._on_change, self._rng, place=self._search_at
         )
+        self._talking = self._talk(gateway, ours)
+
+    def _talk(self, gateway: Gateway, ours: str) -> Talking | None:
         try:
             sock = self._reaching(gateway.host, socket.SOCK_DGRAM)
-            self._talking = Talking(sock, gateway, ours, self._wishes, self._on_change, self._port)
+            with suppress(OSError):  # the route has bound it
+                sock.bind((ours, 0))  # RFC 6887 8.1: what is asked for must come from there
+            return Talking(sock, gateway, ours, self._wishes, self._on_change, self._port)
         except OSError as error:
             _log.info("the router at %s: %s", gateway.host, error)
+            return None
 
     async def _ask_by_upnp(self, now: float) -> None:
         upnp, talking = self._upnp, self._talking
