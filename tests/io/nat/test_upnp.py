@@ -5,7 +5,7 @@ import pytest
 
 from bittern.base.address import Address
 from bittern.base.errors import GatewayError
-from bittern.engine.nat.lease import LIFETIME_SECONDS, Lease, wishes_for
+from bittern.engine.nat.lease import MOST_RENEWAL, Lease, wishes_for
 from bittern.io.nat.gateways import Gateway
 from bittern.io.nat.upnp import CHECK_SECONDS, Upnp, find
 from bittern.io.route import DIRECT
@@ -27,10 +27,10 @@ async def test_both_ports_are_mapped_and_taken_back(*, chunked: bool) -> None:
     router, told = UpnpRouter(chunked=chunked), list[int]()
     async with router.running() as place:
         ours = upnp(place, told)
-        assert await ours.hold() == LIFETIME_SECONDS / 2
+        assert await ours.hold() == MOST_RENEWAL
         assert ours.leases == tuple(Lease(carrier, PORT, PORT, EXTERNAL, "UPnP") for carrier in Carrier)
         assert router.held == {("TCP", PORT): PORT, ("UDP", PORT): PORT}
-        assert await ours.hold() == LIFETIME_SECONDS / 2  # renewed, and nothing new to tell
+        assert await ours.hold() == MOST_RENEWAL  # renewed, and nothing new to tell
         assert told == [1]
         await ours.close(2.0)
     assert router.held == {}
@@ -44,7 +44,7 @@ async def test_a_router_without_leases_is_looked_after_all_the_same() -> None:
         with pytest.raises(GatewayError, match="725"):
             await ours.hold()
         del add["AddPortMapping"]
-        assert await ours.hold() <= max(CHECK_SECONDS, LIFETIME_SECONDS / 2)
+        assert await ours.hold() <= max(CHECK_SECONDS, MOST_RENEWAL)
         assert [lease.external_host for lease in ours.leases] == [None, None]
 
 

@@ -187,7 +187,7 @@ class PortControl:
             if wish is None:
                 self._host = said.host
                 self._heard(said.epoch, now)
-                self._answered(item, now + LIFETIME_SECONDS / 2)
+                self._answered(item, now + renewal_seconds(LIFETIME_SECONDS))
         elif wish is not None and (said.carrier, said.port) == (wish.carrier, wish.port):
             lease = Lease(said.carrier, said.port, said.external_port, self._host, "NAT-PMP")
             self._granted(item, lease, said.lifetime, said.epoch, now)

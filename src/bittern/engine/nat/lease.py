@@ -6,11 +6,11 @@ from typing import Final
 from bittern.wire.pcp import Carrier
 
 LIFETIME_SECONDS: Final = 7200
-"""How long a mapping is asked for (RFC 6886: 7200 is recommended); it is renewed when half of it is over."""
+"""How long a mapping is asked for (RFC 6886: 7200 is recommended)."""
 LEAST_LIFETIME: Final = 60
 """Seconds between two renewals, whatever little a router grants: half of it at the least."""
-MOST_LIFETIME: Final = 24 * 3600
-"""Of a longer promise no more is believed: routers are switched off and forget."""
+MOST_RENEWAL: Final = 900
+"""Seconds after which it is renewed at the latest, however long it holds: routers are switched off and forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Lease:
 
 def renewal_seconds(lifetime: int) -> float:
     """When a mapping that is granted for `lifetime` seconds is to be asked for again."""
-    return max(LEAST_LIFETIME, min(lifetime, MOST_LIFETIME)) / 2
+    return min(max(LEAST_LIFETIME, lifetime) / 2, MOST_RENEWAL)
 
 
 def wishes_for(tcp: int, udp: int, external: int = 0) -> list[Wish]:

@@ -23,7 +23,7 @@ from .gateways import Gateway
 
 SEARCH_SECONDS: Final = 2.5
 """A router has so long to answer a search."""
-CHECK_SECONDS: Final = 1200.0
+CHECK_SECONDS: Final = 900.0
 """Mappings without an end are looked after so often: routers forget them when they are switched off."""
 
 _HOPS = 2
