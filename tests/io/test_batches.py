@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from bittern.base.address import Address
-from bittern.io.batches import BATCH, BatchReader
+from bittern.io.batches import BATCH, WORTH_A_SLOT, BatchReader
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others read one by one")
 Bound = Callable[[str], socket.socket]
@@ -60,12 +60,12 @@ def test_what_has_one_length_and_one_source_comes_as_one(bound: Bound, host: str
 
 def test_what_is_longer_than_was_expected_comes_whole(bound: Bound) -> None:
     here, there = bound("127.0.0.1"), bound("127.0.0.1")
-    sent = [b"a" * 100, Random(1).randbytes(30_000), b"", b"b" * 101, b"c" * 100, b"d" * 99, b"e" * 100]
+    sent = [b"a" * 300, Random(1).randbytes(30_000), b"", b"b" * 301, b"c" * 300, b"d" * 299, b"e" * 300]
     for data in sent:
         there.sendto(data, at(here))
-    rows = read(BatchReader(), here, 100)
+    rows = read(BatchReader(), here, 300)
     assert apart(rows) == [(data, at(there)) for data in sent if data]
-    assert [segment for _, segment, _ in rows] == [100, 30_000, 0, 101, 100, 100]
+    assert [segment for _, segment, _ in rows] == [300, 30_000, 0, 301, 300, 300]
 
 
 def test_the_length_that_is_expected_may_change(bound: Bound) -> None:
@@ -80,14 +80,21 @@ def test_the_length_that_is_expected_may_change(bound: Bound) -> None:
 
 def test_a_batch_has_an_end_and_the_rest_waits(bound: Bound) -> None:
     here, there = bound("127.0.0.1"), bound("127.0.0.1")
-    for number in range(BATCH + 3):
-        there.sendto(b"%04d" % number, at(here))
+    sent = [b"%04d" % number * 100 for number in range(BATCH + 3)]
+    for data in sent:
+        there.sendto(data, at(here))
     reader = BatchReader()
-    first = b"".join(b"%04d" % number for number in range(BATCH))
-    assert read(reader, here, 4) == [(first, 4, at(there))]
-    assert read(reader, here, 4) == [(b"006400650066", 4, at(there))]
+    assert read(reader, here, 400) == [(b"".join(sent[:BATCH]), 400, at(there))]
+    assert read(reader, here, 400) == [(b"".join(sent[BATCH:]), 400, at(there))]
     with pytest.raises(BlockingIOError):
-        reader.read(here, 4)
+        reader.read(here, 400)
+
+
+def test_short_ones_come_alone(bound: Bound) -> None:
+    here, there = bound("127.0.0.1"), bound("127.0.0.1")
+    for _ in range(3):
+        there.sendto(b"a" * (WORTH_A_SLOT - 1), at(here))
+    assert read(BatchReader(), here, WORTH_A_SLOT - 1) == [(b"a" * 255, 255, at(there))] * 3
 
 
 def test_what_the_system_has_gathered_stays_gathered(bound: Bound) -> None:

@@ -78,11 +78,11 @@ async def test_a_burst_comes_as_it_went(
     monkeypatch.setattr(capabilities, "BATCHES", batches)
     (one, _), (other, there) = joined(host), joined(host)
     with closing(one), closing(other):
-        buffers = [PACKET, bytes(80)] * 20 + [PACKET]
-        assert one.send_burst(Burst(other.address, buffers, 100))
-        await until(lambda: len(there.data) == 2020)
+        buffers = [PACKET, bytes(280)] * 20 + [PACKET]
+        assert one.send_burst(Burst(other.address, buffers, 300))
+        await until(lambda: len(there.data) == 6020)
         assert there.data == b"".join(buffers)
-        assert {(segment, source) for _, segment, source in there.heard if segment != 20} == {(100, one.address)}
+        assert {(segment, source) for _, segment, source in there.heard if segment != 20} == {(300, one.address)}
         assert len(there.heard) == reads
 
 

@@ -21,9 +21,12 @@ from .sockets import LONGEST
 
 BATCH: Final = 64
 """Datagrams of a call at most."""
+WORTH_A_SLOT: Final = 256
+"""Bytes of datagrams that are laid side by side; shorter ones are answers of many lengths, and each comes alone."""
 _NAME: Final = 28  # sockaddr_in6; sockaddr_in has 16
 _CONTROL: Final = 64
 _LONG: Final = 65536
+_ETHERNET: Final = 1472  # what most packets of uTP have where there are many
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104  # linux/udp.h
 _CONTROL_LENGTH: Final = ctypes.sizeof(ctypes.c_size_t)  # struct cmsghdr begins with it
@@ -75,7 +78,6 @@ class BatchReader:
         libc = ctypes.CDLL(None, use_errno=True)
         self._call = libc.recvmmsg
         self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-        self._slot = 0
         self._slots = bytearray(BATCH * _LONG)  # zeros of the system, not there before they are written to
         self._rests = bytearray(BATCH * _LONG)
         self._names = bytearray(BATCH * _NAME)
@@ -98,19 +100,21 @@ class BatchReader:
         self._control_sizes = raw.cast("L")[_Header.control_size.offset // word :: step // word]
         self._all_controls = memoryview((ctypes.c_size_t * BATCH)(*[_CONTROL] * BATCH)).cast("B").cast("L")
         self._view = memoryview(self._slots)
+        self._slot = 0
+        self._fit(_ETHERNET)
 
     def read(self, sock: socket.socket, slot: int) -> Iterator[Row]:
         """What waits, `BATCH` datagrams at most.
 
         Args:
             sock: does not block.
-            slot: bytes that the next datagram probably has.
+            slot: bytes that the next datagrams probably have.
 
         Raises:
             BlockingIOError: nothing waits.
             OSError: it is news about a datagram that was sent.
         """
-        if slot != self._slot:
+        if slot != self._slot and slot >= WORTH_A_SLOT:
             self._fit(slot)
         count = self._call(sock.fileno(), ctypes.addressof(self._messages), BATCH, socket.MSG_DONTWAIT, None)
         if count < 0:
