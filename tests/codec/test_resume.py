@@ -48,7 +48,8 @@ def resumes(draw: st.DrawFn) -> Resume:
         completed_at=draw(st.none() | st.integers(0, 2**40)),
         unchecked=unchecked,
         ours=not unchecked or draw(st.booleans()),
-        peers=tuple(draw(st.lists(addresses, max_size=4))),
+        peers=(peers := tuple(draw(st.lists(addresses, max_size=4)))),
+        ways=draw(st.sampled_from([b"", bytes(range(1, len(peers) + 1))])),
         liars=tuple(draw(st.lists(st.text(), max_size=3))),
     )
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from bittern.base.address import Address
+from bittern.base.transport import Transport
 from bittern.codec.bencode import decode, encode
 from bittern.codec.metainfo import Metainfo
 from bittern.codec.resume import Resume
+from bittern.engine.swarm.approach import Past
 from bittern.io.disk.files import FileStorage
 from bittern.session.content import Content, Stamps
 from bittern.session.session import Session
@@ -123,8 +125,9 @@ async def test_without_its_tracker_a_torrent_finds_its_peers_again_but_a_private
             record = await life_of(leech, got).journal.open()
             assert record is not None
             assert record.resume is not None
-            kept = Resume.decode(record.resume).peers
-            assert kept == (() if secret else (Address("127.0.0.1", seed.port),))
+            kept = Resume.decode(record.resume)
+            assert kept.peers == (() if secret else (Address("127.0.0.1", seed.port),))
+            assert kept.ways == (b"" if secret else bytes([Past(worked=Transport.TCP).code]))
 
 
 async def test_a_complete_torrent_keeps_its_peers_and_does_not_dial_them(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ class Resume:
             none.
         ours: whether the files were known to be the torrent's before that check.
         peers: where peers of its swarm answered us, at most 100, the best first.
+        ways: how each of these was reached, a byte for each that is not looked into here; empty for nothing known.
         liars: URLs of web seeds that sent bad data.
     """
 
@@ -72,6 +73,7 @@ class Resume:
     unchecked: bytes = b""
     ours: bool = True
     peers: tuple[Address, ...] = ()
+    ways: bytes = b""
     liars: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
@@ -93,6 +95,8 @@ class Resume:
             box["ours"] = int(self.ours)
         if self.peers:
             box["peers"] = [address.compact() for address in self.peers]
+        if any(self.ways):
+            box["ways"] = self.ways
         if self.liars:
             box["liars"] = list(self.liars)
         body = encode(box)
@@ -130,6 +134,7 @@ class Resume:
             unchecked=_bytes(box.get(b"unchecked", b"")),
             ours=bool(_number(box, b"ours", 0, 1)) if b"ours" in box else True,
             peers=_peers(box.get(b"peers", [])),
+            ways=_bytes(box.get(b"ways", b""))[:MOST_PEERS],
             liars=_texts(box.get(b"liars", [])),
         )
         resume.have()

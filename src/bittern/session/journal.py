@@ -61,6 +61,8 @@ class Journal:
         self.counters = Counters()
         self.peers: tuple[Address, ...] = ()
         """Where peers answered us in the swarm that was left last, of an earlier run perhaps."""
+        self.ways = b""
+        """How each of these was reached (see Peerbook.codes)."""
         self.liars: tuple[str, ...] = ()
         """URLs of web seeds that sent bad data, in an earlier run perhaps."""
 
@@ -150,7 +152,7 @@ class Journal:
         """The swarm is left; what was done in it counts as before."""
         self.counters.uploaded += swarm.uploaded
         self.counters.downloaded += swarm.downloaded
-        self.peers = self._reached(swarm)
+        self.peers, self.ways = self._reached(swarm)
         self.liars = swarm.web.liars
         self._uploaded = 0
 
@@ -203,12 +205,13 @@ class Journal:
         if not counters.added_at and saved is not None:
             counters.uploaded, counters.downloaded = saved.uploaded, saved.downloaded
             counters.added_at, counters.completed_at = saved.added_at, saved.completed_at
-            self.peers = saved.peers
+            self.peers, self.ways = saved.peers, saved.ways
             self.liars = saved.liars
         counters.added_at = counters.added_at or int(time.time())
 
     def _resume(self, info: Info, have: Bitfield, stamps: Stamps, swarm: Swarm | None = None) -> Resume:
         counters = self.counters
+        peers, ways = self._reached(swarm) if swarm is not None else (self.peers, self.ways)
         return Resume(
             info_hash=info.wire_hash,
             piece_count=info.geometry.piece_count,
@@ -218,16 +221,20 @@ class Journal:
             downloaded=counters.downloaded + (swarm.downloaded if swarm is not None else 0),
             added_at=counters.added_at,
             completed_at=counters.completed_at,
-            peers=self._reached(swarm) if swarm is not None else self.peers,
+            peers=peers,
+            ways=ways,
             liars=swarm.web.liars if swarm is not None else self.liars,
         )
 
-    def _reached(self, swarm: Swarm) -> tuple[Address, ...]:
-        """Where to find its peers in the next run; nothing where that may not be used (BEP 27)."""
+    def _reached(self, swarm: Swarm) -> tuple[tuple[Address, ...], bytes]:
+        """Where to find its peers in the next run, and how; nothing where that may not be used (BEP 27)."""
         if Source.RESUME not in swarm.sources:
-            return ()
-        known = () if swarm.left_bytes else self.peers  # nobody tried those
-        return tuple(swarm.peerbook.reached(MOST_PEERS)) or known
+            return (), b""
+        book = swarm.peerbook
+        reached = tuple(book.reached(MOST_PEERS))
+        if reached or swarm.left_bytes:
+            return reached, book.codes(reached)
+        return self.peers, self.ways  # nobody tried those
 
     async def forget(self) -> None:
         """Delete what was saved.

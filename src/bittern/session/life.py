@@ -393,6 +393,7 @@ class Life:
         assert self.info is not None
         assert self.content is not None
         swarm = self._membership.begin(self.content, have, self.journal.peers)
+        swarm.peerbook.recall(self.journal.peers, self.journal.ways)
         swarm.web.shun(self.journal.liars)
         if self.options.priorities:
             self._want(self.info, swarm)

@@ -1,6 +1,7 @@
 from itertools import product
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,3 +136,21 @@ def test_a_dial_comes_to_what_a_naive_look_at_all_connections_says(
     assert found == remote.expected(order, encrypted)
     assert len(begun) == len(set(begun)) <= len(order) + len(encrypted) - 1
     assert found is not None or attempt.next_at == inf
+
+
+PASTS = [Past(), *(Past(worked=worked, plain=plain) for worked in (TCP, UTP) for plain in (False, True))]
+
+
+@pytest.mark.parametrize("past", PASTS, ids=str)
+def test_what_was_found_is_known_again_in_another_run(past: Past) -> None:
+    again = Past()
+    again.recall(past.code)
+    assert again == past
+    assert [each.code for each in PASTS].count(past.code) == 1
+
+
+@given(st.integers(0, 255))
+def test_what_is_no_code_says_nothing(code: int) -> None:
+    past = Past(PexFlag.UTP, UTP)
+    past.recall(code)
+    assert past.code == (code if code in [each.code for each in PASTS[1:]] else Past(worked=UTP).code)

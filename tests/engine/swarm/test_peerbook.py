@@ -391,3 +391,14 @@ def test_one_candidate_may_be_taken_whenever_its_turn_would_be() -> None:
     assert peerbook.take(BOB, 0.0) is None
     assert peerbook.take(Address("10.9.9.9", 9), 0.0) is None
     assert dialed(peerbook, 0.0) == CAT
+
+
+def test_how_candidates_were_reached_outlasts_a_run() -> None:
+    first, second = book(ANN, BOB), book(ANN, BOB)
+    first.learn(BOB, Approach(Transport.UTP, encrypted=True))
+    codes = first.codes([CAT, BOB, ANN])
+    assert len(codes) == 3
+    second.recall([CAT, BOB, ANN], codes)
+    assert [second.past(who) for who in (ANN, BOB, CAT)] == [Past(), Past(worked=Transport.UTP), None]
+    second.recall([ANN, BOB], b"")
+    assert second.past(BOB) == Past(worked=Transport.UTP)

@@ -20,6 +20,8 @@ STAGGER_SECONDS = 1.0
 """The second transport begins when the first has not answered for so long: a SYN is repeated after a second, so that
 this is the first one that is lost, or the only one (RFC 6298)."""
 
+_CODES = (None, Transport.TCP, Transport.UTP)
+_PLAIN = 4
 _NAMES = {Transport.TCP: "TCP", Transport.UTP: "uTP"}
 
 
@@ -48,6 +50,16 @@ class Past:
     said: PexFlag = PexFlag.NONE
     worked: Transport | None = None
     plain: bool = False
+
+    @property
+    def code(self) -> int:
+        """What we found ourselves, in a byte, for another run."""
+        return _CODES.index(self.worked) | _PLAIN * self.plain
+
+    def recall(self, code: int) -> None:
+        """What was found in an earlier run; 0 for nothing, and what is no code says nothing."""
+        if code < 2 * _PLAIN and 0 < code % _PLAIN < len(_CODES):
+            self.worked, self.plain = _CODES[code % _PLAIN], code >= _PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING
@@ -207,6 +207,18 @@ class Peerbook:
         if candidate is not None:
             candidate.past.worked = approach.transport
             candidate.past.plain = not approach.encrypted
+
+    def codes(self, addresses: Iterable[Address]) -> bytes:
+        """How each of these was reached, in a byte for each, for another run (see `Past.code`)."""
+        pasts = [self.past(address) for address in addresses]
+        return bytes([past.code if past is not None else 0 for past in pasts])
+
+    def recall(self, addresses: Iterable[Address], codes: bytes) -> None:
+        """How these were reached in an earlier run; of those behind the last code nothing is known."""
+        for address, code in zip(addresses, codes, strict=False):
+            past = self.past(address)
+            if past is not None:
+                past.recall(code)
 
     def past(self, address: Address) -> Past | None:
         """What is known of how to reach `address`; None where it is no candidate."""
