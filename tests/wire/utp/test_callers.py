@@ -1,3 +1,4 @@
+import sys
 from random import Random
 
 from bittern.base.address import Address
@@ -78,3 +79,21 @@ def test_a_new_call_with_the_same_id_replaces_the_old() -> None:
     assert answer is not None
     assert answer.ack == 99
     assert len(book) == 1
+
+
+def test_a_flood_from_one_host_is_refused_without_looking_at_all_calls() -> None:
+    book = callers(half_open_per_host=1)
+    for number in range(500):
+        assert ask(book, Address(f"10.1.{number >> 8}.{number & 255}", 1), syn()) is not None
+    steps = 0
+
+    def count(*happened: object) -> None:
+        nonlocal steps
+        steps += happened[1] == "call"
+
+    sys.setprofile(count)
+    try:
+        assert book.call(Address("10.1.0.7", 9), syn(), 2.0) is None
+    finally:
+        sys.setprofile(None)
+    assert steps < 10

@@ -325,6 +325,17 @@ def test_the_port_has_room_for_so_many() -> None:
     assert stranger.say(syn(20)) == []
 
 
+def test_who_called_while_there_was_room_finds_none_later() -> None:
+    net, _, bob = pair(0, UtpSettings(most_connections=1))
+    stranger = Stranger(net, bob)
+    answers = [stranger.say(syn(ident))[0] for ident in (10, 20)]
+    heard = []
+    for ident, answer in zip((11, 21), answers, strict=True):
+        heard += stranger.say(Packet(STATE, ident, 1, 0, 0, 2, answer.seq - 1 & 0xFFFF, 0, HEAD))
+    assert [packet.kind for packet in heard] == [RESET]
+    assert len(bob.streams) == 1
+
+
 def test_a_stream_may_close_whenever_it_is_called() -> None:
     """In the middle of the delivery of what came, with the end behind it."""
     net, _, bob = pair()

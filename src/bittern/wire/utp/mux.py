@@ -269,7 +269,7 @@ class Mux:
         if self._pace.available(now) <= 0 and (source, packet.connection) in self._callers:
             return
         caller = self._callers.proved(source, packet, now)
-        if caller is None:
+        if caller is None or len(self._links) >= self._settings.most_connections:
             if self._resets.available(now) > 0:
                 self._resets.take(1)
                 answer = encode(Packet(RESET, packet.connection, micros(now), 0, 0, 0, packet.seq, 0, HEAD))
