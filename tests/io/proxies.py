@@ -30,6 +30,7 @@ class Proxy:
         server: how to name it.
         controls: connections that places for datagrams go with.
         clients: whose places they are.
+        said: all that went out through it.
     """
 
     kind: ProxyKind = ProxyKind.SOCKS5
@@ -41,6 +42,7 @@ class Proxy:
     server: ProxyServer = field(init=False)
     controls: list[Writer] = field(default_factory=list)
     clients: list[tuple[str, int]] = field(default_factory=list)
+    said: bytearray = field(default_factory=bytearray)
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
         """One connection to it."""
@@ -119,6 +121,8 @@ class Proxy:
         async def copy(source: Reader, sink: Writer) -> None:
             with suppress(OSError):
                 while data := await source.read(65536):
+                    if source is reader:
+                        self.said += data
                     sink.write(data)
                     await sink.drain()
                 sink.write_eof()
@@ -154,6 +158,7 @@ class _Relay(asyncio.DatagramProtocol):
         host = data[5:size].decode() if data[3] == 3 else str(ip_address(data[4:size]))
         (port,) = struct.unpack("!H", data[size : size + 2])
         self._proxy.asked.append(Endpoint(host, port))
+        self._proxy.said += data[size + 2 :]
         self._transport.sendto(data[size + 2 :], (self._proxy.names.get(host, host), port))
 
 

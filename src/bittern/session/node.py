@@ -62,6 +62,11 @@ class OwnNode:
         """How many others are known."""
         return sum(len(node.table) for node in self._table.nodes) if self._table is not None else 0
 
+    @property
+    def at_proxy(self) -> bool:
+        """Whether it is at a port that a proxy has for us, and nobody here can name."""
+        return bool(self._ports) and not any(port.address.port for port in self._ports)
+
     async def table(self) -> Table:
         """The table, which begins if it has not yet.
 

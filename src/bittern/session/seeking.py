@@ -8,6 +8,7 @@ from math import inf
 from bittern.base.address import Address
 from bittern.base.ids import InfoHashV1
 from bittern.engine.sources.allowed import sources_for
+from bittern.engine.sources.announcer import NOBODYS_PORT
 from bittern.engine.sources.dht import LEAST_SECONDS, DhtSchedule, Rota
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
@@ -182,6 +183,9 @@ class Seeking:
     def _ours(self, name: InfoHashV1, *, seed: bool) -> AnnouncePeer | None:
         """What we announce; nothing where nobody can connect to us."""
         port = self._surroundings.runtime.core.port
+        if not port and self._node.at_proxy and self._surroundings.settings.utp:
+            # Who hears of us there reaches us through the proxy, over uTP: by the port that our datagrams come from.
+            return AnnouncePeer(bytes(name), NOBODYS_PORT, b"", implied_port=True, seed=seed)
         return AnnouncePeer(bytes(name), port, b"", seed=seed) if port else None
 
 

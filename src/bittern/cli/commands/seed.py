@@ -113,7 +113,8 @@ async def _seed(
                     return ExitCode.VERIFY_FAILED
                 nowhere = no_way_to_peers(torrent, searching=bool(searching(session)))
                 if nowhere is not None:
-                    report.say(f"{nowhere}; peers have to know this address, port {session.port}")
+                    way = f"peers have to know this address, port {session.port}"
+                    report.say(f"{nowhere}; {way if session.port else 'and nobody can connect to us'}")
                 await torrent.resume()
                 await watch.until_state(lambda state: state is State.FINISHED)
             except StorageError as error:
