@@ -119,6 +119,26 @@ def test_names_are_asked_for_by_the_interface_too(scene: Scene) -> None:
     assert scene.there.leaked() == 0
 
 
+def change(there: Tunnel) -> None:
+    run_in(there.ours, "ip addr add 10.96.2.77/25 dev tun0")
+    run_in(there.ours, f"ip addr del {OURS}/24 dev tun0")
+    run_in(there.ours, "ip route replace default via 10.96.2.1 dev tun0 metric 500")
+
+
+def test_an_interface_that_gets_another_address_is_followed(scene: Scene) -> None:
+    there = scene.there
+    with scene.ours("get", str(scene.swarm.torrent), "--interface", "tun0", "--down-limit", "500k") as (
+        running,
+        content,
+    ):
+        log = content.folder / "log.txt"
+        assert wait_until(lambda: "%" in log.read_text(), 20), log.read_text()
+        change(there)
+        assert running.wait(30) == 0, log.read_text()
+        assert content.path.read_bytes() == scene.swarm.content.path.read_bytes()
+    assert there.leaked() == 0
+
+
 def drop(there: Tunnel) -> None:
     run_in(there.ours, f"ip addr del {OURS}/24 dev tun0")
 

@@ -56,6 +56,26 @@ def test_one_that_came_back_between_two_looks_is_another_one(machine: Machine) -
 
 
 @pytest.mark.parametrize(
+    ("hosts", "another"),
+    [
+        (("10.8.0.3", "fd00::2"), True),
+        (("10.8.0.2", "10.8.0.3", "fd00::2"), False),
+        (("10.8.0.2", "fd00::3"), True),
+        (("10.8.0.2",), True),
+        (("10.8.0.2", "fd00::2", "fd00::3"), False),
+    ],
+)
+def test_one_that_lost_the_address_that_others_know_is_another_one(
+    machine: Machine, hosts: tuple[str, ...], *, another: bool
+) -> None:
+    binding = Binding.of("tun0")
+    machine.there = [Interface(7, "tun0", True, hosts)]
+    assert binding.look() is another
+    assert binding.gone is None
+    assert not binding.look()
+
+
+@pytest.mark.parametrize(
     ("there", "reason"),
     [
         (Interface(7, "tun0", False, TUN.hosts), "tun0 is down"),

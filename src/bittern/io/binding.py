@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final, Self
 
@@ -34,6 +35,7 @@ class Binding:
         self.device: str | None = None
         self.gone: str | None = f"{name} is not there"
         self._index = 0
+        self._hosts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -51,9 +53,10 @@ class Binding:
     def look(self) -> bool:
         """See whether it is there; whether that, or which interface it is, is another answer than before.
 
-        An interface that went and came again is another one: sockets bound to it before are bound to nothing.
+        An interface that went and came again is another one: sockets bound to it before are bound to nothing. So is one
+        that has other addresses now: what comes for the old ones does not arrive.
         """
-        before = (self.gone, self._index)
+        before, moved = (self.gone, self._index), False
         try:
             found = self._find(interfaces())
         except OSError:
@@ -66,11 +69,12 @@ class Binding:
         elif not found.hosts:
             self.gone, self._index = f"{found.name} has no address", found.index
         else:
-            self.gone, self._index, self.device = None, found.index, found.name
+            moved = _moved(self._hosts, found.hosts)
+            self.gone, self._index, self.device, self._hosts = None, found.index, found.name, found.hosts
             if not self._can_bind():
                 self.device = None
                 self.gone = None if self.host is not None else "this system binds no sockets to interfaces"
-        return (self.gone, self._index) != before
+        return moved or (self.gone, self._index) != before
 
     def hold(self, sock: socket.socket) -> None:
         """Bind a new socket.
@@ -107,6 +111,12 @@ class Binding:
         except OSError:
             return f"{self.host} is not there"
         return None
+
+
+def _moved(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether an IPv4 address is gone, or all of IPv6: of those, some come and go by themselves (RFC 8981)."""
+    four, six = ([host for host in before if (":" in host) == ipv6] for ipv6 in (False, True))
+    return not set(four) <= set(now) or (bool(six) and set(six).isdisjoint(now))
 
 
 def _is_address(text: str) -> bool:
