@@ -35,7 +35,7 @@ class Hall:
         self.chance = World(Random, 0).chance("hall")
         ours = PeerId(b"-BZ0100-mmmmmmmmmmmm")
         self.shared = Shared(settings or EngineSettings(), ours, self.chance, lambda *_: False, silent)
-        self.book = Peerbook(self.chance.rng_for("peerbook"))
+        self.book = Peerbook(self.chance.rng_for("peerbook"), ip_filter=self.shared.ip_filter)
         self.members = Members(1, self.book, self.shared)
         self.gone: list[int] = []
         self.company = Company(1, self.members, self.book, self.shared, lambda peer, _: self.gone.append(peer.number))

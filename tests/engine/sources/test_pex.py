@@ -6,6 +6,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.transport import Transport
+from bittern.codec.ip_ranges import IpRanges
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.gossip import FIRST_SECONDS, INTERVAL_SECONDS, MOST_EXCESS, MOST_LISTED
 from bittern.engine.sources.pex import PeerExchange, flags_of, where
@@ -197,6 +198,18 @@ def test_a_seed_that_a_seed_parted_with_is_told_of() -> None:
     ann = case.comes("9.9.9.9", now=5.0)
     case.pex.tell(5.0 + FIRST_SECONDS)
     assert told(ann) == {Address("8.8.8.8", 6881): PexFlag.SEED}
+
+
+def test_nobody_is_told_of_a_seed_that_the_ip_filter_blocks() -> None:
+    case = Case()
+    seed = case.comes("8.8.8.8")
+    seed.pieces = Bitfield.full(3)
+    case.hall.shared.ip_filter.ranges = IpRanges.of(["8.0.0.0/8"])
+    case.hall.company.peers.pop(seed.number)
+    case.pex.left(seed, complete=True)
+    ann = case.comes("9.9.9.9", now=5.0)
+    case.pex.tell(5.0 + FIRST_SECONDS)
+    assert told(ann) == {}
 
 
 def test_where_a_peer_is_and_what_it_is() -> None:

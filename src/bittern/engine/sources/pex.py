@@ -55,7 +55,7 @@ class PeerExchange:
         self._gossip.left(peer.number)
         self._ears.pop(peer.number, None)
         address = where(peer)
-        if address is not None and is_sated(peer, complete=complete):
+        if address is not None and is_sated(peer, complete=complete) and not self._book.filters(address.host):
             self._gossip.parted(address, flags_of(peer))
 
     def tell(self, now: float) -> None:
