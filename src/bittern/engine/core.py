@@ -54,6 +54,10 @@ class Core:
         tracer: is told what happens.
         cipher: makes the ciphers of encrypted connections; None where the settings want none.
 
+    Attributes:
+        torrents: those that are awake, by number.
+        moves: grows each time that others reach us elsewhere.
+
     Raises:
         LocalProtocolError: the settings want encrypted connections, and there is no cipher.
     """
@@ -76,6 +80,7 @@ class Core:
             tracer=tracer,
         )
         self.torrents: dict[int, Torrent] = {}
+        self.moves = 0
         self.dormitory = Dormitory(self._shared)
         self._directory = Directory(self.dormitory)
         self._encrypting = Encrypting(self._shared, self._directory.marked, cipher)
@@ -255,6 +260,7 @@ class Core:
         """
         self._neighbours.search.move(listens, now)
         if self._shared.ourselves.move(port, node_port):
+            self.moves += 1
             for torrent in self.torrents.values():
                 torrent.moved(now)
             self.dormitory.moved(now)
@@ -276,6 +282,11 @@ class Core:
         """
         self._shared.peer_id = peer_id
         self._shared.places.open()
+        self.roamed(now)
+
+    def roamed(self, now: float) -> None:
+        """We are in another network: trackers, peers and neighbours hear of us as soon as they can."""
+        self.moves += 1
         for torrent in self.torrents.values():
             torrent.moved(now, back=True)
         self.dormitory.moved(now, back=True)

@@ -73,7 +73,7 @@ class Seeking:
         self._glance_due = -inf
         self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
         self._rota: Rota[Entry] = Rota()
-        self._port = surroundings.runtime.core.port
+        self._moves = surroundings.runtime.core.moves
         self._tasks = Tasks()
         self._searches: dict[bytes, asyncio.Task[None]] = {}
         self._announced: dict[bytes, float] = {}
@@ -90,9 +90,9 @@ class Seeking:
 
     def _look(self) -> None:
         """Look for the torrents whose turn it is; nothing goes on for those that may not take part any more."""
-        now, port = self._surroundings.runtime.now(), self._surroundings.runtime.core.port
-        if port != self._port:
-            self._port = port
+        now, moves = self._surroundings.runtime.now(), self._surroundings.runtime.core.moves
+        if moves != self._moves:
+            self._moves = moves
             self._announce_again()
         seekers = self._seekers()
         for key in [key for key in self._searches if key not in seekers]:

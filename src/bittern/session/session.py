@@ -32,6 +32,7 @@ from .options import AddOptions
 from .parts import Foundation, Parts
 from .privacy import effective
 from .queue import Places
+from .roaming import Roaming
 from .seeking import Seeking
 from .settings import Settings
 from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
@@ -106,6 +107,8 @@ class Session:
         self._tasks.start(parts.whereabouts.run(), "bittern nat")
         if parts.tether is not None:
             self._tasks.start(parts.tether.run(), "bittern interface")
+        elif not parts.runtime.doors.local:
+            self._tasks.start(Roaming(parts.runtime).run(), "bittern network")
         if self.settings.port_file is not None or self.settings.port_command is not None:
             forwarding = Forwarding(parts.whereabouts.move, self.settings.port_file, self.settings.port_command)
             self._tasks.start(forwarding.run(), "bittern port")

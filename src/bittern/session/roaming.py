@@ -1,0 +1,69 @@
+"""A machine that goes from one network to another: what was learned, and told, in the old one is out of date."""
+
+import logging
+from typing import Final, TypeAlias
+
+from bittern.io.interfaces import WATCHED, InterfaceWatch, interfaces
+from bittern.io.nat.gateways import default_gateway
+from bittern.io.runtime import Runtime
+
+LOOK_SECONDS: Final = 30.0
+"""The machine is looked at so often; at once when the system tells of a change."""
+SETTLE_SECONDS: Final = 1.0
+"""A network that comes takes so long to be there: addresses first, then routes."""
+
+Standing: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Of each family that leads to the world: the router, and our own addresses on its side."""
+
+_log = logging.getLogger("bittern.network")
+
+
+def standing() -> Standing:
+    """Where the machine is; empty where there is no network, or the system does not tell."""
+    try:
+        hosts = {each.name: each.hosts for each in interfaces() if each.up}
+    except OSError:
+        return ()
+    found = []
+    for ipv6 in (False, True):
+        gateway = default_gateway(ipv6=ipv6)
+        ours = () if gateway is None else hosts.get(gateway.interface, ())
+        ours = tuple(host for host in ours if (":" in host) == ipv6)
+        if gateway is not None and ours:
+            found.append((gateway.host, ours if not ipv6 else ()))  # of IPv6, some come and go by themselves
+    return tuple(found)
+
+
+class Roaming:
+    """Has everybody told when the machine is in another network.
+
+    Args:
+        runtime: the engine and its world.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._standing = standing()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        if not WATCHED:
+            return
+        watch = InterfaceWatch()
+        try:
+            while True:
+                await watch.changed(LOOK_SECONDS)
+                await watch.changed(SETTLE_SECONDS)
+                self.look()
+        finally:
+            watch.close()
+
+    def look(self) -> None:
+        """See where we are, and act on it. Without a network there is nobody to be told."""
+        here = standing()
+        if here and here != self._standing:
+            if self._standing:
+                _log.info("in another network: trackers are told")
+            self._standing = here
+            self._runtime.core.roamed(self._runtime.now())
+            self._runtime.turn.soon()
