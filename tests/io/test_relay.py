@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from bittern.base.address import Address
+from bittern.io import proxying
 from bittern.io import relay as module
 from bittern.io.proxying import Proxied, Purpose
 from bittern.io.relay import RelayPort
@@ -190,6 +191,40 @@ async def test_a_place_somewhere_else_is_sought_at_the_proxy(far: socket.socket)
             port.send(b"hello", Address("192.0.2.9", 9))
             data, _ = await received(far)
             assert data == b"\0\0\0\1\xc0\0\2\x09\0\x09hello"
+
+
+async def test_a_place_that_can_not_be_used_is_asked_for_again(
+    proxy: Proxy, far: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interface is gone, say, when the proxy answers."""
+    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.01)
+    real, failures = Route.to_proxy, iter((True, False))
+
+    def fails_once(route: Route, host: str, kind: int) -> socket.socket:
+        if kind == socket.SOCK_DGRAM and next(failures, False):
+            raise OSError(19, "No such device")
+        return real(route, host, kind)
+
+    monkeypatch.setattr(Route, "to_proxy", fails_once)
+    port, _, _ = relay(proxy)
+    with closing(port):
+        port.send(b"first", of(far))
+        assert (await received(far))[0] == b"first"
+
+
+async def test_a_proxy_that_hangs_has_no_place(
+    far: socket.socket, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxying, "ANSWER_SECONDS", 0.05)
+    async with saying(b"\5\0", ends=False) as server:
+        route, party = Route(proxied=Proxied(server)), Party()
+        assert route.proxying is not None
+        with closing(RelayPort(route, route.proxying)) as port:
+            port.watch(party)
+            port.send(b"hello", of(far))
+            await until(lambda: bool(party.nobody))
+            with pytest.raises(OSError, match="no answer within"):
+                port.send(b"hello", of(far))
 
 
 async def test_it_ends_when_nobody_listens_any_more(proxy: Proxy) -> None:

@@ -57,6 +57,15 @@ def test_a_strict_proxy_leaves_nothing_that_goes_another_way() -> None:
     assert effective(replace(some, proxy_strict=False)) == replace(some, proxy_strict=False)
 
 
+def test_who_wants_to_listen_beside_a_strict_proxy_is_told_that_it_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    effective(replace(ALL, listen=("192.0.2.1", "::1"), proxy_strict=False))
+    assert caplog.records == []
+    effective(replace(ALL, listen=("192.0.2.1", "::1")))
+    assert [record.getMessage() for record in caplog.records] == [
+        "nobody is listened to on 192.0.2.1, ::1: everything goes through the proxy"
+    ]
+
+
 def test_without_datagrams_there_is_no_table_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     for strict in (True, False):
         found = effective(Settings(proxy="http://p", dht=True, proxy_strict=strict))

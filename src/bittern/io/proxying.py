@@ -120,8 +120,10 @@ class Proxying:
             if command == ASSOCIATE:  # it may work for all else: who asks for a place says so
                 raise ProxyError(f"the proxy {self.server}: {error}") from None
             raise self._fails(str(error)) from None
-        except TimeoutError:  # of the last answer: perhaps the other end is slow
-            raise
+        except TimeoutError:
+            if command == ASSOCIATE:
+                raise ProxyError(f"the proxy {self.server}: no answer within {ANSWER_SECONDS:g} s") from None
+            raise  # perhaps the other end is slow
         except (OSError, EOFError, UnicodeError) as error:
             raise self._fails(_words(error)) from None
         self._works()

@@ -149,8 +149,8 @@ class RelayPort:
                 self._refusal = str(error)
                 self._refuse_held()
             else:
-                with control:
-                    wait = FIRST_RETRY_SECONDS
+                wait = FIRST_RETRY_SECONDS
+                with control, suppress(OSError):  # of a connection that is gone already, or of a network that is
                     await self._use(control, place)
                 _log.info("the proxy ended the place for datagrams")
             await asyncio.sleep(wait)

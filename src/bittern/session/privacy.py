@@ -42,6 +42,8 @@ def effective(settings: Settings) -> Settings:
         settings = _without_datagrams(settings, through)
     if not through.strict:
         return settings
+    if settings.listen:
+        _log.warning("nobody is listened to on %s: everything goes through the proxy", ", ".join(settings.listen))
     return replace(
         settings,
         use_lsd=False,
