@@ -127,7 +127,7 @@ async def test_without_its_tracker_a_torrent_finds_its_peers_again_but_a_private
             assert record.resume is not None
             kept = Resume.decode(record.resume)
             assert kept.peers == (() if secret else (Address("127.0.0.1", seed.port),))
-            assert kept.ways == (b"" if secret else bytes([Past(worked=Transport.TCP).code]))
+            assert kept.ways == (b"" if secret else bytes([Past(first=Transport.TCP).code]))
 
 
 async def test_a_complete_torrent_keeps_its_peers_and_does_not_dial_them(tmp_path: Path) -> None:

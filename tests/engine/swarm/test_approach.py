@@ -138,7 +138,7 @@ def test_a_dial_comes_to_what_a_naive_look_at_all_connections_says(
     assert found is not None or attempt.next_at == inf
 
 
-PASTS = [Past(), *(Past(worked=worked, plain=plain) for worked in (TCP, UTP) for plain in (False, True))]
+PASTS = [Past(), *(Past(first=first, plain=plain) for first in (TCP, UTP) for plain in (False, True))]
 
 
 @pytest.mark.parametrize("past", PASTS, ids=str)
@@ -153,4 +153,4 @@ def test_what_was_found_is_known_again_in_another_run(past: Past) -> None:
 def test_what_is_no_code_says_nothing(code: int) -> None:
     past = Past(PexFlag.UTP, UTP)
     past.recall(code)
-    assert past.code == (code if code in [each.code for each in PASTS[1:]] else Past(worked=UTP).code)
+    assert past.code == (code if code in [each.code for each in PASTS[1:]] else Past(first=UTP).code)

@@ -105,7 +105,7 @@ def test_both_transports_are_one_dial_and_the_slower_one_is_not_wanted_any_more(
     book.ended(first.address, 2.0, useful=True)
     past = book.past(first.address)
     assert past is not None
-    assert past.worked is Transport.UTP
+    assert past.first is Transport.UTP
 
 
 def test_a_dial_has_failed_when_all_its_approaches_have() -> None:
@@ -179,3 +179,19 @@ def test_nobody_is_met_without_utp_or_room_or_who_is_unknown_or_connected() -> N
     book.connected(HOSTS[0])
     assert not dialing.meet(HOSTS[0], 0, 0.0)
     assert dialing.meet(HOSTS[1], 0, 0.0)
+
+
+def test_where_nobody_speaks_over_what_takes_connections_the_other_transport_is_next() -> None:
+    """Something on the way may take connections for everybody, or a client may that speaks another transport."""
+    dialing, book = make(max_dials=1, hosts=[FAR], utp=True, encryption=Encryption.PREFER)
+    [tcp] = dial_all(dialing, 0)
+    for again, key in ((True, -1), (False, -2)):
+        dialing.rekey(tcp.ticket, key)
+        assert dialing.unanswered(key, 1.0) == again
+        if again:
+            [tcp] = dial_all(dialing, 0, 1.0)
+            assert tcp.transport is Transport.TCP
+    dialing.succeeded(-2)
+    book.ended(FAR, 1.0, useful=False)
+    [utp] = dial_all(dialing, 0, 1e3)
+    assert (utp.transport, utp.encrypted) == (Transport.UTP, True)

@@ -399,6 +399,6 @@ def test_how_candidates_were_reached_outlasts_a_run() -> None:
     codes = first.codes([CAT, BOB, ANN])
     assert len(codes) == 3
     second.recall([CAT, BOB, ANN], codes)
-    assert [second.past(who) for who in (ANN, BOB, CAT)] == [Past(), Past(worked=Transport.UTP), None]
+    assert [second.past(who) for who in (ANN, BOB, CAT)] == [Past(), Past(first=Transport.UTP), None]
     second.recall([ANN, BOB], b"")
-    assert second.past(BOB) == Past(worked=Transport.UTP)
+    assert second.past(BOB) == Past(first=Transport.UTP)

@@ -74,7 +74,7 @@ def test_whoever_can_be_reached_at_all_is_within_a_second_and_some_round_trips(
     assert soonest <= at <= latest
     past = torrent.peerbook.past(there.host.address)
     assert past is not None
-    assert (past.worked, past.plain) == (transport, not encrypted)
+    assert (past.first, past.plain) == (transport, not encrypted)
     swarm.world.run(30.0)
     assert ways_of_one(here) == (len(torrent.peers), len(torrent.peers))
 

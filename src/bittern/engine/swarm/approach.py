@@ -43,23 +43,23 @@ class Past:
 
     Attributes:
         said: what other peers told of it (BEP 11).
-        worked: what carried the connection with it that stood last.
+        first: what carried the connection with it that stood last; where nobody said a word over that, the other one.
         plain: it answered us plainly, and not when we began encrypted.
     """
 
     said: PexFlag = PexFlag.NONE
-    worked: Transport | None = None
+    first: Transport | None = None
     plain: bool = False
 
     @property
     def code(self) -> int:
         """What we found ourselves, in a byte, for another run."""
-        return _CODES.index(self.worked) | _PLAIN * self.plain
+        return _CODES.index(self.first) | _PLAIN * self.plain
 
     def recall(self, code: int) -> None:
         """What was found in an earlier run; 0 for nothing, and what is no code says nothing."""
         if code < 2 * _PLAIN and 0 < code % _PLAIN < len(_CODES):
-            self.worked, self.plain = _CODES[code % _PLAIN], code >= _PLAIN
+            self.first, self.plain = _CODES[code % _PLAIN], code >= _PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Ways:
             return (Transport.TCP,) * self.tcp + (Transport.UTP,) * self.utp
         hidden = PexFlag.UTP in past.said and PexFlag.REACHABLE not in past.said
         usual = not is_local(address.host) and (self.utp_first or hidden)
-        utp_first = past.worked is Transport.UTP if past.worked is not None else usual
+        utp_first = past.first is Transport.UTP if past.first is not None else usual
         return (Transport.UTP, Transport.TCP) if utp_first else (Transport.TCP, Transport.UTP)
 
     def encrypted(self, past: Past) -> tuple[bool, ...]:

@@ -117,6 +117,7 @@ class Dialing:
             return False
         attempt, approach = self._under_way[key]
         if not attempt.unanswered(approach, now):
+            self._book.unanswered(attempt.address, approach.transport)
             return False
         del self._under_way[key]
         self._places.dial_again()

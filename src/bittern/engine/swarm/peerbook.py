@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bittern.base.address import Address, is_alias
 from bittern.base.ids import InfoHashV1
+from bittern.base.transport import Transport
 from bittern.wire.ut_pex import PexFlag
 
 from .approach import Approach, Past
@@ -205,8 +206,14 @@ class Peerbook:
         """Somebody answered at `address` when it was dialed by this approach."""
         candidate = self._candidates.get(address)
         if candidate is not None:
-            candidate.past.worked = approach.transport
+            candidate.past.first = approach.transport
             candidate.past.plain = not approach.encrypted
+
+    def unanswered(self, address: Address, transport: Transport) -> None:
+        """Connections over this transport are taken at `address`, and nobody says a word: the other one is next."""
+        candidate = self._candidates.get(address)
+        if candidate is not None:
+            candidate.past.first = Transport.UTP if transport is Transport.TCP else Transport.TCP
 
     def codes(self, addresses: Iterable[Address]) -> bytes:
         """How each of these was reached, in a byte for each, for another run (see `Past.code`)."""
