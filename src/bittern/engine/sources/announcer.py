@@ -26,7 +26,7 @@ GOODBYE_RESEND_SECONDS = 2.0
 """A goodbye by datagram that has no answer is said again after so long, once in its time."""
 MOST_BYTES = 2 << 20
 NOBODYS_PORT = 1
-"""What is told where nobody can connect to us: trackers refuse to hear of port 0."""
+"""What is told where nobody can connect to us: there are trackers, ours too, that refuse to hear of port 0."""
 
 
 @dataclass(frozen=True, slots=True)
