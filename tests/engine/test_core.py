@@ -8,6 +8,7 @@ from bittern.base.address import Address
 from bittern.base.errors import LocalProtocolError, Offence
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1, PeerId
+from bittern.base.transport import Transport
 from bittern.engine.core import Core
 from bittern.engine.effects import AnnounceLocally, Connect, HttpGet
 from bittern.engine.events import Completed, MetadataReceived, PeerDropped, PieceFailed, SleeperCalled
@@ -747,3 +748,17 @@ def test_without_a_network_nobody_is_dialed_and_with_it_again_all_may_be() -> No
     bench.core.join_again(OTHER_ID, 201.0)
     dialed = {effect.address.host for effect in bench.turn(201.0) if isinstance(effect, Connect)}
     assert dialed == {"10.0.0.5", "10.0.0.6"}
+
+
+def test_connections_over_utp_end_when_the_port_is_left_and_others_stay() -> None:
+    bench = Bench()
+    over = {}
+    for host, transport in (("10.0.0.5", Transport.UTP), ("10.0.0.6", Transport.TCP)):
+        line, wire = bench.dials(Address(host, 7))
+        line.transport = transport
+        say(wire, Handshake(Reserved.FAST.to_bytes(8), HASH, PeerId(host.encode().ljust(20))).encode())
+        over[transport] = line
+    assert len(bench.torrent.peers) == 2
+    bench.core.end_utp("our port is another one now", 1.0)
+    assert (over[Transport.UTP].closed, over[Transport.TCP].closed) == (True, False)
+    assert len(bench.torrent.peers) == 1

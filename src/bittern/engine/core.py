@@ -9,6 +9,7 @@ from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, InfoHashV2, PeerId
 from bittern.base.tracing import Tracer, silent
+from bittern.base.transport import Transport
 from bittern.wire.announce import AnnounceReply
 from bittern.wire.handshake import Handshake
 from bittern.wire.mse.cipher import MakeCipher
@@ -264,6 +265,11 @@ class Core:
             for torrent in self.torrents.values():
                 torrent.moved(now)
             self.dormitory.moved(now)
+
+    def end_utp(self, reason: str, now: float) -> None:
+        """End all connections over uTP; the peers may be connected to again."""
+        for torrent in self.torrents.values():
+            torrent.cut(reason, now, only=Transport.UTP)
 
     def cut(self, reason: str, now: float) -> None:
         """There is no network: all connections end, and none is made or taken until `join_again`."""

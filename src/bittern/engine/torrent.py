@@ -13,6 +13,7 @@ from bittern.base.address import Address
 from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, InfoHashV2
+from bittern.base.transport import Transport
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import Info
 from bittern.wire.announce import AnnounceReply
@@ -212,10 +213,12 @@ class Torrent:
         self.trackers.stop()
         self.state = TorrentState.PAUSED
 
-    def cut(self, reason: str, now: float) -> None:
-        """All connections end; nobody failed by that: all may be dialed again."""
-        for peer in list(self.peers.values()):
+    def cut(self, reason: str, now: float, *, only: Transport | None = None) -> None:
+        """All connections end, or those over one transport; nobody failed by that: all may be dialed again."""
+        for peer in [peer for peer in self.peers.values() if only in (None, peer.wire.link.transport)]:
             self._company.drop(peer, reason, now, sated=True)
+        if only is not None:
+            return
         self._members.stop_dialing(now)
         self.web.stop()
         self._company.touch_all()

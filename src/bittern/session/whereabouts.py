@@ -1,6 +1,8 @@
 """Where others reach a session: its own port, or one of the router, and who is told when that changes."""
 
+import asyncio
 import logging
+import socket
 from functools import partial
 from ipaddress import ip_address
 
@@ -62,7 +64,17 @@ class Whereabouts:
         doors = self._runtime.doors
         if port == doors.port and doors.are_open:
             return
-        doors.open(*sockets_again(self._route, self._runtime, port))
+        sockets = sockets_again(self._route, self._runtime, port)
+        if doors.are_open:
+            # Connections over uTP belong to the port: the others hear of their end before it is left, with this turn.
+            self._runtime.core.end_utp("our port is another one now", self._runtime.now())
+            self._runtime.turn.soon()
+            asyncio.get_running_loop().call_soon(self._reopen, *sockets)
+        else:
+            self._reopen(*sockets)
+
+    def _reopen(self, sockets: list[socket.socket], datagrams: list[socket.socket]) -> None:
+        self._runtime.doors.open(sockets, datagrams)
         if self._mapper is not None:
             self._mapper.want(self._wishes())
         self._changed()
