@@ -199,3 +199,32 @@ def test_what_had_to_wait_for_a_repeated_packet_tells_no_round_trip() -> None:
     assert flight.acknowledge(2, 0, 10.0).round_trip is None
     flight.send(DATA, memoryview(bytes(10)), 10, 11.0)
     assert flight.acknowledge(3, 0, 12.0).round_trip == 1.0
+
+
+def test_what_is_acknowledged_sooner_than_its_repetition_can_be_was_overtaken() -> None:
+    flight = Flight(0)
+    flight.soonest = 0.05
+    flight.send(DATA, memoryview(bytes(20)), 1, 0.0)
+    flight.acknowledge(0xFFFF, 0b11_1111, 0.1)
+    assert flight.find_lost() == 1
+    flight.repeat(1, 0.1)
+    assert flight.acknowledge(6, 0, 0.12).overtaken == 6
+
+
+def test_what_is_acknowledged_as_late_as_its_repetition_can_be_was_lost() -> None:
+    flight = Flight(0)
+    flight.soonest = 0.05
+    flight.send(DATA, memoryview(bytes(20)), 1, 0.0)
+    flight.acknowledge(0xFFFF, 0b111, 0.1)
+    flight.find_lost()
+    flight.repeat(1, 0.1)
+    assert flight.acknowledge(3, 0, 0.2).overtaken == 0
+
+
+def test_who_knows_of_overtaking_waits_until_others_are_so_far_ahead() -> None:
+    flight = Flight(0)
+    flight.send(DATA, memoryview(bytes(20)), 1, 0.0)
+    flight.acknowledge(0xFFFF, 0b1_1111_1111, 0.1)
+    assert flight.find_lost(10) == 0
+    assert flight.find_lost(9) == 1
+    assert flight.number_lost(0)

@@ -72,6 +72,22 @@ def test_one_flight_halves_the_window_once() -> None:
     assert bench.control.window == 50 * PACKET
 
 
+def test_overtaking_takes_the_loss_back_and_teaches_patience() -> None:
+    bench = Bench(60)
+    bench.trips.add(0.1)
+    bench.hear(100, now=0.05)
+    bench.hear(100, 0b111, 0.1)
+    assert bench.lost == [101]
+    assert bench.control.window == 50 * PACKET
+    bench.flight.repeat(1, 0.1)
+    bench.hear(104, now=0.11)
+    assert bench.control.window == 100 * PACKET
+    bench.hear(104, 0b111, now=0.12)
+    assert bench.lost == []
+    bench.hear(104, 0b1111, now=0.12)
+    assert bench.lost == [105]
+
+
 def test_silence_after_a_loss_at_the_end_asks_with_the_last_packets() -> None:
     bench = Bench(10)
     bench.hear(104)

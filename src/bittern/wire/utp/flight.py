@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .packet import MASK
 
-_BEYOND = 3
+BEYOND = 3
 """Packets that arrived after one that did not: then it is lost."""
 _BEHIND = 4096
 """Acknowledgements that are so much older than what is known are late; others were never of this connection."""
@@ -49,11 +49,14 @@ class Progress(NamedTuple):
         delivered: bytes that are known to have arrived only now.
         packets: that the other side has in order now, and had not before.
         round_trip: seconds that the newest of them took; None when no packet tells.
+        overtaken: packets by which one was overtaken that had been held to be lost, and was not: it was acknowledged
+            sooner than its repetition can have been answered.
     """
 
     delivered: int
     packets: int
     round_trip: float | None
+    overtaken: int = 0
 
 
 NOTHING = Progress(0, 0, None)
@@ -71,9 +74,10 @@ class Flight:
         bytes: payload that is on its way: neither arrived nor lost.
         arrived: bit n: packet `oldest + n` came, though some before it did not.
         lost: bit n: packet `oldest + n` is to be sent again.
+        soonest: seconds in which nothing can be answered.
     """
 
-    __slots__ = ("_repeated", "_repeats", "_runs", "arrived", "bytes", "lost", "next", "oldest")
+    __slots__ = ("_repeated", "_repeats", "_runs", "arrived", "bytes", "lost", "next", "oldest", "soonest")
 
     def __init__(self, first: int) -> None:
         self.oldest = self.next = first
@@ -82,7 +86,9 @@ class Flight:
         self.lost = 0
         self._runs: deque[Run] = deque()
         self._repeated = 0  # bit n: sent more than once; its round trip says nothing
-        self._repeats: deque[tuple[int, int, int]] = deque()  # next number at that time, first number, bits of it
+        # next number at that time, first number, bits of it, when
+        self._repeats: deque[tuple[int, int, int, float]] = deque()
+        self.soonest = 0.0
 
     @property
     def packets(self) -> int:
@@ -109,6 +115,7 @@ class Flight:
             return NOTHING  # late: newer ones came before it
         if not fresh and not selective:
             return NOTHING
+        overtaken = self._overtaken((1 << fresh) - 1 | selective << fresh + 1, now) if self._repeats else 0
         delivered, round_trip = self._in_order(fresh, now) if fresh else (0, None)
         if selective:
             bits = selective << 1 & ((1 << (self.next - self.oldest)) - 1) & ~self.arrived
@@ -120,16 +127,23 @@ class Flight:
                 delivered += size
                 if round_trip is None:
                     round_trip = self._round_trip(bits.bit_length() - 1, now)
-        return Progress(delivered, fresh, round_trip)
+        return Progress(delivered, fresh, round_trip, overtaken)
 
-    def find_lost(self) -> int:
-        """Give up packets after which enough others arrived; how many bytes."""
+    def find_lost(self, beyond: int = BEYOND) -> int:
+        """Give up packets after which others arrived; how many bytes.
+
+        Args:
+            beyond: so many others; when it is more than usual, how far others were ahead.
+        """
         arrived = self.arrived
-        for _ in range(_BEYOND - 1):
-            arrived ^= 1 << arrived.bit_length() >> 1
-        if not arrived:
+        if beyond > BEYOND:
+            edge = arrived.bit_length() - beyond
+        else:
+            for _ in range(BEYOND - 1):
+                arrived ^= 1 << arrived.bit_length() >> 1
+            edge = arrived.bit_length() - 1
+        if edge < 0:
             return 0
-        edge = arrived.bit_length() - 1
         while self._repeats and self._repeats[0][0] <= self.oldest + edge:
             self._repeats.popleft()
         return self.lose_first(edge)
@@ -137,7 +151,7 @@ class Flight:
     def lose_first(self, count: int) -> int:
         """Of the oldest `count` packets, give up those that did not come and are not on their way anew; their bytes."""
         missing = ~(self.arrived | self.lost) & ((1 << min(count, self.packets)) - 1)
-        for _, first, bits in self._repeats:
+        for _, first, bits, _ in self._repeats:
             missing &= ~self._moved(bits, first)
         return self._lose(missing)
 
@@ -175,10 +189,21 @@ class Flight:
         bits = ((1 << count) - 1) << low
         self.lost ^= bits
         self._repeated |= bits
-        self._repeats.append((self.next, self.oldest, bits))
+        self._repeats.append((self.next, self.oldest, bits, now))
         again = Run(run.kind, self.oldest + low, run.part(start, start + count), run.size, now)
         self.bytes += len(again.data)
         return again
+
+    def _overtaken(self, acknowledged: int, now: float) -> int:
+        """See Progress; `acknowledged` has bit n for packet `oldest + n`."""
+        early = 0
+        for _, first, bits, at in self._repeats:
+            if now - at < self.soonest:
+                early |= self._moved(bits, first)
+        early &= acknowledged & ~self.arrived
+        if not early:
+            return 0
+        return max(self.arrived, acknowledged).bit_length() - (early & -early).bit_length()
 
     def _in_order(self, fresh: int, now: float) -> tuple[int, float | None]:
         """The first `fresh` packets came; bytes delivered, and their round trip."""

@@ -1,7 +1,7 @@
 """What is held to be lost, and when: by what came after it, and by silence (BEP 29, RFC 5681, RFC 8985)."""
 
 from .delays import RoundTrips
-from .flight import Flight, Progress
+from .flight import BEYOND, Flight, Progress
 from .ledbat import Ledbat
 from .mtu import PathMtu
 from .packet import MASK, Packet
@@ -9,6 +9,10 @@ from .packet import MASK, Packet
 _DUPLICATES = 3
 _TIMEOUTS = 6
 """In a row, after which the other side is gone; each is twice as long as the one before."""
+_MOST_BEYOND = 300
+"""Packets by which others may be ahead of one that is not held to be lost."""
+_SOONEST = 0.75
+"""Of the shortest round trip."""
 _TAIL = 3
 """Packets that are repeated early when nothing comes: an answer to them tells of all that was lost before them."""
 _TAIL_SECONDS = 0.02
@@ -30,8 +34,8 @@ class Recovery:
     """
 
     __slots__ = (
-        "_control", "_duplicates", "_edge", "_flight", "_path", "_probe", "_tail_tried", "_trips", "_unanswered", "due",
-        "urgent",
+        "_beyond", "_control", "_duplicates", "_edge", "_flight", "_path", "_probe", "_tail_tried", "_trips",
+        "_unanswered", "_window_before", "due", "urgent",
     )  # fmt: skip
 
     def __init__(self, flight: Flight, control: Ledbat, trips: RoundTrips, path: PathMtu) -> None:
@@ -44,6 +48,8 @@ class Recovery:
         self._probe: tuple[int, int] | None = None  # its number, and the size it tries
         self._unanswered = 0  # time-outs since something got there, or there was no room for it
         self._tail_tried = False
+        self._beyond = BEYOND  # packets ahead of a lost one
+        self._window_before = 0.0  # the last loss
         self.urgent = 0
         self.due: float | None = None
 
@@ -64,10 +70,13 @@ class Recovery:
     def heard(self, packet: Packet, progress: Progress, now: float, *, bare: bool) -> None:
         """The other side said something; `bare` when it is nothing but an acknowledgement."""
         flight = self._flight
+        flight.soonest = _SOONEST * self._trips.least if self._trips.mean else 0.0
         if progress.packets:
             self._duplicates = 0
-        elif bare and flight.packets and packet.ack == flight.oldest - 1 & MASK:
+        elif bare and flight.packets and packet.ack == flight.oldest - 1 & MASK and not packet.selective:
             self._duplicates += 1
+        if progress.overtaken:
+            self._be_patient(progress.overtaken)
         if self._probe is not None:
             self._judge_probe()
         # libtorrent's selective acknowledgement is as long as what came behind the gap, but begins with the gap: where
@@ -107,9 +116,16 @@ class Recovery:
             return True  # it was too large: that says nothing of how full the path is
         self._duplicates = 0
         self._edge = flight.next
+        self._beyond = BEYOND
+        self._window_before = 0.0
         self._control.timed_out(self._path.proven)
         self._unanswered += 1
         return self._unanswered <= _TIMEOUTS
+
+    def _be_patient(self, overtaken: int) -> None:
+        """Nothing was lost, packets overtook others: wait longer next time, and take the loss back."""
+        self._beyond = min(max(self._beyond, overtaken + overtaken // 4 + 1), _MOST_BEYOND)
+        self._control.window = max(self._control.window, self._window_before)
 
     def too_big(self, size: int) -> None:
         """The system refused a datagram of `size` bytes."""
@@ -152,7 +168,7 @@ class Recovery:
     def _lose(self, gap: int) -> None:
         """Find out what is lost; of the first `gap` packets it is known."""
         flight = self._flight
-        found = flight.find_lost() + flight.lose_first(gap)
+        found = flight.find_lost(self._beyond) + flight.lose_first(gap)
         if self._duplicates >= _DUPLICATES:
             self._duplicates = 0
             found += flight.suspect_oldest()
@@ -164,4 +180,5 @@ class Recovery:
         if lowest >= self._edge:
             self._edge = flight.next
             self.urgent = 1
+            self._window_before = self._control.window
             self._control.lost(self._path.proven)
