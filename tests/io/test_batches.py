@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from bittern.base.address import Address
-from bittern.io.batches import BATCH, WORTH_A_SLOT, BatchReader
+from bittern.io.batches import BATCH, WORTH_A_SLOT, BatchReader, BatchWriter
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others read one by one")
 Bound = Callable[[str], socket.socket]
@@ -120,3 +120,27 @@ def test_news_about_what_was_sent_are_an_error_that_comes_once(bound: Bound) -> 
         reader.read(here, 100)
     with pytest.raises(BlockingIOError):
         reader.read(here, 100)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_what_is_written_with_one_call_comes_as_its_datagrams(bound: Bound, host: str) -> None:
+    here, there, other = bound(host), bound(host), bound(host)
+    writer, chance = BatchWriter(), Random(4)
+    for target, size, segment in ((there, 6500, 1000), (other, 10, 1000), (there, 3, 1)):
+        data = chance.randbytes(size)
+        assert writer.write(here, data, segment, at(target)) == -(-size // segment)
+        for begin in range(0, size, segment):
+            assert target.recvfrom(2000)[0] == data[begin : begin + segment]
+
+
+def test_no_more_are_written_than_a_call_takes(bound: Bound) -> None:
+    here, there = bound("127.0.0.1"), bound("127.0.0.1")
+    assert BatchWriter().write(here, bytes(100 * (BATCH + 5)), 100, at(there)) == BATCH
+
+
+def test_what_can_not_be_written_is_an_error(bound: Bound) -> None:
+    here = bound("127.0.0.1")
+    with pytest.raises(OSError, match="EINVAL"):
+        BatchWriter().write(here, b"xy", 1, Address("192.0.2.1", 9))  # not from loopback
+    with pytest.raises(OSError, match="EMSGSIZE"):
+        BatchWriter().write(here, bytes(70_000), 70_000, Address("127.0.0.1", 9))

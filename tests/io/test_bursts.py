@@ -8,6 +8,7 @@ import pytest
 
 from bittern.base.address import Address
 from bittern.io import capabilities
+from bittern.io.batches import BatchWriter
 from bittern.io.bursts import BurstSender
 from bittern.wire.datagrams import Burst
 
@@ -24,6 +25,12 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         other.bind(("127.0.0.1", 0))
         other.setblocking(False)
         yield one, other
+
+
+@pytest.fixture(autouse=True)
+def _no_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in for a socket here has no number: see test_batches."""
+    monkeypatch.setattr(capabilities, "BATCHES", False)
 
 
 class Moody:
@@ -71,11 +78,15 @@ SINGLY = [(False, each) for each in THREE]
 AS_ONE = [(True, b"".join(THREE))]
 
 
-@pytest.mark.parametrize("gathers", [pytest.param(True, marks=linux), False])
+@pytest.mark.parametrize(
+    ("gathers", "batches"),
+    [pytest.param(True, False, marks=linux), pytest.param(False, True, marks=linux), (False, False)],
+)
 def test_a_burst_arrives_as_its_datagrams(
-    pair: tuple[socket.socket, socket.socket], *, gathers: bool, monkeypatch: pytest.MonkeyPatch
+    pair: tuple[socket.socket, socket.socket], *, gathers: bool, batches: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capabilities, "SEGMENTS", gathers)
+    monkeypatch.setattr(capabilities, "BATCHES", batches)
     one, other = pair
     datagrams = [bytes([number]) * 1200 for number in range(40)] + [b"short"]
     sender(one).send(burst(datagrams, 1200, Address(*other.getsockname())))
@@ -178,3 +189,35 @@ def test_where_several_buffers_can_not_be_sent_they_are_joined(monkeypatch: pyte
     sock = Moody()
     sender(sock).send(burst(THREE, 4))
     assert sock.sent == SINGLY
+
+
+@linux
+def test_what_one_call_does_not_take_goes_on_when_there_is_room(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capabilities, "SEGMENTS", False)
+    monkeypatch.setattr(capabilities, "BATCHES", True)
+    one, other = pair
+    there = Address(*other.getsockname())
+    datagrams = [bytes([number]) * 1200 for number in range(40)]
+    moods: list[int | None] = [errno.ECONNREFUSED, 7]  # news about an earlier one, then so many go
+    real = BatchWriter.write
+
+    def write(self: BatchWriter, sock: socket.socket, data: bytes, segment: int, address: Address) -> int:
+        mood = moods.pop(0)
+        if mood == errno.ECONNREFUSED:
+            raise OSError(mood, "told so")
+        return real(self, sock, data[: mood * segment] if mood else data, segment, address)
+
+    def full(*_: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(BatchWriter, "write", write)
+    out = sender(one)
+    with monkeypatch.context() as patched:
+        patched.setattr(BurstSender, "_put", full)
+        out.send(burst(datagrams, 1200, there))
+        with pytest.raises(BlockingIOError):
+            out.send(burst(datagrams, 1200, there))
+    out.resume()
+    assert [other.recv(2000) for _ in datagrams] == datagrams

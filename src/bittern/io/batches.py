@@ -1,4 +1,4 @@
-"""Reading many datagrams with one call where nobody has put them together: recvmmsg of Linux.
+"""Many datagrams with one call where the system neither gathers nor cuts them: recvmmsg and sendmmsg of Linux.
 
 HOT: bench/transfer.py
 
@@ -10,20 +10,18 @@ import ctypes
 import errno
 import socket
 import struct
-import sys
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bittern.base.address import Address
 
+from .mmsg import NAME, Header, Message, Vector, address_of, name_of
 from .sockets import LONGEST
 
 BATCH: Final = 64
 """Datagrams of a call at most."""
 WORTH_A_SLOT: Final = 256
 """Bytes of datagrams that are laid side by side; shorter ones are answers of many lengths, and each comes alone."""
-_NAME: Final = 28  # sockaddr_in6; sockaddr_in has 16
 _CONTROL: Final = 64
 _LONG: Final = 65536
 _ETHERNET: Final = 1472  # what most packets of uTP have where there are many
@@ -47,26 +45,6 @@ class Row(NamedTuple):
     source: Address
 
 
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    _fields_ = (("header", _Header), ("size", ctypes.c_uint))
-
-
 class BatchReader:
     """Reads a socket.
 
@@ -80,24 +58,24 @@ class BatchReader:
         self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
         self._slots = bytearray(BATCH * _LONG)  # zeros of the system, not there before they are written to
         self._rests = bytearray(BATCH * _LONG)
-        self._names = bytearray(BATCH * _NAME)
+        self._names = bytearray(BATCH * NAME)
         self._controls = bytearray(BATCH * _CONTROL)
-        self._messages = (_Message * BATCH)()
-        self._vectors = (_Vector * (2 * BATCH))()
+        self._messages = (Message * BATCH)()
+        self._vectors = (Vector * (2 * BATCH))()
         held = self._slots, self._rests, self._names, self._controls
         # What from_buffer makes holds its bytearray: the addresses stay good.
         self._held = [(ctypes.c_char * len(part)).from_buffer(part) for part in held]
         self._bases, self._rest_base, names, controls = map(ctypes.addressof, self._held)
         for at, message in enumerate(self._messages):
             header = message.header
-            header.name, header.name_size = names + at * _NAME, _NAME
+            header.name, header.name_size = names + at * NAME, NAME
             header.vectors, header.vector_count = ctypes.addressof(self._vectors[2 * at]), 2
             header.control, header.control_size = controls + at * _CONTROL, _CONTROL
         raw = memoryview(self._messages).cast("B")
         # "L" is size_t on Linux.
-        word, step = ctypes.sizeof(ctypes.c_size_t), ctypes.sizeof(_Message)
-        self._sizes = raw.cast("I")[_Message.size.offset // 4 :: step // 4]
-        self._control_sizes = raw.cast("L")[_Header.control_size.offset // word :: step // word]
+        word, step = ctypes.sizeof(ctypes.c_size_t), ctypes.sizeof(Message)
+        self._sizes = raw.cast("I")[Message.size.offset // 4 :: step // 4]
+        self._control_sizes = raw.cast("L")[Header.control_size.offset // word :: step // word]
         self._all_controls = memoryview((ctypes.c_size_t * BATCH)(*[_CONTROL] * BATCH)).cast("B").cast("L")
         self._view = memoryview(self._slots)
         self._slot = 0
@@ -135,19 +113,19 @@ class BatchReader:
     def _rows(self, sizes: list[int]) -> Iterator[Row]:
         slot, names, count, at = self._slot, self._names, len(sizes), 0
         while at < count:
-            name = names[at * _NAME : (at + 1) * _NAME]
+            name = names[at * NAME : (at + 1) * NAME]
             if sizes[at] != slot:
-                yield Row(self._single(at, sizes[at]), sizes[at], _address(bytes(name)))
+                yield Row(self._single(at, sizes[at]), sizes[at], address_of(bytes(name)))
                 at += 1
                 continue
             end = at + 1
-            while end < count and sizes[end] == slot and names[end * _NAME : (end + 1) * _NAME] == name:
+            while end < count and sizes[end] == slot and names[end * NAME : (end + 1) * NAME] == name:
                 end += 1
             length = (end - at) * slot
-            if end < count and sizes[end] < slot and names[end * _NAME : (end + 1) * _NAME] == name:
+            if end < count and sizes[end] < slot and names[end * NAME : (end + 1) * NAME] == name:
                 length += sizes[end]
                 end += 1
-            yield Row(self._view[at * slot : at * slot + length], slot, _address(bytes(name)))
+            yield Row(self._view[at * slot : at * slot + length], slot, address_of(bytes(name)))
             at = end
 
     def _singles(self, sizes: list[int], control_sizes: list[int]) -> Iterator[Row]:
@@ -158,7 +136,7 @@ class BatchReader:
                 start = at * _CONTROL
                 level, kind, segment_said = _GATHERED.unpack_from(self._controls, start + _CONTROL_LENGTH)
                 segment = segment_said if (level, kind) == (_SOL_UDP, _UDP_GRO) else size
-            yield Row(self._single(at, size), segment, _address(bytes(self._names[at * _NAME : (at + 1) * _NAME])))
+            yield Row(self._single(at, size), segment, address_of(bytes(self._names[at * NAME : (at + 1) * NAME])))
 
     def _single(self, at: int, size: int) -> memoryview:
         slot = self._slot
@@ -168,10 +146,43 @@ class BatchReader:
         return memoryview(b"".join((whole, memoryview(self._rests)[at * _LONG : at * _LONG + size - slot])))
 
 
-@lru_cache(4096)
-def _address(name: bytes) -> Address:
-    """What a sockaddr_in or sockaddr_in6 says."""
-    port = int.from_bytes(name[2:4])
-    if int.from_bytes(name[:2], sys.byteorder) == socket.AF_INET:
-        return Address(socket.inet_ntop(socket.AF_INET, name[4:8]), port)
-    return Address.of(socket.inet_ntop(socket.AF_INET6, name[8:24]), port)
+class BatchWriter:
+    """Sends by one socket after the other."""
+
+    def __init__(self) -> None:
+        self._call = ctypes.CDLL(None, use_errno=True).sendmmsg
+        self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+        self._messages = (Message * BATCH)()
+        self._vectors = (Vector * BATCH)()
+        self._name = ctypes.create_string_buffer(NAME)
+        for at, message in enumerate(self._messages):
+            message.header.name = ctypes.addressof(self._name)
+            message.header.vectors, message.header.vector_count = ctypes.addressof(self._vectors[at]), 1
+
+    def write(self, sock: socket.socket, data: bytes, segment: int, address: Address) -> int:
+        """Send datagrams of `segment` bytes each, `BATCH` of them at most; how many have gone.
+
+        Args:
+            sock: does not block.
+            data: all of them, one after the other; the last may be shorter.
+            segment: bytes of each.
+            address: whom they are for.
+
+        Raises:
+            BlockingIOError: there is no room for any.
+            OSError: the first can not be sent.
+        """
+        name = name_of(address)
+        ctypes.memmove(self._name, name, len(name))
+        base = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+        assert base is not None
+        count = min(BATCH, -(-len(data) // segment))
+        for at in range(count):
+            vector = self._vectors[at]
+            vector.base, vector.size = base + at * segment, min(segment, len(data) - at * segment)
+            self._messages[at].header.name_size = len(name)
+        gone = int(self._call(sock.fileno(), ctypes.addressof(self._messages), count, socket.MSG_DONTWAIT))
+        if gone < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, errno.errorcode.get(number, ""))
+        return gone

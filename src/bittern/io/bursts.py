@@ -1,4 +1,4 @@
-"""Sending many datagrams with one call, where the system can: UDP_SEGMENT of Linux; else one by one.
+"""Sending many datagrams with one call, where the system can: UDP_SEGMENT of Linux, or sendmmsg; else one by one.
 
 HOT: bench/transfer.py
 """
@@ -16,12 +16,15 @@ from bittern.wire.datagrams import Burst, datagrams_of
 from bittern.wire.stream import Buffer
 
 from . import capabilities
+from .batches import BatchWriter
 
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103  # linux/udp.h
 _SEGMENT: Final = struct.Struct("=H")
 _CAN_NOT: Final = frozenset((errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP))
 """What a network card, or a kernel, says that can not cut bursts."""
+_FEW_BUFFERS: Final = 8
+"""So many are not worth a call for several datagrams."""
 _MTU_DISCOVER: Final = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
 _WANT, _DO = 1, 2  # IP_PMTUDISC_*: cut what is known to be too long, the system's rule; cut nothing
 
@@ -40,6 +43,7 @@ class BurstSender:
         self._sock = sock
         self._rest: deque[list[Buffer]] = deque()  # datagrams of a burst that went in part
         self._rest_for = Address("", 0)
+        self._writer: BatchWriter | None = None
         self._proved = False  # a burst has gone with one call
         self.gathers = capabilities.SEGMENTS and capabilities.SENDMSG
 
@@ -111,11 +115,27 @@ class BurstSender:
             self._proved = True
 
     def _send_singly(self, burst: Burst) -> None:
-        datagrams = deque(datagrams_of(burst))
-        self.put(datagrams.popleft(), burst.address)
+        if capabilities.BATCHES and len(burst.buffers) > _FEW_BUFFERS:
+            datagrams = self._send_batch(burst)
+        else:
+            datagrams = deque(datagrams_of(burst))
+            self.put(datagrams.popleft(), burst.address)
         self._rest, self._rest_for = datagrams, burst.address
         with suppress(BlockingIOError):
             self.resume()
+
+    def _send_batch(self, burst: Burst) -> deque[list[Buffer]]:
+        """The datagrams that have not gone with one call."""
+        if self._writer is None:
+            self._writer = BatchWriter()
+        data, segment = b"".join(burst.buffers), burst.segment
+        try:
+            gone = self._writer.write(self._sock, data, segment, burst.address)
+        except BlockingIOError:
+            raise
+        except OSError:
+            gone = self._writer.write(self._sock, data, segment, burst.address)  # as in `put`
+        return deque([memoryview(data)[at : at + segment]] for at in range(gone * segment, len(data), segment))
 
     def _send_whole(self, burst: Burst) -> None:
         level, option = _MTU_DISCOVER[self._sock.family]

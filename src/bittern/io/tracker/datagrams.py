@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeAlias
 
+from bittern.io.mmsg import NAME, Header, Message, Vector
+
 Later: TypeAlias = Callable[[Callable[[bytes | None], None]], None]
 """An answer that takes time: called once, with who sends it."""
 Answer: TypeAlias = Callable[[bytes, bytes, float], bytes | Later | None]
@@ -21,7 +23,6 @@ Answer: TypeAlias = Callable[[bytes, bytes, float], bytes | Later | None]
 BATCH: Final = 64
 SLOT: Final = 2048
 """Bytes of a datagram at most; what is longer is cut, and then no request."""
-_NAME: Final = 28  # sockaddr_in6; sockaddr_in has 16
 _ROUNDS: Final = 16
 
 
@@ -33,28 +34,8 @@ class Exchange(Protocol):
         ...
 
 
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    _fields_ = (("header", _Header), ("size", ctypes.c_uint))
-
-
-_MESSAGE: Final = ctypes.sizeof(_Message)
-_SIZE_AT: Final = ctypes.sizeof(_Header)
+_MESSAGE: Final = ctypes.sizeof(Message)
+_SIZE_AT: Final = ctypes.sizeof(Header)
 
 
 class _Side:
@@ -62,18 +43,18 @@ class _Side:
 
     def __init__(self) -> None:
         self.data = bytearray(BATCH * SLOT)
-        self.names = bytearray(BATCH * _NAME)
+        self.names = bytearray(BATCH * NAME)
         self.raw = bytearray(BATCH * _MESSAGE)
-        self.raw_vectors = bytearray(BATCH * ctypes.sizeof(_Vector))
-        self.messages = (_Message * BATCH).from_buffer(self.raw)
-        vectors = (_Vector * BATCH).from_buffer(self.raw_vectors)
+        self.raw_vectors = bytearray(BATCH * ctypes.sizeof(Vector))
+        self.messages = (Message * BATCH).from_buffer(self.raw)
+        vectors = (Vector * BATCH).from_buffer(self.raw_vectors)
         # What from_buffer makes holds its bytearray: the addresses stay good.
         self._held = [(ctypes.c_char * len(part)).from_buffer(part) for part in (self.data, self.names)]
         data, names = map(ctypes.addressof, self._held)
         for at in range(BATCH):
             vectors[at].base, vectors[at].size = data + at * SLOT, SLOT
             header = self.messages[at].header
-            header.name, header.name_size = names + at * _NAME, _NAME
+            header.name, header.name_size = names + at * NAME, NAME
             header.vectors, header.vector_count = ctypes.addressof(vectors[at]), 1
         self.address = ctypes.addressof(self.messages)
         self._vectors = vectors
@@ -93,7 +74,7 @@ class BatchExchange:
         self._send.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
         self._in, self._out = _Side(), _Side()
         self._host = slice(8, 24) if ipv6 else slice(4, 8)  # of sockaddr_in6, sockaddr_in
-        self._name_size = _NAME if ipv6 else 16
+        self._name_size = NAME if ipv6 else 16
         for message in self._out.messages:
             message.header.name_size = self._name_size
 
@@ -119,14 +100,14 @@ class BatchExchange:
         made = 0
         data, answers, answer_names = memoryview(came.data), out.data, out.names
         for at in range(count):
-            start, name = at * SLOT, at * _NAME
+            start, name = at * SLOT, at * NAME
             said = bytes(data[start : start + sizes[at * step + first]])
             reply = answer(said, bytes(names[name + host_from : name + host_to]), now)
             if not isinstance(reply, bytes):
                 if reply is not None:
                     reply(_sender(sock, _address(bytes(names[name : name + name_size]))))
                 continue
-            size, to, answer_name = len(reply), made * SLOT, made * _NAME
+            size, to, answer_name = len(reply), made * SLOT, made * NAME
             answers[to : to + size] = reply
             answer_names[answer_name : answer_name + name_size] = names[name : name + name_size]
             vectors[2 * made + 1] = size
@@ -173,7 +154,7 @@ class SingleExchange:
 def _address(name: bytes) -> tuple[Any, ...]:
     """The address in a sockaddr_in or sockaddr_in6, as Python's sockets have it."""
     port = int.from_bytes(name[2:4])
-    if len(name) < _NAME:
+    if len(name) < NAME:
         return socket.inet_ntop(socket.AF_INET, name[4:8]), port
     scope = int.from_bytes(name[24:28], sys.byteorder)
     return socket.inet_ntop(socket.AF_INET6, name[8:24]), port, int.from_bytes(name[4:8]), scope
