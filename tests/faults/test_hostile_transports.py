@@ -15,6 +15,7 @@ from tests.faults.rigs.leeching import FLAT, SERVED_WITHIN, leech, seeding
 from tests.faults.rigs.program import QUIET, Program
 from tests.faults.rigs.torrent import BLOCK, MIB, PIECE, Torrent
 from tests.faults.rigs.utp import DATA, FIN, HEAD, RESET, STATE, SYN, Caller, packet
+from tests.interop.rigs.process import wait_until
 
 OPEN = (*(flag for flag in QUIET if flag not in ("--no-utp", "--encryption", "off")), "--upload-slots", "100")
 HANDSHAKE_SECONDS = 10.0
@@ -24,6 +25,7 @@ HANDSHAKE_SECONDS = 10.0
 def seed(torrent: Torrent, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, int]]:
     """A seed that speaks everything, and its port."""
     with seeding(torrent, tmp_path_factory.mktemp("seed"), quiet=OPEN) as (program, port):
+        assert wait_until(lambda: program.events("progress")[-1]["state"] == "seeding", 10)
         leech(torrent, port)
         yield program, port
         assert not [line for line in program.messages if "Traceback" in line]
@@ -168,7 +170,11 @@ def test_packets_of_any_bytes_break_nothing(seed: tuple[Program, int], torrent: 
     assert not [line for line in program.messages if "broke" in line]
 
 
-@pytest.mark.parametrize("key", [0, 1, PRIME - 1, PRIME, PRIME + 1, 2**768 - 1])
+@pytest.mark.parametrize(
+    "key",
+    [0, 1, PRIME - 1, PRIME, PRIME + 1, 2**768 - 1],
+    ids=["0", "1", "p - 1", "p", "p + 1", "the largest"],
+)
 def test_a_key_that_leaves_no_secret_is_answered_by_nothing(seed: tuple[Program, int], key: int) -> None:
     with socket.create_connection(("127.0.0.1", seed[1]), timeout=5) as sock:
         sock.sendall(key.to_bytes(KEY_SIZE))
@@ -203,6 +209,25 @@ def test_a_handshake_byte_by_byte_has_ten_seconds_in_all_by_whatever_transport(s
     ended = slow.result()
     assert set(ended) == {"tcp", "coded", "plain"}
     assert all(HANDSHAKE_SECONDS - 2 < seconds < HANDSHAKE_SECONDS + 3 for seconds in ended.values()), ended
+
+
+def test_a_crowd_that_connects_and_says_next_to_nothing_is_bounded(seed: tuple[Program, int], torrent: Torrent) -> None:
+    """As over TCP: a quarter of those who may keep silent are of one network, and who is one too many goes.
+
+    The last test here: the slow ones of the one before would have to go.
+    """
+    program, port = seed
+    memory = program.memory()
+    with ExitStack() as stack:
+        callers = [stack.enter_context(Caller(port, f"127.11.{n >> 7}.{1 + n % 128}")) for n in range(300)]
+        for caller in callers:
+            caller.call()
+            caller.say(wire.PROTOCOL[:1])
+            time.sleep(0.005)  # so many are let in in a second
+        assert leech(torrent, port) < SERVED_WITHIN
+        gone = sum(any(said.kind in (FIN, RESET) for said in caller.heard(0.001)) for caller in callers)
+        assert gone >= 300 - 200
+        assert program.memory() - memory < FLAT
 
 
 def drips(port: int) -> dict[str, float]:
