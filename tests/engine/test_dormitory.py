@@ -371,7 +371,7 @@ def test_who_is_reached_elsewhere_says_so_to_the_trackers_of_all_one_by_one() ->
     for second in range(20):
         bench.turn(float(second))
         bench.answer(float(second))
-    bench.core.moved(1, 4000, 0, 100.0)
+    bench.core.presence.moved(1, 4000, 0, 100.0)
     urls = []
     for second in range(100, 120):
         bench.turn(float(second))

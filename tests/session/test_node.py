@@ -37,7 +37,7 @@ async def test_the_first_id_is_bound_to_the_address_that_a_tracker_told(tmp_path
     async with routers() as tables, Session(beginning_at(tables[0], tmp_path)) as session:
         core = session._open().surroundings.runtime.core
         core._shared.ourselves.told("8.8.4.4", "tracker.example")
-        assert core.our_addresses == (Address("8.8.4.4", session.port),)
+        assert core.presence.our_addresses == (Address("8.8.4.4", session.port),)
         await session.add("ab" * 20)
         await announced(tables)
         known = [entry.contact.id for table in tables for entry in table.nodes[0].table.closest(bytes(20), 50)]

@@ -9,7 +9,6 @@ from bittern.base.deadlines import Deadlines
 from bittern.base.errors import LocalProtocolError, RemoteProtocolError, TrackerError
 from bittern.base.ids import InfoHashV1, InfoHashV2, PeerId
 from bittern.base.tracing import Tracer, silent
-from bittern.base.transport import Transport
 from bittern.wire.announce import AnnounceReply
 from bittern.wire.handshake import Handshake
 from bittern.wire.mse.cipher import MakeCipher
@@ -34,6 +33,7 @@ from .limits import Limits
 from .lobby import Lobby
 from .neighbours import Neighbours
 from .ports import Chance, Disk, Receiver
+from .presence import Presence
 from .settings import EngineSettings
 from .sources.announcer import Tally
 from .sources.lsd import LocalSearch
@@ -57,7 +57,7 @@ class Core:
 
     Attributes:
         torrents: those that are awake, by number.
-        moves: grows each time that others reach us elsewhere.
+        presence: where others reach us.
 
     Raises:
         LocalProtocolError: the settings want encrypted connections, and there is no cipher.
@@ -81,7 +81,6 @@ class Core:
             tracer=tracer,
         )
         self.torrents: dict[int, Torrent] = {}
-        self.moves = 0
         self.dormitory = Dormitory(self._shared)
         self._directory = Directory(self.dormitory)
         self._encrypting = Encrypting(self._shared, self._directory.marked, cipher)
@@ -89,6 +88,7 @@ class Core:
         self._inquiries = Inquiries(self._shared, self._tracker_said)
         search = LocalSearch(settings.listen_port, sha256(peer_id).hexdigest()[:16])
         self._neighbours = Neighbours(search, self.torrents, self._directory, self.dormitory)
+        self.presence = Presence(self._shared, self.torrents, self.dormitory, self._lobby, self._neighbours)
         self._last_torrent = 0
         self._deadlines = Deadlines()  # of torrents by number
         self._dials: dict[int, Connect | ConnectWeb] = {}  # that are under way, by ticket
@@ -239,68 +239,6 @@ class Core:
         self._inquiries.filter_changed(now)
         for torrent in self.torrents.values():
             torrent.filter_changed(now)
-
-    @property
-    def our_addresses(self) -> tuple[Address, ...]:
-        """Where we are as trackers and peers see us, at most one address of each family; none before they say so."""
-        return self._shared.ourselves.known
-
-    @property
-    def port(self) -> int:
-        """Where others connect to us, which may be a port of a router; 0 for nowhere."""
-        return self._shared.ourselves.port
-
-    def moved(self, listens: int, port: int, node_port: int, now: float) -> None:
-        """We listen elsewhere, or are reached elsewhere: trackers, peers and the local network are told.
-
-        Args:
-            listens: our own port.
-            port: where others connect to us, which may be a port of a router; 0 for nowhere.
-            node_port: where they reach our node of the distributed hash table, likewise.
-            now: the time.
-        """
-        self._neighbours.search.move(listens, now)
-        if self._shared.ourselves.move(port, node_port):
-            self.moves += 1
-            for torrent in self.torrents.values():
-                torrent.moved(now)
-            self.dormitory.moved(now)
-
-    def end_utp(self, reason: str, now: float) -> None:
-        """End all connections over uTP; the peers may be connected to again."""
-        for torrent in self.torrents.values():
-            torrent.cut(reason, now, only=Transport.UTP)
-
-    def cut(self, reason: str, now: float) -> None:
-        """There is no network: all connections end, and none is made or taken until `join_again`."""
-        self._shared.places.shut()
-        self._lobby.close()
-        for torrent in self.torrents.values():
-            torrent.cut(reason, now)
-
-    def join_again(self, peer_id: PeerId, now: float) -> None:
-        """There is a network again: trackers, peers and the local network hear of us as soon as they can.
-
-        Args:
-            peer_id: who we say we are from now on: those that did not see us go would take us for a peer that they
-                have already, and refuse us.
-            now: the time.
-        """
-        self._shared.peer_id = peer_id
-        self._shared.places.open()
-        self.roamed(now)
-
-    def roamed(self, now: float) -> None:
-        """We are in another network: trackers, peers and neighbours hear of us as soon as they can."""
-        self.moves += 1
-        for torrent in self.torrents.values():
-            torrent.moved(now, back=True)
-        self.dormitory.moved(now, back=True)
-        self.search_locally(now)
-
-    def seen_as(self, host: str, by: str) -> None:
-        """`by`, a host, says that others see us at the address `host`."""
-        self._shared.ourselves.told(host, by)
 
     def bans_changed(self, host: str, now: float) -> None:
         """`host` was banned, which ends its connections, or it no longer is."""

@@ -104,13 +104,13 @@ class Runtime:
         self.doors.shut()
         self.udp.cut()
         self._multicast.close()
-        self.core.cut(reason, self.now())
+        self.core.presence.cut(reason, self.now())
         self.tasks.start(self.http.close(), "hang up")
         self.turn.soon()
 
     def join_again(self, peer_id: PeerId) -> None:
         """There is a network again; `doors` are open, and we go by another id (see Core)."""
-        self.core.join_again(peer_id, self.now())
+        self.core.presence.join_again(peer_id, self.now())
         self.turn.soon()
 
     @property

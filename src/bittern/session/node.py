@@ -80,7 +80,9 @@ class OwnNode:
                 self._claim()
                 states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
                 # Trackers (BEP 24) and peers may have told before any node does.
-                hosts = {address.is_ipv6: address.host for address in self._surroundings.runtime.core.our_addresses}
+                hosts = {
+                    address.is_ipv6: address.host for address in self._surroundings.runtime.core.presence.our_addresses
+                }
                 settings = self._surroundings.settings
                 self._table = Table(
                     self._ports,

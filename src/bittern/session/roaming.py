@@ -65,5 +65,5 @@ class Roaming:
             if self._standing:
                 _log.info("in another network: trackers are told")
             self._standing = here
-            self._runtime.core.roamed(self._runtime.now())
+            self._runtime.core.presence.roamed(self._runtime.now())
             self._runtime.turn.soon()

@@ -73,7 +73,7 @@ class Seeking:
         self._glance_due = -inf
         self._schedule = DhtSchedule(SeededChance(surroundings.settings.seed).rng_for("dht schedule"))
         self._rota: Rota[Entry] = Rota()
-        self._moves = surroundings.runtime.core.moves
+        self._moves = surroundings.runtime.core.presence.moves
         self._tasks = Tasks()
         self._searches: dict[bytes, asyncio.Task[None]] = {}
         self._announced: dict[bytes, float] = {}
@@ -90,7 +90,7 @@ class Seeking:
 
     def _look(self) -> None:
         """Look for the torrents whose turn it is; nothing goes on for those that may not take part any more."""
-        now, moves = self._surroundings.runtime.now(), self._surroundings.runtime.core.moves
+        now, moves = self._surroundings.runtime.now(), self._surroundings.runtime.core.presence.moves
         if moves != self._moves:
             self._moves = moves
             self._announce_again()
@@ -182,7 +182,7 @@ class Seeking:
 
     def _ours(self, name: InfoHashV1, *, seed: bool) -> AnnouncePeer | None:
         """What we announce; nothing where nobody can connect to us."""
-        port = self._surroundings.runtime.core.port
+        port = self._surroundings.runtime.core.presence.port
         if not port and self._node.at_proxy and self._surroundings.settings.utp:
             # Who hears of us there reaches us through the proxy, over uTP: by the port that our datagrams come from.
             return AnnouncePeer(bytes(name), NOBODYS_PORT, b"", implied_port=True, seed=seed)

@@ -67,7 +67,7 @@ class Whereabouts:
         sockets = sockets_again(self._route, self._runtime, port)
         if doors.are_open:
             # Connections over uTP belong to the port: the others hear of their end before it is left, with this turn.
-            self._runtime.core.end_utp("our port is another one now", self._runtime.now())
+            self._runtime.core.presence.end_utp("our port is another one now", self._runtime.now())
             self._runtime.turn.soon()
             asyncio.get_running_loop().call_soon(self._reopen, *sockets)
         else:
@@ -99,7 +99,7 @@ class Whereabouts:
         node_port = 0
         if self._settings.dht:
             node_port = udp.external_port if udp is not None else runtime.doors.datagram_port
-        runtime.core.moved(runtime.port, port, node_port, runtime.now())
+        runtime.core.presence.moved(runtime.port, port, node_port, runtime.now())
         if first is not None and (first.external_host, port, first.by) != self._told:
             self._told = (first.external_host, port, first.by)
             where = f"{first.external_host}, port {port}" if first.external_host else f"port {port}"
@@ -107,5 +107,5 @@ class Whereabouts:
         for lease in self.leases:
             # Behind a second router, its own address is nothing to the world.
             if lease.external_host is not None and ip_address(lease.external_host).is_global:
-                runtime.core.seen_as(lease.external_host, _ROUTER)
+                runtime.core.presence.seen_as(lease.external_host, _ROUTER)
         runtime.turn.soon()
