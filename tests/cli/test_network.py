@@ -160,3 +160,11 @@ def test_a_name_server_that_is_silent_delays_neither_a_download_nor_its_end(tmp_
     assert time.monotonic() - began < 30
     assert "silent.invalid" not in done.stderr
     assert (tmp_path / "here" / "a.bin").read_bytes() == source.read_bytes()
+
+
+def test_flags_about_privacy_become_settings() -> None:
+    plain, hidden = of_flags(Network()), of_flags(Network(proxy="socks5://p", no_proxy_strict=True, anonymous=True))
+    assert (plain.proxy, plain.proxy_strict, plain.anonymous) == (None, True, False)
+    assert (hidden.proxy, hidden.proxy_strict, hidden.anonymous) == ("socks5://p", False, True)
+    with pytest.raises(UsageError, match="--proxy: "):
+        of_flags(Network(proxy="p:1080"))
