@@ -7,6 +7,7 @@ import pytest
 
 from bittern.base.transport import Transport
 from bittern.engine.settings import EngineSettings
+from bittern.sim.faults import Chaos
 from bittern.sim.paths import Trouble
 from bittern.sim.process import SimProcess
 from bittern.sim.swarm import Lines, Swarm
@@ -28,6 +29,16 @@ def test_a_swarm_without_tcp_completes(seed: int, trouble: Trouble, figure: Call
     report = swarm.run(120.0)
     report.check()
     figure(f"swarm of 6 leechers over uTP, {trouble.loss:.0%} lost: complete after {report.seconds:.1f} s")
+
+
+def test_a_swarm_over_utp_outlives_faults_of_hosts_disks_paths_and_the_tracker(seed: int) -> None:
+    settings = EngineSettings(tcp=False, utp=True)
+    lines = Lines(up=512 * KIB, down=2048 * KIB)
+    swarm = Swarm(Random, seed, seeds=2, leechers=4, size=512 * KIB, lines=lines, settings=settings, strict=True)
+    swarm.paths.trouble = Trouble(loss=0.02, doubled=0.01, overtaken=0.02, jitter=0.01)
+    chaos = Chaos(swarm, seconds=4.0)
+    print(chaos)  # noqa: T201 - pytest shows it where the test fails
+    swarm.run(1500.0, chaos.survivors).check()
 
 
 def test_some_that_know_only_one_transport_are_reached_by_all_who_know_both(seed: int) -> None:
