@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.wire.utp.inbox import Allowance, Inbox
+from bittern.wire.utp.inbox import LONG_ROW, Allowance, Inbox
 from bittern.wire.utp.packet import HEAD
 from bittern.wire.utp.slab import SLAB, Slab
 
@@ -71,6 +71,20 @@ def test_what_the_slab_has_no_room_for_is_kept_elsewhere() -> None:
     assert inbox.take_row(2, memoryview(bytes(HEAD) + b"abc" + bytes(HEAD) + b"de"), HEAD + 3)
     inbox.take(5, memoryview(b"z" * 10))
     assert read(inbox, (SLAB - 10, 100)) == bytes(SLAB - 10) + b"y" * 20 + b"abcde" + b"z" * 10
+
+
+def test_a_long_row_is_read_where_it_lies() -> None:
+    inbox = inbox_of(0, 1 << 20)
+    inbox.take(1, memoryview(b"before"))
+    parts = [bytes((number,)) * 9000 for number in range(40)]
+    row = memoryview(bytearray(b"".join(bytes(HEAD) + part for part in parts)))
+    assert len(row) > LONG_ROW
+    assert inbox.take_row(40, row, HEAD + 9000)
+    assert inbox.ack == 41
+    assert read(inbox, (10, 100_000)) == (b"before" + b"".join(parts))[:100_010]
+    inbox.keep()
+    row[:] = bytes(len(row))
+    assert read(inbox, (400_000,)) == (b"before" + b"".join(parts))[100_010:]
 
 
 def test_more_than_the_window_is_not_kept() -> None:

@@ -7,6 +7,8 @@ from .bursts import payload
 from .packet import HEAD, MASK, ahead
 from .slab import Slab
 
+LONG_ROW = 1 << 18
+"""Bytes of a row that is worth a delivery of its own."""
 _FARTHEST = 8000
 """Packets ahead of a missing one that are kept."""
 
@@ -83,15 +85,21 @@ class Inbox:
         return not self._aside and self._end is None and number == (self.ack + 1) & MASK
 
     def take_row(self, count: int, data: memoryview, segment: int) -> bool:
-        """Take in a row of `count` packets that are expected, of `segment` bytes each; whether there was room."""
+        """Take in a row of `count` packets that are expected, of `segment` bytes each; whether there was room.
+
+        A `LONG_ROW` stays where it is: it is to be read, and the rest kept, before that memory is used otherwise.
+        """
         size = len(data) - count * HEAD
         if size > self.window:
             return False
         if size > self._allowance.left and self._kept:
             return False
         self.ack = (self.ack + count) & MASK
-        start = self._slab.put_row(data, segment)
-        if start is None:
+        if len(data) >= LONG_ROW:
+            self._ready += [data[at + HEAD : at + segment] for at in range(0, len(data), segment)]
+            self._ready_bytes += size
+            self._borrowed, self._tail = True, -1
+        elif (start := self._slab.put_row(data, segment)) is None:
             self._append(payload(data, segment))
         else:
             self._extend(start, size)

@@ -11,7 +11,7 @@ from bittern.wire.stream import Link, LinkLost, LossKind, Stream
 from .bursts import row
 from .callers import Callers
 from .connection import State, UtpLink
-from .inbox import Allowance
+from .inbox import LONG_ROW, Allowance
 from .packet import DATA, HEAD, MASK, RESET, SYN, Packet, encode, head_at, micros, parse
 from .settings import UtpSettings
 from .slab import Slab
@@ -223,6 +223,10 @@ class Mux:
         if not link.heard_again(stamp, window, ack, now):
             link.heard(Packet(DATA, connection, stamp, difference, window, seq, ack, 0, HEAD), now)
         self._arrived[link.number] = None
+        if len(data) >= LONG_ROW:
+            self._busy = link
+            link.deliver(now)
+            self._busy = None
         return True
 
     def _receive_one(self, packet: Packet, datagram: memoryview, source: Address, now: float) -> None:
