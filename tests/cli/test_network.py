@@ -117,7 +117,8 @@ def test_no_command_that_a_test_runs_looks_up_or_sends_to_anybody_outside(tmp_pa
     }
     gateway = default_gateway()
     asked = {gateway.host} if gateway is not None else set()
-    assert leaving("get", "ab" * 20, folder=tmp_path, environment={**bare, "BITTERN_NO_DHT": "1"}) == asked
+    found = leaving("get", "ab" * 20, folder=tmp_path, environment={**bare, "BITTERN_NO_DHT": "1"})
+    assert asked <= found <= asked | {"2000::1"}  # a socket is tied to that to see our own address: nothing is sent
 
 
 def test_the_commands_of_the_table_ask_nobody_outside_either_in_a_test(tmp_path: Path) -> None:
