@@ -12,7 +12,7 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.io import capabilities
-from bittern.io.batches import BATCH
+from bittern.io.batches import BATCH, BatchReader, BatchWriter
 from bittern.io.bursts import BurstSender
 from bittern.io.udp import BATCHES_AT_ONCE, READS_AT_ONCE, UdpPort, bind
 from bittern.wire.datagrams import Burst, Kind
@@ -95,6 +95,25 @@ async def test_a_port_reads_one_by_one_where_it_can_not_gather(until: Until, mon
             one.send(PACKET, other.address)
         await until(lambda: len(there.heard) == 3)
         assert there.heard == [(PACKET, 20, one.address)] * 3
+
+
+async def test_where_a_call_for_many_is_forbidden_they_are_read_and_sent_one_by_one(
+    until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a sandbox."""
+
+    def forbidden(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "no such call")
+
+    monkeypatch.setattr(capabilities, "SEGMENTS", False)
+    monkeypatch.setattr(BatchReader, "read", forbidden)
+    monkeypatch.setattr(BatchWriter, "write", forbidden)
+    (one, _), (other, there) = joined(), joined()
+    with closing(one), closing(other):
+        for _ in range(2):
+            assert one.send_burst(Burst(other.address, [PACKET, bytes(280)] * 10, 300))
+        await until(lambda: len(there.heard) == 20)
+        assert there.turns == 1
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class BurstSender:
         self._rest: deque[list[Buffer]] = deque()  # datagrams of a burst that went in part
         self._rest_for = Address("", 0)
         self._writer: BatchWriter | None = None
+        self._batches = True
         self._proved = False  # a burst has gone with one call
         self.gathers = capabilities.SEGMENTS and capabilities.SENDMSG
 
@@ -115,17 +116,18 @@ class BurstSender:
             self._proved = True
 
     def _send_singly(self, burst: Burst) -> None:
-        if capabilities.BATCHES and len(burst.buffers) > _FEW_BUFFERS:
+        datagrams = None
+        if capabilities.BATCHES and self._batches and len(burst.buffers) > _FEW_BUFFERS:
             datagrams = self._send_batch(burst)
-        else:
+        if datagrams is None:
             datagrams = deque(datagrams_of(burst))
             self.put(datagrams.popleft(), burst.address)
         self._rest, self._rest_for = datagrams, burst.address
         with suppress(BlockingIOError):
             self.resume()
 
-    def _send_batch(self, burst: Burst) -> deque[list[Buffer]]:
-        """The datagrams that have not gone with one call."""
+    def _send_batch(self, burst: Burst) -> deque[list[Buffer]] | None:
+        """The datagrams that have not gone with one call; None where the system has no such call."""
         if self._writer is None:
             self._writer = BatchWriter()
         data, segment = b"".join(burst.buffers), burst.segment
@@ -133,7 +135,10 @@ class BurstSender:
             gone = self._writer.write(self._sock, data, segment, burst.address)
         except BlockingIOError:
             raise
-        except OSError:
+        except OSError as error:
+            self._batches = error.errno != errno.ENOSYS
+            if not self._batches:
+                return None
             gone = self._writer.write(self._sock, data, segment, burst.address)  # as in `put`
         return deque([memoryview(data)[at : at + segment]] for at in range(gone * segment, len(data), segment))
 

@@ -185,13 +185,12 @@ class UdpPort:
                 continue  # news about one that was sent before
             host, port = name[0], name[1]
             sorter.came(view[:count], segment, Address(_canonical(host) if ":" in host else host, port), now)
-            if count == segment and capabilities.BATCHES:
-                self._read_batches(count, now)
+            if count == segment and capabilities.BATCHES and self._read_batches(count, now):
                 break
         sorter.caught_up(now)
 
-    def _read_batches(self, slot: int, now: float) -> None:
-        """Nobody gathers what comes: read what waits behind a datagram of `slot` bytes."""
+    def _read_batches(self, slot: int, now: float) -> bool:
+        """Read what waits behind a datagram of `slot` bytes that nobody gathered; False where there is no such call."""
         if self._batches is None:
             self._batches = BatchReader()
         for _ in range(BATCHES_AT_ONCE):
@@ -199,12 +198,15 @@ class UdpPort:
                 rows = self._batches.read(self._sock, slot) if self._sock is not None else ()
             except BlockingIOError:
                 self._hear_complaints(now)
-                return
-            except OSError:
+                return True
+            except OSError as error:
+                if error.errno == errno.ENOSYS:
+                    return False
                 continue  # news about one that was sent before
             for data, segment, source in rows:
                 self._sorter.came(data, segment, source, now)
                 slot = segment or slot
+        return True
 
     def _hear_complaints(self, now: float) -> None:
         if self._sock is None:
