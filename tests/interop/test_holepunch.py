@@ -20,8 +20,9 @@ from tests.interop.rigs.router import behind
 from tests.interop.rigs.star import Link, star
 
 BITTERN = Bittern(quiet=("--no-dht", "--no-lsd", "--no-nat", "--no-tcp"))
+DEFAULT = replace(BITTERN, name="bittern over TCP and uTP", quiet=BITTERN.quiet[:-1])
 LIBTORRENT = Libtorrent(options=("--utp",))
-SLOW = {"bittern": ("--down-limit", "1k"), "libtorrent": ("--down-limit", "1000")}
+SLOW = dict.fromkeys((BITTERN.name, DEFAULT.name), ("--down-limit", "1k")) | {"libtorrent": ("--down-limit", "1000")}
 """Who stands between is not to have a piece to give."""
 
 Rig = Bittern | Libtorrent
@@ -76,6 +77,7 @@ def brought_together(folder: Path, between: Rig, seed: Rig, leecher: Rig) -> Ite
     ("between", "seed", "leecher"),
     [
         (BITTERN, BITTERN, BITTERN),
+        (DEFAULT, DEFAULT, DEFAULT),
         (LIBTORRENT, BITTERN, BITTERN),
         (BITTERN, LIBTORRENT, BITTERN),
         (BITTERN, BITTERN, LIBTORRENT),
