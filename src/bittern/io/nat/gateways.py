@@ -10,9 +10,10 @@ from typing import Final
 
 ROUTES_V4: Final = Path("/proc/net/route")
 ROUTES_V6: Final = Path("/proc/net/ipv6_route")
+FAR6: Final = "2000::1"
+"""An address of the world (RFC 4291), to which nothing is sent."""
 
 _UP_TO_GATEWAY = 0x0003  # RTF_UP | RTF_GATEWAY
-_FAR6 = "2000::1"  # of the world (RFC 4291); nothing is sent there
 _WORLD6 = ("0" * 32, "00")
 
 
@@ -58,7 +59,7 @@ def own_address(gateway: Gateway, reaching: Callable[[str, int], socket.socket])
 
 def own_address6(gateway: Gateway, reaching: Callable[[str, int], socket.socket]) -> str | None:
     """Our IPv6 address that the whole world can reach through `gateway`; None where there is none."""
-    ours = own_address(Gateway(_FAR6, gateway.interface), reaching)
+    ours = own_address(Gateway(FAR6, gateway.interface), reaching)
     return ours if ours is not None and ip_address(ours.partition("%")[0]).is_global else None
 
 
