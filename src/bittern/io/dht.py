@@ -16,7 +16,7 @@ from bittern.engine.dht.node import Node, NodeSettings
 from bittern.engine.dht.places import nobody
 from bittern.engine.dht.state import NodeState
 from bittern.wire.datagrams import Kind
-from bittern.wire.krpc import MAX_DATAGRAM, AnnouncePeer
+from bittern.wire.krpc import AnnouncePeer
 
 from .chance import SeededChance
 from .datagram_port import DatagramPort
@@ -196,7 +196,7 @@ class Table:
         self._ports = ()
 
     def _receive(self, at: int, datagram: bytes, source: Address, now: float) -> None:
-        self._dht.receive(at, datagram[: MAX_DATAGRAM + 1], source, time.monotonic())
+        self._dht.receive(at, datagram, source, time.monotonic())
 
     def _settle(self, now: float) -> None:
         for at, datagram, address in self._dht.take_datagrams():

@@ -12,6 +12,9 @@ NAME: Final = 28
 """Bytes of a sockaddr_in6; a sockaddr_in has 16."""
 
 
+_INET: Final = int(socket.AF_INET).to_bytes(2, sys.byteorder)
+
+
 class Vector(ctypes.Structure):
     """struct iovec."""
 
@@ -38,13 +41,16 @@ class Message(ctypes.Structure):
     _fields_ = (("header", Header), ("size", ctypes.c_uint))
 
 
-@lru_cache(4096)
 def address_of(name: bytes) -> Address:
     """What a sockaddr_in or sockaddr_in6 says."""
-    port = int.from_bytes(name[2:4])
-    if int.from_bytes(name[:2], sys.byteorder) == socket.AF_INET:
-        return Address(socket.inet_ntop(socket.AF_INET, name[4:8]), port)
-    return Address.of(socket.inet_ntop(socket.AF_INET6, name[8:24]), port)
+    if name[:2] == _INET:
+        return Address(socket.inet_ntop(socket.AF_INET, name[4:8]), name[2] << 8 | name[3])
+    return _address_of_six(name)
+
+
+@lru_cache(4096)
+def _address_of_six(name: bytes) -> Address:
+    return Address.of(socket.inet_ntop(socket.AF_INET6, name[8:24]), name[2] << 8 | name[3])
 
 
 @lru_cache(4096)

@@ -38,6 +38,8 @@ SEND_BYTES: Final = 1 << 20
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104  # linux/udp.h
 _CONTROL_BYTES: Final = 64
+_PAYLOAD_BYTES: Final = 512
+"""A datagram of so many carries content: there are more of its kind. Questions come from everywhere, one by one."""
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 _NOBODY: Final = frozenset(
     (
@@ -140,9 +142,16 @@ class UdpPort:
         Raises:
             OSError: the system can not send to `address`.
         """
-        if self._sock is not None:
+        if self._sock is None:
+            return
+        try:
+            self._sock.sendto(data, address)
+        except BlockingIOError:
+            pass
+        except OSError:
+            # It may be news about a datagram before this one, which are told once.
             with suppress(BlockingIOError):
-                self._out.put((data,), address)
+                self._sock.sendto(data, address)
 
     def send_burst(self, burst: Burst) -> bool:
         """Send a burst, with one call where the system can; False where it has no room: the sender is told of some."""
@@ -185,7 +194,7 @@ class UdpPort:
                 continue  # news about one that was sent before
             host, port = name[0], name[1]
             sorter.came(view[:count], segment, Address(_canonical(host) if ":" in host else host, port), now)
-            if count == segment and capabilities.BATCHES and self._read_batches(count, now):
+            if count == segment >= _PAYLOAD_BYTES and capabilities.BATCHES and self._read_batches(count, now):
                 break
         sorter.caught_up(now)
 
