@@ -2,15 +2,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bittern.io import dns as module
 from bittern.io.dns import addresses_of, known_hosts, servers_named
-from bittern.io.proxying import Purpose
+from bittern.io.proxying import Proxied, Purpose
 from bittern.io.route import DIRECT, Route
+from bittern.wire.proxy.handshake import Endpoint
 from tests.io.nat.toy import HOST, ear
+from tests.io.proxies import Proxy, running
 from tests.wire.test_dns import answer, record
 
 FOUR, SIX = (socket.AF_INET,), (socket.AF_INET6,)
@@ -62,6 +65,19 @@ async def test_a_route_with_servers_asks_them(monkeypatch: pytest.MonkeyPatch) -
         found = await route.look_up(NAME, 80, Purpose.WEB)
         assert [str(each) for each in found] == ["1.1.1.1:80", "[::7]:80"]
         assert [each.host for each in await route.look_up("9.9.9.9", 80, Purpose.WEB)] == ["9.9.9.9"]
+
+
+async def test_the_name_of_a_strict_proxy_is_asked_of_the_servers_of_the_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(data: bytes) -> bytes:
+        return answer(*[record(1, b"\x7f\0\0\1")] * (data[-4:-2] == b"\0\1"), asked=data)
+
+    async with running(Proxy()) as proxy, server(monkeypatch, here):
+        named = replace(proxy.server, place=Endpoint("proxy.example", proxy.server.place.port))
+        route = Route(proxied=Proxied(named, frozenset({Purpose.WEB})), servers=(HOST,))
+        assert route.proxying is not None
+        with pytest.raises(PermissionError):
+            route.reaching(HOST, socket.SOCK_DGRAM)
+        (await route.proxying.connect(Endpoint(HOST, proxy.server.place.port))).close()
 
 
 async def test_what_does_not_fit_comes_by_tcp(monkeypatch: pytest.MonkeyPatch) -> None:

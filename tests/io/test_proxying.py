@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.errors import ProxyError
 from bittern.io import proxying as module
 from bittern.io.proxying import Proxying
@@ -24,8 +25,12 @@ def open_socket(_: str, kind: int) -> socket.socket:
     return sock
 
 
+async def here(_: str, port: int) -> list[Address]:
+    return [Address("127.0.0.1", port)]
+
+
 def through(server: ProxyServer) -> Proxying:
-    one = Proxying(server, open_socket)
+    one = Proxying(server, open_socket, here)
     one.on_trouble = lambda _: None
     return one
 
@@ -119,7 +124,7 @@ async def test_a_proxy_that_is_not_there_is_told_once_until_it_works_again(
     caplog: pytest.LogCaptureFixture, echo: int
 ) -> None:
     async with running(Proxy()) as proxy:
-        one = Proxying(proxy.server, open_socket)
+        one = Proxying(proxy.server, open_socket, here)
     with caplog.at_level(logging.WARNING, "bittern.proxy"):
         for _ in range(3):
             with pytest.raises(ProxyError, match="connection refused"):

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, unique
 from functools import partial
@@ -18,8 +18,6 @@ from bittern.wire.proxy.handshake import Endpoint, Handshake
 from bittern.wire.proxy.http_connect import http_connect
 from bittern.wire.proxy.server import ProxyKind, ProxyServer
 from bittern.wire.proxy.socks import ASSOCIATE, CONNECT, socks4a, socks5
-
-from .names import look_up
 
 REACH_SECONDS: Final = 10.0
 """For a connection to the proxy, and for its first word."""
@@ -64,6 +62,7 @@ class Proxying:
     Args:
         server: the proxy.
         open_socket: makes a socket to a numeric host, of a kind (SOCK_STREAM, say).
+        look_up: finds the proxy's own addresses by its name and port; raises OSError.
 
     Attributes:
         server: the proxy.
@@ -72,12 +71,18 @@ class Proxying:
         on_trouble: is told of that, once each time it begins.
     """
 
-    def __init__(self, server: ProxyServer, open_socket: Callable[[str, int], socket.socket]) -> None:
+    def __init__(
+        self,
+        server: ProxyServer,
+        open_socket: Callable[[str, int], socket.socket],
+        look_up: Callable[[str, int], Awaitable[list[Address]]],
+    ) -> None:
         self.server = server
         self.aliases = Aliases()
         self.trouble: str | None = None
         self.on_trouble: Callable[[str], None] = partial(_log.warning, "%s")
         self._open_socket = open_socket
+        self._look_up = look_up
         self._places: list[Address] = []
         self._places_until = 0.0
 
@@ -151,13 +156,12 @@ class Proxying:
         raise last
 
     async def _where(self) -> list[Address]:
-        """The proxy's own addresses: the one name that nobody but the system can look up."""
+        """The proxy's own addresses: the one name that it can not look up for us."""
         host, port = self.server.place
         if self.server.place.is_numeric:
             return [Address(host, port)]
         if time.monotonic() >= self._places_until:
-            found = await look_up(host, port, kind=socket.SOCK_STREAM)
-            self._places = list(dict.fromkeys(Address(str(name[0]), port) for *_, name in found))
+            self._places = await self._look_up(host, port)
             self._places_until = time.monotonic() + _NAME_SECONDS
         return self._places
 

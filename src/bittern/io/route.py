@@ -11,7 +11,7 @@ from bittern.base.address import Address
 from bittern.wire.proxy.handshake import Endpoint
 
 from .binding import Binding
-from .dns import addresses_of, servers_named
+from .dns import Open, addresses_of, servers_named
 from .names import Found, look_up
 from .proxying import Proxied, Proxying, Purpose
 from .sockets import family_of
@@ -53,7 +53,7 @@ class Route:
         self._servers = tuple(servers)
         self._sources = {family_of(host): host for host in sources}
         self._proxied = proxied
-        self.proxying = Proxying(proxied.server, self.to_proxy) if proxied is not None else None
+        self.proxying = Proxying(proxied.server, self.to_proxy, self._proxy_places) if proxied is not None else None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -211,10 +211,19 @@ class Route:
                 return [Address(self.proxying.aliases.alias(host), port or 0)] if family != socket.AF_INET6 else []
             if self._proxied.strict:
                 raise PermissionError(errno.EACCES, "names are not looked up but by the proxy")
+        return await self._resolve(host, port, self.reaching, family=family, kind=kind)
+
+    async def _proxy_places(self, host: str, port: int) -> list[Address]:
+        """Where the proxy is: its name is the only one that is looked up beside it, and goes the way to it."""
+        return await self._resolve(host, port, self.to_proxy, kind=socket.SOCK_STREAM)
+
+    async def _resolve(
+        self, host: str, port: int | None, reach: Open, *, family: int = 0, kind: int = 0
+    ) -> list[Address]:
         bound = self.binding is not None and self.binding.device is not None
         if not Endpoint(host, 0).is_numeric and (self._servers or bound):
             families = (family,) if family else (socket.AF_INET, socket.AF_INET6)
-            named = await addresses_of(host, families, self.reaching, self._servers or servers_named())
+            named = await addresses_of(host, families, reach, self._servers or servers_named())
             return [Address.of(each, port or 0) for each in named]
         found: Found = await look_up(host, port, family=family, kind=kind)
         hosts = dict.fromkeys(str(name[0]).partition("%")[0] for *_, name in found)
