@@ -20,11 +20,12 @@ from bittern.sim.cipher import SimCipher
 from bittern.sim.world import World
 from bittern.testing.wire_pair import WirePair, feed
 from bittern.wire.handshake import PROTOCOL
+from bittern.wire.mse.exchange import Initiator
 from bittern.wire.mse.keys import public_key, shared_secret
 from bittern.wire.mse.policy import Encryption
 from bittern.wire.mse.stream import MseStream
 from bittern.wire.peerwire import HANDSHAKE_SECONDS, PeerWire
-from tests.engine.peers import HASH, NoDisk
+from tests.engine.peers import HASH, Line, NoDisk
 from tests.wire.test_peerwire import OTHER
 
 OFF, PREFER, REQUIRE = Encryption
@@ -174,3 +175,20 @@ def test_a_thousand_bad_handshakes_cost_a_secret_each_at_most_and_keep_nothing(m
     assert len(worked_out) <= 334
     side.core.advance(2000.0)
     assert not side.core._lobby.wires
+
+
+@pytest.mark.parametrize(("policy", "size"), [(PREFER, 0), (REQUIRE, 68)])
+def test_our_first_words_go_with_the_handshake_only_where_all_that_follows_is_encrypted(
+    policy: Encryption, size: int
+) -> None:
+    """Transmission 3 takes them for plain ones when it chooses the plain method."""
+    side = Side("one", out=policy)
+    assert side.torrent is not None
+    side.torrent.add_candidates([Address("10.0.0.2", 2)], Source.MANUAL, 0.0)
+    wish = side.wish()
+    assert wish is not None
+    stream = side.core.connected(wish.ticket, Line("10.0.0.2", 2), 0.0)
+    assert isinstance(stream, MseStream)
+    assert isinstance(stream._exchange, Initiator)
+    assert len(stream._exchange._words) == size
+    assert len(b"".join(stream._wire.send_buffers(1000))) == 68 - size

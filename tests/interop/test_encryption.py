@@ -24,10 +24,12 @@ from tests.interop.rigs.content import Content, Kind, torrent_of
 from tests.interop.rigs.libtorrent import Libtorrent, LibtorrentPeer
 from tests.interop.rigs.place import LOOPBACK, missing_for_namespace
 from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.tracker import serve
 from tests.interop.rigs.transmission import Transmission
-from tests.interop.rigs.ways import WAYS, Sessions, network_of_ways, sessions
+from tests.interop.rigs.ways import WAYS, Sessions, Way, network_of_ways, sessions
 
-V4_WAYS = tuple(way for way in WAYS if not way.ipv6)
+V4_WAYS = tuple(way for way in WAYS if not way.ipv6)[:3]
+Table = Mapping[str, tuple[str, ...]]
 RC4, PLAIN, NO = "encrypted", "not encrypted", "not at all"
 OURS: tuple[Literal["off", "prefer", "require"], ...] = ("off", "prefer", "require")
 THEIRS = {
@@ -51,16 +53,15 @@ THEY_DIAL = {
     "require RC4": (NO, RC4, RC4),
     "require, then plain": (NO, PLAIN, NO),
 }
+ARIA2 = {"default": (), "require": ("--bt-require-crypto=true", "--bt-min-crypto-level=arc4")}
+TRANSMISSION = {"tolerated": 0, "preferred": 1, "required": 2}
+
 # How bittern reaches others: aria2 takes the plain method where it may, Transmission what it is set to like better.
-ARIA2 = {
-    "default": ((), (PLAIN, PLAIN, RC4)),
-    "require": (("--bt-require-crypto=true", "--bt-min-crypto-level=arc4"), (NO, RC4, RC4)),
-}
-TRANSMISSION = {
-    "tolerated": (0, (PLAIN, PLAIN, RC4)),
-    "preferred": (1, (PLAIN, RC4, RC4)),
-    "required": (2, (NO, RC4, RC4)),
-}
+WE_DIAL_ARIA2 = {"default": (PLAIN, PLAIN, RC4), "require": (NO, RC4, RC4)}
+WE_DIAL_TRANSMISSION = {"tolerated": (PLAIN, PLAIN, RC4), "preferred": (PLAIN, RC4, RC4), "required": (NO, RC4, RC4)}
+# And how it is reached by them: Transmission encrypts nothing by itself where it only tolerates that.
+ARIA2_DIALS = {"default": (PLAIN, RC4, RC4), "require": (NO, RC4, RC4)}
+TRANSMISSION_DIALS = {"tolerated": (PLAIN, PLAIN, NO), "preferred": (PLAIN, RC4, RC4), "required": (NO, RC4, RC4)}
 SECONDS = 20.0
 REST_SECONDS = 0.5
 
@@ -72,14 +73,14 @@ def torrents(tmp_path: Path) -> dict[str, Path]:
     return make_torrents(tmp_path, THEIRS)
 
 
-def make_torrents(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+def make_torrents(folder: Path, names: Iterable[str], tracker: str = "http://127.0.0.1:1/announce") -> dict[str, Path]:
     """One for each name."""
     paths = {}
     for number, name in enumerate(names):
         paths[name] = folder / f"{name}.torrent"
         content = Content(folder, "content")
         content.path.write_bytes(b"%d" % number)
-        paths[name].write_bytes(torrent_of(content, Kind.V1_SINGLE, "http://127.0.0.1:1/announce"))
+        paths[name].write_bytes(torrent_of(content, Kind.V1_SINGLE, tracker))
     return paths
 
 
@@ -147,7 +148,7 @@ async def until(every: Sequence[Ours], came: Callable[[Ours], int], wanted: int)
             await asyncio.sleep(0.02)
 
 
-def table(every: Sequence[Ours], names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def table(every: Sequence[Ours], names: Iterable[str]) -> Table:
     return {name: tuple(ours.came.get(name, NO) for ours in every) for name in names}
 
 
@@ -162,27 +163,24 @@ async def test_libtorrent_reaches_us_as_both_sides_allow(torrents: dict[str, Pat
     """All dial at the same time: when those are in that get in, the others have been turned away."""
     async with opened(torrents, {}) as every:
         with libtorrents(torrents, *(f"127.0.0.1:{ours.session.port}" for ours in every)):
-            wanted = sum(how != NO for row in THEY_DIAL.values() for how in row)
-            await until(every, lambda ours: sum(how != NO for how in ours.came.values()), wanted)
+            await until(every, lambda ours: sum(came != NO for came in ours.came.values()), connections(THEY_DIAL))
             await asyncio.sleep(REST_SECONDS)
             assert table(every, THEIRS) == THEY_DIAL
 
 
-async def test_we_reach_aria2_as_both_sides_allow(tmp_path: Path) -> None:
+@contextmanager
+def aria2s(torrents: dict[str, Path]) -> Iterator[dict[str, str]]:
+    """One with each policy, each in a swarm of its own; where they listen."""
     require(Aria2().missing())
-    torrents = make_torrents(tmp_path, ARIA2)
     with ExitStack() as stack:
         peers = {}
-        for name, (options, _) in ARIA2.items():
-            work = tmp_path / f"aria2 {name}"
+        for name, options in ARIA2.items():
+            work = torrents[name].parent / f"aria2 {name}"
             work.mkdir()
-            client = Aria2(options=options)
-            peer = stack.enter_context(client.get(str(torrents[name]), work, LOOPBACK, work))
+            peer = stack.enter_context(Aria2(options=options).get(str(torrents[name]), work, LOOPBACK, work))
             assert wait_until(partial(listens, LOOPBACK.address, peer.port), SECONDS)
             peers[name] = f"{LOOPBACK.address}:{peer.port}"
-        async with opened(torrents, peers) as every:
-            await until(every, lambda ours: len(ours.came), len(OURS) * len(ARIA2))
-            assert table(every, ARIA2) == {name: how for name, (_, how) in ARIA2.items()}
+        yield peers
 
 
 def listens(host: str, port: int) -> bool:
@@ -193,37 +191,86 @@ def listens(host: str, port: int) -> bool:
         return False
 
 
-def test_we_reach_transmission_as_both_sides_allow(tmp_path: Path) -> None:
-    """It knows a peer by its address: each session has one of its own, in a network of theirs."""
+async def test_we_reach_aria2_as_both_sides_allow(tmp_path: Path) -> None:
+    torrents = make_torrents(tmp_path, ARIA2)
+    with aria2s(torrents) as peers:
+        async with opened(torrents, peers) as every:
+            await until(every, lambda ours: len(ours.came), len(OURS) * len(ARIA2))
+            assert table(every, ARIA2) == WE_DIAL_ARIA2
+
+
+async def test_aria2_reaches_us_as_both_sides_allow(tmp_path: Path) -> None:
+    with serve(LOOPBACK.listen()) as tracker:
+        torrents = make_torrents(tmp_path, ARIA2, tracker.url)
+        async with opened(torrents, {}) as every:
+            tracker.named = tuple(Address(LOOPBACK.address, ours.session.port or 0) for ours in every)
+            with aria2s(torrents):
+                await until(every, lambda ours: len(ours.came), connections(ARIA2_DIALS))
+                await asyncio.sleep(REST_SECONDS)
+                assert table(every, ARIA2) == ARIA2_DIALS
+
+
+def connections(wanted: Table) -> int:
+    """That come about."""
+    return sum(how != NO for row in wanted.values() for how in row)
+
+
+@contextmanager
+def beside_transmissions(folder: Path, *, we_dial: bool) -> Iterator[dict[str, Sessions]]:
+    """For each of its policies one of it, and a session with each of ours, that can meet.
+
+    It knows a peer by its address: each session has one of its own, in a network of theirs.
+    """
     require(Transmission().missing() or missing_for_namespace())
-    torrents = make_torrents(tmp_path, TRANSMISSION)
-    with network_of_ways(tmp_path) as place, ExitStack() as stack:
+    with network_of_ways(folder) as place, ExitStack() as stack:
         running = {}
-        for name, (number, _) in TRANSMISSION.items():
-            work = tmp_path / f"transmission {name}"
+        for name, number in TRANSMISSION.items():
+            work = folder / f"transmission {name}"
             work.mkdir()
-            client = Transmission(settings=(("encryption", number),))
-            peer = stack.enter_context(client.get(str(torrents[name]), work, place, work))
+            tracker = stack.enter_context(serve(place.listen()))
+            path = str(make_torrents(folder, [name], tracker.url)[name])
+            theirs = Transmission(settings=(("encryption", number),)).get(path, work, place, work)
+            dialed = [str(Address(place.address, stack.enter_context(theirs).port))] if we_dial else []
             plans = {
                 way: {
-                    "torrent": str(torrents[name]),
+                    "torrent": path,
                     "folder": str(work / policy),
-                    "peers": [str(Address(place.address, peer.port))],
+                    "peers": dialed,
                     "encryption": policy,
                     "utp": False,
                 }
-                for way, policy in zip(V4_WAYS, OURS, strict=False)
+                for way, policy in zip(V4_WAYS, OURS, strict=True)
             }
-            running[name] = stack.enter_context(sessions(place, tmp_path / f"bittern {name}", plans))
-        came = {}
-        for name, (_, how) in TRANSMISSION.items():
-            ours = running[name]
-            ways = V4_WAYS[: len(OURS)]
-            assert wait_until(partial(heard, ours, sum(each != NO for each in how)), SECONDS)
-            came[name] = tuple(NO if not ours.joined[way] else RC4 if ours.joined[way][0][1] else PLAIN for way in ways)
-    assert came == {name: how for name, (_, how) in TRANSMISSION.items()}
+            running[name] = stack.enter_context(sessions(place, folder / f"bittern {name}", plans))
+            if not we_dial:
+                assert wait_until(partial(all_listen, running[name]), SECONDS)
+                tracker.named = tuple(Address(way.address, running[name].ports[way]) for way in plans)
+                stack.enter_context(theirs)
+        yield running
 
 
-def heard(ours: Sessions, wanted: int) -> bool:
+def all_listen(ours: Sessions) -> bool:
     ours.wait_silent()
-    return sum(bool(joined) for joined in ours.joined.values()) >= wanted
+    return len(ours.ports) == len(OURS)
+
+
+@pytest.mark.parametrize(("we_dial", "wanted"), [(True, WE_DIAL_TRANSMISSION), (False, TRANSMISSION_DIALS)])
+def test_transmission_and_we_reach_each_other_as_both_sides_allow(
+    tmp_path: Path,
+    we_dial: bool,  # noqa: FBT001 - a parameter
+    wanted: Table,
+) -> None:
+    with beside_transmissions(tmp_path, we_dial=we_dial) as running:
+
+        def came() -> Table:
+            for ours in running.values():
+                ours.wait_silent()
+            return {name: tuple(how(ours, way) for way in V4_WAYS) for name, ours in running.items()}
+
+        wait_until(lambda: connections(came()) >= connections(wanted), SECONDS)
+        assert came() == wanted
+
+
+def how(ours: Sessions, way: Way) -> str:
+    """The peer of a session came."""
+    return next((RC4 if encrypted else PLAIN for _, encrypted in ours.joined[way]), NO)

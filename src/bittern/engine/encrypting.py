@@ -9,7 +9,7 @@ from bittern.wire.mse.arrival import Arrival
 from bittern.wire.mse.cipher import MakeCipher
 from bittern.wire.mse.exchange import Exchange, Initiator, Responder
 from bittern.wire.mse.keys import shared_secret
-from bittern.wire.mse.policy import Encryption
+from bittern.wire.mse.policy import Encryption, Method
 from bittern.wire.mse.slab import Slab
 from bittern.wire.mse.stream import MseStream
 from bittern.wire.peerwire import PeerWire
@@ -62,14 +62,15 @@ class Encrypting:
 
         Args:
             link: the transport.
-            wire: the inner stream; what it has to say goes with the handshake.
+            wire: the inner stream; what it has to say goes with the handshake where it will be encrypted for sure.
             name: of the torrent.
             now: the time.
         """
         assert self._make is not None
-        words = b"".join(wire.send_buffers(HANDSHAKE_SIZE))
-        wire.sent(len(words), now)
-        policy = self._shared.settings.encryption_out
+        policy, words = self._shared.settings.encryption_out, b""
+        if Method.PLAIN not in policy.methods:  # else Transmission 3 may take encrypted words for plain ones
+            words = b"".join(wire.send_buffers(HANDSHAKE_SIZE))
+            wire.sent(len(words), now)
         return self._stream(link, wire, Initiator(self._shared.chance.entropy, self._make, name, policy, words))
 
     def worked_out(self, ticket: int, secret: bytes, now: float) -> None:
