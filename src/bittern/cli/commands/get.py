@@ -13,11 +13,11 @@ from bittern.base.errors import SessionError
 from bittern.cli.arguments import Json, check_folder, checked_url
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
-from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.metadata import fetch_metainfo, write_torrent
 from bittern.cli.network import Network, session_settings
 from bittern.cli.notices import notices
+from bittern.cli.opening import opened
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.selection import FileChoice, ask_for_files
@@ -169,7 +169,10 @@ class _Job:
         Raises:
             BitternError: why it could not be done; also when the last bytes could not be synced.
         """
-        code = await self._run(settings)
+        try:
+            code = await self._run(settings)
+        except StoppedError:  # before it began
+            return ExitCode.UNFINISHED
         error = self._torrent.status.error if self._torrent is not None else None
         if code is ExitCode.OK and error is not None:  # of the last save: what was complete may not be on the disk
             raise error
@@ -177,7 +180,7 @@ class _Job:
 
     async def _run(self, settings: Settings) -> ExitCode:
         with interrupts(self.farewell, self.report.say) as stop, notices(self.report.say):
-            async with Session(settings) as session, told_at_the_end(session, self.report):
+            async with opened(settings, stop, self.report) as session:
                 try:
                     adding = session.add(
                         self.source,

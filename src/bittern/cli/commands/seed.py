@@ -1,6 +1,6 @@
 """`bittern seed`: share files that are there."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,10 @@ from bittern.base.errors import StorageError
 from bittern.cli.arguments import Json
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
-from bittern.cli.filtering import told_at_the_end
 from bittern.cli.loop import interrupts, run
 from bittern.cli.network import Network, session_settings
 from bittern.cli.notices import notices
+from bittern.cli.opening import opened
 from bittern.cli.output import format_size, note, printable
 from bittern.cli.reports import Report, progress_fields, report_for
 from bittern.cli.sharing import Sharing
@@ -22,7 +22,6 @@ from bittern.cli.sources import check_source
 from bittern.cli.transfer import StoppedError, Watch, no_way_to_peers, searching, unless_stopped
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Info
-from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
 from bittern.session.torrent import Torrent
@@ -73,9 +72,10 @@ def seed(
     settings = sharing.applied_to(settings)
     path.stat()  # raises when there is nothing at all
     report = report_for(json=json, quiet=quiet)
-    with closing(report):
+    with closing(report), suppress(StoppedError):  # before it began
         terms = _Terms(trust=trust, super_seed=super_seed, sharing=sharing)
         return run(_seed(source, path, settings, network, terms, quiet=quiet, report=report))
+    return ExitCode.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def _seed(
     source: str, path: Path, settings: Settings, network: Network, terms: _Terms, *, quiet: bool, report: Report
 ) -> ExitCode:
     with interrupts("" if quiet else _FAREWELL, report.say) as stop, notices(report.say):
-        async with Session(settings) as session, told_at_the_end(session, report):
+        async with opened(settings, stop, report) as session:
             try:
                 found = await unless_stopped(session.find(source), stop)
                 if isinstance(found, Magnet):
