@@ -26,7 +26,7 @@ from tests.interop.rigs.transmission import Transmission
 from tests.interop.rigs.ways import PARTNER, TCP_WAYS, WAYS, Sessions, Way, network_of_ways, sessions
 from tests.interop.rigs.webtorrent import Webtorrent
 
-TIMEOUT_SECONDS = 40.0
+TIMEOUT_SECONDS = 50.0
 PORT = 6000
 
 
