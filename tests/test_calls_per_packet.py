@@ -7,7 +7,7 @@ from bench.calls_per_packet import Line
 PACKETS = 3000
 
 # A little above what was measured: who raises one says what it buys.
-CEILINGS = [(True, 0.8, 1.3), (False, 0.8, 28.0)]
+CEILINGS = [(True, 0.8, 1.3), (False, 0.8, 33.0)]
 BURSTS_PER_MIB = 25.0
 
 
