@@ -216,6 +216,8 @@ def test_where_a_peer_is_and_what_it_is() -> None:
     case = Case()
     ann = case.comes("8.8.8.8", None)
     assert (where(ann), flags_of(ann)) == (None, PexFlag.NONE)
+    ann.reached = True
+    assert flags_of(ann) == PexFlag.REACHABLE
     ann.incoming = False
     ann.says = ExtendedHandshake(extensions={"ut_holepunch": 4}, upload_only=True, prefers_encryption=True)
     everything = PexFlag.PREFERS_ENCRYPTION | PexFlag.SEED | PexFlag.HOLEPUNCH | PexFlag.REACHABLE

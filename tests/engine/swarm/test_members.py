@@ -141,6 +141,7 @@ def test_only_where_we_dialed_somebody_can_be_found_again() -> None:
     assert caller is not None
     door.members.listens_on(caller, claimed.port, 0.0)
     assert claimed in door.book
+    assert [peer.reached for peer in door.members.peers.values()] == [False, True, False]
     assert door.book.reached(9) == [there, again]
 
 

@@ -130,5 +130,5 @@ def flags_of(peer: Peer) -> PexFlag:
         | (PexFlag.SEED if peer.is_seed or says.upload_only else PexFlag.NONE)
         | (PexFlag.UTP if peer.transport is Transport.UTP else PexFlag.NONE)
         | (PexFlag.HOLEPUNCH if speaks(peer) else PexFlag.NONE)
-        | (PexFlag.NONE if peer.incoming else PexFlag.REACHABLE)
+        | (PexFlag.NONE if peer.incoming and not peer.reached else PexFlag.REACHABLE)
     )

@@ -251,7 +251,8 @@ class Members:
 
     def _also_at(self, peer: Peer, address: Address, *, reached: bool = False) -> None:
         """A peer can be dialed at `address`, as it says or as we have found: no need to while it is connected."""
-        peer.listens_at.append(address)
+        peer.listens_at.insert(0 if reached else len(peer.listens_at), address)
+        peer.reached = peer.reached or reached
         self._book.connected(address, reached=reached)
 
     def _tell_dropped(self, address: Address, reason: str, *, offence: bool) -> None:

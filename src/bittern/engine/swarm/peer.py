@@ -75,6 +75,8 @@ class Peer:
     peer_interested: bool = False
     refusing: bool = False
     """Whether it rejected a request though it does not choke us: to ask again at once would go on for ever."""
+    reached: bool = False
+    """Whether we connected to it, too, where it connected to us: it listens at the first of `listens_at`."""
     has_node: bool = False
     """Whether it said that it runs a node of the distributed hash table."""
     heard_pieces: bool = False
