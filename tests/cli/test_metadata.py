@@ -73,7 +73,7 @@ async def test_files_of_a_hybrid_are_known_from_who_speaks_version_1_alone(
             teller.tell(teller.asked())
 
     with HostilePeer(sha1(raw).digest(), script, "127.0.0.1") as old:
-        network = Network(listen=("127.0.0.1",), port=0, peer=(old.address,), no_dht=True)
+        network = Network(listen=("127.0.0.1",), port=0, peer=(old.address,), no_dht=True, encryption="off")
         link, report = str(meta.info.info_hash_v1), Lines()
         found = await asyncio.wait_for(fetch_metainfo(link, network, report, None, whole=False), SECONDS)
         assert found.info == meta.info

@@ -38,10 +38,10 @@ def ways_of_one(process: SimProcess) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("settings", "listens", "filtered", "soonest", "latest", "transport", "encrypted"),
     [
-        (BOTH, True, False, 0.0, 3 * ROUND_TRIP, Transport.TCP, True),
+        (BOTH, True, False, 0.0, 4 * ROUND_TRIP, Transport.TCP, True),
         (NO_UTP, True, False, 0.0, 5 * ROUND_TRIP, Transport.TCP, False),
         (PLAIN, True, False, 0.0, 5 * ROUND_TRIP, Transport.TCP, False),
-        (CLOSED, True, False, 0.0, 3 * ROUND_TRIP, Transport.TCP, True),
+        (CLOSED, True, False, 0.0, 4 * ROUND_TRIP, Transport.TCP, True),
         (NO_TCP, False, False, 0.0, 6 * ROUND_TRIP, Transport.UTP, False),  # TCP is refused: uTP begins at once
         (NO_TCP, True, True, STAGGER_SECONDS, STAGGER_SECONDS + 5 * ROUND_TRIP, Transport.UTP, False),
         (BOTH, True, True, STAGGER_SECONDS, STAGGER_SECONDS + 4 * ROUND_TRIP, Transport.UTP, True),
