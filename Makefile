@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-partners test-transfers lint check bench kills fuzz sim clean
+.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench kills fuzz sim clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,20 +22,28 @@ demo: $(RUN_STAMP)  ## Download and verify a torrent from a real local swarm
 	@$(BIN)/bittern demo
 
 # Programs and real clients mostly wait, so these run beside each other; each part is shown when it has ended.
-PARTS := test-rooms test-programs test-partners test-transfers
+PARTS := test-rooms test-programs test-sessions test-partners test-lines test-transfers
 test: $(DEV_STAMP)  ## The whole test suite, real clients included where they are installed
 	+@$(MAKE) --no-print-directory --keep-going --output-sync=target -j$(words $(PARTS)) $(PARTS)
 
-PROGRAMS := tests/cli tests/faults tests/docs tests/bench tests/session
+PROGRAMS := tests/cli tests/docs tests/bench
+SESSIONS := tests/session tests/faults
 TRANSFERS := tests/interop/test_transfer.py
+LINES := $(addprefix tests/interop/test_,$(addsuffix .py,binding encryption holepunch mixed_mode nat proxies utp ways))
 test-rooms:
-	$(BIN)/pytest $(addprefix --ignore=,$(PROGRAMS) tests/interop)
+	$(BIN)/pytest $(addprefix --ignore=,$(PROGRAMS) $(SESSIONS) tests/interop)
 
 test-programs:
 	$(BIN)/pytest $(PROGRAMS)
 
+test-sessions:
+	$(BIN)/pytest $(SESSIONS)
+
 test-partners:
-	$(BIN)/pytest tests/interop --ignore=$(TRANSFERS)
+	$(BIN)/pytest tests/interop $(addprefix --ignore=,$(TRANSFERS) $(LINES))
+
+test-lines:
+	$(BIN)/pytest $(LINES)
 
 test-transfers:
 	$(BIN)/pytest $(TRANSFERS)
