@@ -43,7 +43,7 @@ test-partners:
 	$(BIN)/pytest tests/interop $(addprefix --ignore=,$(TRANSFERS) $(LINES))
 
 test-lines:
-	$(BIN)/pytest $(LINES)
+	BITTERN_INTEROP_JSON=build/ways.json $(BIN)/pytest $(LINES)
 
 test-transfers:
 	$(BIN)/pytest $(TRANSFERS)

@@ -1,6 +1,6 @@
 """Writes README's interop tables from the facts of a test run.
 
-    python docs/interop_table.py [--facts build/interop.json] [README.md]
+    python docs/interop_table.py [--facts build/interop.json build/ways.json --] [README.md]
 
 `make test` writes the facts. One table has a column for each kind of torrent, and stands between the two comments
 `<!-- interop -->` and `<!-- /interop -->`; the other has one for each way to be connected, between `<!-- ways -->` and
@@ -75,9 +75,10 @@ def main() -> None:
     """Read the facts, write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("readme", nargs="?", type=Path)
-    parser.add_argument("--facts", type=Path, default=Path("build/interop.json"))
+    default = [Path("build/interop.json"), Path("build/ways.json")]
+    parser.add_argument("--facts", type=Path, nargs="+", default=default)
     args = parser.parse_args()
-    facts = json.loads(args.facts.read_text())
+    facts = [fact for path in args.facts for fact in json.loads(path.read_text())]
     tables = {TORRENTS: table(facts), WAYS: ways_table(facts)}
     if args.readme is None:
         sys.stdout.write("\n".join(tables.values()))

@@ -1,7 +1,7 @@
 """The interop table's facts: which client has traded what with bittern, in which role, and how it went.
 
-A run writes them as JSON to the file that BITTERN_INTEROP_JSON names (else build/interop.json);
-`docs/interop_table.py` makes README's table of it.
+A run writes them as JSON to the file that BITTERN_INTEROP_JSON names (else build/interop.json), a part of `make test`
+that runs beside others to one of its own; `docs/interop_table.py` makes README's tables of them.
 """
 
 import dataclasses
