@@ -24,6 +24,8 @@ DEFAULT = replace(BITTERN, name="bittern over TCP and uTP", quiet=BITTERN.quiet[
 LIBTORRENT = Libtorrent(options=("--utp",))
 SLOW = dict.fromkeys((BITTERN.name, DEFAULT.name), ("--down-limit", "1k")) | {"libtorrent": ("--down-limit", "1000")}
 """Who stands between is not to have a piece to give."""
+TIMEOUT_SECONDS = 100
+"""Of who comes just after it has told of others, libtorrent tells a minute later."""
 
 Rig = Bittern | Libtorrent
 
@@ -86,7 +88,7 @@ def brought_together(folder: Path, between: Rig, seed: Rig, leecher: Rig) -> Ite
 )
 def test_two_behind_routers_are_brought_together(tmp_path: Path, between: Rig, seed: Rig, leecher: Rig) -> None:
     with brought_together(tmp_path, between, seed, leecher) as (last, content):
-        last.wait_complete(40)
+        last.wait_complete(TIMEOUT_SECONDS)
         assert content.differences(tmp_path / "leecher" / "downloads") == []
 
 

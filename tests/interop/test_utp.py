@@ -58,13 +58,11 @@ def begin(swarm: Swarm, seed: Client, leecher: Client, hosts: Sequence[Place]) -
     if not isinstance(leecher, Transmission):
         swarm.seed(seed, place=hosts[0])
         return swarm.get(leecher, place=hosts[1])
-    # Where Transmission 3.00 dials over uTP, or is dialed encrypted, it may leave unread what comes with the handshake,
-    # from libtorrent, too.
+    # Where Transmission 3.00 dials over uTP it may leave unread what comes with the handshake, from libtorrent, too;
+    # on a line that loses datagrams the words that would rouse it may come with them.
     taking = swarm.get(leecher, place=hosts[1])
     swarm.tracker.wait_for(lambda announce: announce.left > 0)
-    swarm.seed(
-        replace(OURS, options=("--encryption", "off", "--peer", f"{hosts[1].address}:{taking[0].port}")), place=hosts[0]
-    )
+    swarm.seed(replace(OURS, options=("--peer", f"{hosts[1].address}:{taking[0].port}")), place=hosts[0])
     return taking
 
 

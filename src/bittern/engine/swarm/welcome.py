@@ -64,12 +64,13 @@ def crosses(
 
 
 def rouse(peer: Peer) -> None:
-    """A peer told what it speaks: if it dialed us over uTP, say any more to it.
+    """A peer told what it speaks: over uTP, say any more to it.
 
     Transmission 3, which is still what many systems have, leaves aside what came in one packet with our handshake
-    until the next packet comes: it would not hear what we have for minutes.
+    until the next packet comes: where it dialed us, or the handshake was encrypted, it would not hear what we have for
+    minutes.
     """
-    if peer.incoming and peer.transport is Transport.UTP:
+    if peer.transport is Transport.UTP:
         peer.wire.send_keep_alive()
 
 
