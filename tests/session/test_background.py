@@ -31,6 +31,26 @@ def test_one_that_never_began_can_be_closed() -> None:
     Background(nothing).close()
 
 
+def test_one_whose_start_was_interrupted_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far the thread is by then is left to chance: it may not have begun, or run already."""
+
+    def interrupted(_: threading.Event, __: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    for _ in range(50):
+        background = Background(nothing)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Event, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                background.start()
+        background.close()
+    give_up_at = time.monotonic() + 5
+    while set(threading.enumerate()) - before and time.monotonic() < give_up_at:
+        time.sleep(0.001)
+    assert set(threading.enumerate()) == before
+
+
 def test_what_fails_at_the_end_is_told_once() -> None:
     async def fail() -> None:
         raise SessionError("no room")

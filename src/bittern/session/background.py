@@ -27,6 +27,8 @@ class Background:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ended = threading.Event()
+        self._begun = self._runs = False
+        self._abandoned = False  # before it ran
         self._over = False
         self._error: BaseException | None = None
         self._turnstile = threading.Lock()  # nobody hands work to a loop that has stopped taking any
@@ -35,6 +37,7 @@ class Background:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._begun = True
 
     def wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """What `work` gives, done on the loop; it is cancelled when the wait ends early, by Ctrl-C for example.
@@ -69,7 +72,9 @@ class Background:
 
         Ctrl-C does not shorten it, but a second one ends the wait for it.
         """
-        if self._thread.ident is None:  # interrupted before it began
+        with self._turnstile:  # a start that was interrupted leaves open whether there is a thread, and how far it is
+            self._abandoned = not (self._begun or self._runs)
+        if self._abandoned:
             self._loop.close()
             return
         with suppress(RuntimeError):  # the loop has ended
@@ -87,6 +92,10 @@ class Background:
             raise error
 
     def _run(self) -> None:
+        with self._turnstile:
+            if self._abandoned:
+                return
+            self._runs = True
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._serve())
