@@ -14,6 +14,7 @@ import pytest
 
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import HttpGet
+from bittern.io import http as module
 from bittern.io.http import REDIRECTS, HttpFetcher, HttpPort
 from bittern.io.route import DIRECT, Route
 from bittern.io.tasks import Tasks
@@ -317,6 +318,32 @@ async def test_the_engine_hears_of_every_fetch_and_a_turn_follows(server: Server
     assert engine.heard[0] == (5, 200, b"de")
     assert engine.heard[1][0] == 6
     assert len(settled) > before
+    turn.close()
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_what_must_not_overtake_another_fetch_waits_for_it_but_not_for_ever(
+    server: Server, fetcher: HttpFetcher, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05 if hangs else 5.0)
+    engine, tasks, free = Engine(), Tasks(), asyncio.Event()
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+        if b"first" in request:
+            await free.wait()
+        writer.write(reply(b"de"))
+
+    server.answer = hold
+    turn = Turn(asyncio.get_running_loop())
+    port = HttpPort(fetcher, engine, turn, tasks)  # type: ignore[arg-type]  # the part of a core that is used
+    for ticket, after in ((5, ()), (6, (5, 4))):  # nobody knows of 4 any more
+        url = f"{server.url}?{'first' if ticket == 5 else 'then'}"
+        port.get(HttpGet(ticket, 1, url, url, MOST, 5.0, after=after))
+    await asyncio.sleep(0.3)  # in which both would have come
+    assert [b"first" in request for request in server.requests] == [True, False][: 1 + hangs]
+    free.set()
+    await asyncio.gather(*tasks._running)
+    assert {heard[0] for heard in engine.heard} == {5, 6}
     turn.close()
 
 

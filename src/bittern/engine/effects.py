@@ -49,6 +49,7 @@ class HttpGet:
         ipv6: by which family to reach the server; None for any.
         local: whether the server may be on this machine or in its network (see sources.guard).
         filtered: whether the IP filter is for it.
+        after: tickets of fetches that it must not overtake: it waits for them, for a while.
     """
 
     ticket: int
@@ -60,6 +61,7 @@ class HttpGet:
     ipv6: bool | None = None
     local: bool = True
     filtered: bool = True
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

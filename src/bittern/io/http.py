@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 REDIRECTS = 5
+PATIENCE_SECONDS = 2.0
+"""What must not overtake another fetch waits for it so long; a goodbye has five seconds in all."""
 _MOVED = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 16
 
@@ -152,13 +154,18 @@ class HttpPort:
         self._core = core
         self._turn = turn
         self._tasks = tasks
+        self._running: dict[int, asyncio.Task[None]] = {}  # by ticket
 
     def get(self, wish: HttpGet) -> None:
         """See ports.Http."""
-        self._tasks.start(self._get(wish), f"announce {wish.tracker}")
+        task = self._running[wish.ticket] = self._tasks.start(self._get(wish), f"announce {wish.tracker}")
+        task.add_done_callback(lambda _: self._running.pop(wish.ticket, None))
 
     async def _get(self, wish: HttpGet) -> None:
+        before = [self._running[ticket] for ticket in wish.after if ticket in self._running]
         try:
+            if before:
+                await asyncio.wait(before, timeout=PATIENCE_SECONDS)
             status, body = await self._fetcher.fetch(
                 wish.url,
                 wish.max_bytes,

@@ -139,6 +139,17 @@ def test_a_goodbye_has_less_time_and_asks_for_nobody() -> None:
     assert "event=stopped" in goodbye.url
     assert "numwant=0" in goodbye.url
     assert goodbye.timeout_seconds == GOODBYE_SECONDS
+    assert goodbye.after == ()
+
+
+def test_nothing_overtakes_what_a_tracker_is_being_told() -> None:
+    rig = Rig()
+    [start] = rig.announce()
+    rig.trackers.stop()
+    [goodbye] = rig.announce(1.0)
+    rig.trackers.restart(2.0)
+    [again] = rig.announce(2.0)
+    assert (start.after, goodbye.after, again.after) == ((), (start.ticket,), (start.ticket, goodbye.ticket))
 
 
 @pytest.mark.parametrize("answered", [True, False])

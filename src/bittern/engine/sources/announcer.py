@@ -186,10 +186,10 @@ class Announcer:
         else:
             seconds = GOODBYE_SECONDS if current.goodbye else TIMEOUT_SECONDS
             url = announce_url(tracker.url, request)
+            # A goodbye heard before what was said last, or after the next hello, would be what a tracker keeps.
+            after = tuple([t for t, (old, _) in self._asked.items() if old.tracker is tracker and old is not current])
             shared.effects.append(
-                HttpGet(
-                    ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local=local, filtered=filtered
-                )
+                HttpGet(ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local, filtered, after)
             )
         shared.turnstile.begin(ticket)
         self._asked[ticket] = current, request.info_hash
