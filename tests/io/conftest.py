@@ -1,11 +1,13 @@
-"""A loop with a turn that settles nothing, and waiting that ends when something holds."""
+"""A loop with a turn that settles nothing, waiting that ends when something holds, and UDP sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
 from bittern.io.turn import Turn
+from tests.io.bound import Bound
 from tests.leaks import leaves_no_task, leaves_nothing_behind
 
 __all__ = ["leaves_no_task", "leaves_nothing_behind"]
@@ -32,3 +34,20 @@ def until() -> Until:
                 await asyncio.sleep(0.001)
 
     return wait
+
+
+@pytest.fixture
+def bound() -> Iterator[Bound]:
+    """Sockets that end with the test."""
+    made: list[socket.socket] = []
+
+    def make(host: str) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        made.append(sock)
+        sock.bind((host, 0))
+        sock.setblocking(False)
+        return sock
+
+    yield make
+    for sock in made:
+        sock.close()

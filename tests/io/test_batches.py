@@ -1,35 +1,14 @@
 import socket
 import sys
-from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
 
 from bittern.base.address import Address
 from bittern.io.batches import BATCH, WORTH_A_SLOT, BatchReader, BatchWriter
+from tests.io.bound import Bound, at
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others read one by one")
-Bound = Callable[[str], socket.socket]
-
-
-@pytest.fixture
-def bound() -> Iterator[Bound]:
-    made: list[socket.socket] = []
-
-    def make(host: str = "127.0.0.1") -> socket.socket:
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        made.append(sock)
-        sock.bind((host, 0))
-        sock.setblocking(False)
-        return sock
-
-    yield make
-    for sock in made:
-        sock.close()
-
-
-def at(sock: socket.socket) -> Address:
-    return Address(*sock.getsockname()[:2])
 
 
 def read(reader: BatchReader, sock: socket.socket, slot: int) -> list[tuple[bytes, int, Address]]:

@@ -2,36 +2,15 @@ import errno
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from bittern.base.address import Address
 from bittern.io import capabilities
 from bittern.io.complaints import Complaint, ask_for_complaints, complaint_of, complaints
+from tests.io.bound import Bound, at
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="others keep no complaints")
-Bound = Callable[[str], socket.socket]
-
-
-@pytest.fixture
-def bound() -> Iterator[Bound]:
-    made: list[socket.socket] = []
-
-    def make(host: str) -> socket.socket:
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        made.append(sock)
-        sock.bind((host, 0))
-        sock.setblocking(False)
-        return sock
-
-    yield make
-    for sock in made:
-        sock.close()
-
-
-def at(sock: socket.socket) -> Address:
-    return Address(*sock.getsockname()[:2])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
