@@ -1,4 +1,4 @@
-"""The commands of docs/dht.md run as they stand, one after the other, in a table of a few nodes on this machine."""
+"""The commands of docs/guide/dht.md run as they stand, one after the other, in a table of a few nodes."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 from tests.cli.table import nodes
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "dht.md").read_text()
+PAGE = (ROOT / "docs" / "guide" / "dht.md").read_text()
 SECONDS = 60
 
 

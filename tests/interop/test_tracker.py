@@ -166,7 +166,7 @@ def test_the_client_of_npm_understands_it(scheme: str, address: str, tmp_path: P
 
 
 def test_a_reverse_proxy_may_stand_before_it(tmp_path: Path) -> None:
-    """As docs/tracker.md says: clients of nginx are where they are, and not taken for programs of this machine."""
+    """As docs/guide/tracker.md says, clients of nginx are where they are, not taken for programs of this machine."""
     require(missing_nginx())
     with tracker(LOOPBACK, tmp_path, "--trust-proxy", "127.0.0.1") as urls:
         root = urls["http"].removesuffix("/announce")

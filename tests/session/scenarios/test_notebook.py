@@ -42,7 +42,7 @@ def cell(source: str) -> dict[str, Any]:
 
 def executed(folder: Path, *more: str) -> list[str]:
     """What the cells of the notebook in docs/, and `more`, show when a kernel runs them."""
-    notebook = json.loads((ROOT / "docs" / "notebook.ipynb").read_text())
+    notebook = json.loads((ROOT / "docs" / "guide" / "notebook.ipynb").read_text())
     notebook["cells"] += map(cell, more)
     (folder / "in.ipynb").write_text(json.dumps(notebook))
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(folder), "JUPYTER_PLATFORM_DIRS": "1"}
