@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench kills fuzz sim clean
+.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz sim clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,8 +73,8 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 	$(BIN)/python -m bench.calls_per_packet
 	$(BIN)/python -m bench.calls_per_announce
 
-kills: $(DEV_STAMP)  ## 100 random kill -9 of a download, 20 of checks, 20 of moves; table into bench/results
-	$(BIN)/python -m bench.kills
+drill: $(DEV_STAMP)  ## Each fault done to the real program: kills, disks, machines, networks; table into bench/results
+	$(BIN)/python -m drill --seed $(SEED)
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)

@@ -16,7 +16,6 @@ from bench import (
     direct_io,
     idle_peers,
     ip_filter,
-    kills,
     limits,
     machine,
     many_leechers,
@@ -30,15 +29,12 @@ from bench import (
 from bench.drivers.dht_crowd import KINDS
 from bench.peers import BITTERN, LIBTORRENT
 from bench.workload import Workload
-from tests.faults.rigs.kills import Kill
-from tests.faults.rigs.torrent import PIECE
 from tests.interop.conftest import require
 from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.star import Link, star
 from tests.interop.rigs.tracker import serve
 from tests.interop.rigs.web import missing_nginx
-from tests.session.moves import MoveKill
 
 pytestmark = pytest.mark.interop
 
@@ -168,35 +164,6 @@ def test_a_mixed_swarm_has_a_row_for_each_kind() -> None:
 
 def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
-
-
-def test_kills_are_summed_by_what_they_hit() -> None:
-    hit = [Kill("download", 5, 0, 1, 9 * PIECE, again, 2 * again) for again in (1024, 2048, 4096)]
-    hit.append(Kill("check", 9, 2, 0))
-    assert cells(kills.table(hit, 100 * PIECE)) == [
-        ["download", "3", "0", "3", "2", "4", "0.1", "4", "8"],
-        ["check", "1", "2", "0", "0", "0", "0.0", "0", "0"],
-    ]
-    moved = [MoveKill("same", 0, 9, 0), MoveKill("other", 5, 4, 1), MoveKill("other", 9, 0, 0)]
-    assert cells(kills.table_of_moves(moved)) == [
-        ["same file system", "1", "0", "0"],
-        ["other file system", "2", "1", "1"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("kill", "missed"),
-    [
-        (Kill("download", 5, 0, 0, 9 * PIECE, 3 * PIECE, 2 * PIECE), []),
-        (Kill("download", 5, 0, 0, 9 * PIECE, 4 * PIECE, 2 * PIECE), ["131072 bytes came again though they were not"]),
-        (Kill("check", 5, 1, 0), ["1 false pieces after a kill of the check"]),
-        (Kill("download", 5, 0, 0, 9 * PIECE, 0, kills.WINDOW + 1), ["bytes were in flight"]),
-    ],
-)
-def test_what_kills_must_not_do_is_told(kill: Kill, missed: list[str]) -> None:
-    found = kills.shortfalls([kill], 100 * PIECE)
-    assert len(found) == len(missed)
-    assert all(expected in said for said, expected in zip(found, missed, strict=True))
 
 
 def test_a_bench_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.session.moves import Moves, files_below
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 
 SECONDS = 30
-KILLS = 3  # `make kills` does more
+KILLS = 3  # `make drill` does more
 
 
 @pytest.mark.parametrize("other", [False, True], ids=["same file system", "other file system"])

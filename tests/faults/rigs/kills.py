@@ -6,20 +6,19 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep
+from time import sleep
 
 from tests.faults.rigs import program, wire
+from tests.faults.rigs.claims import JOIN_SECONDS, claims
 from tests.faults.rigs.hostile import Proxy
 from tests.faults.rigs.torrent import BLOCK, NAME, PIECE, Torrent
 from tests.interop.rigs.place import LOOPBACK
 from tests.interop.rigs.process import Running
 
 DONE_SECONDS = 60
-JOIN_SECONDS = 30
 CHECK_SECONDS = 0.4
 _CHECK = Path(__file__).parents[1] / "drivers" / "check.py"
 _BLOCK_ON_THE_WIRE = 13 + BLOCK
@@ -117,8 +116,7 @@ class Drill:
     @property
     def file(self) -> Path:
         """What is downloaded, under the name that it has so far."""
-        own, other = self.into / NAME, self.into / f"{NAME}.part"
-        return other if other.exists() and not own.exists() else own
+        return self.torrent.place(self.into, NAME)
 
     def download(self, kills: int) -> Iterator[Kill]:
         """Kill the download when random parts of it have come, spread evenly over it all; then let it complete."""
@@ -149,7 +147,7 @@ class Drill:
             self._spoil()
             self._kill_check(number)
             yield self._judged("check", self._claimed_after_check())
-        spoiled = self.torrent.pieces - len(self.right())
+        spoiled = self.torrent.pieces - len(self.torrent.right(self.into))
         assert self.complete() < (spoiled + 1) * PIECE  # one for the messages around the blocks
 
     def complete(self) -> int:
@@ -159,16 +157,8 @@ class Drill:
         assert self.file.read_bytes() == self.torrent.data
         return proxy.carried
 
-    def right(self) -> set[int]:
-        """The pieces that are right in the file."""
-        if not self.file.exists():
-            return set()
-        data, whole = self.file.read_bytes(), self.torrent.data
-        spans = [slice(piece * PIECE, (piece + 1) * PIECE) for piece in range(self.torrent.pieces)]
-        return {piece for piece, span in enumerate(spans) if data[span] == whole[span]}
-
     def _judged(self, during: str, claimed: set[int], *traffic: int) -> Kill:
-        stored = self.right()
+        stored = self.torrent.right(self.into)
         return Kill(during, len(stored), len(claimed - stored), len(stored - claimed), *traffic)
 
     def _kill_check(self, number: int) -> None:
@@ -192,21 +182,9 @@ class Drill:
 
     def _claims(self, port: int) -> set[int]:
         """The pieces that it tells a peer it has."""
-        end = monotonic() + JOIN_SECONDS
-        while True:
-            try:
-                with closing(wire.dial(port, self.torrent.info_hash)) as peer:
-                    peer.hello(reserved=wire.FAST)
-                    peer.greeted()
-                    kind, payload = peer.next()
-            except (OSError, wire.HangUpError):  # not listening, or not yet in the swarm
-                assert monotonic() < end
-                sleep(0.01)
-                continue
-            if kind == wire.HAVE_ALL:
-                return set(range(self.torrent.pieces))
-            assert kind in (wire.HAVE_NONE, wire.BITFIELD)
-            return {piece for piece in range(len(payload) * 8) if payload[piece >> 3] << (piece & 7) & 0x80}
+        claimed = claims(port, self.torrent)
+        assert claimed is not None
+        return claimed
 
     def _spoil(self) -> None:
         """One bit of a random piece."""

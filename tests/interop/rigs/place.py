@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 from tests.interop.rigs.process import Running
 
 CLONE_NEWNET = 0x40000000
 PRIVATE_ADDRESS = "10.99.0.1"
+_PORTS = 10_000, 32_000  # Linux gives 32768 and above to connections
+_CHANCE = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,17 @@ class Place:
         return self._bound(backlog=64)
 
     def free_port(self) -> int:
-        """A TCP port that nothing uses just now, for a program that must be told its port."""
-        with self._bound(backlog=None) as sock:
-            port: int = sock.getsockname()[1]
-        return port
+        """A TCP port that nothing uses just now, for a program that must be told its port.
+
+        It is none of those that the system gives to connections: one of them might take it before the program does.
+        """
+        while True:
+            port = _CHANCE.randrange(*_PORTS)
+            try:
+                self.open(lambda port=port: _bind(self.address, None, port)).close()  # type: ignore[misc]
+            except OSError:  # somebody has it
+                continue
+            return port
 
     def open(self, make: Callable[[], socket.socket]) -> socket.socket:
         """A socket of this process, as made by `make` in this place."""
@@ -83,10 +93,14 @@ def private_network(folder: Path) -> Iterator[Place]:
         yield Place(PRIVATE_ADDRESS, holder.pid)
 
 
-def _bind(address: str, backlog: int | None) -> socket.socket:
+def _bind(address: str, backlog: int | None, port: int = 0) -> socket.socket:
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((address, 0))
+    try:
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        raise
     if backlog is not None:
         sock.listen(backlog)
     return sock

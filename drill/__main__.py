@@ -1,0 +1,86 @@
+"""Run the fault drill on the real program, and say what came of each row.
+
+    python -m drill [ROW...] [--short] [--list] [--seed N]
+
+Each row makes one fault happen to programs of its own, in a folder and a network of its own, and ends with the
+invariant: what bittern claims after a restart is right, and nothing but the torrent's files has changed. The whole
+drill leaves its table in bench/results. Exit status 1 when a demand was not met, or a row could not be run.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random, SystemRandom
+
+from bench import machine, report
+from drill.row import Outcome, Room, Row
+from drill.rows import ROWS
+
+
+def main() -> int:
+    """Run, print, save."""
+    parser = argparse.ArgumentParser(prog="drill", description=__doc__.partition("\n")[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="which (all)")
+    parser.add_argument("--short", action="store_true", help="fewer kills and shorter waits")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1 << 32), help="of all chance")
+    args = parser.parse_args()
+    chosen = [row for row in ROWS if row.name in args.rows or not args.rows]
+    if unknown := set(args.rows) - {row.name for row in ROWS}:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; --list says what there is")
+    if args.list:
+        for row in chosen:
+            print(f"{row.name}: {row.fault}\n    {row.demand}")
+        return 0
+    machine.enter_loopback_only("drill")
+    print(f"seed {args.seed}", flush=True)
+    with machine.scratch() as scratch:
+        results = [(row, *run(row, scratch, args.seed, short=args.short)) for row in chosen]
+    if not args.rows and not args.short:
+        _save(results, args.seed)
+    return int(any(outcome is None or not outcome.passed for _, outcome, _ in results))
+
+
+def run(row: Row, scratch: Path, seed: int, *, short: bool) -> tuple[Outcome | None, float]:
+    """What came of the row, None when it could not be run here, and the seconds that it took; a line is printed."""
+    if missing := row.missing():
+        print(f"{row.name}: NOT RUN, {missing}", flush=True)
+        return None, 0.0
+    folder = scratch / row.name
+    folder.mkdir()
+    begun = time.monotonic()
+    outcome = row.outcome(Room(folder, Random(f"{seed} {row.name}"), short=short))
+    took = time.monotonic() - begun
+    verdict = "held" if outcome.passed else "FAILED"
+    print(f"{row.name}: {verdict}, {took:.1f} s; {_told(outcome)}", flush=True)
+    if not outcome.passed:
+        for log in sorted(folder.rglob("*.txt")):
+            if "log-" in log.name:
+                print(f"--- {log.relative_to(folder)}\n{log.read_text(errors='replace')[-2000:]}", file=sys.stderr)
+    return outcome, took
+
+
+def _told(outcome: Outcome) -> str:
+    figures = ", ".join(f"{name}: {value}" for name, value in outcome.figures.items())
+    return "; ".join(text for text in (figures, outcome.remarks) if text)
+
+
+def _save(results: Sequence[tuple[Row, Outcome | None, float]], seed: int) -> None:
+    cells = []
+    for row, outcome, took in results:
+        verdict = "not run" if outcome is None else "held" if outcome.passed else "FAILED"
+        told = row.missing() or "" if outcome is None else _told(outcome)
+        cells.append([row.name, row.fault, row.demand, verdict, f"{took:.0f}", told])
+    table = report.markdown(["row", "fault", "demand", "outcome", "s", "figures"], cells)
+    figures = [
+        {"row": row.name, "seconds": round(took, 1), **(asdict(outcome) if outcome is not None else {"passed": None})}
+        for row, outcome, took in results
+    ]
+    report.save("drill", "The fault drill", {f"{len(results)} rows, seed {seed}": table}, figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
