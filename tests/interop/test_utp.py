@@ -13,6 +13,8 @@ from tests.interop.rigs.client import Client, Peer, Swarm
 from tests.interop.rigs.content import Content, Kind
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import Place, missing_for_namespace
+from tests.interop.rigs.process import wait_until
+from tests.interop.rigs.router import behind
 from tests.interop.rigs.star import NET, SWITCH_HOST, Link, run_in, star
 from tests.interop.rigs.tracker import serve
 from tests.interop.rigs.transmission import Transmission
@@ -109,3 +111,36 @@ def test_a_line_with_short_packets_is_no_obstacle(tmp_path: Path) -> None:
             peer, content = swarm.get(OURS, place=hosts[1])
             peer.wait_complete(TIMEOUT_SECONDS)
             assert swarm.content.differences(content.folder) == []
+
+
+MUTE = """table ip mute {
+  chain said { type filter hook output priority 0; icmp type destination-unreachable counter drop; }
+}"""
+"""A router that tells nobody what it does not lead on."""
+
+
+def test_a_line_whose_packets_become_shorter_in_the_middle_goes_on(tmp_path: Path) -> None:
+    """What has left in the size that it had is cut by the router; what follows is as short as the line takes."""
+    require(missing_for_namespace())
+    require(None if shutil.which("nft") else "routers that translate addresses need `nft`")
+    with ExitStack() as stack:
+        network = stack.enter_context(star(tmp_path, [Link(down=8_000_000), Link()]))
+        host, router = network.hosts
+        home = stack.enter_context(behind(router, tmp_path / "home.log"))
+        tracker = stack.enter_context(serve(network.switch.listen()))
+        swarm = stack.enter_context(Swarm(network.switch, tracker, tmp_path, Kind.V1_SINGLE))
+        taking, content = swarm.get(OURS, place=host)
+        tracker.wait_for(lambda announce: announce.left > 0)
+        swarm.seed(replace(OURS, options=("--peer", f"{host.address}:{taking.port}")), place=home)
+        wait_until(lambda: network.sent(1) > 400_000, timeout=TIMEOUT_SECONDS)
+        rules = tmp_path / "mute.nft"
+        rules.write_text(MUTE)
+        run_in(router, f"nft -f {rules}")
+        run_in(router, "ip link set eth0 mtu 1000")
+        assert network.sent(1) < 1_900_000
+        taking.wait_complete(TIMEOUT_SECONDS)
+        assert swarm.content.differences(content.folder) == []
+        shown = run_in(router, "cat /proc/net/snmp").splitlines()
+        names, values = (line.split()[1:] for line in shown if line.startswith("Ip:"))
+        assert int(values[names.index("FragOKs")]) > 0
+        assert re.search(r"counter packets [1-9]", run_in(router, "nft list chain ip mute said"))

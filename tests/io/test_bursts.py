@@ -10,7 +10,7 @@ from bittern.base.address import Address
 from bittern.io import capabilities
 from bittern.io.batches import BatchWriter
 from bittern.io.bursts import BurstSender
-from bittern.wire.datagrams import Burst
+from bittern.wire.datagrams import Burst, Cut
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a call of Linux")
 
@@ -67,10 +67,10 @@ def sender(sock: Any) -> BurstSender:
     return BurstSender(sock)
 
 
-def burst(datagrams: list[bytes], segment: int, to: Address | None = None, *, whole: bool = False) -> Burst:
+def burst(datagrams: list[bytes], segment: int, to: Address | None = None, cut: Cut = Cut.HERE) -> Burst:
     """With a header and a payload each, as uTP has them."""
     buffers = [part for each in datagrams for part in (each[:2], memoryview(each)[2:])]
-    return Burst(to or Address("127.0.0.1", 9), buffers, segment, whole)
+    return Burst(to or Address("127.0.0.1", 9), buffers, segment, cut)
 
 
 THREE = [b"aaaa", b"bbbb", b"cc"]
@@ -180,8 +180,25 @@ def test_what_fails_in_the_middle_is_lost(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_must_stay_whole_is_sent_so_and_nothing_after_it() -> None:
     sock = Moody(errno.EMSGSIZE, errno.EMSGSIZE)
     with pytest.raises(OSError, match="told so"):
-        sender(sock).send(burst([b"probe"], 5, whole=True))
+        sender(sock).send(burst([b"probe"], 5, cut=Cut.NEVER))
     assert sock.options == [2, 1]  # IP_PMTUDISC_DO, IP_PMTUDISC_WANT
+
+
+@linux
+def test_what_must_get_there_may_be_cut_by_routers_and_nothing_after_it() -> None:
+    sock = Moody()
+    sender(sock).send(burst(THREE, 4, cut=Cut.ANYWHERE))
+    assert sock.sent == SINGLY
+    assert sock.options == [0, 1]  # IP_PMTUDISC_DONT, IP_PMTUDISC_WANT
+
+
+@linux
+def test_by_ipv6_what_must_get_there_is_cut_at_once_to_what_every_path_carries() -> None:
+    sock = Moody()
+    sock.family = socket.AF_INET6
+    sender(sock).send(burst(THREE, 4, cut=Cut.ANYWHERE))
+    assert sock.sent == SINGLY
+    assert sock.options == [1280, 0]  # IPV6_MTU
 
 
 def test_where_several_buffers_can_not_be_sent_they_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from bittern.io import relay as module
 from bittern.io.proxying import Proxied, Purpose
 from bittern.io.relay import RelayPort
 from bittern.io.route import Route
-from bittern.wire.datagrams import Burst, Kind
+from bittern.wire.datagrams import Burst, Cut, Kind
 from bittern.wire.krpc import Ping, Query
 from bittern.wire.proxy.handshake import Endpoint
 from tests.io.conftest import Until
@@ -90,7 +90,7 @@ async def test_what_is_too_long_is_told_as_long_as_it_is(proxy: Proxy, far: sock
     with closing(port):
         port.send(b"first", of(far))
         await received(far)
-        assert port.send_burst(Burst(of(far), [bytes(70_000)], 70_000, whole=True))
+        assert port.send_burst(Burst(of(far), [bytes(70_000)], 70_000, cut=Cut.NEVER))
         await until(lambda: bool(party.long))
         assert party.long == [(of(far), 70_000)]
 

@@ -11,6 +11,7 @@ from bittern.sim.nat import Nat, NatKind
 from bittern.sim.network import Network
 from bittern.sim.paths import Paths
 from bittern.sim.world import World
+from bittern.wire.datagrams import Cut
 from tests.sim.toys import Dial, Listener, Toy
 
 MEGABYTE = 1_000_000
@@ -124,18 +125,17 @@ def test_what_is_too_big_is_cut_or_told_of_or_lost_without_a_word() -> None:
     pair = Pair()
     trouble = pair.paths.between(pair.ann, pair.bob)
     trouble.mtu = 1000
-    pair.paths.send(pair.ann, [bytes(973)], pair.bob.address)
-    pair.paths.send(pair.ann, [bytes(973)], pair.bob.address, whole=True)
-    pair.paths.send(pair.ann, [bytes(972)], pair.bob.address, whole=True)
+    for size, cut in ((973, Cut.ANYWHERE), (973, Cut.NEVER), (974, Cut.HERE), (972, Cut.NEVER), (972, Cut.HERE)):
+        pair.paths.send(pair.ann, [bytes(size)], pair.bob.address, cut=cut)
     pair.world.run(1.0)
-    assert [len(data) for data in pair.at_bob.got] == [973, 972]
-    assert pair.at_ann.too_bigs == [(pair.bob.address, 973)]
+    assert [len(data) for data in pair.at_bob.got] == [973, 972, 972]
+    assert pair.at_ann.too_bigs == [(pair.bob.address, 973), (pair.bob.address, 974)]
     trouble.silent, trouble.passes_pieces = True, False
-    pair.paths.send(pair.ann, [bytes(973)], pair.bob.address)
-    pair.paths.send(pair.ann, [bytes(973)], pair.bob.address, whole=True)
+    for cut in Cut:
+        pair.paths.send(pair.ann, [bytes(973)], pair.bob.address, cut=cut)
     pair.world.run(1.0)
-    assert len(pair.at_bob.got) == 2
-    assert len(pair.at_ann.too_bigs) == 1
+    assert len(pair.at_bob.got) == 3
+    assert len(pair.at_ann.too_bigs) == 2
 
 
 def test_the_sender_is_told_where_nobody_takes_datagrams_and_not_where_nobody_is() -> None:

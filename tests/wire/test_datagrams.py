@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.codec.bencode import Value, encode
-from bittern.wire.datagrams import Burst, Kind, all_utp, datagrams_of, kind_of
+from bittern.wire.datagrams import Burst, Cut, Kind, all_utp, datagrams_of, kind_of
 
 PACKET = bytes(19)
 
@@ -49,8 +49,8 @@ def test_of_several_in_one_each_is_looked_at(firsts: list[int], segment: int) ->
     assert all_utp(memoryview(data), segment) == all(kind_of(one) is Kind.UTP for one in each)
 
 
-def test_a_burst_may_be_cut_on_its_way_unless_it_says_otherwise() -> None:
-    assert not Burst(Address("192.0.2.1", 1), [b"x"], 1).whole
+def test_a_burst_is_cut_by_our_own_system_at_most_unless_it_says_otherwise() -> None:
+    assert Burst(Address("192.0.2.1", 1), [b"x"], 1).cut is Cut.HERE
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1), st.integers(1, 40))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from bittern.base.address import Address
-from bittern.wire.datagrams import Burst, datagrams_of
+from bittern.wire.datagrams import Burst, Cut, datagrams_of
 from bittern.wire.stream import Buffer
 
 from . import capabilities
@@ -26,7 +26,11 @@ _CAN_NOT: Final = frozenset((errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP))
 _FEW_BUFFERS: Final = 8
 """So many are not worth a call for several datagrams."""
 _MTU_DISCOVER: Final = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
-_WANT, _DO = 1, 2  # IP_PMTUDISC_*: cut what is known to be too long, the system's rule; cut nothing
+_DONT, _WANT, _DO = 0, 1, 2
+"""IP_PMTUDISC_*: let routers cut; cut what is known to be too long, the system's rule; cut nothing."""
+_IPV6_MTU: Final = 24  # linux/in6.h
+_EVERYWHERE_IPV6: Final = 1280
+"""Bytes that every path must carry by IPv6, whose routers cut nothing (RFC 8200)."""
 
 
 class BurstSender:
@@ -57,8 +61,8 @@ class BurstSender:
         """
         if self._rest:
             raise BlockingIOError
-        if burst.whole:
-            self._send_whole(burst)
+        if burst.cut is not Cut.HERE:
+            self._send_cut(burst)
         elif not self.gathers or _is_single(burst):
             self._send_singly(burst)
         else:
@@ -142,15 +146,19 @@ class BurstSender:
             gone = self._writer.write(self._sock, data, segment, burst.address)  # as in `put`
         return deque([memoryview(data)[at : at + segment]] for at in range(gone * segment, len(data), segment))
 
-    def _send_whole(self, burst: Burst) -> None:
+    def _send_cut(self, burst: Burst) -> None:
+        """Send what is not cut by the system's rule."""
         level, option = _MTU_DISCOVER[self._sock.family]
+        now, usual = (_DO if burst.cut is Cut.NEVER else _DONT), _WANT
+        if burst.cut is Cut.ANYWHERE and self._sock.family == socket.AF_INET6:
+            option, now, usual = _IPV6_MTU, _EVERYWHERE_IPV6, 0
         if capabilities.ERROR_QUEUE:
-            self._sock.setsockopt(level, option, _DO)
+            self._sock.setsockopt(level, option, now)
         try:
             self._send_singly(burst)
         finally:
             if capabilities.ERROR_QUEUE:
-                self._sock.setsockopt(level, option, _WANT)
+                self._sock.setsockopt(level, option, usual)
 
 
 def _is_single(burst: Burst) -> bool:

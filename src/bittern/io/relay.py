@@ -97,7 +97,7 @@ class RelayPort:
         header = self._header(burst.address, burst.buffers[0])
         buffers = [part for datagram in datagrams_of(burst) for part in (header, *datagram)]
         self._towards = burst.address
-        sent = self._inner.send_burst(Burst(self._relay, buffers, burst.segment + len(header), burst.whole))
+        sent = self._inner.send_burst(Burst(self._relay, buffers, burst.segment + len(header), burst.cut))
         self._towards = None
         return sent
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from zlib import crc32
 
 from bittern.base.address import Address
+from bittern.wire.datagrams import Cut
 from bittern.wire.stream import Buffer
 
 from .host import Host
@@ -50,8 +51,8 @@ class Trouble:
         overtaken_seconds: so much later they come at most.
         jitter: up to so many seconds are added to each, and none is overtaken.
         mtu: bytes of the largest datagram, headers included, that passes in one piece.
-        silent: what is larger and may not be cut is lost without a word (a black hole); else the sender is told.
-        passes_pieces: what is larger and may be cut comes through; else it is lost.
+        silent: what is larger and may not be cut there is lost without a word (a black hole); else the sender is told.
+        passes_pieces: what is larger and may be cut there comes through; else it is lost.
     """
 
     loss: float = 0.0
@@ -118,7 +119,7 @@ class Paths:
         return self._counts.setdefault((source.name, target.name), Counts())
 
     def send(
-        self, host: Host, buffers: Sequence[Buffer], target: Address, segment: int = 0, *, whole: bool = False
+        self, host: Host, buffers: Sequence[Buffer], target: Address, segment: int = 0, *, cut: Cut = Cut.HERE
     ) -> None:
         """Send datagrams from `host`.
 
@@ -127,7 +128,7 @@ class Paths:
             buffers: their bytes, one after the other.
             target: where to.
             segment: bytes of each of them but the last; 0 for one datagram of all bytes.
-            whole: they may not be cut on the way.
+            cut: where they may be cut.
         """
         data = b"".join(buffers)
         other = self._network.at(target.host)
@@ -140,13 +141,13 @@ class Paths:
         header, trouble = HEADERS[target.is_ipv6], self._own.get((host.name, other.name), self.trouble)
         if host.uplink.rate == other.downlink.rate == inf and not trouble.moody and step + header <= trouble.mtu:
             # Nothing can come between them: they travel as one.
-            self._post(_Parcel(host, other, data, step, source, target, now), trouble, whole=whole)
+            self._post(_Parcel(host, other, data, step, source, target, now), trouble, cut)
             return
         for at in range(0, len(data), step):
             part = data[at : at + step]
-            self._post(_Parcel(host, other, part, len(part), source, target, now), trouble, whole=whole)
+            self._post(_Parcel(host, other, part, len(part), source, target, now), trouble, cut)
 
-    def _post(self, parcel: "_Parcel", trouble: Trouble, *, whole: bool) -> None:
+    def _post(self, parcel: "_Parcel", trouble: Trouble, cut: Cut) -> None:
         host, other = parcel.host, parcel.other
         counts = self.counts(host, other)
         left = host.uplink.post(parcel.size)
@@ -156,9 +157,10 @@ class Paths:
         counts.sent += parcel.datagrams
         counts.sent_bytes += parcel.size
         due = left + self._network.delay(host, other)
-        if parcel.segment + HEADERS[parcel.target.is_ipv6] > trouble.mtu and (whole or not trouble.passes_pieces):
+        pieces = cut is Cut.ANYWHERE
+        if parcel.segment + HEADERS[parcel.target.is_ipv6] > trouble.mtu and not (pieces and trouble.passes_pieces):
             counts.lost += 1
-            if whole and not trouble.silent:
+            if not (pieces or trouble.silent):
                 self._world.at(due, partial(self._too_big, parcel))
         elif not trouble.moody:
             self._world.at(due, partial(self._arrive, parcel))

@@ -90,7 +90,7 @@ class SimUtp:
         while bursts := self._mux.take_bursts():
             sent = True
             for burst in bursts:
-                self._paths.send(self._host, burst.buffers, burst.address, burst.segment, whole=burst.whole)
+                self._paths.send(self._host, burst.buffers, burst.address, burst.segment, cut=burst.cut)
         due = self._mux.next_deadline()
         if due is not None and self._clock.when(due) < self._wake_due:
             self._wake_due = self._clock.when(due)

@@ -28,6 +28,15 @@ class Kind(Enum):
     UNKNOWN = "unknown"
 
 
+@unique
+class Cut(Enum):
+    """Where a datagram may be cut that is too long for its way."""
+
+    NEVER = "it is to be found out whether it is too long"
+    HERE = "by the sender's system, if it knows so already; else nowhere"
+    ANYWHERE = "by any router, too: it must get there"
+
+
 class Burst(NamedTuple):
     """Datagrams to one address, one after the other.
 
@@ -35,13 +44,13 @@ class Burst(NamedTuple):
         address: whom they are for.
         buffers: their bytes, in order; where one datagram ends and the next begins only `segment` says.
         segment: bytes of each; the last may be shorter.
-        whole: they must not be cut on their way: whether they are too long is to be found out.
+        cut: where they may be cut.
     """
 
     address: Address
     buffers: Sequence[Buffer]
     segment: int
-    whole: bool = False
+    cut: Cut = Cut.HERE
 
 
 def kind_of(data: bytes | memoryview) -> Kind:

@@ -150,14 +150,29 @@ def test_a_line_that_takes_less_is_found_out(seed: int, mtu: int, figure: Figure
     assert rate > 0.1 * RATE
 
 
-def test_a_line_that_takes_less_all_of_a_sudden_stops_nothing(seed: int) -> None:
-    """Packets that have a number must not be cut anew; they may be cut on their way, as only those that try may not."""
+@pytest.mark.parametrize("told", [True, False], ids=["told", "black hole"])
+@pytest.mark.parametrize("mtu", [1280, 800])
+def test_a_line_that_takes_less_all_of_a_sudden_stops_nothing(
+    seed: int, mtu: int, figure: Figure, *, told: bool
+) -> None:
+    """Packets that have a number keep their size, and may be cut on their way; those after them are smaller."""
     line = Line(seed, RATE)
-    _, sink = line.send(3000 * KIB)
-    line.world.run(0.6)
-    assert 0 < sink.came < 3000 * KIB
-    line.paths.trouble = Trouble(mtu=1000, silent=True)
-    assert line.world.run(10.0, until=lambda: sink.came == 3000 * KIB)
+    _, sink = line.send()
+    line.world.run(2.0)
+    line.paths.trouble = Trouble(mtu=mtu, silent=not told)
+    came = sink.came
+    assert line.world.run(60.0, until=lambda: sink.came > came + 1500 * KIB)
+    lasted = line.world.now - 2.0
+    before, counts = sink.came, line.counts()
+    lost, sent = counts.lost, counts.sent
+    line.world.run(5.0)
+    rate = (sink.came - before) / 5.0
+    figure(
+        f"uTP where {mtu} bytes pass all of a sudden, {'told' if told else 'black hole'}: the next 1.5 MB took "
+        f"{lasted:.1f} s, then {rate / RATE:.1%} of the line and {counts.lost - lost} of {counts.sent - sent} lost"
+    )
+    assert rate > 0.85 * RATE
+    assert counts.lost - lost < 0.01 * (counts.sent - sent)
 
 
 def test_a_line_that_swallows_what_it_would_have_to_cut_ends_the_connection_and_the_next_one_works(seed: int) -> None:

@@ -168,6 +168,35 @@ def test_the_oldest_is_suspected_once() -> None:
     assert flight.suspect_oldest() == 0
 
 
+@given(st.data())
+def test_the_largest_that_arrived_and_left_but_once_is_known(data: st.DataObject) -> None:
+    flight, sizes = Flight(0xFFF0), list[int]()
+    for length, size in data.draw(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 9)), min_size=1, max_size=5)):
+        flight.send(DATA, memoryview(bytes(length)), size, 0.0)
+        sizes += [min(size, length - at) for at in range(0, length, size)]
+    numbers = st.sets(st.integers(0, len(sizes) - 1))
+    repeated, came, asked = data.draw(numbers), data.draw(numbers) - {0}, data.draw(numbers)
+    for number in repeated:
+        flight.give_up(0xFFF0 + number)
+    while flight.repeat(9, 1.0):
+        pass
+    flight.watched = True
+    flight.acknowledge(0xFFEF, sum(1 << number - 1 for number in came), 2.0)
+    assert flight.largest == max((sizes[number] for number in came - repeated), default=0)
+    mask = sum(1 << number for number in asked)
+    assert flight.largest_once(mask) == max((sizes[number] for number in asked - repeated - came), default=0)
+
+
+def test_the_size_of_the_oldest_that_is_lost_is_known() -> None:
+    flight = Flight(0)
+    flight.send(DATA, memoryview(bytes(20)), 10, 0.0)
+    flight.send(DATA, memoryview(bytes(5)), 5, 0.0)
+    flight.give_up(2)
+    assert flight.lost_size == 5
+    flight.give_up(1)
+    assert flight.lost_size == 10
+
+
 def test_one_packet_can_be_given_up() -> None:
     flight = Flight(0)
     flight.send(DATA, memoryview(bytes(4)), 1, 0.0)

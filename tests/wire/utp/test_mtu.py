@@ -81,5 +81,17 @@ def test_a_path_that_became_smaller_is_searched_anew() -> None:
     search(path, 1472)
     path.too_big(1400)
     assert path.proven == LEAST
-    search(path, 1300, 1000.0)
+    search(path, 1300)
     assert 1260 < path.proven <= 1300
+
+
+@given(st.sampled_from((1472, 8972, 60_000)), st.integers(LEAST, 60_000), st.integers(LEAST, 60_000))
+def test_a_path_that_swallows_what_went_through_is_searched_anew_up_to_what_it_takes(
+    most: int, before: int, after: int
+) -> None:
+    path, fresh = PathMtu(most, ipv6=False), PathMtu(most, ipv6=False)
+    search(path, before)
+    path.fell()
+    assert path.proven == path.least == LEAST
+    assert search(path, after) == search(fresh, after)
+    assert path.proven == fresh.proven

@@ -159,6 +159,50 @@ def test_a_probe_that_arrives_proves_its_size() -> None:
         assert bench.path.proven == 1472
 
 
+class Narrowed(Bench):
+    """Packets of full size are on their way, one after the other, where 1,472 bytes went through before."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.hear(100)
+        self.path.arrived(1472)
+
+    def lose(self, now: float, size: int = 1472 - HEAD, *, arrives: bool = False) -> None:
+        """Four leave; of the first no more is heard, nor of the last unless it arrives, until they are repeated."""
+        first = self.flight.next
+        self.flight.send(DATA, memoryview(bytes(4 * size)), size, now)
+        self.recovery.left(now, waiting=False)
+        if arrives:
+            self.hear(first - 1, 0b100, now)
+        assert self.recovery.time_out(now + 1, waiting=False)
+        assert self.recovery.time_out(now + 2, waiting=False)
+        while self.flight.repeat(9, now + 2):
+            pass
+        self.hear(first + 3, now=now + 3)
+
+
+def test_when_nothing_of_full_size_arrives_but_what_may_be_cut_packets_become_smaller() -> None:
+    bench = Narrowed()
+    for turn in range(4):
+        assert bench.path.proven == 1472
+        bench.lose(10.0 * turn)
+    assert bench.path.proven == bench.path.least
+
+
+def test_one_of_full_size_that_arrives_says_that_queues_were_full() -> None:
+    bench = Narrowed()
+    for turn in range(40):
+        bench.lose(10.0 * turn, arrives=turn % 3 == 2)
+    assert bench.path.proven == 1472
+
+
+def test_losses_of_small_packets_say_nothing_of_the_path() -> None:
+    bench = Narrowed()
+    for turn in range(40):
+        bench.lose(10.0 * turn, size=1000)
+    assert bench.path.proven == 1472
+
+
 def test_a_refused_probe_is_lost_at_once() -> None:
     bench = Bench(10)
     bench.recovery.probe(104, 1472)

@@ -1,3 +1,4 @@
+from bittern.wire.datagrams import Cut
 from bittern.wire.utp.mtu import LEAST, PathMtu
 from bittern.wire.utp.packet import DATA, FIN, HEAD, STATE, Packet
 from bittern.wire.utp.sending import Departure, Sender
@@ -174,6 +175,28 @@ def test_a_probe_that_the_system_refuses_is_repeated_small() -> None:
     leaving = half.depart(stream, 0.1)
     assert leaving[0].data == probe.data
     assert [departure.padded for departure in leaving if departure.padded] == [(LEAST + 1472) // 2]
+
+
+def test_what_is_repeated_may_be_cut_on_its_way_if_it_is_large() -> None:
+    """The path may take less than it did, and its size must stay as it is."""
+    half, stream = prober(), Pump(bytes(200_000))
+    half.depart(stream, 0.0)
+    half.acknowledge(answer(10), 0.1, bare=True)
+    assert {departure.cut for departure in half.depart(stream, 0.1) if not departure.padded} == {Cut.HERE}
+    half.flight.lose_all()
+    again = half.depart(stream, 0.2)
+    assert {(departure.size > LEAST, departure.cut) for departure in again} == {(False, Cut.HERE), (True, Cut.ANYWHERE)}
+
+
+def test_large_packets_are_repeated_as_far_as_there_is_room_though_those_that_are_new_are_small() -> None:
+    half, stream = prober(), Pump(bytes(200_000))
+    half.path.arrived(1472)
+    half.control.window = 20.0 * 1472
+    half.depart(stream, 0.0)
+    half.path.fell()
+    half.flight.lose_all()
+    half.control.window = 10.0 * 1472
+    assert sum(sizes(half.depart(stream, 1.0))) <= 10 * 1472
 
 
 def test_a_side_that_answers_and_never_gets_what_we_send_is_given_up() -> None:

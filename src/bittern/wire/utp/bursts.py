@@ -4,7 +4,7 @@ HOT: bench/transfer.py
 """
 
 from bittern.base.address import Address
-from bittern.wire.datagrams import MAX_BURST, MAX_BURST_BYTES, Burst
+from bittern.wire.datagrams import MAX_BURST, MAX_BURST_BYTES, Burst, Cut
 from bittern.wire.stream import Buffer
 
 from .packet import HEAD, MASK, VERSION
@@ -21,7 +21,9 @@ def _numbers(first: int, count: int) -> tuple[bytes, bytes]:
     return bytes((high,)) * turn + bytes((high + 1 & 255,)) * (count - turn), _COUNTING[low : low + count]
 
 
-def data_bursts(address: Address, prefix: bytes, ack: int, first: int, data: memoryview, size: int) -> list[Burst]:
+def data_bursts(
+    address: Address, prefix: bytes, ack: int, first: int, data: memoryview, size: int, cut: Cut = Cut.HERE
+) -> list[Burst]:
     """Packets number `first` and following.
 
     Args:
@@ -31,6 +33,7 @@ def data_bursts(address: Address, prefix: bytes, ack: int, first: int, data: mem
         first: the number of the first.
         data: their payload.
         size: bytes of each payload; the last may be shorter.
+        cut: where they may be cut.
     """
     bursts = []
     segment = HEAD + size
@@ -48,7 +51,7 @@ def data_bursts(address: Address, prefix: bytes, ack: int, first: int, data: mem
         buffers[1::2] = [data[at : at + size] for at in range(start, end - size, size)] + [
             data[start + (count - 1) * size : end]
         ]
-        bursts.append(Burst(address, buffers, segment))
+        bursts.append(Burst(address, buffers, segment, cut))
     return bursts
 
 

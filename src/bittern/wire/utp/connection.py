@@ -306,7 +306,7 @@ class UtpLink:
 
     def _packets(self, departure: Departure, now: float) -> list[Burst]:
         inbox = self.inbox
-        kind, number, data, size, padded = departure
+        kind, number, data, size, padded, cut = departure
         self._told_window = inbox.window
         first = kind << 4 | VERSION
         fields = (self.send_id, micros(now), self._difference, self._told_window)
@@ -318,5 +318,5 @@ class UtpLink:
                 + inbox.ack.to_bytes(2)
             )
             datagram = b"".join((head, filling, data))
-            return [Burst(self.address, [datagram], len(datagram), whole=bool(padded))]
-        return data_bursts(self.address, pack_prefix(first, 0, *fields), inbox.ack, number, data, size)
+            return [Burst(self.address, [datagram], len(datagram), cut)]
+        return data_bursts(self.address, pack_prefix(first, 0, *fields), inbox.ack, number, data, size, cut)

@@ -75,9 +75,13 @@ class Flight:
         arrived: bit n: packet `oldest + n` came, though some before it did not.
         lost: bit n: packet `oldest + n` is to be sent again.
         soonest: seconds in which nothing can be answered.
+        watched: whether `largest` is kept up to date.
+        largest: bytes of payload of the largest packet that arrived of late, and had left but once.
     """
 
-    __slots__ = ("_repeated", "_repeats", "_runs", "arrived", "bytes", "lost", "next", "oldest", "soonest")
+    __slots__ = (
+        "_repeated", "_repeats", "_runs", "arrived", "bytes", "largest", "lost", "next", "oldest", "soonest", "watched",
+    )  # fmt: skip
 
     def __init__(self, first: int) -> None:
         self.oldest = self.next = first
@@ -89,6 +93,8 @@ class Flight:
         # next number at that time, first number, bits of it, when
         self._repeats: deque[tuple[int, int, int, float]] = deque()
         self.soonest = 0.0
+        self.watched = False
+        self.largest = 0
 
     @property
     def packets(self) -> int:
@@ -115,6 +121,8 @@ class Flight:
             return NOTHING  # late: newer ones came before it
         if not fresh and not selective:
             return NOTHING
+        if self.watched:
+            self.largest = max(self.largest, self.largest_once((1 << fresh) - 1 | selective << fresh + 1))
         overtaken = self._overtaken((1 << fresh) - 1 | selective << fresh + 1, now) if self._repeats else 0
         delivered, round_trip = self._in_order(fresh, now) if fresh else (0, None)
         if selective:
@@ -171,6 +179,22 @@ class Flight:
         """Packet `number`, on its way, is lost."""
         if number >= self.oldest:
             self._lose(1 << (number - self.oldest) & ~(self.arrived | self.lost))
+
+    def largest_once(self, bits: int) -> int:
+        """The bytes of payload of the largest packet of `bits` that has left but once, and is not known to be there."""
+        bits &= ~(self._repeated | self.arrived)
+        largest = 0
+        for run in self._runs if bits else ():
+            inside = self._moved_to(bits, run.first) & ((1 << run.count) - 1)
+            if inside:
+                start = (inside & -inside).bit_length() - 1
+                largest = max(largest, len(run.part(start, start + 1)))
+        return largest
+
+    @property
+    def lost_size(self) -> int:
+        """Bytes of payload of the oldest that is to be sent again, which there must be."""
+        return self._run_of(self.oldest + (self.lost & -self.lost).bit_length() - 1).size
 
     def number_lost(self, number: int) -> bool:
         """Whether packet `number` is given up."""

@@ -27,14 +27,15 @@ class PathMtu:
         most: no datagram is larger.
 
     Attributes:
+        least: bytes that go through everywhere.
         proven: bytes that go through.
     """
 
-    __slots__ = ("_done_at", "_failed", "_least", "_losses", "_plateaus", "proven")
+    __slots__ = ("_done_at", "_failed", "_losses", "_plateaus", "least", "proven")
 
     def __init__(self, most: int, *, ipv6: bool) -> None:
         headers = _HEADERS_IPV6 if ipv6 else _HEADERS
-        self.proven = self._least = min(LEAST_IPV6 if ipv6 else LEAST, most)
+        self.proven = self.least = min(LEAST_IPV6 if ipv6 else LEAST, most)
         sizes = (_ETHERNET - headers, _JUMBO - headers, most)
         self._plateaus = sorted({min(size, most) for size in sizes})
         self._failed: int | None = None  # the least that did not go through
@@ -73,6 +74,17 @@ class PathMtu:
         """The system, or a router, says that `size` bytes do not go through."""
         self._losses = 0
         if size <= self.proven:
-            self.proven = self._least  # the path is another one now
+            self._begin_anew()
         if self._failed is None or size < self._failed:
             self._failed = size
+
+    def fell(self) -> None:
+        """What is as large as the largest that went through does not arrive any more, and nobody says why."""
+        self._begin_anew()
+        self._failed = None
+        self._losses = 0
+
+    def _begin_anew(self) -> None:
+        """The path is another one now."""
+        self.proven = self.least
+        self._done_at = None

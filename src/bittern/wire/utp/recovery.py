@@ -4,7 +4,7 @@ from .delays import RoundTrips
 from .flight import BEYOND, Flight, Progress
 from .ledbat import Ledbat
 from .mtu import PathMtu
-from .packet import MASK, Packet
+from .packet import HEAD, MASK, Packet
 
 _DUPLICATES = 3
 _TIMEOUTS = 6
@@ -17,6 +17,8 @@ _TAIL = 3
 """Packets that are repeated early when nothing comes: an answer to them tells of all that was lost before them."""
 _TAIL_SECONDS = 0.02
 """Until then, besides two round trips: the other side may be busy."""
+_DOUBTS = 3
+"""Losses one after the other, without one packet of full size that arrived between them, which full queues explain."""
 
 
 class Recovery:
@@ -34,8 +36,8 @@ class Recovery:
     """
 
     __slots__ = (
-        "_beyond", "_control", "_duplicates", "_edge", "_flight", "_path", "_probe", "_tail_tried", "_trips",
-        "_unanswered", "_window_before", "due", "urgent",
+        "_beyond", "_control", "_doubts", "_duplicates", "_edge", "_flight", "_path", "_probe", "_tail_tried",
+        "_trips", "_unanswered", "_window_before", "due", "urgent",
     )  # fmt: skip
 
     def __init__(self, flight: Flight, control: Ledbat, trips: RoundTrips, path: PathMtu) -> None:
@@ -47,6 +49,7 @@ class Recovery:
         self._edge = flight.next  # losses of packets before it have shrunk the window already
         self._probe: tuple[int, int] | None = None  # its number, and the size it tries
         self._unanswered = 0  # time-outs since something got there, or there was no room for it
+        self._doubts = 0  # whether packets of full size get there still
         self._tail_tried = False
         self._beyond = BEYOND  # packets ahead of a lost one
         self._window_before = 0.0  # the last loss
@@ -79,6 +82,8 @@ class Recovery:
             self._be_patient(progress.overtaken)
         if self._probe is not None:
             self._judge_probe()
+        if flight.watched and flight.largest >= self._path.proven - HEAD:
+            flight.watched, self._doubts = False, 0
         # libtorrent's selective acknowledgement is as long as what came behind the gap, but begins with the gap: where
         # this is the longer, there is no bit in it. It says no less that all of these are missing.
         gap = packet.span + 1 if bare and packet.span and not packet.selective else 0
@@ -114,6 +119,7 @@ class Recovery:
         self._lose_probe()
         if alone:
             return True  # it was too large: that says nothing of how full the path is
+        self._doubt_size()
         self._duplicates = 0
         self._edge = flight.next
         self._beyond = BEYOND
@@ -148,6 +154,20 @@ class Recovery:
         self.urgent = _TAIL
         self.due = now + self._trips.timeout
 
+    def _doubt_size(self) -> None:
+        """There was a loss: where nothing gets there that is as long as it could be, the path takes less than it did.
+
+        What is repeated may be cut on its way, and says nothing of that (RFC 4821, section 7.7; RFC 8899, 4.3).
+        """
+        flight, path = self._flight, self._path
+        if path.proven == path.least or flight.largest_once(flight.lost) < path.proven - HEAD:
+            return
+        flight.watched, flight.largest = True, 0
+        self._doubts += 1
+        if self._doubts > _DOUBTS:
+            flight.watched, self._doubts = False, 0
+            path.fell()
+
     def _judge_probe(self) -> None:
         assert self._probe is not None
         number, size = self._probe
@@ -178,6 +198,7 @@ class Recovery:
         if self._lose_probe() == lowest and flight.lost.bit_count() == 1:
             return  # as in `time_out`
         if lowest >= self._edge:
+            self._doubt_size()
             self._edge = flight.next
             self.urgent = 1
             self._window_before = self._control.window

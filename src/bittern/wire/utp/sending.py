@@ -6,6 +6,7 @@ HOT: bench/transfer.py
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bittern.wire.datagrams import Cut
 from bittern.wire.stream import Buffer, Stream
 
 from .delays import DelayHistory, RoundTrips
@@ -36,6 +37,7 @@ class Departure(NamedTuple):
         data: payload.
         size: bytes of each payload; the last may be shorter.
         padded: bytes of the whole datagram, padding included, of a probe; else 0.
+        cut: where the datagrams may be cut.
     """
 
     kind: int
@@ -43,6 +45,7 @@ class Departure(NamedTuple):
     data: memoryview
     size: int
     padded: int = 0
+    cut: Cut = Cut.HERE
 
 
 class Sender:
@@ -187,14 +190,16 @@ class Sender:
     def _repeat(self, leaving: list[Departure], now: float) -> None:
         flight = self.flight
         while flight.lost:
-            room = self._room()
-            if room < self.path.proven and flight.bytes and not self.recovery.urgent:
+            room, size = self._room(), max(self.path.proven, flight.lost_size + HEAD)
+            if room < size and flight.bytes and not self.recovery.urgent:
                 return
-            run = flight.repeat(max(1, self.recovery.urgent, room // self.path.proven), now)
+            run = flight.repeat(max(1, self.recovery.urgent, room // size), now)
             self.recovery.urgent = 0
             if run is None:
                 return
-            leaving.append(Departure(run.kind, run.first, run.data, run.size))
+            # It has a number, and must not leave in other sizes; if the path takes less by now, routers may cut it.
+            cut = Cut.ANYWHERE if run.size + HEAD > self.path.least else Cut.HERE
+            leaving.append(Departure(run.kind, run.first, run.data, run.size, cut=cut))
 
     def _send_new(self, stream: Stream | None, leaving: list[Departure], now: float) -> None:
         flight = self.flight
@@ -242,7 +247,7 @@ class Sender:
         self._backlog = self._backlog[_PROBE_PAYLOAD:]
         run = self.flight.send(DATA, data, len(data), now)
         self.recovery.probe(run.first, tried)
-        leaving.append(Departure(DATA, run.first, data, len(data), tried))
+        leaving.append(Departure(DATA, run.first, data, len(data), tried, Cut.NEVER))
 
     def _take(self, stream: Stream, room: int, now: float) -> None:
         """Have the stream's next bytes: they are copied, and its own again at once."""
