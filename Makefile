@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz sim clean
+.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz sim docs docs-serve clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,12 @@ fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
 sim: $(DEV_STAMP)  ## The simulated swarms, with SEEDS (1) seeds from SEED (0) on, and DHTs of DHT_NODES (2000)
 	BITTERN_SIM_DHT_NODES=$(DHT_NODES) BITTERN_SIM_SEED=$(SEED) BITTERN_SIM_SEEDS=$(SEEDS) $(BIN)/pytest -q --timeout 600 tests/sim
 
+docs: $(DEV_STAMP)  ## The documentation as a site, strictly, in build/site
+	$(BIN)/python -m docs.site
+
+docs-serve: $(DEV_STAMP)  ## The same at http://127.0.0.1:8000, anew whenever a page changes
+	$(BIN)/python -m docs.site --serve
+
 clean:  ## Remove the environment and everything built or cached
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -99,5 +105,5 @@ $(RUN_STAMP): pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "installing bittern and its development tools into $(VENV)"
-	@$(PIP) install -e '.[dev,interop,notebook]'
+	@$(PIP) install -e '.[dev,docs,interop,notebook]'
 	@touch $@ $(RUN_STAMP)

@@ -44,7 +44,8 @@ class Swarm:
         seed: of all chance.
         seeds: processes with every byte from the beginning.
         leechers: processes with nothing.
-        size, piece_size: bytes of each torrent and of its pieces.
+        size: bytes of each torrent.
+        piece_size: bytes of each of its pieces.
         torrents: how many; every process is in all of them.
         lines: how the hosts are connected.
         stagger: leechers join so many seconds one after the other.

@@ -72,7 +72,8 @@ class WirePair:
     """Joins the streams that `make_left` and `make_right` make of their links.
 
     Args:
-        make_left, make_right: given the link, the stream.
+        make_left: given the link, the stream on its left end.
+        make_right: the one on its right end, likewise.
         cut: given how many bytes a side has read, how many its next read may take.
     """
 
