@@ -36,6 +36,11 @@ def blocks(page: Path, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+def named(page: Path) -> str:
+    """A page, as tests are called by it."""
+    return str(page.relative_to(ROOT).with_suffix("")).removeprefix("docs/")
+
+
 @contextmanager
 def swarm(folder: Path) -> Iterator[tuple[Tracker, str]]:
     """`album.torrent` in the current folder, which a tracker and a seed know; the seed's address."""
@@ -72,7 +77,7 @@ async def run(code: str, names: dict[str, Any], page: Path) -> None:
         await asyncio.wait_for(done, SECONDS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)
 async def test_python_examples_run(page: Path, place: Path) -> None:
     """They find an open `session`, a `torrent` that it downloads, and nodes of a table."""
     with swarm(place):
@@ -114,7 +119,7 @@ def run_commands(lines: list[str], tracker: Tracker) -> None:
         assert job.returncode == 0, (line, said.decode())
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=named)
 def test_commands_run(page: Path, place: Path) -> None:
     said = [line for block in blocks(page, "sh") for line in block.splitlines()]
     lines = [line for line in said if line.startswith(("bittern ", "echo "))]
@@ -142,7 +147,7 @@ def test_what_the_readme_says_runs(place: Path) -> None:
         assert (place / into / "album" / "one.bin").read_bytes() == (place / "folder" / "one.bin").read_bytes()
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=named)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -128,6 +128,7 @@ def test_the_index_is_the_order_of_the_pages(tmp_path: Path) -> None:
 
 def test_pages_that_did_not_change_are_left_alone_and_lost_ones_go(tmp_path: Path) -> None:
     pages = stage(tmp_path)
+    assert navigation(tmp_path, pages)
     before = {page: (tmp_path / page).stat().st_mtime_ns for page in pages}
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "page.md").write_text("gone")
