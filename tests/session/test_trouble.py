@@ -12,6 +12,7 @@ KINDS = StorageError.Kind
     [
         (StorageError(KINDS.GONE, "a"), State.MISSING_FILES, True),
         (StorageError(KINDS.DISK_FULL, "a"), State.FAILED, True),
+        (StorageError(KINDS.TOO_MANY_OPEN, "a"), State.FAILED, True),
         (StorageError(KINDS.PERMISSION, "a"), State.FAILED, False),
         (SessionError("no"), State.FAILED, False),
     ],
@@ -41,6 +42,7 @@ def test_what_can_not_be_read_is_tried_once_more_while_that_helps() -> None:
     assert trouble.is_worth_a_second_try(other)
     trouble.persists(other)
     assert not trouble.is_worth_a_second_try(other)
+    assert trouble.is_worth_a_second_try(StorageError(KINDS.TOO_MANY_OPEN, "d"))
     assert not trouble.is_worth_a_second_try(StorageError(KINDS.REPLACED, "c"))
     assert trouble.is_surmountable(bad, reading=True), "a try that failed leaves the other way open"
 

@@ -165,6 +165,7 @@ class StorageError(BitternError):
         EXISTS = "a file with other content is in its place"
         READ_ONLY = "read-only file system"
         TOO_LARGE = "larger than the file system allows"
+        TOO_MANY_OPEN = "too many open files"
         IO = "input/output error"
 
     def __init__(self, kind: Kind, path: str, detail: str = "") -> None:

@@ -78,6 +78,7 @@ _STORAGE = {
     StorageError.Kind.EXISTS: (ExitCode.FILE_EXISTS, "move it away, choose another folder, or pass --overwrite"),
     StorageError.Kind.NOT_A_FILE: (ExitCode.FILE_EXISTS, "move it away, or choose another folder"),
     StorageError.Kind.PERMISSION: (ExitCode.OTHER, "change its permissions, or choose another place"),
+    StorageError.Kind.TOO_MANY_OPEN: (ExitCode.OTHER, "let it open more (ulimit -n), and run it again"),
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -28,10 +28,11 @@ class Trouble:
         """Whether what could not be read is read once more before anything is done about it.
 
         A few times for each file it is, as long as that helps: cables, controllers and network file systems have their
-        moments.
+        moments, and too many files are open for a moment only.
         """
         tries = self._tries.get(error.path, 0)
-        if error.kind is not StorageError.Kind.IO or tries >= SECOND_TRIES:
+        passing = (StorageError.Kind.IO, StorageError.Kind.TOO_MANY_OPEN)
+        if error.kind not in passing or tries >= SECOND_TRIES:
             return False
         self._tries[error.path] = tries + 1
         return True
@@ -58,6 +59,7 @@ class Trouble:
         passing = isinstance(error, StorageError) and error.kind in (
             StorageError.Kind.GONE,
             StorageError.Kind.DISK_FULL,
+            StorageError.Kind.TOO_MANY_OPEN,
         )
         self._retry_due = now + self._retry_seconds if passing else inf
         gone = isinstance(error, StorageError) and error.kind is StorageError.Kind.GONE

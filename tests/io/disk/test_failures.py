@@ -26,7 +26,8 @@ Kind = StorageError.Kind
         (errno.EFBIG, Kind.TOO_LARGE),
         (errno.EIO, Kind.IO),
         (errno.ENAMETOOLONG, Kind.IO),
-        (errno.EMFILE, Kind.IO),
+        (errno.EMFILE, Kind.TOO_MANY_OPEN),
+        (errno.ENFILE, Kind.TOO_MANY_OPEN),
     ],
 )
 def test_every_error_of_the_system_has_a_kind(code: int, kind: Kind) -> None:

@@ -1,12 +1,16 @@
 import errno
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from bittern.io.disk.handles import LOOK_SECONDS, Handle, Handles
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
 
 
 def is_open(handle: Handle) -> bool:
@@ -76,6 +80,53 @@ def test_the_least_used_is_closed_first_and_never_one_in_use(tmp_path: Path) -> 
         handles.release(one)
     handles.release(handles.acquire(str(tmp_path / "again"), write=True))
     assert sum(is_open(one) for one in (held, second, *busy)) <= 2
+    handles.close()
+
+
+@contextmanager
+def few_files(free: int) -> Iterator[None]:
+    """This process may open so many files more."""
+    resource = pytest.importorskip("resource", reason="needs limits of processes")
+    before, fillers = resource.getrlimit(resource.RLIMIT_NOFILE), [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    while fillers[-1] < highest:
+        fillers.append(os.open(os.devnull, os.O_RDONLY))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1] + 1 + free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for fd in fillers:
+            os.close(fd)
+
+
+@needs_proc
+@pytest.mark.parametrize("folders", [1, 3])
+def test_where_no_more_files_may_be_open_those_that_nobody_uses_give_way(tmp_path: Path, folders: int) -> None:
+    handles, trusted = Handles(), (str(tmp_path),)
+    held = handles.acquire(str(tmp_path / "held"), write=True, trusted=trusted)
+    with few_files(8):
+        for at in range(40):
+            path = tmp_path / str(at % folders) / str(at)
+            handles.release(handles.acquire(str(path), write=True, trusted=trusted))
+            assert path.exists()
+        assert is_open(held)
+    handles.release(held)
+    handles.close()
+
+
+@needs_proc
+@pytest.mark.parametrize("free", [0, 1])
+def test_where_nothing_can_give_way_that_is_an_error(tmp_path: Path, free: int) -> None:
+    """One free descriptor is too few for a folder and a file in it."""
+    handles, trusted = Handles(), (str(tmp_path),)
+    busy = [handles.acquire(str(tmp_path / str(at)), write=True, trusted=trusted) for at in range(3)]
+    handles.close(str(tmp_path / "x"))  # the folders
+    with few_files(free), pytest.raises(OSError) as caught:
+        handles.acquire(str(tmp_path / "new"), write=True, trusted=trusted)
+    assert caught.value.errno == errno.EMFILE
+    for handle in busy:
+        handles.release(handle)
     handles.close()
 
 

@@ -17,6 +17,8 @@ _KINDS = {
     errno.EEXIST: StorageError.Kind.NOT_A_FILE,
     errno.EROFS: StorageError.Kind.READ_ONLY,
     errno.EFBIG: StorageError.Kind.TOO_LARGE,
+    errno.EMFILE: StorageError.Kind.TOO_MANY_OPEN,
+    errno.ENFILE: StorageError.Kind.TOO_MANY_OPEN,
 }
 
 

@@ -13,6 +13,7 @@ from bittern.io import capabilities
 from .opening import open_folder, open_in, open_safely, trusted_above
 
 _FOLDERS = 8  # kept open
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
 LOOK_SECONDS = 5.0
 """After so long it is seen to that an open file is still the one under its name."""
 
@@ -70,7 +71,7 @@ class Handles:
                 handle.users += 1
                 self._open.move_to_end(path)
                 return handle
-        fd = self._open_file(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, trusted)
+        fd = self._open_somehow(path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY, trusted)
         with self._lock:
             known = self._open.get(path)
             if known is not None and (known.writable or not write):
@@ -121,6 +122,27 @@ class Handles:
                 return False
             handle.seen_at = now
         return True
+
+    def _open_somehow(self, path: str, flags: int, trusted: Sequence[str]) -> int:
+        """As `_open_file`; where the system allows no more open files, some of ours give way."""
+        while True:
+            try:
+                return self._open_file(path, flags, trusted)
+            except OSError as error:
+                if error.errno not in _TOO_MANY or not self._give_way():
+                    raise
+
+    def _give_way(self) -> bool:
+        """Close the less used half of the files that nobody uses just now, or else of the folders; whether it did."""
+        with self._lock:
+            files = [path for path, handle in self._open.items() if not handle.users]
+            for path in files[: (len(files) + 1) // 2]:
+                self._retire(self._open, path)
+            # The last folder stays: it may be the one that the file is to be opened in.
+            folders = [path for path, handle in self._folders.items() if not handle.users and not files]
+            for path in folders[: len(folders) // 2]:
+                self._retire(self._folders, path)
+        return bool(files) or len(folders) > 1
 
     def _open_file(self, path: str, flags: int, trusted: Sequence[str]) -> int:
         below = trusted_above(path, trusted)
