@@ -27,6 +27,26 @@ async def test_a_signal_sets_the_event_and_says_farewell(capsys: pytest.CaptureF
     assert capsys.readouterr().err == "farewell\nfarewell\n"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal")
+async def test_the_end_of_the_terminal_counts_once_and_not_where_it_is_ignored() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with interrupts("") as stop:
+            for _ in range(2):  # the second does not end this process
+                signal.raise_signal(signal.SIGHUP)
+                await asyncio.wait_for(stop.wait(), 5)
+            await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+        with interrupts("") as stop:
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.sleep(0)
+            assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_the_second_signal_ends_the_process_at_once() -> None:
     script = (
         "import asyncio, signal\n"

@@ -166,7 +166,7 @@ def test_output_that_finds_no_space_is_an_error(torrent: Path) -> None:
             [*PROGRAM, "files", torrent], stdout=full, stderr=subprocess.PIPE, text=True, env=_environ(), check=False
         )
     assert found.returncode == ExitCode.DISK_FULL
-    assert re.fullmatch(r"bittern: no space left on device; .*\n", found.stderr)
+    assert re.fullmatch(r"bittern: standard output: no space left on device; .*\n", found.stderr)
 
 
 def test_an_interrupt_is_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:

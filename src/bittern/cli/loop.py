@@ -23,16 +23,21 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def interrupts(farewell: str, tell: Callable[[str], None] = note) -> Iterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set; the second of them ends the process at once.
+    """An event that SIGINT, SIGTERM and the end of the terminal (SIGHUP) set; a second one ends the process at once.
+
+    SIGHUP counts only once, for it may come from several sides, and not where it is ignored (nohup) or means something
+    else.
 
     Args:
         farewell: said at the first one.
         tell: how.
     """
-    loop = asyncio.get_running_loop()
+    loop, hang_up = asyncio.get_running_loop(), getattr(signal, "SIGHUP", None)
     stop = asyncio.Event()
 
-    def on_signal() -> None:
+    def on_signal(number: int) -> None:
+        if stop.is_set() and number == hang_up:
+            return
         if stop.is_set():
             if sys.stderr.isatty():
                 sys.stderr.write(_SHOW_CURSOR)
@@ -43,11 +48,13 @@ def interrupts(farewell: str, tell: Callable[[str], None] = note) -> Iterator[as
         if farewell:
             tell(farewell)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+        signals.append(hang_up)
     before = [signal.getsignal(number) for number in signals]
     for number in signals:
         # Not loop.add_signal_handler, which Windows lacks.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_signal))
+        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(on_signal, number))
     try:
         yield stop
     finally:

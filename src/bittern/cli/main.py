@@ -96,13 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name; None for those of the process.
     """
-    from .output import harden_streams
+    from .streams import prepare, writing
 
-    harden_streams()
+    prepare()
     words, options = _globals(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(words, options)
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the boundary: everything becomes a line and a code
         if options.debug and not isinstance(error, BrokenPipeError):
             import traceback
@@ -187,8 +188,11 @@ def _report(error: BaseException) -> int:
 
 def _close(code: int) -> int:
     """Leave stdout in a state in which the interpreter's own last flush can not fail."""
+    from .streams import writing
+
     try:
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code or _report(error)

@@ -9,6 +9,8 @@ import re
 import sys
 from typing import Any, TextIO
 
+from .streams import writing
+
 _UNITS = "KMGTPE"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([kmgtpe]?)(?:i?b)?(?:/s)?", re.IGNORECASE | re.ASCII)
 _JOINERS = "\u200c\u200d"
@@ -91,12 +93,14 @@ def print_json(document: Any, *, indent: int | None = 2) -> None:
     import json
 
     # DEL is the one control that JSON allows bare; inside a document it can only stand in a string.
-    print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"), flush=indent is None)
+    with writing():
+        print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"), flush=indent is None)
 
 
 def say(line: str = "") -> None:
     """Print a line of the result on stdout."""
-    print(line)
+    with writing():
+        print(line)
 
 
 def note(line: str) -> None:
@@ -112,11 +116,3 @@ def warn(line: str) -> None:
 def colour_wanted(stream: TextIO) -> bool:
     """Whether `stream` is a terminal whose user has not asked for plain text (NO_COLOR, TERM=dumb)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def harden_streams() -> None:
-    """Make sure that no name can end the program because the terminal's encoding lacks a character."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # a test may have replaced the stream
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
