@@ -12,7 +12,13 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def complaints() -> list[str]:
+    """What is wrong with the environment."""
+    return []
+
+
+@pytest.fixture
+def run(tmp_path: Path, complaints: list[str]) -> Run:
     """Runs `get` or `seed` of a small program with these words, environment and config file; its arguments."""
 
     def run(*words: str, environ: dict[str, str] | None = None, config: str | None = None) -> dict[str, Any]:
@@ -20,7 +26,7 @@ def run(tmp_path: Path) -> Run:
         if config is not None:
             path.write_text(config)
         app = App(default_parameter=Parameter(negative=()), result_action="return_value")
-        app.config = (from_environment(environ or {}), from_file(path, app))
+        app.config = (from_environment(environ or {}, app, complaints.append), from_file(path, app))
 
         @app.command
         def get(
@@ -89,6 +95,15 @@ def test_a_flag_can_be_switched_off_again(run: Run) -> None:
     assert not run("get", "x", config="[get]\nno-dht = true\n", environ={"BITTERN_NO_DHT": "0"})["no_dht"]
 
 
+def test_a_slip_in_a_name_of_the_environment_is_told(run: Run, complaints: list[str]) -> None:
+    environ = {"BITTERN_NO_DTH": "1", "BITTERN_TRUST": "1", "BITTERN_INTOO": "x", "NO_DTH": "1", "BITTERN_CI": "1"}
+    assert run("get", "x", environ=environ) == run("get", "x")
+    assert complaints == [
+        "BITTERN_INTOO in the environment sets nothing; did you mean BITTERN_INTO?",
+        "BITTERN_NO_DTH in the environment sets nothing; did you mean BITTERN_NO_DHT?",
+    ]
+
+
 def test_the_tutorials_commands_are_the_same_on_every_machine(run: Run) -> None:
     assert run("lab", config="[lab]\nport = 1\n", environ={"BITTERN_PORT": "2"}) == {"port": 0}
 
@@ -98,9 +113,10 @@ def test_the_tutorials_commands_are_the_same_on_every_machine(run: Run) -> None:
     [
         ("[get]\nport = \n", 2, "Invalid value"),
         ('[get]\nport = 1\n\nport = "x"\n[', 4, "overwrite"),
-        ("[get]\n\nprot = 1\n", 3, "`get` has no flag --prot"),
-        ("# x\nprot = 1\n", 2, "no command has a flag --prot"),
-        ("[get]\nport = 1\n[gte]\nport = 1\n", 3, "there is no command `gte`"),
+        ("[get]\n\nno_dth = true\n", 3, "`get` has no flag --no_dth; did you mean no-dht?"),
+        ("[get]\nquiet = true\n", 2, "`get` has no flag --quiet; correct it or take it out"),
+        ("# x\nprot = 1\n", 2, "no command has a flag --prot; correct it or take it out"),
+        ("[get]\nport = 1\n[gte]\nport = 1\n", 3, "there is no command `gte`; did you mean get?"),
         ("\nget = 1\n", 2, "must be a table"),
         ('[get]\nno-dht = "yes"\n', 2, "must be true or false"),
         ("[get]\nport = true\n", 2, "can not be true or false"),

@@ -17,6 +17,7 @@ from bittern.base.errors import (
     MoveCancelledError,
     NetworkError,
     NoSuchTorrentError,
+    NotATorrentError,
     Offence,
     PackedError,
     ProxyError,
@@ -26,11 +27,14 @@ from bittern.base.errors import (
     StorageError,
     TrackerError,
 )
-from bittern.cli.failures import UsageError, failure
+from bittern.cli.failures import MissingFileError, TypedBencodeError, UsageError, failure
 
 CASES: list[tuple[BaseException, int]] = [
     (UsageError("x"), 2),
     (BencodeError("x", 3), 25),
+    (NotATorrentError("a web page"), 25),
+    (TypedBencodeError("x", 3), 25),
+    (MissingFileError("x"), 3),
     (MetainfoError("info.name", "missing"), 26),
     (MagnetError("x"), 27),
     (TrackerError("x"), 6),

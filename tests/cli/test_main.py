@@ -95,8 +95,8 @@ def test_usage_errors_are_one_line_and_exit_2(words: list[str], capsys: pytest.C
 def test_an_error_is_one_line_and_with_debug_its_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "x").write_bytes(b"<html>")
-    line = re.compile(r"bittern: .*/x: .* at byte 0; .*\n")
+    (tmp_path / "x").write_bytes(b"d3:foo")
+    line = re.compile(r"bittern: .*/x: .* at byte 6; .*\n")
     assert main(["info", str(tmp_path / "x")]) == ExitCode.BAD_BENCODE
     assert line.fullmatch(capsys.readouterr().err)
     assert main(["info", "--debug", str(tmp_path / "x")]) == ExitCode.BAD_BENCODE

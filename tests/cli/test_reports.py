@@ -104,7 +104,8 @@ def test_waiting_for_peers_is_told_less_and_less_often() -> None:
     line = waiting.line(alone, 67.0)
     assert line == "no peers, for 5 s; 2 addresses known; still waiting for peers"
     waiting.note(events.PeerDropped(Address("127.0.0.1", 1), "refused\n", offence=False))
-    assert (waiting.line(alone, 77.0) or "").endswith("; the last, 127.0.0.1:1: refused\ufffd; still waiting for peers")
+    line = waiting.line(alone, 77.0) or ""
+    assert "; the last, 127.0.0.1:1: refused\ufffd; still waiting for peers (they may be gone" in line
 
 
 def test_while_nobody_is_there_it_is_said_whom_is_asked(
@@ -114,7 +115,7 @@ def test_while_nobody_is_there_it_is_said_whom_is_asked(
     monkeypatch.setattr("bittern.cli.reports.time.monotonic", lambda: now)
     report = Lines()
     status = Status(state=State.METADATA, name="a", known_peers=2)
-    for now in (1.0, 3.0, 6.0):
+    for now in (1.0, 3.0, 6.0, 14.0):
         report.show(status, Search(("2 trackers", "the DHT"), {"tracker": 2} if now > 3 else {}))
     assert capsys.readouterr().err.splitlines() == [
         "bittern: a: asking 2 trackers and the DHT",

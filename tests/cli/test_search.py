@@ -22,6 +22,13 @@ def test_whom_is_asked_reads_as_people_say_it(asked: tuple[str, ...], words: str
     assert NOWHERE.words == ""
 
 
+def test_when_nobody_comes_there_is_advice() -> None:
+    assert "is this machine online?" in Search(mute=True).advice(0)
+    assert Search(unused="the DHT, without --no-dht").advice(0) == "ask the DHT, without --no-dht, too"
+    assert Search().advice(0).startswith("perhaps nobody shares it now")
+    assert "a firewall" in Search(mute=True).advice(3)
+
+
 def test_who_names_peers_for_the_first_time_is_said_with_all_others() -> None:
     finds = Finds()
     said = [
@@ -70,4 +77,6 @@ async def test_whom_a_torrent_asks_follows_from_it_and_from_the_settings(tmp_pat
         assert Search.of(bare, session).found == {"manual": 1}
         assert Search.of(private, session).words == "1 tracker"
     async with Session(settings(tmp_path / "s", use_trackers=False)) as session:
-        assert Search.of(await session.add(f"{LINK}&tr=http://127.0.0.1:1/announce", tmp_path), session) == NOWHERE
+        search = Search.of(await session.add(f"{LINK}&tr=http://127.0.0.1:1/announce", tmp_path), session)
+        assert (search.asked, search.found) == (NOWHERE.asked, NOWHERE.found)
+        assert search.advice(0) == "ask the DHT, without --no-dht, too"

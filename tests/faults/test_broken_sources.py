@@ -50,14 +50,28 @@ def test_a_broken_torrent_is_one_line_that_names_the_field(tmp_path: Path, what:
     assert line.startswith(f"bittern: {path}: {what.partition(': ')[0]}: ")
 
 
+STRANGE = {
+    "this is an empty file, not a torrent": b"",
+    "this is a web page, not a torrent": b"<!DOCTYPE html><title>not found</title>",
+    "this is a gzip archive, not a torrent": b"\x1f\x8b\x08\0",
+    "this is not a torrent": Random(3).randbytes(50_000),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_what_is_no_torrent_is_one_line_that_says_what_it_is(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "strange.torrent"
+    path.write_bytes(STRANGE[what])
+    done = run(["get", str(path), "-d", str(tmp_path)], tmp_path / "home")
+    assert done.returncode == BAD_BENCODE
+    assert done.stderr == f"bittern: {path}: {what}; name the .torrent file itself, or get it again\n"
+
+
 DAMAGED = {
-    "empty": b"",
-    "a web page": b"<!DOCTYPE html><title>not found</title>",
     "cut": bencode({"info": info_of(DATA)})[:-10],
-    "a bomb of lists": b"l" * 1_000_000,
+    "a bomb of lists": b"d4:info" + b"l" * 1_000_000,
     "a length of a petabyte": b"d4:info999999999999999:x",
     "an endless number": b"d4:infoi" + b"9" * 100_000 + b"ee",
-    "noise": Random(3).randbytes(50_000),
 }
 
 
@@ -75,7 +89,7 @@ def test_a_damaged_file_is_one_line_that_says_where(tmp_path: Path, what: str) -
 MAGNETS = {
     "magnet:?dn=name": "xt",
     "magnet:?xt=urn:tree:tiger:" + "A" * 39: "xt",
-    "magnet:?xt=urn:btih:abcdef": "urn:btih: takes 40 hexadecimal or 32 base32 digits",
+    "magnet:?xt=urn:btih:abcdef": "urn:btih: takes 40 hexadecimal or 32 base32 digits, this has 6",
     "magnet:?xt=urn:btih:" + "z" * 40: "the info hash is not hexadecimal",
     "magnet:": "a magnet link begins with magnet:?",
 }

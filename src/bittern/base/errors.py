@@ -91,6 +91,18 @@ class BencodeError(BitternError):
         self.offset = offset
 
 
+class NotATorrentError(BencodeError):
+    """A file is no .torrent file, nor a damaged one: from its first byte on it is something else.
+
+    Args:
+        what: what it seems to be, with its article; None when it could be anything.
+    """
+
+    def __init__(self, what: str | None) -> None:
+        super().__init__("not a dictionary", 0)
+        self.args = (f"this is {what}, not a torrent" if what else "this is not a torrent",)
+
+
 class MetainfoError(BitternError):
     """A .torrent file or info dictionary is invalid.
 

@@ -1,5 +1,7 @@
 """Types of command-line arguments that several commands share."""
 
+import errno
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter, Token
 
 from bittern.base.errors import ProxyError
+from bittern.codec.info import Info
 from bittern.codec.text import clean_url
 from bittern.wire.proxy.server import ProxyServer
 
 from .failures import UsageError
-from .output import parse_size
+from .output import parse_size, printable
 
 _NODE = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[!-9;-~]{1,253})):(?P<port>[0-9]{1,5})")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
@@ -80,10 +83,35 @@ def check_peers(flag: str, given: Sequence[str]) -> None:
 
 
 def check_folder(flag: str, path: Path) -> None:
-    """Raise UsageError where no folder can be at `path`."""
+    """Find out before anything is fetched that nothing can be saved there.
+
+    Raises:
+        UsageError: no folder can be at `path`.
+        OSError: nothing is there yet, and nothing can be written there.
+    """
     there = next((place for place in (path, *path.parents) if place.exists()), None)
-    if there is not None and not there.is_dir():
+    if there is None:
+        return
+    if not there.is_dir():
         raise UsageError(f"{flag} {path}: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK) and (there != path or not any(path.iterdir())):
+        if os.statvfs(there).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, "read-only file system; choose another folder", str(path))
+        raise PermissionError(errno.EACCES, "nothing can be written there", str(path))
+
+
+def check_content(info: Info, path: Path) -> None:
+    """Say so where `path` can be neither a torrent's content nor the folder that holds it.
+
+    Raises:
+        UsageError: a file stands for a folder of files.
+        OSError: there is nothing.
+    """
+    path.stat()
+    if info.multi_file and path.is_file():
+        count = sum(not file.pad for file in info.files)
+        files = f"{count} file{'' if count == 1 else 's'}"
+        raise UsageError(f"{path} is a file: name the folder {printable(info.name)} that holds the torrent's {files}")
 
 
 def checked_node(text: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ The file is never written. One that can not be understood is refused with its li
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,14 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return base / "bittern" / "config.toml"
 
 
-def from_environment(environ: Mapping[str, str]) -> Source:
-    """Flags from `BITTERN_*`; names that the command does not have are another command's."""
+def from_environment(environ: Mapping[str, str], root: App, complain: Callable[[str], None]) -> Source:
+    """Flags from `BITTERN_*`; names that the command does not have are another command's, or slips.
+
+    Args:
+        environ: all of it.
+        root: the app of all commands, to tell these apart.
+        complain: is told of a slip, which may have been there since long before this command.
+    """
 
     def apply(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         del app
@@ -44,7 +51,11 @@ def from_environment(environ: Mapping[str, str]) -> Source:
         for key, text in sorted(environ.items()):
             if not key.startswith(PREFIX):
                 continue
-            argument = _find(arguments, key.removeprefix(PREFIX).lower().replace("_", "-"))
+            name = key.removeprefix(PREFIX).lower().replace("_", "-")
+            argument = _find(arguments, name)
+            if argument is None and (near := _near(arguments, name)) and not _known(root, name):
+                meant = PREFIX + near.upper().replace("-", "_")
+                complain(f"{key} in the environment sets nothing; did you mean {meant}?")
             if argument and not argument.tokens:
                 flag = argument.is_flag()
                 values = [_truth(text, key)] if flag else env_var_split(argument.hint, text)
@@ -80,16 +91,17 @@ def from_file(path: Path, root: App, *, must_exist: bool = False) -> Source:
                 continue  # the table of a command below this one
             argument = _find(arguments, key)
             if argument is None:
-                raise _at(path, text, key, f"`{' '.join(commands)}` has no flag --{key}")
+                raise _at(path, text, key, f"`{' '.join(commands)}` has no flag --{key}", _near(arguments, key))
             _set(argument, value, key, path, text)
         for key, value in data.items():
             if isinstance(value, dict):
                 if key not in root:
-                    raise _at(path, text, key, f"there is no command `{key}`")
+                    near = get_close_matches(key, [name for name in root if not name.startswith("-")], 1)
+                    raise _at(path, text, key, f"there is no command `{key}`", next(iter(near), None))
                 continue
             argument = _find(arguments, key)
             if argument is None and not _known(root, key):
-                raise _at(path, text, key, f"no command has a flag --{key}")
+                raise _at(path, text, key, f"no command has a flag --{key}", _near(arguments, key))
             if argument is not None and not argument.tokens:
                 _set(argument, value, key, path, text)
 
@@ -121,11 +133,12 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}, line {line}: {what}; correct it or move the file away") from None
 
 
-def _at(path: Path, text: str, key: str, what: str) -> UsageError:
+def _at(path: Path, text: str, key: str, what: str, meant: str | None = None) -> UsageError:
     pattern = re.compile(rf"""^\s*\[*\s*["']?{re.escape(key)}["']?\s*[\]=.]""", re.MULTILINE)
     found = pattern.search(text)
     line = text.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())) + 1 if found else 1
-    return UsageError(f"{path}, line {line}: {what}; correct it or take it out")
+    advice = f"did you mean {meant}?" if meant else "correct it or take it out"
+    return UsageError(f"{path}, line {line}: {what}; {advice}")
 
 
 def _known(root: App, key: str) -> bool:
@@ -135,6 +148,12 @@ def _known(root: App, key: str) -> bool:
         for name in root
         if not name.startswith("-") and (app := root[name]).default_command is not None
     )
+
+
+def _near(arguments: ArgumentCollection, key: str) -> str | None:
+    """The flag whose name is much like `key`, without its dashes."""
+    names = [name.removeprefix("--") for argument in arguments for name in argument.names if name.startswith("--")]
+    return next(iter(get_close_matches(key.lower().replace("_", "-"), names, 1, 0.8)), None)
 
 
 def _find(arguments: ArgumentCollection, key: str) -> Argument | None:

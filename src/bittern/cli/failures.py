@@ -2,6 +2,7 @@
 
 import errno
 from dataclasses import dataclass
+from pathlib import Path
 
 from bittern.base.errors import (
     AlreadyAddedError,
@@ -13,6 +14,7 @@ from bittern.base.errors import (
     MetainfoError,
     NetworkError,
     NoSuchTorrentError,
+    NotATorrentError,
     ProtocolError,
     ResumeError,
     StorageError,
@@ -27,6 +29,14 @@ _LINE = 600
 
 class UsageError(BitternError):
     """The command line asks for what can not be; the message says what to write instead."""
+
+
+class MissingFileError(BitternError):
+    """A file that the command line names is not there; the message says what may be meant."""
+
+
+class TypedBencodeError(BencodeError):
+    """What was typed is not bencode."""
 
 
 class NoPeersError(NetworkError):
@@ -49,6 +59,9 @@ class Failure:
 _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     # The first class that fits counts: subclasses stand before their base.
     (UsageError, ExitCode.USAGE, ""),
+    (MissingFileError, ExitCode.NOT_FOUND, ""),
+    (NotATorrentError, ExitCode.BAD_BENCODE, "name the .torrent file itself, or get it again"),
+    (TypedBencodeError, ExitCode.BAD_BENCODE, "write a value such as 5:hello, i52e, li1ei2ee or d3:fooi52ee"),
     (BencodeError, ExitCode.BAD_BENCODE, "it is damaged or no torrent: get it again"),
     (MetainfoError, ExitCode.BAD_TORRENT, "the torrent is invalid: get it again, or tell who made it"),
     (MagnetError, ExitCode.BAD_MAGNET, "check that the link is complete, and quote it in the shell"),
@@ -65,7 +78,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (BrokenPipeError, ExitCode.OTHER, ""),
     (FileNotFoundError, ExitCode.NOT_FOUND, "check the path"),
     (FileExistsError, ExitCode.FILE_EXISTS, "choose another name, or pass --force"),
-    (IsADirectoryError, ExitCode.OTHER, "name a file"),
+    (IsADirectoryError, ExitCode.OTHER, "name a file, not a folder"),
     (NotADirectoryError, ExitCode.NOT_FOUND, "check the path"),
     (PermissionError, ExitCode.OTHER, "change its permissions, or choose another place"),
     (ConnectionError, ExitCode.NETWORK, "check the address and the connection, then try again"),
@@ -114,6 +127,9 @@ def _verdict(error: BaseException) -> tuple[ExitCode, str]:
 
 
 def _what(error: BaseException) -> str:
+    if isinstance(error, StorageError) and error.kind is StorageError.Kind.NOT_A_FILE:
+        above = next((folder for folder in Path(error.path).parents if folder.is_file()), None)
+        return f"{above}: a file is where a folder has to be" if above else str(error)
     if isinstance(error, BitternError):
         return str(error)
     if isinstance(error, OSError):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bittern.version import __version__
 
 from .exit_codes import ExitCode
+from .mistaken import meant_by, understood
 
 if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
@@ -74,6 +75,7 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
     from cyclopts import App, Parameter
 
     from .config import from_environment, from_file
+    from .output import warn
 
     app = App(
         name="bittern",
@@ -84,7 +86,7 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `main` has the exit code and the words for it
     )
-    app.config = (from_environment(os.environ), from_file(config, app, must_exist=config_must_exist))
+    app.config = (from_environment(os.environ, app, warn), from_file(config, app, must_exist=config_must_exist))
     for command in COMMANDS:
         app.command(f"bittern.cli.commands.{command.target}", name=command.name, help=command.summary)
     return app
@@ -100,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     prepare()
     words, options = _globals(sys.argv[1:] if argv is None else argv)
+    words = understood(words)
     try:
         code = _run(words, options)
         with writing():
@@ -153,13 +156,16 @@ def _run(words: list[str], options: _Globals) -> int:
         result = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         command = " ".join(["bittern", *(error.command_chain or ())])
-        raise UsageError(f"{_said(error)} See `{command} --help`") from error
+        raise UsageError(f"{_said(error, words)} See `{command} --help`") from error
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _said(error: "CycloptsError") -> str:
+def _said(error: "CycloptsError", words: Sequence[str]) -> str:
     """What is wrong with the command line, as a sentence."""
-    from cyclopts import CoercionError, UnusedCliTokensError
+    from cyclopts import CoercionError, UnknownCommandError, UnusedCliTokensError
+
+    if isinstance(error, UnknownCommandError) and not error.command_chain and (meant := meant_by(words)):
+        return meant
 
     text = str(error).strip()
     if (
@@ -170,7 +176,7 @@ def _said(error: "CycloptsError") -> str:
         source = error.token.source  # a file, which converters of our own can not name
         text = text if source in text else f"{source}: {text}"
     if isinstance(error, UnusedCliTokensError):
-        text = f"Not expected here: {' '.join(error.unused_tokens or ())}"
+        text = f"Not expected here: {' '.join(error.unused_tokens or ())} (a name with spaces needs quotes)"
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 

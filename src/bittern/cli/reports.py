@@ -139,10 +139,11 @@ class Waiting:
             self._since = now
         if now - self._since < self._next:
             return None
+        count, advice = status.known_peers, self._next > self._patience
         self._next *= 3
-        count = status.known_peers
         known = f"; {count} address{'' if count == 1 else 'es'} known" if count else ""
-        return f"no peers, for {format_duration(now - self._since)}{known}{self._last}; still {seeking(search)}"
+        line = f"no peers, for {format_duration(now - self._since)}{known}{self._last}; still {seeking(search)}"
+        return f"{line} ({search.advice(count)})" if advice else line
 
 
 class Quiet:
@@ -188,6 +189,7 @@ class Lines:
         self._waiting = Waiting()
         self._finds = Finds()
         self._complete = False
+        self._asking = False  # whether it was said whom is asked for metadata: `Waiting` goes on with that
 
     def tell(self, event: events.Event) -> None:
         """See Report."""
@@ -205,9 +207,11 @@ class Lines:
                 self.say(line)
         if status.complete and not self._complete:  # who waits for that will say so
             self._complete, self._next = True, now + 2.0
-        if now < self._next or (status.state is State.DOWNLOADING and not status.peers and not status.web_seeds):
+        alone = not status.peers and not status.web_seeds
+        quiet = status.state is State.DOWNLOADING or (status.state is State.METADATA and self._asking)
+        if now < self._next or (alone and quiet):
             return
-        self._next = now + self._between
+        self._next, self._asking = now + self._between, status.state is State.METADATA
         self.say(summary(status, search))
 
     def say(self, line: str) -> None:

@@ -24,10 +24,14 @@ class Search:
     Attributes:
         asked: whom, as in "2 trackers"; empty where there is nobody to ask.
         found: how many addresses are known from whom; see `Torrent.found_by`.
+        unused: a flag that keeps somebody from being asked, with whom.
+        mute: whether nobody in the internet who was asked has ever answered.
     """
 
     asked: Sequence[str] = ()
     found: Mapping[str, int] = field(default_factory=dict)
+    unused: str = ""
+    mute: bool = False
 
     @classmethod
     def of(cls, torrent: Torrent, session: Session) -> Self:
@@ -42,13 +46,31 @@ class Search:
             asked.append("the local network")
         if torrent.info is None and (urls := torrent.torrent_urls):
             asked.append(f"{'the web server' if len(urls) == 1 else 'the web servers'} of the link")
-        return cls(tuple(asked), torrent.found_by)
+        unused = "" if settings.dht or private else "the DHT, without --no-dht"
+        failing = [tracker.message is not None for tracker in torrent.trackers if tracker.supported and trackers]
+        in_dht = settings.dht and not private
+        mute = all(failing) and not (in_dht and session.dht.nodes) and bool(failing or in_dht)
+        return cls(tuple(asked), torrent.found_by, unused, mute)
 
     @property
     def words(self) -> str:
         """Whom is asked, as in "2 trackers, the DHT and the local network"."""
         *most, last = self.asked or ("",)
         return f"{', '.join(most)} and {last}" if most else last
+
+    def advice(self, known: int) -> str:
+        """Why there may be no peer for long, and what to do.
+
+        Args:
+            known: how many addresses of peers are known.
+        """
+        if known:
+            return "they may be gone or behind routers, or a firewall here may be in the way"
+        if self.mute:
+            return "nobody asked answers either: is this machine online?"
+        if self.unused:
+            return f"ask {self.unused}, too"
+        return "perhaps nobody shares it now; somebody who does can be named with --peer HOST:PORT"
 
 
 NOWHERE = Search()

@@ -176,5 +176,6 @@ def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
         return "web seeds do not tell what it is made of; it names no tracker, no peer and no .torrent file (xs)"
     if torrent.info is None and torrent.name == str(torrent.info_hash):
         # What is left of a link in a shell that took its first & for the end of the command.
-        return "it names no tracker, and no peer is named; if this was a longer link, quote it"
+        longer = "if the link was longer, quote it: a shell cuts it at the first &"
+        return f"it names no tracker, and no peer is named; {longer}"
     return "it names no tracker, and no peer is named"

@@ -270,7 +270,7 @@ class _Decoder:
             raise BencodeError("a length with leading zeros", at)
         end = colon + 1 + int(digits)
         if end > len(data):
-            raise BencodeError("a string is longer than the input", at)
+            raise BencodeError("ends too early, within a string", at)
         return colon + 1, end
 
     def _integer(self, at: int) -> tuple[int, int]:

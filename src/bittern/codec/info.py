@@ -216,6 +216,8 @@ def _check_layers(files: tuple[File, ...], piece_size: int) -> None:
 def _pieces(info: dict[bytes, Value], files: tuple[File, ...], piece_size: int) -> bytes:
     pieces = info.get(b"pieces")
     count = Geometry(files[-1].offset + files[-1].length, piece_size).piece_count
+    if pieces is None:
+        raise MetainfoError("info.pieces", "missing")
     if not isinstance(pieces, bytes) or len(pieces) != count * SHA1_BYTES:
-        raise MetainfoError("info.pieces", f"not {count} hashes of {SHA1_BYTES} bytes")
+        raise MetainfoError("info.pieces", f"must be a hash of {SHA1_BYTES} bytes for each of the {count} pieces")
     return pieces

@@ -175,7 +175,7 @@ def _btih(digits: str) -> bytes:
         return _unhex(digits)
     # b32decode alone takes padding for digits.
     if not re.fullmatch("[A-Za-z2-7]{32}", digits):
-        raise MagnetError("urn:btih: takes 40 hexadecimal or 32 base32 digits")
+        raise MagnetError(f"urn:btih: takes 40 hexadecimal or 32 base32 digits, this has {len(digits)}")
     return b32decode(digits, casefold=True)
 
 

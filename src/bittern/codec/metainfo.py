@@ -6,13 +6,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
-from bittern.base.errors import MetainfoError
+from bittern.base.errors import MetainfoError, NotATorrentError
 
 from .bencode import DEFAULT_LIMITS, INTEGER_MAX, Value, decode_spans, encode
 from .info import Info, hash_list, text_field, text_list
 from .layout import File
 from .magnet import Magnet
 from .merkle import HASH_BYTES, check_layer, layer_count
+from .other_files import what_else
 from .text import clean_url, decode_text
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Metainfo:
             MetainfoError: not a valid torrent.
         """
         data = bytes(data)
+        if data[:1] != b"d" and len(data) <= DEFAULT_LIMITS.size:
+            raise NotATorrentError(what_else(data))
         box, spans = decode_spans(data, strict=False, unique=(b"info",))
         if b"info" not in box:
             raise MetainfoError("info", "missing")

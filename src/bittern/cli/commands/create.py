@@ -122,6 +122,8 @@ def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 def _target(path: Path, *, force: bool) -> Path:
     """`path` if a file can be made there: to find that out after hours of hashing would be late."""
+    if path.is_dir():
+        raise UsageError(f"-o {path}: this is a folder; name the file to write in it, such as {path / 'new.torrent'}")
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
     if path.exists() and not force:

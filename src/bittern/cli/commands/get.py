@@ -20,6 +20,7 @@ from bittern.cli.notices import notices
 from bittern.cli.opening import opened
 from bittern.cli.output import format_rate, format_size, printable
 from bittern.cli.reports import Report, progress_fields, report_for
+from bittern.cli.room import shortage
 from bittern.cli.selection import FileChoice, ask_for_files
 from bittern.cli.sharing import Sharing
 from bittern.cli.sources import check_source
@@ -216,6 +217,10 @@ class _Job:
     async def _complete(self, torrent: Torrent, watch: Watch, session: Session) -> None:
         await find_ways(watch, torrent, session, self.report)
         self._began, self._downloaded_before = time.monotonic(), torrent.status.downloaded
+        await watch.until(torrent.checked(), self.timeout)  # of a link: its metadata, too
+        status = torrent.status
+        if torrent.path and (line := shortage(torrent.path, status.total_bytes - status.done_bytes)):
+            self.report.say(line)
         await watch.until(torrent.completed(), self.timeout)
 
     async def _seed(self, torrent: Torrent, watch: Watch) -> None:

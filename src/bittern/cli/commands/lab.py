@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from bittern.base.errors import BencodeError
 from bittern.cli.arguments import group
-from bittern.cli.failures import UsageError
+from bittern.cli.failures import TypedBencodeError, UsageError
 from bittern.cli.output import note, printable, say
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def decode(value: str, /, *, trace: bool = False) -> None:
     data = os.fsencode(value)
     if trace:
         note(f"{len(data)} bytes: {data.hex()}")
-    say(bencode_to_json(data))
+    try:
+        say(bencode_to_json(data))
+    except BencodeError as error:
+        raise TypedBencodeError(error.reason, error.offset) from None
 
 
 @lab.command

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import StorageError
-from bittern.cli.arguments import Json
+from bittern.cli.arguments import Json, check_content
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import interrupts, run
@@ -94,6 +94,7 @@ async def _seed(
                 found = await unless_stopped(session.find(source), stop)
                 if isinstance(found, Magnet):
                     raise UsageError("a magnet link has no piece hashes to check files against; name a .torrent file")
+                check_content(found.info, path)
                 # Paused until it is checked: `seed` never writes to the content. `overwrite` only means that
                 # the check reports what is wrong instead of protecting it.
                 torrent = await session.add(

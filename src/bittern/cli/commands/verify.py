@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bittern.cli.arguments import Count, Json
+from bittern.cli.arguments import Count, Json, check_content
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.output import format_size, print_json, printable, say
@@ -33,7 +33,7 @@ def verify(source: str, path: Path, /, *, threads: Count | None = None, json: Js
     metainfo = read_source(source)
     if isinstance(metainfo, Magnet):
         raise UsageError("a magnet link has no piece hashes to check against; name the .torrent file")
-    path.stat()  # raises when there is nothing at all
+    check_content(metainfo.info, path)
     with ProgressLine("verifying") as progress:
         report = verify_torrent(metainfo, locate(metainfo.info, path), threads=threads, progress=progress)
     if json:
