@@ -1,62 +1,70 @@
 """Command line: exit code 1 and the input in hexadecimal when an invariant broke."""
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
+from importlib import import_module
+from pkgutil import iter_modules
 
-from fuzz.driver import run
-from fuzz.target_bencode import TARGET as BENCODE
-from fuzz.target_dns import TARGET as DNS
-from fuzz.target_extended import TARGET as EXTENDED
-from fuzz.target_handshake import TARGET as HANDSHAKE
-from fuzz.target_holepunch import TARGET as HOLEPUNCH
-from fuzz.target_igd import TARGET as IGD
-from fuzz.target_ip_list import TARGET as IP_LIST
-from fuzz.target_krpc import TARGET as KRPC
-from fuzz.target_lsd import TARGET as LSD
-from fuzz.target_magnet import TARGET as MAGNET
-from fuzz.target_messages import TARGET as MESSAGES
-from fuzz.target_metainfo import TARGET as METAINFO
-from fuzz.target_mse import TARGET as MSE
-from fuzz.target_natpmp import TARGET as NATPMP
-from fuzz.target_paths import TARGET as PATHS
-from fuzz.target_proxy import TARGET as PROXY
-from fuzz.target_resume import TARGET as RESUME
-from fuzz.target_tracker_http import TARGET as TRACKER_HTTP
-from fuzz.target_tracker_http_server import TARGET as TRACKER_HTTP_SERVER
-from fuzz.target_tracker_udp import TARGET as TRACKER_UDP
-from fuzz.target_tracker_udp_server import TARGET as TRACKER_UDP_SERVER
-from fuzz.target_ut_metadata import TARGET as UT_METADATA
-from fuzz.target_ut_pex import TARGET as UT_PEX
-from fuzz.target_utp import TARGET as UTP
-from fuzz.target_webseed import TARGET as WEBSEED
-from fuzz.target_xml import TARGET as XML
+import fuzz
+from fuzz.corpus import REGRESSIONS, entries, keep
+from fuzz.driver import Outcome, Target, judge, run
 
-_CODEC = (BENCODE, IP_LIST, MAGNET, METAINFO, PATHS, RESUME)
-_WIRE = (MESSAGES, HANDSHAKE, EXTENDED, UT_METADATA, UT_PEX, LSD, TRACKER_HTTP, TRACKER_UDP, KRPC, WEBSEED)
-_TRANSPORT = (HOLEPUNCH, MSE, PROXY, UTP)
-_NAT = (NATPMP, IGD, XML, DNS)
-_TRACKER = (TRACKER_HTTP_SERVER, TRACKER_UDP_SERVER)
-TARGETS = {target.name: target for target in (*_CODEC, *_WIRE, *_TRANSPORT, *_NAT, *_TRACKER)}
+_PREFIX = "target_"
+NAMES = sorted(
+    module.name.removeprefix(_PREFIX) for module in iter_modules(fuzz.__path__) if module.name.startswith(_PREFIX)
+)
+
+
+def target_called(name: str) -> Target:
+    """The target of `fuzz/target_NAME.py`."""
+    target: Target = import_module(f"fuzz.{_PREFIX}{name}").TARGET
+    assert target.name == name
+    return target
 
 
 def main(argv: list[str] | None = None) -> int:
     """Fuzz one target, or all in turn."""
-    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
-    parser.add_argument("target", choices=[*TARGETS, "all"])
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each target")
+    parser = argparse.ArgumentParser(prog="fuzz", description=fuzz.__doc__)
+    parser.add_argument("target", choices=[*NAMES, "all"])
+    parser.add_argument("--seconds", type=float, default=10.0, help="CPU time for each target; 0: what is known only")
+    parser.add_argument("--total", type=float, help="CPU time for all targets together")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="inputs that reach new lines go into fuzz/corpus")
+    parser.add_argument("--json", action="store_true", help="print what came of it as one line of JSON")
     options = parser.parse_args(argv)
-    chosen = list(TARGETS.values()) if options.target == "all" else [TARGETS[options.target]]
+    chosen = NAMES if options.target == "all" else [options.target]
+    seconds = options.total / len(chosen) if options.total is not None else options.seconds
     found = False
-    for target in chosen:
-        print(f"{target.name}: seed {options.seed}, {options.seconds:g} s", flush=True)
-        count, finding = run(target, options.seconds, options.seed)
-        if finding:
-            found = True
-            print(f"{target.name}: input {count} FAILED: {finding.reason}\n{finding.data.hex()}", flush=True)
-        else:
-            print(f"{target.name}: {count} inputs, nothing found", flush=True)
+    for name in chosen:
+        target = target_called(name)
+        outcome = run(target, seconds, options.seed, entries(name))
+        if options.keep:
+            for data in outcome.fresh:
+                keep(name, data)
+        found |= outcome.finding is not None or _regressed(target)
+        print(_line(name, outcome) if options.json else _report(name, options.seed, outcome), flush=True)
     return int(found)
+
+
+def _regressed(target: Target) -> bool:
+    again = [judge(target, data)[1] for data in entries(target.name, REGRESSIONS)]
+    for finding in filter(None, again):
+        print(f"{target.name}: FAILED again: {finding.reason}\n{finding.data.hex()}", flush=True)
+    return any(again)
+
+
+def _report(name: str, seed: int, outcome: Outcome) -> str:
+    line = f"{name}: seed {seed}, {outcome.inputs} inputs in {outcome.seconds:.1f} s, {outcome.lines} lines reached"
+    if outcome.finding is None:
+        return f"{line}, nothing found"
+    return f"{line}\n{name}: FAILED: {outcome.finding.reason}\n{outcome.finding.data.hex()}"
+
+
+def _line(name: str, outcome: Outcome) -> str:
+    finding = outcome.finding and {"reason": outcome.finding.reason, "data": outcome.finding.data.hex()}
+    return json.dumps({**asdict(outcome), "target": name, "fresh": len(outcome.fresh), "finding": finding})
 
 
 if __name__ == "__main__":

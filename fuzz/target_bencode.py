@@ -5,6 +5,7 @@
 from bittern.base.errors import BencodeError
 from bittern.codec.bencode import decode, decode_spans, encode
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -28,6 +29,8 @@ def check(data: bytes) -> bool:
         assert {key: decode(data[span], strict=False) for key, span in spans.items()} == loose
     return True
 
+
+_KEYS = b"a|b|".split(b"|")
 
 TARGET = Target(
     "bencode",
@@ -55,4 +58,5 @@ TARGET = Target(
         b"01:",
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

@@ -5,6 +5,7 @@
 from bittern.base.errors import RemoteProtocolError
 from bittern.wire.extended import MAX_METADATA, ExtendedHandshake
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -24,6 +25,8 @@ def check(data: bytes) -> bool:
     assert "\ufffd" in f"{said}" or again == said
     return True
 
+
+_KEYS = b"m|p|v|reqq|yourip|ipv4|ipv6|metadata_size|upload_only|e|ut_pex".split(b"|")
 
 TARGET = Target(
     "extended",
@@ -50,4 +53,5 @@ TARGET = Target(
         ),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

@@ -10,6 +10,7 @@ from bittern.engine.dht.node import Node, NodeSettings
 from bittern.wire.krpc import Message, Query, Refusal, Reply
 from bittern.wire.krpc_reader import read_message
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 _ID = bytes(range(20))
 _STRANGER = Address("203.0.113.5", 6881)
@@ -60,6 +61,10 @@ def _check_bounds(message: Query | Reply) -> None:
         assert all(contact.address.port for contact in message.contacts(ipv6=False))
 
 
+_KEYS = b"a|r|q|y|t|e|id|target|info_hash|token|port|implied_port|nodes|nodes6|values|want|ro|v|ip|seq|sig|k|salt|cas|samples|num|interval|BFpe|BFsd|scrape|noseed|seed".split(
+    b"|"
+)
+
 TARGET = Target(
     "krpc",
     corpus=(
@@ -99,4 +104,5 @@ TARGET = Target(
         *(b"ping", b"find_node", b"get_peers", b"announce_peer", b"put", b"get", b"1:x", _ID),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

@@ -12,6 +12,7 @@ from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.codec.paths import safe_name
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -72,6 +73,10 @@ def _v1() -> bytes:
     return encode({"info": info, "encoding": "gbk", "comment": "c", "creation date": 5, **beside})
 
 
+_KEYS = b"length|files|path|path.utf-8|name|name.utf-8|pieces|piece length|attr|symlink path|file tree|meta version|piece layers|pieces root|private|encoding|announce|announce-list|url-list|nodes|similar|collections||.|..".split(
+    b"|"
+)
+
 TARGET = Target(
     "metainfo",
     corpus=(
@@ -88,4 +93,5 @@ TARGET = Target(
         *(b"1:bd0:d6:lengthi0eee", b"8:encoding5:utf-7", b"12:meta versioni2e", b"12:piece layers", b"e", b"d", b"l"),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

@@ -10,6 +10,7 @@ from bittern.base.errors import ResumeError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.resume import MAGIC, FileStamp, Resume
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -34,6 +35,8 @@ _SAMPLE = Resume(
     completed_at=4,
 ).encode()
 
+_KEYS = b"files|pieces|piece count|uploaded|downloaded|completed at|added at|info hash".split(b"|")
+
 TARGET = Target(
     "resume",
     corpus=(_SAMPLE, _SAMPLE[len(MAGIC) + 32 :]),
@@ -50,4 +53,5 @@ TARGET = Target(
         b"11:piece count",
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

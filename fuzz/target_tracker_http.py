@@ -7,6 +7,7 @@ from bittern.base.ids import InfoHashV1, PeerId
 from bittern.wire.announce import AnnounceReply, AnnounceRequest
 from bittern.wire.tracker_http import announce_url, parse_announce_reply, parse_scrape_reply, scrape_url
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 _HASH = InfoHashV1(bytes(range(20)))
 
@@ -46,6 +47,10 @@ def _check_url(text: str) -> None:
         return
     assert all("!" <= char <= "~" for char in url + scrape)
 
+
+_KEYS = b"interval|min interval|peers|peers6|failure reason|retry in|files|ip|port|peer id|warning message|tracker id|external ip|complete|incomplete|downloaded".split(
+    b"|"
+)
 
 TARGET = Target(
     "tracker_http",
@@ -92,4 +97,5 @@ TARGET = Target(
         ),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

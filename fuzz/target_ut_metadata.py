@@ -4,6 +4,7 @@
 from bittern.base.errors import RemoteProtocolError
 from bittern.wire.ut_metadata import MetadataData, metadata_geometry, parse_metadata_message
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -21,6 +22,8 @@ def check(data: bytes) -> bool:
     return True
 
 
+_KEYS = b"msg_type|piece|total_size".split(b"|")
+
 TARGET = Target(
     "ut_metadata",
     corpus=(
@@ -35,4 +38,5 @@ TARGET = Target(
         *(b"i31457280e", b"i31457281e", b"i9223372036854775807e", b"de", b"le"),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )

@@ -5,6 +5,7 @@
 from bittern.base.errors import RemoteProtocolError
 from bittern.wire.ut_pex import MOST, PexMessage
 from fuzz.driver import Target
+from fuzz.trees import tree_edit
 
 
 def check(data: bytes) -> bool:
@@ -22,6 +23,8 @@ def check(data: bytes) -> bool:
     return True
 
 
+_KEYS = b"added|added.f|added6|added6.f|dropped|dropped6".split(b"|")
+
 TARGET = Target(
     "ut_pex",
     corpus=(
@@ -35,4 +38,5 @@ TARGET = Target(
         *(bytes(10) + b"\xff\xff", b"i5e", b"l", b"d", b"e"),
     ),
     check=check,
+    edits=(tree_edit(_KEYS),),
 )
