@@ -61,9 +61,10 @@ def _check_bounds(message: Query | Reply) -> None:
         assert all(contact.address.port for contact in message.contacts(ipv6=False))
 
 
-_KEYS = b"a|r|q|y|t|e|id|target|info_hash|token|port|implied_port|nodes|nodes6|values|want|ro|v|ip|seq|sig|k|salt|cas|samples|num|interval|BFpe|BFsd|scrape|noseed|seed".split(
-    b"|"
-)
+_KEYS = (
+    b"a|r|q|y|t|e|id|target|info_hash|token|port|implied_port|nodes|nodes6|values|want|ro|v|ip|seq|"
+    b"sig|k|salt|cas|samples|num|interval|BFpe|BFsd|scrape|noseed|seed"
+).split(b"|")
 
 TARGET = Target(
     "krpc",

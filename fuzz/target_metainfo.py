@@ -73,9 +73,11 @@ def _v1() -> bytes:
     return encode({"info": info, "encoding": "gbk", "comment": "c", "creation date": 5, **beside})
 
 
-_KEYS = b"length|files|path|path.utf-8|name|name.utf-8|pieces|piece length|attr|symlink path|file tree|meta version|piece layers|pieces root|private|encoding|announce|announce-list|url-list|nodes|similar|collections||.|..".split(
-    b"|"
-)
+_KEYS = (
+    b"length|files|path|path.utf-8|name|name.utf-8|pieces|piece length|attr|symlink path|file tree|"
+    b"meta version|piece layers|pieces root|private|encoding|announce|announce-list|url-list|nodes|"
+    b"similar|collections||.|.."
+).split(b"|")
 
 TARGET = Target(
     "metainfo",

@@ -48,9 +48,10 @@ def _check_url(text: str) -> None:
     assert all("!" <= char <= "~" for char in url + scrape)
 
 
-_KEYS = b"interval|min interval|peers|peers6|failure reason|retry in|files|ip|port|peer id|warning message|tracker id|external ip|complete|incomplete|downloaded".split(
-    b"|"
-)
+_KEYS = (
+    b"interval|min interval|peers|peers6|failure reason|retry in|files|ip|port|peer id|"
+    b"warning message|tracker id|external ip|complete|incomplete|downloaded"
+).split(b"|")
 
 TARGET = Target(
     "tracker_http",

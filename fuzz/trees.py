@@ -82,7 +82,9 @@ def _changed(value: Value, rng: Random) -> Value:
     match value:
         case int():
             return (
-                rng.choice((*_NUMBERS, value + 1, value - 1, value * 2, -value)) if rng.randrange(8) else b"%d" % value
+                rng.choice((*_NUMBERS, *(each for each in (value + 1, value - 1, -value) if abs(each) < 1 << 63)))
+                if rng.randrange(8)
+                else b"%d" % value
             )
         case bytes() if rng.randrange(3):
             return nudged(value, rng)
