@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz sim docs docs-serve clean
+.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz fuzz-smoke sim docs docs-serve clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,8 +76,11 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 drill: $(DEV_STAMP)  ## Each fault done to the real program: kills, disks, machines, networks; table into bench/results
 	$(BIN)/python -m drill --seed $(SEED)
 
-fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10)
+fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10) of CPU time
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
+
+fuzz-smoke: $(DEV_STAMP)  ## All fuzz targets together for 30 s of CPU time
+	$(BIN)/python -m fuzz all --total 30 --seed $(SEED)
 
 sim: $(DEV_STAMP)  ## The simulated swarms, with SEEDS (1) seeds from SEED (0) on, and DHTs of DHT_NODES (2000)
 	BITTERN_SIM_DHT_NODES=$(DHT_NODES) BITTERN_SIM_SEED=$(SEED) BITTERN_SIM_SEEDS=$(SEEDS) $(BIN)/pytest -q --timeout 600 tests/sim

@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import fuzz
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="CPU time for each target; 0: what is known only")
     parser.add_argument("--total", type=float, help="CPU time for all targets together")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="inputs that reach new lines go into fuzz/corpus")
+    parser.add_argument("--keep", type=Path, help="a folder for inputs that reach new lines; what is there is known")
     parser.add_argument("--json", action="store_true", help="print what came of it as one line of JSON")
     options = parser.parse_args(argv)
     chosen = NAMES if options.target == "all" else [options.target]
@@ -39,10 +40,11 @@ def main(argv: list[str] | None = None) -> int:
     found = False
     for name in chosen:
         target = target_called(name)
-        outcome = run(target, seconds, options.seed, entries(name))
+        more = entries(name, options.keep) if options.keep else []
+        outcome = run(target, seconds, options.seed, [*entries(name), *more])
         if options.keep:
             for data in outcome.fresh:
-                keep(name, data)
+                keep(name, data, options.keep)
         found |= outcome.finding is not None or _regressed(target)
         print(_line(name, outcome) if options.json else _report(name, options.seed, outcome), flush=True)
     return int(found)

@@ -20,6 +20,8 @@ from fuzz.corpus import CORPUS, keep
 
 LEDGER = Path("build/fuzz.json")
 FINDINGS = Path("build/findings")
+FOUND = Path("build/corpus")
+"""What reached new lines; `python -m fuzz.tidy` takes what is worth it into `fuzz/corpus`."""
 _GRACE_SECONDS = 5.0
 
 Figures = dict[str, Any]
@@ -40,6 +42,7 @@ class Campaign:
         self._until = until
         self._lock = Lock()
         self._busy: set[str] = set()
+        self._broken: set[str] = set()
         self.ledger: dict[str, Figures] = json.loads(LEDGER.read_text()) if LEDGER.exists() else {}
 
     def work(self) -> None:
@@ -49,7 +52,8 @@ class Campaign:
 
     def _next(self) -> str | None:
         with self._lock:
-            waiting = [name for name in NAMES if self._spent(name) < self._enough and name not in self._busy]
+            out = self._busy | self._broken
+            waiting = [name for name in NAMES if self._spent(name) < self._enough and name not in out]
             if not waiting or time.time() > self._until - _GRACE_SECONDS:
                 return None
             name = min(waiting, key=self._spent)
@@ -61,21 +65,25 @@ class Campaign:
 
     def _turn(self, name: str) -> None:
         turns = self.ledger.get(name, {}).get("turns", 0)
-        command = [sys.executable, "-m", "fuzz", name, "--json", "--keep", "--seconds", f"{self._seconds:g}"]
-        command += ["--seed", str(turns + 1)]
+        command = [sys.executable, "-m", "fuzz", name, "--json", "--seconds", f"{self._seconds:g}"]
+        command += ["--seed", str(turns + 1), "--keep", str(FOUND)]
         left = max(1.0, self._until - time.time())
+        said: Figures | None = None
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=left, check=False)
-            said = json.loads(done.stdout.splitlines()[-1])
-        except (subprocess.TimeoutExpired, IndexError, ValueError) as problem:
-            print(f"{name}: no result: {problem}", flush=True)
-            said = None
+        except subprocess.TimeoutExpired:
+            pass
+        else:
+            if done.stdout.startswith("{"):
+                said = json.loads(done.stdout)
+            else:
+                print(f"{name} broke off:\n{done.stdout}{done.stderr[-2000:]}", flush=True)
         with self._lock:
             self._busy.discard(name)
             if said is not None:
                 self._enter(name, said)
             else:
-                self._enough = 0.0 if time.time() > self._until else self._enough
+                self._broken.add(name)
 
     def _enter(self, name: str, said: Figures) -> None:
         figures = self.ledger.setdefault(

@@ -141,17 +141,17 @@ class Run:
         self._drifting: list[bytes] = []
         self._reach = Reach()
         self._inputs = 0
-        self._began = process_time()
 
     def go(self, seconds: float) -> Outcome:
         """Try what is known, then mutations of it until `seconds` of CPU time are over or something is found."""
+        began = process_time()
         finding = next(filter(None, map(self._once, self._known[: self._start])), None)
         early: int | None = None
-        while finding is None and (spent := process_time() - self._began) < seconds:
+        while finding is None and (spent := process_time() - began) < seconds:
             if early is None and spent > seconds * EARLY_SHARE:
                 early = _resident()
             finding = self._once(self._mutated())
-        spent = process_time() - self._began
+        spent = process_time() - began
         growth = _resident() - early if early is not None else 0
         fresh = self._known[self._start :]
         return Outcome(self._inputs, spent, self._reach.lines, growth, tuple(fresh), finding)
@@ -188,7 +188,7 @@ class Run:
             while at < len(data) and tries < _TRIMS:
                 tries += 1
                 shorter = data[:at] + data[at + size :]
-                if lines <= self._reach.of(lambda data: judge(self._target, data), shorter):
+                if self._reach.reached(lines, lambda data: judge(self._target, data), shorter):
                     data = shorter
                 else:
                     at += size

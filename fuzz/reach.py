@@ -19,10 +19,12 @@ _Tracer = Callable[[FrameType, str, Any], Any]
 class _Function:
     """The lines of one function that were not reached yet."""
 
-    def __init__(self, code: CodeType, fresh: set[Line]) -> None:
+    def __init__(self, code: CodeType, fresh: set[Line], wanted: frozenset[Line] | None) -> None:
         self.code = code  # kept alive: it is known by its id
         self.missing = {line for _, _, line in code.co_lines() if line is not None}
         self.missing.discard(code.co_firstlineno)
+        if wanted is not None:
+            self.missing = {line for line in self.missing if (code.co_filename, line) in wanted}
         self.calls = 0
         self._fresh = fresh
 
@@ -42,12 +44,16 @@ class Reach:
     Functions whose lines were all reached cost a call of the tracer and no more; of those that only lack lines which
     nothing seems to reach, few calls are looked at.
 
+    Args:
+        wanted: the lines that count; None for all.
+
     Attributes:
         lines: how many were reached so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: frozenset[Line] | None = None) -> None:
         self.lines = 0
+        self._wanted = wanted
         self._functions: dict[int, _Function | None] = {}
         self._fresh: set[Line] = set()
 
@@ -65,12 +71,12 @@ class Reach:
         return fresh
 
     @staticmethod
-    def of(check: Callable[[bytes], object], data: bytes) -> frozenset[Line]:
-        """All lines that `check` reaches with `data`."""
-        alone = Reach()
+    def reached(lines: frozenset[Line], check: Callable[[bytes], object], data: bytes) -> bool:
+        """Whether `check` reaches all of `lines` with `data`; nothing is counted."""
+        alone = Reach(lines)
         with alone:
             check(data)
-        return alone.take_fresh()
+        return alone.take_fresh() == lines
 
     def _enter(self, frame: FrameType, event: str, arg: object) -> _Tracer | None:
         code = frame.f_code
@@ -78,7 +84,7 @@ class Reach:
             function = self._functions[id(code)]
         except KeyError:
             own = code.co_filename.startswith(_ROOT)
-            function = self._functions[id(code)] = _Function(code, self._fresh) if own else None
+            function = self._functions[id(code)] = _Function(code, self._fresh, self._wanted) if own else None
         if function is None or not function.missing:
             return None
         function.calls += 1

@@ -87,13 +87,13 @@ Role = Callable[[SimProcess], tuple[Content, Torrent]]
 class Scene:
     """The world of one input."""
 
-    def __init__(self, role: Role, flags: int, settings: EngineSettings = _SETTINGS) -> None:
+    def __init__(self, role: Role, flags: int, web: Web | None = None) -> None:
         self.world = World(Random, 0)
         self.network = Network(self.world)
         host = self.network.host("engine")
         host.latency = 0.0
         host.cut = (Cut.WHOLE, Cut.RANDOM, Cut.WHOLE, Cut.RANDOM)[flags & 3]
-        self.process = SimProcess(host, Web(), settings)
+        self.process = SimProcess(host, web or Web(), _SETTINGS)
         self.process.strict = bool(flags & 4)
         self.content, self.torrent = role(self.process)
         self.guests: dict[int, Guest] = {}

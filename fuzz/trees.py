@@ -42,7 +42,10 @@ def tree_edit(keys: Sequence[bytes], donors: Sequence[bytes] = ()) -> Edit:
         else:
             assert isinstance(spot, int)
             _edit_item(holder, spot, rng.choice(branches), rng)
-        return encode(root) + data[size:]
+        try:
+            return encode(root) + data[size:]
+        except ValueError:  # nested too deep
+            return data
 
     return edit
 

@@ -13,7 +13,7 @@ TESTED_ELSEWHERE = {
 }
 
 # Folders of tests that look at the whole, or at scripts outside the package.
-OF_THE_WHOLE = {"bench", "docs", "faults", "interop", "scenarios", "vectors"}
+OF_THE_WHOLE = {"bench", "docs", "faults", "fuzz", "interop", "scenarios", "vectors"}
 
 
 def has_logic(path: Path) -> bool:
