@@ -466,6 +466,7 @@ class Torrent:
     # --- pieces
 
     def _on_complete(self, download: Download, now: float) -> None:
+        self.peerbook.content()
         if download.have.complete:
             self.trackers.completed()
         self._shared.events.append(Completed(self.number))

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -18,6 +19,7 @@ from bittern.engine.swarm.peerbook import (
     Peerbook,
     Source,
 )
+from bittern.engine.swarm.scouting import REUNION_SECONDS, SCOUT_SECONDS
 from bittern.wire.ut_pex import PexFlag
 
 ANN, BOB, CAT = (Address(f"10.0.0.{number}", 51413) for number in (1, 2, 3))
@@ -161,6 +163,71 @@ def test_who_answered_us_is_to_be_found_again_the_best_first() -> None:
     assert peerbook.reached(2) == [here, left]
 
 
+def alone(*addresses: Address) -> Peerbook:
+    """A book whose candidates all answered, at 0 s; then they left, and none can be reached any more."""
+    peerbook = book(*addresses)
+    peerbook.hungry(0.0)
+    for _ in addresses:
+        address = dialed(peerbook, 0.0)
+        assert address is not None
+        peerbook.connected(address, reached=True)
+    peerbook.company(0.0)
+    for address in addresses:
+        peerbook.ended(address, 0.0, useful=True)
+    peerbook.deserted(0.0)
+    return peerbook
+
+
+def tries(peerbook: Peerbook, until: float) -> list[tuple[float, Address]]:
+    """Who was dialed when, each in vain."""
+    found = []
+    while (due := peerbook.next_due()) is not None and due <= until:
+        address = dialed(peerbook, due)
+        assert address is not None
+        peerbook.unreachable(address, due + 10.0)
+        found.append((due, address))
+    return found
+
+
+def test_with_nobody_there_those_who_answered_before_are_tried_in_turn_and_not_forgotten() -> None:
+    peerbook = alone(ANN, BOB, CAT)
+    found = [(at, address) for at, address in tries(peerbook, 8 * 3600.0) if at > 3600.0]
+    for address in (ANN, BOB, CAT):
+        times = [at for at, whom in found if whom == address]
+        assert max(later - at for at, later in pairwise(times)) <= 3 * SCOUT_SECONDS + 1
+    times = [at for at, _ in found]
+    assert max(later - at for at, later in pairwise(times)) <= SCOUT_SECONDS
+    assert len(times) < 7 * 3600 / SCOUT_SECONDS * 1.2, "a bounded nuisance"
+
+
+def test_when_somebody_is_there_again_all_others_are_tried_soon_once() -> None:
+    peerbook = alone(ANN, BOB, CAT)
+    tries(peerbook, 4000.0)
+    peerbook.connected(ANN)
+    peerbook.company(4000.0)
+    again = tries(peerbook, 4000.0 + REUNION_SECONDS)
+    assert {address for _, address in again} == {BOB, CAT}
+    peerbook.deserted(4010.0)
+    peerbook.company(4011.0)
+    assert tries(peerbook, 4011.0 + REUNION_SECONDS) == []
+
+
+def test_nobody_is_tried_out_of_turn_who_never_answered_or_answers_in_vain_or_where_nothing_is_wanted() -> None:
+    peerbook = book(ANN)
+    peerbook.hungry(0.0)
+    assert [at for at, _ in tries(peerbook, 40.0)] != []
+    assert len(tries(peerbook, 4000.0)) <= FAILURES_MOST
+    peerbook = alone(BOB)
+    found = dialed(peerbook, SCOUT_SECONDS)
+    while found is not None and peerbook.reached(1):  # somebody else listens there now
+        peerbook.ended(BOB, SCOUT_SECONDS, useful=False)
+        found = dialed(peerbook, 2 * SCOUT_SECONDS)
+    assert peerbook.reached(1) == []
+    peerbook = alone(CAT)
+    peerbook.content()
+    assert len(tries(peerbook, 8 * 3600.0)) <= FAILURES_MOST
+
+
 def test_who_was_found_in_an_earlier_run_is_kept_until_it_fails_for_good() -> None:
     peerbook = book(ANN, source=Source.RESUME)
     for at in range(FAILURES_MOST):
@@ -243,7 +310,7 @@ def test_a_torrent_knows_three_thousand_addresses_and_those_of_the_user() -> Non
     assert {dialed(peerbook, 0.0), dialed(peerbook, 0.0)} == {ANN, BOB}
 
 
-@given(st.lists(st.tuples(st.sampled_from("adceshb"), st.integers(0, 3)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from("adceshbruwx"), st.integers(0, 3)), max_size=40))
 def test_the_next_due_is_always_when_there_is_a_next(steps: list[tuple[str, int]]) -> None:
     """What is remembered of the earliest due never differs from what a search would find."""
     peerbook, now = Peerbook(Random(1)), 0.0
@@ -262,6 +329,16 @@ def test_the_next_due_is_always_when_there_is_a_next(steps: list[tuple[str, int]
             peerbook.ended(address, now, useful=True, sated=True)
         elif step == "h":
             peerbook.hungry(now)
+        elif step == "r":
+            peerbook.connected(address, reached=True)
+        elif step == "u":
+            peerbook.unreachable(address, now)
+        elif step == "w":
+            peerbook.company(now)
+        elif step == "x":
+            peerbook.deserted(now)
+            if at == 0:
+                peerbook.content()
         elif at == 3:
             peerbook.ban(address.host)
         due = peerbook.next_due()

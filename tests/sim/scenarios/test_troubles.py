@@ -99,6 +99,23 @@ def test_a_split_network_finishes_when_it_is_whole_again(seed: int) -> None:
     swarm.run(600.0).check()
 
 
+@pytest.mark.parametrize("minutes", [10, 20, 40, 60])
+def test_however_long_there_is_no_network_bytes_come_again_within_a_minute(seed: int, minutes: int) -> None:
+    swarm = Swarm(Random, seed, seeds=2, leechers=1, size=32 * MIB)
+    leecher = swarm.leechers[0]
+    for process in swarm.processes:
+        process.host.uplink.rate /= 100
+    assert swarm.world.run(60.0, until=lambda: any(torrent.downloaded for torrent in leecher.core.torrents.values()))
+    [torrent] = leecher.core.torrents.values()
+    swarm.network.split([leecher.host])
+    swarm.world.run(60.0 * minutes)
+    assert not torrent.peers
+    before = torrent.downloaded
+    swarm.network.split()
+    assert swarm.world.run(60.0, until=lambda: torrent.downloaded > before), "nobody is found again"
+    assert swarm.world.run(60.0, until=lambda: len(torrent.peers) == 2), "one alone is found again"
+
+
 def test_a_slow_disk_slows_only_its_owner_and_bounds_what_waits_in_memory(seed: int) -> None:
     swarm = Swarm(Random, seed, leechers=6)
     slow = swarm.leechers[0]

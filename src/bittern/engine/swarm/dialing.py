@@ -108,7 +108,7 @@ class Dialing:
         if not attempt.failed(approach, reason, now):
             return None
         self._drop(attempt)
-        self._book.ended(attempt.address, now, useful=False)
+        self._book.unreachable(attempt.address, now)
         return attempt.address, attempt.reason
 
     def unanswered(self, key: int, now: float) -> bool:

@@ -155,6 +155,7 @@ class Members:
             joined_at=now,
         )
         self.peers[peer.number] = peer
+        self._book.company(now)
         self._shared.places.enter()
         self._book.connected(address, reached=not incoming)
         self._shared.events.append(
@@ -182,6 +183,8 @@ class Members:
         self._shared.places.leave()
         for address in (peer.address, *peer.listens_at):
             self._book.ended(address, now, useful=peer.was_useful, sated=sated)
+        if not self.peers:
+            self._book.deserted(now)
         self._tell_dropped(peer.address, reason, offence=offence)
 
     def to_part_with(self, now: float, *, seeding: bool) -> list[Peer]:

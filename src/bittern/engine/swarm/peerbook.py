@@ -1,7 +1,7 @@
 """Known addresses of one swarm: the one place for filter, dedupe, backoff and bans."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from .approach import Approach, Past
 from .bans import Bans
 from .ip_filter import Blocked, IpFilter
 from .reach import may_be_dialed
+from .scouting import Scouting
 
 if TYPE_CHECKING:
     from random import Random
@@ -63,6 +64,8 @@ class Candidate:
         reached: somebody of the swarm answered us there, in an earlier run perhaps.
         retry_at: not to be tried before.
         past: what is known of how to reach it.
+        tried_at: when it was dialed last.
+        scout: whether it is dialed out of turn, because nobody else is there.
     """
 
     address: Address
@@ -73,6 +76,8 @@ class Candidate:
     retry_at: float = 0.0
     reached: bool = False
     past: Past = field(default_factory=Past)
+    tried_at: float = 0.0
+    scout: bool = False
 
 
 class Peerbook:
@@ -101,6 +106,7 @@ class Peerbook:
         """Addresses that the filter kept out, or had us forget, and connections that ended for it or for a client."""
         self._candidates: dict[Address, Candidate] = {}
         self._bans = bans if bans is not None else Bans()
+        self._scouting = Scouting(rng)
         self._own: dict[Address, None] = {}
         self._ours: tuple[Address, ...] = ()
         self._rank: Callable[[Address], float | None] | None = None
@@ -171,7 +177,28 @@ class Peerbook:
                 best.state = _State.DIALING
                 break
             best.retry_at = self._bans.until(best.address.host)
+        if best is None:
+            best = self._next_scout(now)
+        if best is not None:
+            best.tried_at = now
         return best
+
+    def _next_scout(self, now: float) -> Candidate | None:
+        """Of those that answered before, who was left alone longest; None while nobody is to be tried out of turn."""
+        due = self._scouting.due
+        if due is None or due > now:
+            return None
+        self._scouting.goes(now)
+        self._due_known = False
+        best = min(self._scouts(), key=lambda candidate: candidate.tried_at, default=None)
+        if best is not None:
+            best.state, best.scout = _State.DIALING, True
+        return best
+
+    def _scouts(self) -> Iterator[Candidate]:
+        """Who may be tried out of turn."""
+        idle = (c for c in self._candidates.values() if c.state is _State.IDLE and c.reached)
+        return (candidate for candidate in idle if not self._bans.until(candidate.address.host))
 
     def take(self, address: Address, now: float) -> Candidate | None:
         """The candidate at `address`, marked as being dialed, whenever its turn would be.
@@ -189,6 +216,8 @@ class Peerbook:
         """When the next candidate may be dialed."""
         if not self._due_known:
             due = [c.retry_at for c in self._candidates.values() if c.state is _State.IDLE]
+            if self._scouting.due is not None and next(self._scouts(), None) is not None:
+                due.append(self._scouting.due)
             self._next_due = min(due, default=None)
             self._due_known = True
         return self._next_due
@@ -199,6 +228,7 @@ class Peerbook:
         if candidate is not None:
             candidate.state = _State.CONNECTED
             candidate.failures = 0
+            candidate.scout = False
             candidate.reached = candidate.reached or reached
             self._due_known = False
 
@@ -232,6 +262,30 @@ class Peerbook:
         candidate = self._candidates.get(address)
         return candidate.past if candidate is not None else None
 
+    def unreachable(self, address: Address, now: float) -> None:
+        """No connection could be made to `address`; that counts, unless it was tried out of turn, or too early."""
+        candidate = self._candidates.get(address)
+        early = candidate is not None and candidate.reached and self._scouting.was_cut_off(candidate.tried_at)
+        if candidate is not None and (candidate.scout or early):
+            candidate.state, candidate.scout = _State.IDLE, False
+            candidate.retry_at = min(candidate.retry_at, self._scouting.soon(now)) if early else candidate.retry_at
+            self._due_known = False
+        else:
+            self.ended(address, now, useful=False)
+
+    def company(self, now: float) -> None:
+        """Somebody of the swarm is connected. After a time without anybody, all that answered before are tried soon."""
+        self._due_known = False
+        if self._scouting.reunited(now):
+            for candidate in self._scouts():
+                if candidate.failures:
+                    candidate.retry_at = min(candidate.retry_at, self._scouting.soon(now))
+
+    def deserted(self, now: float) -> None:
+        """Nobody of the swarm is connected any more."""
+        self._scouting.deserted(now)
+        self._due_known = False
+
     def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
         """A try or a connection ended; `useful`: data went over it; `sated`: both sides have everything."""
         candidate = self._candidates.get(address)
@@ -239,19 +293,29 @@ class Peerbook:
             return
         self._due_known = False
         candidate.state = _State.IDLE
+        candidate.reached = candidate.reached and not candidate.scout  # it answers, and leads to nothing
+        candidate.scout = False
         candidate.failures = 0 if useful or sated else candidate.failures + 1
         wait = SATED_SECONDS if sated else min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
         retry_at = now + wait * (0.75 + self._rng.random() / 2)
         candidate.retry_at = max(retry_at, self._bans.until(address.host))
-        most = HEARSAY_FAILURES_MOST if candidate.source is Source.PEX else FAILURES_MOST
-        if candidate.failures >= most and candidate.source is not Source.MANUAL:
+        hearsay = candidate.source is Source.PEX and not candidate.reached
+        most = HEARSAY_FAILURES_MOST if hearsay else FAILURES_MOST
+        missed = candidate.reached and self._scouting.due is not None  # it may be our own network that fails
+        if not missed and candidate.failures >= most and candidate.source is not Source.MANUAL:
             self._drop(address)
 
     def hungry(self, now: float) -> None:
         """We want something (again): who was left alone because both sides had everything may be dialed now."""
+        self._scouting.hungry = True
         for candidate in self._candidates.values():
             if not candidate.failures:
                 candidate.retry_at = max(min(candidate.retry_at, now), self._bans.until(candidate.address.host))
+        self._due_known = False
+
+    def content(self) -> None:
+        """We want nothing any more: whoever does will find us."""
+        self._scouting.hungry = False
         self._due_known = False
 
     def is_self(self, address: Address) -> None:
