@@ -1,6 +1,8 @@
 """All rows, in the order in which they run: a tuple for each family, which has a module of its own."""
 
+from drill.descriptors import ROWS as DESCRIPTORS
 from drill.kills import ROWS as KILLS
+from drill.pauses import ROWS as PAUSES
 from drill.row import Row
 
-ROWS: tuple[Row, ...] = (*KILLS,)
+ROWS: tuple[Row, ...] = (*KILLS, *DESCRIPTORS, *PAUSES)

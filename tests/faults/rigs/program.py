@@ -30,6 +30,7 @@ class Program:
         before: what goes before the command: programs that restrict it.
         json: whether it prints JSON lines instead of words for people.
         quiet: flags of the network.
+        listen: the address to listen on; "" for all of the machine.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Program:
         before: Sequence[str] = (),
         json: bool = True,
         quiet: Sequence[str] = QUIET,
+        listen: str = "127.0.0.1",
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         number = len(list(work.glob("log-*.txt")))
         self._log = work / f"log-{number}.txt"
-        network = ["--listen", "127.0.0.1", *quiet, *(["--json"] if json else [])]
+        network = [*(["--listen", listen] if listen else []), *quiet, *(["--json"] if json else [])]
         self.running = Running([*before, *BITTERN, *words, *network], self._log, env=home(work))
 
     def __enter__(self) -> Self:
