@@ -63,7 +63,9 @@ class BurstSender:
             raise BlockingIOError
         if burst.cut is not Cut.HERE:
             self._send_cut(burst)
-        elif not self.gathers or _is_single(burst):
+        elif _is_single(burst):
+            self.put(burst.buffers, burst.address)
+        elif not self.gathers:
             self._send_singly(burst)
         else:
             self._send_gathered(burst)

@@ -39,6 +39,11 @@ def data_bursts(
     segment = HEAD + size
     most = max(1, min(MAX_BURST, MAX_BURST_BYTES // segment))
     head = prefix + b"\0\0" + (ack & MASK).to_bytes(2)
+    if most == 1:  # the largest: no columns of numbers
+        return [
+            Burst(address, [b"".join((prefix, (number & MASK).to_bytes(2), head[-2:])), data[at : at + size]], segment)
+            for number, at in enumerate(range(0, len(data), size), first)
+        ]
     for start in range(0, len(data), most * size):
         end = min(start + most * size, len(data))
         count = -(-(end - start) // size)

@@ -146,23 +146,28 @@ class Inbox:
     def read_into(self, buffers: Sequence[memoryview]) -> int:
         """Move what is ready into `buffers`; how many bytes."""
         ready = self._ready
-        done = 0
+        part, start, left, done = (ready[0], 0, len(ready[0]), 0) if ready else (None, 0, 0, 0)
         for buffer in buffers:
             at, size = 0, len(buffer)
-            while at < size and ready:
-                part = ready[0]
-                count = min(len(part), size - at)
-                if count == len(part):
-                    buffer[at : at + count] = part
-                    ready.popleft()
-                else:
-                    buffer[at : at + count] = part[:count]
-                    ready[0] = part[count:]
-                at += count
-            done += at
-            if not ready:
-                self._borrowed = False
+            while part is not None and left < size - at:
+                buffer[at : at + left] = part[start:]
+                at += left
+                ready.popleft()
+                part, start, left = (ready[0], 0, len(ready[0])) if ready else (None, 0, 0)
+            if part is None:
+                done += at
                 break
+            rest = size - at
+            buffer[at:] = part[start : start + rest]
+            start += rest
+            left -= rest
+            done += size
+        if part is not None and left:
+            ready[0] = part[start:]
+        elif part is not None:
+            ready.popleft()
+        if not ready:
+            self._borrowed = False
         self._ready_bytes -= done
         if self._charged:
             self._account()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bittern.wire.datagrams import Cut
 from bittern.wire.stream import Buffer, Stream
 
+from .backlog import Backlog
 from .delays import DelayHistory, RoundTrips
 from .flight import Flight
 from .ledbat import Ledbat
@@ -17,8 +18,6 @@ from .packet import DATA, FIN, HEAD, MASK, Packet, ahead
 from .recovery import Recovery
 from .settings import UtpSettings
 
-_CHUNK = 1 << 18
-"""Bytes taken from a stream at once: they are copied together, for they may have to be sent again."""
 _PROBE_PAYLOAD = 64
 """Bytes of payload in a packet that tries a size; the others say nothing, so that it can be repeated in any size."""
 _PACKETS_PER_BYTE = 1100
@@ -67,8 +66,8 @@ class Sender:
     """
 
     __slots__ = (
-        "_active_at", "_backlog", "_closing", "_finished", "_largest_window", "_limited", "_more", "_shrunk_at",
-        "_small", "_starved", "control", "delays", "flight", "path", "peer_window", "recovery", "trips",
+        "_active_at", "_backlog", "_closing", "_finished", "_largest_window", "_limited", "_shrunk_at", "_small",
+        "_starved", "control", "delays", "flight", "path", "peer_window", "recovery", "trips",
     )  # fmt: skip
 
     def __init__(self, settings: UtpSettings, first: int, path: PathMtu) -> None:
@@ -80,10 +79,9 @@ class Sender:
         self.delays = DelayHistory()
         self.peer_window = settings.window_bytes  # until it says so
         self._largest_window = 0
-        self._backlog = _NOTHING  # taken from the stream, and not sent
+        self._backlog = Backlog()
         self._shrunk_at = first - 1  # number of the next packet when the window shrank for the delay
         self._small = first - 1  # number of the last packet that was not full
-        self._more = False  # the stream had more than was taken
         self._closing = False
         self._finished = False  # the end has been sent
         self._starved = False  # data waits, and the other side has no room at all
@@ -99,7 +97,7 @@ class Sender:
         """Nothing follows but `last`, and the end."""
         self._closing = True
         if last:
-            self._backlog = memoryview(b"".join((self._backlog, *last)))
+            self._backlog.append(last)
 
     # --- what comes back
 
@@ -130,6 +128,7 @@ class Sender:
             self.trips.add(progress.round_trip)
         if progress.delivered:
             self._progressed(progress.delivered, now)
+            self._backlog.arrived(flight.oldest, flight.next)
         self.recovery.heard(packet, progress, now, bare=bare)
         return grown or bool(progress.delivered or flight.lost)
 
@@ -214,8 +213,8 @@ class Sender:
                 return
             have = len(self._backlog)
             if stream is not None and have < 2 * size and (have < room or not (have or self.peer_window)):
-                self._take(stream, room - have, now)
-            backlog = self._backlog
+                self._backlog.take(stream, room - have, flight.next, now)
+            backlog = self._backlog.data
             self._starved = bool(backlog) and not self.peer_window
             if not backlog or room <= 0:
                 break
@@ -227,7 +226,7 @@ class Sender:
             count = min(len(backlog), room) // size
             if count:
                 data = backlog[: min(count, packets) * size]
-            elif flight.packets and (self._more or self._small >= flight.oldest) and not self._closing:
+            elif flight.packets and (self._backlog.more or self._small >= flight.oldest) and not self._closing:
                 break  # Nagle: one packet that is not full may be on its way, what comes until then fills the next
             elif len(backlog) <= room or (not flight.bytes and not flight.packets):
                 data = backlog[: min(room, size)]
@@ -235,7 +234,7 @@ class Sender:
             else:
                 break
             run = flight.send(DATA, data, size, now)
-            self._backlog = backlog[len(data) :]
+            self._backlog.drop(len(data))
             leaving.append(Departure(DATA, run.first, data, size))
         if self._closing and not self._backlog:
             self._finished = True
@@ -243,25 +242,8 @@ class Sender:
             leaving.append(Departure(FIN, run.first, _NOTHING, 0))
 
     def _send_probe(self, tried: int, leaving: list[Departure], now: float) -> None:
-        data = self._backlog[:_PROBE_PAYLOAD]
-        self._backlog = self._backlog[_PROBE_PAYLOAD:]
+        data = self._backlog.data[:_PROBE_PAYLOAD]
+        self._backlog.drop(_PROBE_PAYLOAD)
         run = self.flight.send(DATA, data, len(data), now)
         self.recovery.probe(run.first, tried)
         leaving.append(Departure(DATA, run.first, data, len(data), tried, Cut.NEVER))
-
-    def _take(self, stream: Stream, room: int, now: float) -> None:
-        """Have the stream's next bytes: they are copied, and its own again at once."""
-        limit = min(_CHUNK, max(room, 1))
-        buffers = stream.send_buffers(limit)
-        taken: list[Buffer] = [self._backlog]
-        count = 0
-        for buffer in buffers:
-            left = limit - count
-            taken.append(buffer if len(buffer) <= left else memoryview(buffer)[:left])
-            count += len(taken[-1])
-            if count == limit:
-                break
-        self._more = count == limit
-        if count:
-            self._backlog = memoryview(b"".join(taken))
-            stream.sent(count, now)
