@@ -67,6 +67,17 @@ def test_memory_is_used_again_while_much_is_said() -> None:
     assert len(seen) <= 3 < len(SAID) // CHUNK
 
 
+def test_memory_is_not_used_again_while_one_packet_of_it_is_on_its_way() -> None:
+    stream, waiting = Pump(SAID), Backlog()
+    late = memoryview(b"")
+    for number in range(20):  # two to a chunk
+        waiting.take(stream, MOST, number, 0.0)
+        late = waiting.data[-1000:] if number == 1 else late
+        waiting.drop(len(waiting))
+        waiting.arrived(min(number, 1), number + 1)
+    assert late == SAID[2 * MOST - 1000 : 2 * MOST]
+
+
 def test_who_says_little_costs_little_memory() -> None:
     stream, waiting = Pump(bytes(1000)), Backlog()
     waiting.take(stream, MOST, 0, 0.0)
