@@ -119,3 +119,33 @@ def test_sets_of_other_sizes_and_types_are_not_equal() -> None:
     assert Bitfield(7) != Bitfield(8)
     assert Bitfield(8) != bytes(1)
     assert repr(Bitfield(8, [1])) == "Bitfield(1 of 8)"
+
+
+@given(st.integers(0, 2000), st.data())
+def test_many_members_at_once_are_the_same_as_one_by_one(size: int, data: st.DataObject) -> None:
+    some = st.lists(st.integers(0, size - 1)) if size else st.just(list[int]())
+    before, more = data.draw(some), data.draw(some)
+    field = Bitfield(size, before)
+    field.update(iter(more))
+    field.check_invariants()
+    assert list(field) == sorted({*before, *more})
+    marks = bytes(piece in field for piece in range(size))
+    assert Bitfield.marked(marks.replace(b"\x01", b"\x05")) == field
+
+
+@given(st.integers(0, 100), st.integers(-40, 39), st.data())
+def test_nothing_outside_is_taken_in(size: int, count: int, data: st.DataObject) -> None:
+    outside = count if count < 0 else size + count
+    at = data.draw(st.integers(0, size))
+    field = Bitfield(size)
+    with pytest.raises(IndexError):
+        field.update([*range(at), outside, *range(at, size)])
+
+
+@given(sets(), st.data())
+def test_what_is_left_of_a_set_is_what_the_other_has_not(case: tuple[int, set[int]], data: st.DataObject) -> None:
+    size, members = case
+    others = data.draw(st.sets(st.sampled_from(range(size)))) if size else set()
+    left = Bitfield(size, members).minus(Bitfield(size, others))
+    left.check_invariants()
+    assert list(left) == sorted(members - others)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError
 from bittern.base.geometry import BLOCK, Geometry
 
@@ -94,3 +95,12 @@ def test_short_pieces_end_with_their_files(sizes: list[int]) -> None:
         assert geometry.block_length(piece, geometry.block_count(piece) - 1) == length % BLOCK or BLOCK
         assert geometry.contains(piece, 0, size)
         assert not geometry.contains(piece, 1, size)
+
+
+@given(geometries, st.dictionaries(st.integers(0, 40), st.integers(1, BLOCK // 2)), st.data())
+def test_bytes_of_many_pieces_are_the_sum_of_each(plain: Geometry, cut: dict[int, int], data: st.DataObject) -> None:
+    short = {piece: length for piece, length in cut.items() if piece < plain.piece_count}
+    geometry = Geometry(plain.total_length, plain.piece_size, short)
+    count = geometry.piece_count
+    pieces = data.draw(st.sets(st.integers(0, count - 1))) if count else set()
+    assert geometry.bytes_in(Bitfield(count, pieces)) == sum(map(geometry.piece_length, pieces))

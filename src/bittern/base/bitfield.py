@@ -11,6 +11,8 @@ _ONES = bytes(value.bit_count() for value in range(256))
 _MASK = tuple(0x80 >> bit for bit in range(8))
 _SET_BITS = tuple(tuple(bit for bit in range(8) if byte & _MASK[bit]) for byte in range(256))
 _NON_ZERO = re.compile(rb"[^\0]")
+_DIGITS = b"0" + b"1" * 255
+_FEW = 16  # members a byte of marks: below that, to mark each piece costs more than to add one by one
 
 
 def members(pieces: int, size: int, start: int = 0, most: int | None = None) -> list[int]:
@@ -45,8 +47,7 @@ class Bitfield:
         self._size = size
         self._bits = bytearray((size + 7) // 8)
         self._count = 0
-        for member in members:
-            self.add(member)
+        self.update(members)
 
     @classmethod
     def full(cls, size: int) -> Self:
@@ -76,6 +77,14 @@ class Bitfield:
         self._count = int.from_bytes(self._bits).bit_count()
         return self
 
+    @classmethod
+    def marked(cls, marks: bytes | bytearray) -> Self:
+        """The places in `marks`, one byte for each piece, where there is no zero byte."""
+        self = cls(len(marks))
+        if marks:
+            self._put(int(marks.translate(_DIGITS) + b"0" * (-len(marks) % 8), 2))
+        return self
+
     @property
     def size(self) -> int:
         """The number of pieces there are."""
@@ -100,9 +109,8 @@ class Bitfield:
     def __iter__(self) -> Iterator[int]:
         for at, byte in enumerate(self._bits):
             if byte:
-                for bit in range(8):
-                    if byte & _MASK[bit]:
-                        yield at * 8 + bit
+                for bit in _SET_BITS[byte]:
+                    yield at * 8 + bit
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Bitfield):
@@ -135,6 +143,26 @@ class Bitfield:
         self._bits[member >> 3] &= ~_MASK[member & 7]
         self._count -= 1
         return True
+
+    def update(self, members: Iterable[int]) -> None:
+        """Put all of `members` in, many at once. IndexError where one is outside `range(size)`."""
+        many = members if isinstance(members, list) else list(members)
+        if len(many) * _FEW < self._size or len(many) < _FEW:
+            for member in many:
+                self.add(member)
+            return
+        if min(many) < 0:
+            raise IndexError(min(many))
+        marks = bytearray(self._size)
+        for member in many:
+            marks[member] = 1
+        self._put(self.as_int() | Bitfield.marked(marks).as_int())
+
+    def minus(self, other: "Bitfield") -> "Bitfield":
+        """A new set: the members that `other`, of the same size, has not."""
+        left = Bitfield(self._size)
+        left._put(self.as_int() & ~other.as_int())
+        return left
 
     def fill(self) -> None:
         """Put every piece in."""
@@ -187,6 +215,11 @@ class Bitfield:
     def lacks_some_of(self, other: "Bitfield") -> bool:
         """Whether `other` has a piece that this set has not."""
         return bool(other.as_int() & ~self.as_int())
+
+    def _put(self, pieces: int) -> None:
+        """Have the members of a set that has the form of `as_int`, and no others."""
+        self._bits[:] = pieces.to_bytes(len(self._bits))
+        self._count = pieces.bit_count()
 
     def check_invariants(self) -> None:
         """Raise AssertionError when the count or the spare bits are wrong (tests and sim)."""

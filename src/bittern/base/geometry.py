@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError
 
 BLOCK = 16384
@@ -58,6 +59,13 @@ class Geometry:
             return self.short[piece]
         rest = self.total_length - piece * self.piece_size
         return self.piece_size if rest >= self.piece_size else max(0, rest)  # asked for often: most need no call
+
+    def bytes_in(self, pieces: Bitfield) -> int:
+        """Bytes of all `pieces` together."""
+        last = self.piece_count - 1
+        cut = self.piece_size - self.piece_length(last) if last in pieces and last not in self.short else 0
+        absent = sum(self.piece_size - length for piece, length in self.short.items() if piece in pieces)
+        return len(pieces) * self.piece_size - cut - absent
 
     def block_count(self, piece: int) -> int:
         """Blocks of `piece`; 0 for a piece outside the torrent."""

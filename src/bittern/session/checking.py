@@ -258,7 +258,10 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
     """
     info = content.info
     # A piece that is partly in the part file says nothing about the file that has the rest.
-    checked = set(suspects).difference(*[_pieces(info, number) for number in content.storage.parked])
+    checked = Bitfield(have.size, suspects)
+    for number in content.storage.parked:
+        for piece in _pieces(info, number):
+            checked.discard(piece)
     for number, file in enumerate(info.files):
         stamp = stamps[number]
         if stamp is None or not stamp.size or not stored(file) or number in content.storage.parked:

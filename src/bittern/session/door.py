@@ -87,7 +87,8 @@ class Door:
         await parts.roster.delete(entry, kept=surroundings.settings.keep_torrents)
         if found is not None and content is None:
             handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
-            content = Content(found.info, Path(entry.save_path), handles, entry.select, place)
+            folder = Path(entry.save_path)
+            content = await surroundings.in_thread(Content, found.info, folder, handles, entry.select, place)
             if move is not None:
                 content.place(move.at.folder / move.at.root, move.at.paths(found.info))
         if delete_data and content is not None:

@@ -66,8 +66,7 @@ class Inspection:
         if options.priorities:
             check_priorities(info, options.priorities)
             wanted = piece_priorities(info, options.file_priorities(info))
-            pieces = Bitfield(len(wanted), (piece for piece, priority in enumerate(wanted) if priority))
-            content.choose(pieces, options.wanted_files(info))
+            content.choose(Bitfield.marked(wanted), options.wanted_files(info))
         resume = read_resume(saved, info)
         suffix = self._surroundings.settings.part_suffix
         await in_thread(partial(content.find, resume.files if resume is not None else None, suffix=suffix))
@@ -166,13 +165,13 @@ class Inspection:
                     while left and not pace.paused and not pace.cancelled:
                         found = await in_thread(hash_suspects, content, left, pace, tell, settings.save_seconds)
                         await in_thread(content.sync, found.good)
-                        for piece in found.good:
-                            have.add(piece)
+                        have.update(found.good)
                         left = found.left
-                        done = total - sum(map(geometry.piece_length, left))
+                        unchecked = await in_thread(Bitfield, have.size, left)
+                        done = total - geometry.bytes_in(unchecked)
                         if left and not pace.cancelled:
                             with suppress(StorageError):  # it only saves work
-                                await note(have, Bitfield(have.size, left))
+                                await note(have, unchecked)
                 if pace.cancelled:
                     raise CheckCancelledError("the check was cancelled: resume or recheck it to begin again")
         finally:

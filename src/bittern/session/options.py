@@ -64,8 +64,9 @@ class AddOptions:
     def file_priorities(self, info: Info) -> list[int]:
         """How much each file of the torrent is wanted, pads included, as the engine takes it."""
         wanted, number = list[int](), 0
+        chosen = None if self.select is None else frozenset(self.select)
         for file in info.files:
-            selected = NORMAL if self.select is None or number in self.select else SKIP
+            selected = NORMAL if chosen is None or number in chosen else SKIP
             wanted.append(SKIP if file.pad else self.priorities.get(number, selected))
             number += not file.pad
         return wanted

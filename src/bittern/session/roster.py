@@ -153,8 +153,8 @@ class Roster:
             StorageError: the store can not be read.
             BencodeError, MetainfoError: what is in it makes no sense.
         """
-        found = await self._store.transact(lambda connection: _source(connection, entry))
-        return _metainfo(found, entry)
+        # Read and understood off the loop: there may be a hundred thousand files.
+        return await self._store.transact(lambda connection: _metainfo(_source(connection, entry), entry))
 
     def source_now(self, entry: Entry) -> Metainfo | None:
         """As `source`, but the caller waits."""

@@ -218,11 +218,11 @@ class Torrent:
         Raises:
             SessionError: there is no such file, or the files are not known yet.
         """
-        count = len(self.files)
-        wanted = set(range(count) if numbers is None else numbers)
-        self.set_file_priorities(
-            {number: NORMAL if number in wanted else SKIP for number in wanted | set(range(count))}
-        )
+        every = range(len(self.files))
+        if numbers is None:
+            self.set_file_priorities(dict.fromkeys(every, NORMAL))
+        else:
+            self.set_file_priorities(dict.fromkeys(every, SKIP) | dict.fromkeys(numbers, NORMAL))
 
     async def set_deadline(self, piece: int, seconds: float | None) -> None:
         """Need a piece within so many seconds: those with deadlines come before all others, earliest first.

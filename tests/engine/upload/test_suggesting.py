@@ -5,9 +5,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.settings import EngineSettings
-from bittern.engine.upload.suggesting import AHEAD, LAST_SECONDS
+from bittern.engine.upload.suggesting import AHEAD, LAST_SECONDS, LOOKS, Suggesting
 from bittern.testing import Playbook
 from bittern.wire.messages import Choke, Have, Request, Suggest, Unchoke
 
@@ -110,6 +111,29 @@ def test_where_there_is_no_crowd_nobody_is_set_back() -> None:
         heard = play.heard("bob")
         assert Unchoke() in heard
         assert Choke() not in heard
+
+
+def test_what_is_looked_at_in_one_go_is_bounded_and_the_rest_has_its_turn() -> None:
+    """A million pieces that all but one are out already must not hold up everybody for a second."""
+    looked: list[int] = []
+
+    def copies(piece: int) -> int:
+        looked.append(piece)
+        return 1 if piece else 0
+
+    size = 3 * LOOKS
+    with Playbook(pieces=1) as play:
+        play.joins("ann")
+        (peer,) = play.torrent.peers.values()
+        peer.pieces, peer.am_choking = Bitfield(size), False
+        suggesting = Suggesting(Random(1))
+        suggesting.ready(size)
+        for _ in range(3):
+            before = len(looked)
+            suggesting.advise(peer, copies, crowd=2)
+            assert len(looked) - before == LOOKS
+        assert sorted(looked) == list(range(size))
+        assert suggesting.told(peer) == (0,)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 5), st.integers(1, 30))

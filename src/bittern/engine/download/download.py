@@ -62,7 +62,7 @@ class Download:
         self.geometry = info.geometry
         self.have = have
         self.wanted = wanted
-        missing = Bitfield(have.size, (piece for piece in wanted if piece not in have))
+        missing = wanted.minus(have)
         # Neighbours together, so that writes are few and files are opened once; but of a small torrent everyone
         # is to have something else.
         group = max(1, min(_GROUP_BYTES // info.piece_size, have.size // _GROUPS_LEAST))
@@ -74,9 +74,9 @@ class Download:
         self.assembly = Assembly(self.geometry, settings.buffer_bytes, memory)
         self.missing = len(missing)
         """Wanted pieces that are not stored."""
-        self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
+        self.left_bytes = self.geometry.bytes_in(missing)
         """Bytes of them."""
-        self.lacking_bytes = sum(self.geometry.piece_length(piece) for piece in range(have.size) if piece not in have)
+        self.lacking_bytes = self.geometry.bytes_in(Bitfield.full(have.size).minus(have))
         """Bytes of all pieces that are not stored, wanted or not: what trackers are told."""
         self.at_disk = 0
         """Bytes handed to the disk and not answered."""
@@ -125,16 +125,15 @@ class Download:
         Nothing must be asked of anybody that is not wanted any more. What was begun of such a piece is forgotten,
         unless the disk has a part of it.
         """
-        size = self.have.size
-        self.wanted = wanted = Bitfield(size, (piece for piece in range(size) if priorities[piece]))
+        self.wanted = wanted = Bitfield.marked(bytes(priorities))
         for piece in self.assembly.pieces():
             if piece in wanted:
                 self.assembly.unshelve(piece)
             else:
                 self.assembly.shelve(piece)
-        missing = Bitfield(size, (piece for piece in wanted if piece not in self.have))
+        missing = wanted.minus(self.have)
         self.missing = len(missing)
-        self.left_bytes = sum(self.geometry.piece_length(piece) for piece in missing)
+        self.left_bytes = self.geometry.bytes_in(missing)
         self._unknown = self._without_hash(missing)
         for piece in [*self.assembly.pieces(), *self._unknown]:
             missing.discard(piece)

@@ -4,11 +4,12 @@ Left alone, the peers of a lone seed choose at random among the pieces that nobo
 seed sends half of its content twice before all of it is out once, and the whole swarm waits for the rest.
 """
 
-from collections import deque
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING
 
 from bittern.engine.swarm.peer import Peer
+
+from .deck import Deck
 
 if TYPE_CHECKING:
     from random import Random
@@ -17,6 +18,8 @@ AHEAD = 4
 """Suggestions that a peer has not followed yet."""
 LAST_SECONDS = 30.0
 """For so long at most the last pieces that are on their way go before all else."""
+LOOKS = 1000
+"""Pieces that are looked at in one go for something to suggest; the others have their turn later."""
 
 
 class Suggesting:
@@ -27,8 +30,7 @@ class Suggesting:
     """
 
     def __init__(self, rng: "Random") -> None:
-        self._rng = rng
-        self._fresh: deque[int] = deque()
+        self._fresh = Deck(rng)
         self._told: dict[int, dict[int, None]] = {}
         self._under_way: dict[int, int] = {}  # pieces that nobody had when we told a peer of them, and that peer
         self._last_until: float | None = None
@@ -37,9 +39,7 @@ class Suggesting:
 
     def ready(self, size: int) -> None:
         """The metadata is known: there are `size` pieces."""
-        order = list(range(size))
-        self._rng.shuffle(order)
-        self._fresh.extend(order)
+        self._fresh.fill(size)
 
     def told(self, peer: Peer) -> tuple[int, ...]:
         """What `peer` was told of and has not asked for."""
@@ -57,8 +57,8 @@ class Suggesting:
             self.withdraw(peer)
             return
         told = self._told.setdefault(peer.number, {})
-        for _ in range(len(self._fresh) if len(told) < AHEAD else 0):
-            piece = self._fresh.popleft()
+        for _ in range(min(len(self._fresh), LOOKS) if len(told) < AHEAD else 0):
+            piece = self._fresh.draw()
             if piece not in peer.pieces and not copies(piece):
                 told[piece] = None
                 self._under_way[piece] = peer.number
@@ -78,7 +78,7 @@ class Suggesting:
     def withdraw(self, peer: Peer) -> None:
         """`peer` is gone: others are told of what it did not ask for."""
         for piece in self._told.pop(peer.number, ()):
-            self._fresh.appendleft(piece)
+            self._fresh.put_back(piece)
             self._under_way.pop(piece, None)
 
     def last_takers(self, peers: Container[int], copies: Callable[[int], int], now: float) -> frozenset[int] | None:

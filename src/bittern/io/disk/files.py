@@ -48,7 +48,7 @@ class FileStorage:
     def __init__(self, info: Info, folder: Path, handles: Handles, paths: Sequence[str] | None = None) -> None:
         self.map = FileMap(info.files)
         root = folder / info.name if info.multi_file else folder
-        given = list(paths) if paths else [str(root.joinpath(*file.path)) for file in info.files]
+        given = list(paths) if paths else [os.path.join(root, *file.path) for file in info.files]  # noqa: PTH118 - plain strings: a hundred thousand
         self.where = Whereabouts(info, root, given, () if paths else (str(folder),))
         self._unsynced = Unsynced(self.where, handles)
         self.parking = Parking(self.where, str(folder / f".{info.wire_hash}.parts"), self._unsynced, handles)
