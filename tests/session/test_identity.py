@@ -23,7 +23,7 @@ def test_a_link_becomes_the_torrent_that_it_names(tmp_path: Path) -> None:
     identity = Identity(link, AddOptions(save_path=tmp_path, trackers=(("http://127.0.0.1:2/b",),)))
     assert (identity.info, identity.name) == (None, str(meta.info.wire_hash))
     assert identity.tiers == (("http://127.0.0.1:2/b",), ("http://127.0.0.1:1/a",))
-    assert identity.learn(meta.info.raw) == meta.info
+    identity.learn(meta.info)
     assert (identity.info, identity.name, identity.info_hash) == (meta.info, "a.bin", meta.info.wire_hash)
 
 
@@ -54,7 +54,7 @@ async def test_who_chose_files_is_not_overruled_by_the_link(tmp_path: Path) -> N
     meta = torrent(album(tmp_path / "src" / "album"))
     for select, so, expected in (([2], "0", [2]), (None, "0,77", [0]), (None, "77", None), (None, "1-2", [1, 2])):
         options = AddOptions(save_path=tmp_path, select=select)
-        Identity(Magnet.parse(f"{meta.to_magnet().to_uri()}&so={so}"), options).learn(meta.info.raw)
+        Identity(Magnet.parse(f"{meta.to_magnet().to_uri()}&so={so}"), options).learn(meta.info)
         assert options.select == expected
 
 
@@ -64,7 +64,7 @@ def test_a_torrent_file_adds_to_what_the_link_says(tmp_path: Path) -> None:
     link = Magnet(info_hash_v2=meta.info.info_hash_v2, trackers=("udp://127.0.0.1:2",), web_seeds=("http://b/",))
     identity = Identity(link, AddOptions(save_path=tmp_path))
     assert (identity.metainfo, identity.lacks_layers) == (None, False)
-    identity.learn(meta.info.raw)
+    identity.learn(meta.info)
     assert identity.lacks_layers
     identity.enrich(meta)
     assert not identity.lacks_layers

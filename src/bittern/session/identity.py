@@ -63,14 +63,12 @@ class Identity:
         """URLs of servers that have the files (BEP 19)."""
         return self.source.web_seeds
 
-    def learn(self, raw: bytes) -> Info:
+    def learn(self, info: Info) -> None:
         """Take over the info dictionary that peers, or the store, gave for our info hash.
 
         Raises:
-            BencodeError, MetainfoError: it makes no sense.
             SessionError: it does not fit both info hashes of the link.
         """
-        info = Info.parse(raw)
         wanted = self.source
         if isinstance(wanted, Magnet):
             if not wanted.leads_to(info.info_hash_v1, info.info_hash_v2):
@@ -78,7 +76,6 @@ class Identity:
             if self.options.select is None and wanted.select_only:
                 self.options.select = _among_files(info, wanted.select_only) or None
         self.info = info
-        return info
 
     def enrich(self, found: Metainfo) -> None:
         """Take over from a .torrent file of this torrent what the link does not name: trackers, web seeds, layers."""
@@ -109,11 +106,12 @@ class Identity:
         """Read what an earlier run wrote down: whether it knew the torrent, and the progress that it saved.
 
         Raises:
-            BencodeError, MetainfoError, SessionError: as `learn`.
+            BencodeError, MetainfoError: what it wrote down makes no sense.
+            SessionError: as `learn`.
         """
         record = await journal.open()
         if self.info is None and record is not None and record.info is not None:
-            self.learn(record.info)
+            self.learn(await journal.understand(record.info))
         if self.info is not None and self.info.info_hash_v2 is not None and not self.layers:
             self.layers = await journal.layers(self.info)
         return record is not None, record.resume if record is not None else None
@@ -122,4 +120,5 @@ class Identity:
 def _among_files(info: Info, numbers: Sequence[int]) -> list[int]:
     """Numbers among all files (BEP 53) as numbers among those without pads; unknown ones are dropped."""
     shown = [number for number, file in enumerate(info.files) if not file.pad]
-    return [shown.index(number) for number in numbers if number in shown]
+    among = {number: at for at, number in enumerate(shown)}
+    return [among[number] for number in numbers if number in among]

@@ -73,6 +73,14 @@ class Journal:
             self.place = move.place
         return await self._surroundings.store.load(self._info_hash, self.place)
 
+    async def understand(self, raw: bytes) -> Info:
+        """Check an info dictionary; off the loop, for it may name a hundred thousand files.
+
+        Raises:
+            BencodeError, MetainfoError: it makes no sense.
+        """
+        return await self._surroundings.in_thread(Info.parse, raw)
+
     async def start(
         self, info: Info, trackers: tuple[tuple[str, ...], ...], have: Bitfield, stamps: Stamps, saved: Resume | None
     ) -> None:

@@ -344,7 +344,8 @@ class Life:
             self._standing.enter(State.METADATA)
 
     async def _take_metadata(self, raw: bytes) -> None:
-        info = self._identity.learn(raw)
+        info = await self.journal.understand(raw)
+        self._identity.learn(info)
         self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
         self.publisher.wake()
         if self.options.metadata_only:
