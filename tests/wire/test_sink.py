@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
+from bittern.wire import sink
+from bittern.wire.blocks import block_requests
 from bittern.wire.messages import EXTENDED, HAVE, PORT, Have, Request
 from bittern.wire.sink import request_runs, tell
 from tests.wire.wiring import Recorder
@@ -57,3 +59,22 @@ def test_a_message_of_the_wrong_length_is_told_to_nobody(kind: int, payload: byt
     with pytest.raises(RemoteProtocolError) as wrong:
         tell(heard, None, kind, memoryview(payload), 0.0)
     assert (wrong.value.offence, heard.calls) == (Offence.BAD_MESSAGE_LENGTH, [])
+
+
+@pytest.mark.parametrize("together", [1, 2, 5, 64])
+def test_requests_from_all_over_are_guessed_at_once_or_twice_each(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guess costs about what a request does: more of them would be a way to have others wait."""
+    guesses = 0
+
+    def guessed(piece: int, first: int, count: int) -> bytes:
+        nonlocal guesses
+        guesses += 1
+        return block_requests(piece, first, count)
+
+    monkeypatch.setattr(sink, "block_requests", guessed)
+    data = b"".join(block_requests(piece, 0, together) for piece in range(200))
+    runs, end = request_runs(memoryview(data), 0)
+    assert (sum(count for *_, count in runs), end) == (200 * together, len(data))
+    assert guesses <= 2 * len(runs) + 6

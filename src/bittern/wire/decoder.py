@@ -19,7 +19,7 @@ from .messages import REQUEST as REQUEST_ID
 from .sink import PeerSink, request_runs, tell
 
 _SLAB = 1 << 20  # for peers without order: each read costs a hand-over of the interpreter, whatever its size
-_TAIL = 1 << 16  # of it, for everybody else: of small messages a slab could hold more than is good to take at once
+_TAIL = 1 << 15  # of it, for everybody else: two thousand small messages at once, or those of a flood hold up others
 _WINDOW = 64
 _WINDOW_LEAST = 4
 

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import ip_address
 from typing import Final, Self
 
-from bittern.base.address import Address
+from bittern.base.address import Address, parse_compact
 from bittern.base.errors import Offence, RemoteProtocolError
 
 from .messages import Buffer
@@ -77,7 +76,7 @@ class Holepunch:
         kind, end = HolepunchKind(data[0]), 2 + size + 2
         if len(data) < end + 4 * (kind is HolepunchKind.ERROR):
             raise RemoteProtocolError(Offence.BAD_EXTENSION, f"{NAME} of {len(data)} bytes")
-        address = Address.of(str(ip_address(data[2 : 2 + size])), int.from_bytes(data[2 + size : end]))
+        [address] = parse_compact(data[2:end], ipv6=bool(data[1]))
         code = int.from_bytes(data[end : end + 4]) if kind is HolepunchKind.ERROR else 0
         return cls(kind, address, HolepunchError(code) if code in _ERRORS else None)
 

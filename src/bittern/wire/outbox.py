@@ -21,7 +21,7 @@ class Outbox:
     def __init__(self) -> None:
         self._parts: deque[Buffer] = deque()
         self._gather: bytearray | None = None  # the last part, while it may still grow
-        self._releases: deque[tuple[int, int, Callable[[], None]]] = deque()  # end, bytes, whom to tell
+        self._releases: deque[tuple[int, int, int, Callable[[], None]]] = deque()  # end, bytes, parts, whom to tell
         self.queued = 0
         """Bytes not sent yet."""
         self.blocks = 0
@@ -47,7 +47,7 @@ class Outbox:
         size = len(heads) + length
         self.queued += size
         self.blocks += size
-        self._releases.append((self.taken + self.queued, size, release))
+        self._releases.append((self.taken + self.queued, size, len(parts), release))
 
     def buffers(self, limit: int) -> Sequence[Buffer]:
         """The first parts, about `limit` bytes of them."""
@@ -79,10 +79,31 @@ class Outbox:
                 parts.popleft()
                 count -= size
         while self._releases and self._releases[0][0] <= self.taken:
-            _, size, release = self._releases.popleft()
+            _, size, _, release = self._releases.popleft()
             self.blocks -= size
             release()
         return busy
+
+    def take_back(self, kept: int) -> bool:
+        """Send the run that was queued last not at all, if nothing of it has gone; `release` is not called.
+
+        Args:
+            kept: bytes from the first unsent one on that stay: they may be on their way already, in another form.
+        """
+        if not self._releases or self._releases[-1][0] - self._releases[-1][1] < self.taken + kept:
+            return False
+        end, size, count, _ = self._releases.pop()
+        behind, left = list[Buffer](), self.taken + self.queued - end
+        while left:
+            behind.append(self._parts.pop())
+            left -= len(behind[-1])
+        for _ in range(count):
+            self._parts.pop()
+        self._parts.extend(reversed(behind))
+        self._gather = None
+        self.queued -= size
+        self.blocks -= size
+        return True
 
     def clear(self) -> None:
         """Forget everything: the link is gone."""
@@ -90,4 +111,4 @@ class Outbox:
         self._gather = None
         self.queued = self.blocks = 0
         while self._releases:
-            self._releases.popleft()[2]()
+            self._releases.popleft()[3]()

@@ -35,6 +35,7 @@ from .messages import (
     Suggest,
     Unchoke,
 )
+from .mse.slab import SIZE
 from .outbox import Outbox
 from .sink import PeerSink
 from .stream import Buffer, Link, LinkLost, LossKind
@@ -377,6 +378,13 @@ class PeerWire:
         """Answer requests: `length` bytes of blocks in `bodies`; `release` is called when they have gone."""
         self._outbox.add_run(heads, bodies, length, release)
         self._link.wake_sender()
+
+    def take_back_blocks(self) -> bool:
+        """Send the last of `send_blocks` not at all; False where something of it may have gone already.
+
+        Its `release` is not called then.
+        """
+        return self._outbox.take_back(SIZE if self.encrypted else 0)  # so much may be enciphered already
 
     def _say(self, message: bytes) -> None:
         if self.state is not WireState.CLOSED:

@@ -71,15 +71,18 @@ def request_runs(data: memoryview, at: int) -> tuple[list[tuple[int, int, int, i
     """
     runs: list[tuple[int, int, int, int]] = []
     end = len(data)
+    guess = _MOST
     while data[at : at + 5] == _REQUEST_HEAD and end - at >= REQUEST:
         piece, begin, length = _three_at(data, at + 5)
         count = 1
         if length == BLOCK and not begin % BLOCK and begin < _FAR:
-            # Guess that as many neighbours follow as there are bytes for; half of them if not, and so on.
-            count = min((end - at) // REQUEST, _MOST)
+            # Guess that as many neighbours follow as there are bytes for, or twice as many as last time; half of them
+            # if not, and so on. Who asks for single blocks from all over is soon guessed at once for each.
+            count = min((end - at) // REQUEST, guess)
             while count > 1 and bytes(data[at : at + count * REQUEST]) != block_requests(piece, begin // BLOCK, count):
                 count //= 2
             length = count * BLOCK
+            guess = min(2 * count, _MOST)
         runs.append((piece, begin, length, count))
         at += count * REQUEST
     return runs, at

@@ -285,6 +285,24 @@ def test_a_peer_that_waits_for_memory_is_served_when_there_is_some() -> None:
     assert blocks_of(take_sent(waiting)) == [(2, 0, BLOCK)]
 
 
+@pytest.mark.parametrize("deaf", [1, 3, 10, 30])
+def test_a_crowd_that_takes_nothing_leaves_memory_for_who_comes(deaf: int) -> None:
+    """Else whoever comes had to wait until they are found out."""
+    uploads, _ = make(slabs=64)  # half of which is for other torrents
+    crowd = [make_peer(number) for number in range(deaf)]
+    for _ in range(10):
+        for peer in crowd:
+            for piece in range(4):
+                peer.uploads.add(piece, 0, BLOCK)  # single blocks, which take a slab each
+            uploads.serve(peer, 0.0)
+    assert all(peer.uploads.held for peer in crowd)
+    reader = make_peer(deaf)
+    for piece in (0, 1, 2, 3):
+        reader.uploads.add(piece, 0, BLOCK)
+        uploads.serve(reader, 0.0)
+        assert blocks_of(take_sent(reader)) == [(piece, 0, BLOCK)]
+
+
 WHOLE = bytes((at * 7 + at // 251) % 253 for at in range(GEOMETRY.total_length))
 
 

@@ -160,6 +160,12 @@ class SlabPool:
         used, memory = self.used, self._memory
         return used >= self._limit or ((used + 1) * self.size > memory.limit - memory.used and memory.used > 0)
 
+    @property
+    def room(self) -> float:
+        """How many more slabs it may have now."""
+        memory = self._memory
+        return min(self._limit - self.used, (memory.limit - memory.used) / self.size - self.used)
+
     def take(self) -> Slab | None:
         """A slab with whatever is in it, or None at the limit."""
         if self.exhausted:

@@ -55,6 +55,11 @@ class Chunks:
         """Whether `take` would give nothing."""
         return self._slabs.exhausted and not self._idle
 
+    @property
+    def room(self) -> float:
+        """How often `take` would give something."""
+        return self._slabs.room + len(self._idle)
+
     def take(self) -> Slab | None:
         """A slab for any use; a chunk that nobody uses is given up for it if need be."""
         slab = self._slabs.take()

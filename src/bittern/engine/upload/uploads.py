@@ -79,7 +79,8 @@ class Uploads:
         self._slabs = SlabPool(RUN_BYTES, max(1, int(min(memory.limit, 1 << 40) / RUN_BYTES)), memory)
         self._slabs.share(self, wake)
         self._chunks = Chunks(self._slabs)
-        self._lines: dict[int, deque[_Read]] = {}
+        self._lines: dict[int, deque[_Read]] = {}  # being read, or behind one that is
+        self._given: dict[int, deque[tuple[Peer, _Read]]] = {}  # to connections, which have not sent all of it
         self._tickets: dict[int, tuple[Chunk | None, list[tuple[Peer, _Read]]]] = {}
         self._stuck: dict[int, tuple[int, float]] = {}  # bytes sent, and since when no more
         self._jobs: list[ReadRun] = []
@@ -102,7 +103,11 @@ class Uploads:
             if most <= 0:
                 self._waiting[peer.number] = peer
                 return False
+            if queue.held and queue.held >= self._chunks.room:
+                break  # who has some leaves as much for others, and is back here when its own has gone
             slab = self._slabs.take() or self._chunks.take() or self._take_from_others()
+            if slab is None and not queue.held:
+                slab = self._take_back()
             if slab is None:
                 self._waiting[peer.number] = peer
                 break
@@ -133,7 +138,7 @@ class Uploads:
         """A waiting read failed: the peers, and the (piece, begin, length) that each will not get."""
         lost = []
         for peer, read in self._ended(ticket, good=False):
-            self._give(peer, read)
+            self._free(peer, read)
             line = self._lines[peer.number]
             line.remove(read)
             peer.uploads.reading -= read.length
@@ -147,7 +152,7 @@ class Uploads:
         waiting = {id(read) for _, reads in self._tickets.values() for _, read in reads if read.chunk is None}
         for read in self._lines.pop(peer.number, ()):
             if id(read) not in waiting:
-                self._give(peer, read)  # the others come back with their ticket
+                self._free(peer, read)  # the others come back with their ticket
         peer.uploads.reading = 0
         if not self._lines:
             self._chunks.clear()
@@ -187,6 +192,25 @@ class Uploads:
             elif now - since >= HOG_SECONDS:
                 found.append(peer)
         return found
+
+    def _take_back(self) -> Slab | None:
+        """For a peer that has nothing: what another one, the one that has most, was given and has not begun to take."""
+        slab = None
+        rich = sorted((line for line in self._given.values() if len(line) > 1), key=len, reverse=True)
+        for line in rich:
+            peer, read = line[-1]
+            if self._lines.get(peer.number) or not peer.wire.take_back_blocks():
+                continue  # what is being read comes behind it
+            line.pop()
+            queue = peer.uploads
+            queue.put_back(read.piece, read.begin, read.length)
+            queue.sent -= read.length
+            self.total -= read.length
+            self._free(peer, read)
+            slab = self._slabs.take() or self._chunks.take()
+            if slab is not None:
+                break
+        return slab
 
     def _take_from_others(self) -> Slab | None:
         """Wait for memory; what other torrents keep for nobody is to be had at once."""
@@ -268,7 +292,7 @@ class Uploads:
             if read in self._lines.get(peer.number, ()):
                 here.append((peer, read))
             elif chunk is None:
-                self._give(peer, read)
+                self._free(peer, read)
         if chunk is not None:
             self._chunks.settled(chunk, good=good)
             if not self._lines:
@@ -280,11 +304,20 @@ class Uploads:
             read = line.popleft()
             peer.uploads.reading -= read.length
             heads = heads_from(read.piece, read.begin, read.length)
-            peer.wire.send_blocks(heads, read.bodies(), read.length, partial(self._give, peer, read))
+            peer.wire.send_blocks(heads, read.bodies(), read.length, partial(self._gone, peer, read))
+            self._given.setdefault(peer.number, deque()).append((peer, read))
             peer.uploads.sent += read.length
             self.total += read.length
 
-    def _give(self, peer: Peer, read: _Read) -> None:
+    def _gone(self, peer: Peer, read: _Read) -> None:
+        """The oldest read that was given to a connection has been sent, or ended with it."""
+        line = self._given[peer.number]
+        line.popleft()
+        if not line:
+            del self._given[peer.number]
+        self._free(peer, read)
+
+    def _free(self, peer: Peer, read: _Read) -> None:
         peer.uploads.held -= 1
         if read.chunk is None:
             self._slabs.give(read.slab)
