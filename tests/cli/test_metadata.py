@@ -18,8 +18,8 @@ from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.tools.create import Version
 from tests.faults.rigs.hostile import HostilePeer
+from tests.faults.rigs.teller import Teller
 from tests.faults.rigs.wire import Wire
-from tests.faults.test_hostile_metadata import Teller
 from tests.session.rig import album, eventually, seeding, settings, torrent
 
 SECONDS = 30

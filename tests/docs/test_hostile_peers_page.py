@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from docs.interop_table import replaced
+from docs.misdeeds_table import NAME, table
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hostile-peers.md").read_text()
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
-ROWS = [line for line in PAGE.splitlines() if line.startswith("|") and not line.startswith(("|---", "| what comes"))]
+SHOWN, _, _ = PAGE.partition("<!-- misdeeds -->")
+ROWS = [line for line in SHOWN.splitlines() if line.startswith("|") and not line.startswith(("|---", "| what comes"))]
 
 
 def functions(path: Path) -> set[str]:
@@ -28,3 +32,8 @@ def test_every_row_names_a_test_and_nothing_else_in_its_last_column() -> None:
     for row in ROWS:
         *_, shown, _ = row.split("|")
         assert re.fullmatch(r"`tests/[\w/]+\.py::test_\w+`(, `tests/[\w/]+\.py::test_\w+`)*", shown.strip()), row
+
+
+def test_every_misdeed_has_its_row() -> None:
+    """Else run `python -m docs.misdeeds_table`."""
+    assert replaced(PAGE, table(), NAME) == PAGE

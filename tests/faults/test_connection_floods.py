@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -61,3 +62,14 @@ def test_with_few_open_files_allowed_a_flood_leaves_some_for_the_content(torrent
             assert leech(torrent, port) < SERVED_WITHIN
         assert leech(torrent, port) < SERVED_WITHIN
         assert not [line for line in program.messages if "Traceback" in line or "open files" in line]
+
+
+def test_a_seed_that_runs_out_of_descriptors_goes_on_when_there_are_some(torrent: Torrent, tmp_path: Path) -> None:
+    with seeding(torrent, tmp_path / "seed", "prlimit", "--nofile=48", "--") as (program, port):
+        with flood(port, 100):
+            time.sleep(1.5)  # it pauses for a second and finds that it still has none
+            used = program.cpu_seconds()
+            time.sleep(1.0)
+            assert program.cpu_seconds() - used < 0.5
+        assert leech(torrent, port) < SERVED_WITHIN
+        assert not [line for line in program.messages if "Traceback" in line]

@@ -1,7 +1,6 @@
 """Peers that break the protocol over real sockets: a session that goes on keeps no task, no thread, no open file."""
 
 import asyncio
-import resource
 from collections import Counter
 from pathlib import Path
 
@@ -9,9 +8,7 @@ from bittern.codec.metainfo import Metainfo
 from bittern.session.session import Session
 from tests.faults.rigs import torrent as content
 from tests.faults.rigs.hostile import HostilePeer, Proxy
-from tests.faults.rigs.leeching import FLAT, leech
 from tests.faults.test_hostile_peers import OFFENCES, Deed
-from tests.faults.test_leaks import DEEDS, misbehave
 from tests.leaks import open_files, threads
 from tests.session.rig import eventually, settings
 
@@ -32,26 +29,6 @@ async def comes_back_to(before: list[str]) -> None:
     except AssertionError:
         assert Counter(held()) - Counter(before) == Counter()
         raise
-
-
-def peak_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-
-
-async def test_a_seed_that_was_mistreated_holds_what_it_held_before_and_serves(tmp_path: Path) -> None:
-    torrent = content.make(tmp_path / "content", content.MIB)
-    async with Session(settings(tmp_path / "s")) as session:
-        await (await session.add(Metainfo.load(torrent.path), torrent.folder)).completed()
-        port = session.port
-        assert port is not None
-        before, memory = list[str](), 0
-        for _ in range(2):  # after the first time all threads are there that ever are
-            for deed in DEEDS:
-                await asyncio.to_thread(misbehave, torrent, port, deed)
-                await asyncio.to_thread(leech, torrent, port)
-            before, memory = before or held(), memory or peak_memory()
-        await comes_back_to(before)
-        assert peak_memory() - memory < FLAT
 
 
 async def test_downloads_from_peers_that_break_the_protocol_leave_nothing_behind(tmp_path: Path) -> None:
