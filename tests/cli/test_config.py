@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from cyclopts import App, Parameter
@@ -144,6 +144,15 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(run: Run, tmp_path: Pa
 def test_a_word_that_is_neither_yes_nor_no_is_refused(run: Run) -> None:
     with pytest.raises(UsageError, match="BITTERN_NO_DHT=maybe: write 1 or 0"):
         run("get", "x", environ={"BITTERN_NO_DHT": "maybe"})
+
+
+def test_a_user_without_a_home_has_configured_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(_: Path) -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert config_path({}).read_text() == ""
+    assert config_path({"XDG_CONFIG_HOME": "/x"}) == Path("/x/bittern/config.toml")
 
 
 def test_the_file_is_where_the_user_says_or_xdg_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,9 +138,11 @@ async def test_piece_layers_are_kept_and_forgotten_with_the_torrent(tmp_path: Pa
         ("SQLITE_FULL", 1 << 30, StorageError.Kind.DISK_FULL),
         ("SQLITE_IOERR_SHMSIZE", 0, StorageError.Kind.DISK_FULL),
         ("SQLITE_IOERR_WRITE", 1 << 30, StorageError.Kind.IO),
+        ("SQLITE_READONLY", 1 << 30, StorageError.Kind.PERMISSION),
+        ("SQLITE_READONLY_DBMOVED", 0, StorageError.Kind.PERMISSION),
     ],
 )
-def test_a_state_disk_without_room_is_called_full_however_sqlite_puts_it(
+def test_what_is_wrong_with_the_state_file_is_told_however_sqlite_puts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, free: int, kind: StorageError.Kind
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))

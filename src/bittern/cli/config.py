@@ -7,6 +7,7 @@ over the environment, the environment over the file, the command's table over th
 The file is never written. One that can not be understood is refused with its line, not half applied.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -31,7 +32,10 @@ def config_path(environ: Mapping[str, str]) -> Path:
         return Path(named)
     home = environ.get("XDG_CONFIG_HOME", "")
     # A relative XDG folder is to be ignored, says the specification.
-    base = Path(home) if Path(home).is_absolute() else Path("~/.config").expanduser()
+    try:
+        base = Path(home) if Path(home).is_absolute() else Path("~/.config").expanduser()
+    except RuntimeError:  # a user without a home has configured nothing
+        return Path(os.devnull)
     return base / "bittern" / "config.toml"
 
 

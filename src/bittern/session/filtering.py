@@ -15,6 +15,7 @@ from bittern.codec.ip_list import IpList, IpListReader
 from bittern.codec.ip_ranges import NO_RANGES, IpRanges
 from bittern.io.disk.atomic import write_atomic
 
+from .folders import absolute
 from .status import IpFilterStatus
 from .surroundings import Surroundings
 
@@ -165,7 +166,7 @@ def _read(lists: Iterable[str | Path | _Copy]) -> IpList:
             except OSError as error:
                 _log.warning("the IP filter can not be kept for the next time: %s", error)
         else:
-            reader.read(str(each), _chunks(Path(each).expanduser()))
+            reader.read(str(each), _chunks(absolute(each)))
     return reader.result()
 
 

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 from bittern.base.errors import MoveCancelledError, StorageError
@@ -220,8 +219,3 @@ def _refuse(content: Content, to: Placement) -> None:
         raise storage_error(error, str(to.folder)) from error
     if needed > free:
         raise StorageError(StorageError.Kind.DISK_FULL, str(to.folder), f"{needed} bytes are needed, {free} are free")
-
-
-def destination(folder: str | os.PathLike[str]) -> Path:
-    """A folder as a user names it, absolute."""
-    return Path(os.path.realpath(Path(folder).expanduser()))

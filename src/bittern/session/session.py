@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
@@ -26,6 +25,7 @@ from .board import Board
 from .dht import Dht
 from .door import Door
 from .entry import Entry
+from .folders import absolute
 from .forwarding import Forwarding
 from .goals import Goal
 from .options import AddOptions
@@ -234,8 +234,8 @@ class Session:
         if web_seeds:
             found = replace(found, web_seeds=tuple(dict.fromkeys((*web_seeds, *found.web_seeds))))
         options = AddOptions(
-            save_path=_absolute(save_path if save_path is not None else self.settings.save_path),
-            content=_absolute(content) if content is not None else None,
+            save_path=absolute(save_path if save_path is not None else self.settings.save_path),
+            content=absolute(content) if content is not None else None,
             addresses=tuple([address for peer in peers for address in await find_peer(peer, route)]),
             select=select,
             priorities=dict(priorities),
@@ -476,10 +476,6 @@ class Session:
             life = lives.get(event.torrent)
             if life is not None:
                 life.on_event(event)
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.realpath(Path(path).expanduser()))
 
 
 async def _peers_of(magnet: Magnet, route: Route) -> tuple[Address, ...]:

@@ -17,6 +17,7 @@ from bittern.version import __version__
 from bittern.wire.mse.policy import Encryption
 from bittern.wire.proxy.server import ProxyServer
 
+from .folders import state_folder
 from .goals import AtGoal, Goal
 from .queue import Places
 
@@ -261,13 +262,12 @@ class Settings:
                 raise SessionError(f"blocked_clients: {prefix!r} is no beginning of a peer id, as -XL is one")
 
     def state_folder(self, environ: Mapping[str, str] = os.environ) -> Path:
-        """`state_dir`, or the one of the XDG base directories."""
-        if self.state_dir is not None:
-            return self.state_dir
-        home = environ.get("XDG_STATE_HOME", "")
-        # A relative XDG folder is to be ignored, says the specification.
-        base = Path(home) if Path(home).is_absolute() else Path("~/.local/state").expanduser()
-        return base / "bittern"
+        """`state_dir`, or the one of the XDG base directories.
+
+        Raises:
+            SessionError: the user has no home.
+        """
+        return self.state_dir if self.state_dir is not None else state_folder(environ)
 
     @property
     def speaks_udp(self) -> bool:

@@ -297,6 +297,7 @@ class Store:
         # Where the shared memory or the log can not grow, SQLite only says that it could not write.
         full = name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _free_bytes(self.folder) < _LITTLE_BYTES)
         kind = StorageError.Kind.DISK_FULL if full else StorageError.Kind.IO
+        kind = StorageError.Kind.PERMISSION if name.startswith("SQLITE_READONLY") else kind
         return StorageError(kind, str(self.folder / FILE), str(error))
 
 

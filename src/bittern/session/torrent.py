@@ -13,11 +13,11 @@ from bittern.engine.download.priorities import NORMAL, SKIP
 from .checking import Pace
 from .entry import Entry, Mode
 from .events import Event, EventStream
+from .folders import absolute
 from .goals import Goal
 from .hand import Hand
 from .life import Life
 from .limits import Limits
-from .moving import destination
 from .placement import Placement
 from .snapshot import status_of, status_of_peer
 from .status import TROUBLED, PeerStatus, State, Status, TrackerStatus, WebSeedStatus
@@ -362,7 +362,7 @@ class Torrent:
             AlreadyAddedError: another process is at work on the torrent there.
             SessionError: its files are not known yet, or being checked or moved.
         """
-        where = destination(folder)
+        where = absolute(folder)
         await self._hand.relocate(self._entry, lambda _, now: Placement(where, now.root, now.names))
 
     async def rename(self, name: str) -> None:
