@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 
 from drill.crowd import Crowd
-from drill.row import Outcome, Room, Row
+from drill.row import Outcome, Room, Row, demand
 from drill.scene import DONE_SECONDS, Scene
 from tests.faults.rigs.program import Program
 from tests.faults.rigs.torrent import PIECE, Torrent, make_album
@@ -41,21 +41,25 @@ def seeding(room: Room) -> Outcome:
     job, port = _seed(room, torrent, "prlimit", f"--nofile={FEW}", "--")
     used, began, most = job.cpu_seconds(), time.monotonic(), 0
     with Crowd(port, 0, PEERS, [torrent], room.below("crowd")) as crowd:
-        assert wait_until(lambda: crowd.tally().turned_away > PEERS, DONE_SECONDS), "nobody was turned away"
+        demand(wait_until(lambda: crowd.tally().turned_away > PEERS, DONE_SECONDS), "nobody was turned away")
         while time.monotonic() - began < seconds:
-            before = crowd.tally().taken
-            assert wait_until(lambda before=before: crowd.tally().taken > before + 100, DONE_SECONDS)  # type: ignore[misc]
+            demand(_serves(crowd), "it does not go on")
             most = max(most, job.descriptors())
             time.sleep(0.2)
         tally = crowd.tally()
     share = (job.cpu_seconds() - used) / (time.monotonic() - began)
-    assert tally.wrong == 0
-    assert tally.most < FEW, "more were connected than there are descriptors"
-    assert not [line for line in job.messages if "open files" in line or "Traceback" in line], job.messages
+    demand(tally.wrong == 0, f"{tally.wrong} blocks are wrong")
+    demand(tally.most < FEW, "more were connected than there are descriptors")
+    demand(not [line for line in job.messages if "open files" in line or "Traceback" in line], f"{job.messages[-3:]}")
     idle = _idle_share(job, short=room.short)
-    assert idle < IDLE_SHARE
+    demand(idle < IDLE_SHARE, f"{idle:.0%} of a core with nothing to do")
     figures = {"blocks served": tally.taken, "connected at most": tally.most, "turned away": tally.turned_away}
     return Outcome(passed=True, figures={**figures, "open files at most": most, "% of a core": round(100 * share)})
+
+
+def _serves(crowd: Crowd) -> bool:
+    before = crowd.tally().taken
+    return wait_until(lambda: crowd.tally().taken > before + 100, DONE_SECONDS)
 
 
 def downloading(room: Room) -> Outcome:
@@ -71,9 +75,9 @@ def downloading(room: Room) -> Outcome:
                 most = max(most, job.descriptors())
                 tally, used = crowd.tally(), job.cpu_seconds()
                 time.sleep(0.1)
-        assert job.ends(DONE_SECONDS) == 0, job.lines
-    assert 0 < tally.most < FEW
-    assert tally.turned_away, "nobody was turned away"
+        demand(job.ends(DONE_SECONDS) == 0, f"{job.lines[-3:]}")
+    demand(0 < tally.most < FEW, f"{tally.most} were connected")
+    demand(tally.turned_away, "nobody was turned away")
     scene.is_whole()
     scene.judge()
     return Outcome(
@@ -90,20 +94,20 @@ def running_out(room: Room) -> Outcome:
         ExitStack() as knocking,
         Crowd(port, 10, 0, [torrent], room.below("crowd")) as crowd,
     ):
-        assert wait_until(lambda: crowd.tally().given > 100, DONE_SECONDS), job.lines
+        demand(wait_until(lambda: crowd.tally().given > 100, DONE_SECONDS), f"{job.lines[-3:]}")
         now = job.descriptors()
         usual = resource.prlimit(job.running.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(job.running.pid, resource.RLIMIT_NOFILE, (now, usual[1]))
         for _ in range(WAITING):
             knocking.enter_context(socket.create_connection(("127.0.0.1", port)))
         before = crowd.tally().given
-        assert wait_until(lambda: crowd.tally().given > before + 64, DONE_SECONDS), "it does not go on"
-        assert job.descriptors() <= now
+        demand(wait_until(lambda: crowd.tally().given > before + 64, DONE_SECONDS), "it does not go on")
+        demand(job.descriptors() <= now, "the limit did not hold")
         idle = _idle_share(job, short=True)
         resource.prlimit(job.running.pid, resource.RLIMIT_NOFILE, usual)
-        assert wait_until(lambda: job.descriptors() > now + 5, DONE_SECONDS), "nobody is let in again"
+        demand(wait_until(lambda: job.descriptors() > now + 5, DONE_SECONDS), "nobody is let in again")
         job.running.terminate()
-        assert job.ends(DONE_SECONDS) == UNFINISHED, job.lines
+        demand(job.ends(DONE_SECONDS) == UNFINISHED, f"{job.lines[-3:]}")
     claimed = scene.judge()
     return Outcome(passed=True, figures={"allowed": now, "% of a core": round(100 * idle), "pieces": len(claimed)})
 

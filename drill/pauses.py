@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from drill.row import Outcome, Room, Row
+from drill.flow import comes, comes_within
+from drill.row import Outcome, Room, Row, demand
 from drill.scene import DONE_SECONDS, Scene, kill
 from tests.faults.rigs.program import Program
 from tests.faults.rigs.torrent import MIB, Torrent, bencode, make
@@ -41,15 +42,15 @@ def _stopped(room: Room, choose: Callable[[Program, Program], Program]) -> Outco
     scene = Scene(room, torrent)
     scene.torrent = _tracked(torrent, room, tracker.url)
     with scene.get(more=SLOWLY) as job:
-        _comes(job, DONE_SECONDS)
+        comes(job, DONE_SECONDS)
         stopped = choose(job, seed).running.pid
         os.kill(stopped, signal.SIGSTOP)
         asked = len(tracker.asked)
         time.sleep(seconds)
         os.kill(stopped, signal.SIGCONT)
-        back = _comes(job, BACK_SECONDS)
+        back = comes(job, BACK_SECONDS)
         again = len(tracker.asked) - asked
-        assert again <= 2, tracker.asked
+        demand(again <= 2, f"announces in a row: {tracker.asked}")
         kill(job)
     claimed = scene.judge()
     return Outcome(
@@ -65,11 +66,11 @@ def partition(room: Room) -> Outcome:
         _, port = _seed(room, torrent, there)
         scene = Scene(room, torrent)
         with scene.get(f"{there.address}:{port}", before=here.enter, more=SLOWLY, listen="") as job:
-            _comes(job, DONE_SECONDS)
+            comes(job, DONE_SECONDS)
             with _cut(here):
-                assert wait_until(lambda: not _comes_within(job, 3), DONE_SECONDS), "the network was not cut"
+                demand(wait_until(lambda: not comes_within(job, 3), DONE_SECONDS), "the network was not cut")
                 time.sleep(seconds)
-            back = _comes(job, BACK_SECONDS)
+            back = comes(job, BACK_SECONDS)
             kill(job)
         claimed = scene.judge()
     return Outcome(passed=True, figures={"cut s": seconds, "back after s": back, "pieces": len(claimed)})
@@ -84,12 +85,12 @@ def address_changes(room: Room) -> Outcome:
         scene, longest, address = Scene(room, torrent), 0.0, here.address
         with scene.get(f"{there.address}:{port}", before=here.enter, more=SLOWLY, listen="") as job:
             for number in range(changes):
-                _comes(job, DONE_SECONDS)
+                comes(job, DONE_SECONDS)
                 run_in(here, f"ip addr del {address}/24 dev eth0")
                 address = here.address.rpartition(".")[0] + f".{100 + number}"
                 time.sleep(2)
                 run_in(here, f"ip addr add {address}/24 dev eth0")
-                longest = max(longest, _comes(job, BACK_SECONDS))
+                longest = max(longest, comes(job, BACK_SECONDS))
             kill(job)
         claimed = scene.judge()
     return Outcome(passed=True, figures={"changes": changes, "back after s, at most": longest, "pieces": len(claimed)})
@@ -103,10 +104,10 @@ def partner_dies(room: Room) -> Outcome:
     scene, longest = Scene(room, torrent), 0.0
     with scene.get(*[port for _, port in seeds], more=SLOWLY) as job:
         for number in range(deaths):
-            _comes(job, DONE_SECONDS)
+            comes(job, DONE_SECONDS)
             dead, port = seeds[number % 2]
             kill(dead)
-            longest = max(longest, _comes(job, BACK_SECONDS))
+            longest = max(longest, comes(job, BACK_SECONDS))
             seeds[number % 2] = _seed(room, torrent, LOOPBACK, f"seed-again-{number}", port)
         kill(job)
     claimed = scene.judge()
@@ -128,23 +129,6 @@ def _seed(room: Room, torrent: Torrent, place: Place, name: str = "seed", port: 
     job = room.enter(Program(words, room.below(name), before=place.enter, listen=place.address))
     job.seeds()
     return job, port
-
-
-def _comes(job: Program, seconds: float) -> float:
-    """Wait until more has come than now; how many seconds that took."""
-    began, before = time.monotonic(), _done(job)
-    assert wait_until(lambda: _done(job) > before, seconds), f"nothing came for {seconds} s: {job.lines[-5:]}"
-    return round(time.monotonic() - began, 1)
-
-
-def _comes_within(job: Program, seconds: float) -> bool:
-    before = _done(job)
-    return wait_until(lambda: _done(job) > before, seconds)
-
-
-def _done(job: Program) -> int:
-    assert job.running.exit_code is None, job.lines[-5:]
-    return max((event["done_bytes"] for event in job.events("progress")), default=0)
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """All rows, in the order in which they run: a tuple for each family, which has a module of its own."""
 
 from drill.descriptors import ROWS as DESCRIPTORS
+from drill.endings import ROWS as ENDINGS
 from drill.kills import ROWS as KILLS
+from drill.memory import ROWS as MEMORY
 from drill.pauses import ROWS as PAUSES
 from drill.row import Row
 
-ROWS: tuple[Row, ...] = (*KILLS, *DESCRIPTORS, *PAUSES)
+ROWS: tuple[Row, ...] = (*KILLS, *DESCRIPTORS, *MEMORY, *PAUSES, *ENDINGS)
