@@ -23,7 +23,7 @@ FAST = (Clock(4294.0, 1 + 1e-4), Clock(0.0, 1 - 1e-4))
 SLOW = (Clock(0.0, 1 - 1e-4), Clock(3000.0, 1 + 1e-4))
 
 
-@pytest.mark.parametrize("latency", [0.01, 0.05])
+@pytest.mark.parametrize("latency", [0.01, pytest.param(0.02, marks=LONG), 0.05])
 def test_an_idle_line_is_used_whole_and_little_delayed(seed: int, latency: float, figure: Figure) -> None:
     line = Line(seed, RATE, latency=latency)
     line.send()
@@ -38,7 +38,7 @@ def test_an_idle_line_is_used_whole_and_little_delayed(seed: int, latency: float
         f"{1000 * counts.worst_delay:.0f} ms added at most ({1000 * early:.0f} ms in the first 5 s)"
     )
     assert use >= 0.95
-    assert counts.worst_delay < 0.11
+    assert max(early, counts.worst_delay) < 0.11
 
 
 @pytest.mark.parametrize("clocks", [FAST, pytest.param(SLOW, marks=LONG)], ids=str)
@@ -53,7 +53,7 @@ def test_clocks_that_differ_or_drift_change_nothing(seed: int, clocks: tuple[Clo
     use = (counts.come_bytes - before) / (60.0 * MEGABIT)
     added = 1000 * counts.worst_delay
     figure(f"uTP on 4 Mbit/s with clocks {clocks}: {use:.1%} of the line, {added:.0f} ms added at most")
-    assert use >= 0.93
+    assert use >= 0.95
     assert added < 110
 
 
@@ -98,21 +98,32 @@ def test_two_of_its_kind_share_a_line(seed: int, figure: Figure) -> None:
     assert ours + theirs > 0.9 * 15 * RATE
 
 
-@LONG
-def test_who_comes_later_shares_fairly_too_after_a_while(seed: int, figure: Figure) -> None:
-    """At first it takes the delay of the other for none, until there is a pause."""
-    line = Line(seed, 8 * MEGABIT)
+@pytest.mark.parametrize(
+    ("rate", "latency"), [(8, 0.02), *(pytest.param(*line, marks=LONG) for line in ((20, 0.01), (20, 0.05), (8, 0.05)))]
+)
+def test_who_comes_later_shares_fairly_too_after_three_seconds(
+    seed: int, rate: int, latency: float, figure: Figure
+) -> None:
+    """It takes the delay of the other for none; that one sees that somebody came, and lets it see the empty line."""
+    line = Line(seed, rate * MEGABIT, latency=latency)
     carl = type(line.ann)(line.host("carl"), line.paths)
     _, first = line.send()
-    line.world.run(3.0)
+    line.world.run(4.0)
     carl.send(line.bob.host.address)
-    line.world.run(30.0)
+    line.world.run(3.0)
     second = line.bob.sinks[1]
     before = first.came, second.came
-    line.world.run(20.0)
+    line.world.run(12.0)
     ours, theirs = first.came - before[0], second.came - before[1]
-    figure(f"two uTP flows, half a minute after the second came: {ours / (ours + theirs):.1%} for the first")
-    assert min(ours, theirs) >= 0.6 * max(ours, theirs)
+    worst = line.counts().worst_delay
+    figure(
+        f"two uTP flows on {rate} Mbit/s, {1000 * latency:.0f} ms away, from 3 s after the second came: "
+        f"{ours / (ours + theirs):.1%} for the first, together {(ours + theirs) / (12.0 * rate * MEGABIT):.1%} of the "
+        f"line, {1000 * worst:.0f} ms added at most"
+    )
+    assert min(ours, theirs) >= 0.8 * max(ours, theirs)
+    assert ours + theirs > 0.9 * 12 * rate * MEGABIT
+    assert worst < 0.15
 
 
 TROUBLES: dict[str, dict[str, Any]] = {

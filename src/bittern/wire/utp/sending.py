@@ -156,6 +156,7 @@ class Sender:
             limited=self._limited,
             fresh=flight.oldest > self._shrunk_at,
             trip=1e6 * self.trips.least,
+            base=self.delays.base,
             now=now,
         )
         if shrank:
