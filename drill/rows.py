@@ -6,5 +6,13 @@ from drill.kills import ROWS as KILLS
 from drill.memory import ROWS as MEMORY
 from drill.pauses import ROWS as PAUSES
 from drill.row import Row
+from drill.sweep import ROWS as SWEEP
 
-ROWS: tuple[Row, ...] = (*KILLS, *DESCRIPTORS, *MEMORY, *PAUSES, *ENDINGS)
+ROWS: tuple[Row, ...] = (
+    *KILLS,
+    *DESCRIPTORS,
+    *ENDINGS,
+    *MEMORY,
+    *PAUSES,
+    *SWEEP,
+)

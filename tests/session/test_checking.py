@@ -93,6 +93,13 @@ def test_a_missing_file_is_not_believed_in(case: Case) -> None:
     assert list(found.have) == list(range(4, case.count))
 
 
+def test_nothing_beyond_the_end_of_a_file_is_believed_whatever_was_saved(case: Case) -> None:
+    os.truncate(case.root / "one.bin", PIECE + 1)
+    found = case.plan(case.saved())
+    assert found.suspects == []
+    assert list(found.have) == [0, *range(-(-100_000 // PIECE), case.count)]
+
+
 def test_trust_believes_in_sizes_only(case: Case) -> None:
     (case.root / "one.bin").write_bytes(bytes(100_000))
     os.truncate(case.root / "two" / "c.bin", 70_000)

@@ -65,11 +65,26 @@ def test_files_are_stamped_and_missing_ones_are_not(tmp_path: Path) -> None:
     assert stamps[names.index("one.bin")] == FileStamp(100_000, status.st_mtime_ns)
     assert stamps[names.index("two/b.bin")] is None
     assert stamps[names.index("two/empty.txt")] is not None
-    os.utime(root / "one.bin", ns=(1, 1))
-    os.utime(root / "two" / "c.bin", ns=(1, 1))
-    again = content.look_again([0])
-    assert again[names.index("one.bin")] == FileStamp(100_000, 1)
-    assert again[names.index("two/c.bin")] == stamps[names.index("two/c.bin")]
+
+
+def test_only_files_that_we_wrote_to_are_stamped_again(tmp_path: Path) -> None:
+    """What somebody else did to a file must show at the next start."""
+    root = album(tmp_path / "album")
+    info = torrent(root).info
+    content = content_of(info, tmp_path)
+    stamps = content.look()
+    one, other = (
+        next(n for n, file in enumerate(info.files) if file.path[-1] == name) for name in ("one.bin", "c.bin")
+    )
+    content.storage.write(info.files[one].offset, memoryview(b"ours"))
+    content.storage.close()
+    for path in (root / "one.bin", root / "two" / "c.bin"):
+        os.utime(path, ns=(1, 1))
+    again = content.look_again()
+    assert again[one] == FileStamp(100_000, 1)
+    assert again[other] == stamps[other] != FileStamp(70_001, 1)
+    os.utime(root / "one.bin", ns=(2, 2))
+    assert content.look_again() == again
 
 
 def test_what_stands_in_the_place_of_a_file_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from bittern.engine.swarm.approach import Past
 from bittern.io.disk.files import FileStorage
 from bittern.session.content import Content, Stamps
 from bittern.session.session import Session
+from bittern.session.status import State
 from bittern.session.store import Store
 from tests.session.rig import PIECE, eventually, fill, life_of, settings, torrent, tracking
 
@@ -23,7 +26,7 @@ async def test_the_order_of_a_save_is_stamps_then_pieces_then_sync_then_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
-    look, sync, save = Content.look, FileStorage.sync, Store.save
+    look, sync, save = Content.look_again, FileStorage.sync, Store.save
 
     def looked(content: Content) -> Stamps:
         steps.append("look")
@@ -39,10 +42,44 @@ async def test_the_order_of_a_save_is_stamps_then_pieces_then_sync_then_note(
 
     async with Session(settings(tmp_path / "a")) as session:
         await (await session.add(torrent(fill(tmp_path / "a.bin", 20 * PIECE)), tmp_path)).completed()
-        monkeypatch.setattr(Content, "look", looked)
+        monkeypatch.setattr(Content, "look_again", looked)
         monkeypatch.setattr(FileStorage, "sync", synced)
         monkeypatch.setattr(Store, "save", saved)
     assert steps == ["look", "sync", "save"]
+
+
+def spoil(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(5 * PIECE)
+        file.write(b"spoiled")
+
+
+@pytest.mark.parametrize("change", [spoil, lambda path: os.truncate(path, 5 * PIECE)], ids=["spoiled", "cut"])
+async def test_what_somebody_else_does_to_a_file_meanwhile_is_found_by_the_next_run(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    """The last save of a run is not fooled into saying that this is how the file should look."""
+    path = fill(tmp_path / "a.bin", 20 * PIECE)
+    meta = torrent(path)
+    async with Session(settings(tmp_path / "a")) as session:
+        await (await session.add(meta, tmp_path)).completed()
+        change(path)
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(meta, tmp_path)
+        await there.checked()
+        assert 5 * PIECE <= there.status.done_bytes < 20 * PIECE
+
+
+async def test_what_is_deleted_meanwhile_is_missed_by_the_next_run(tmp_path: Path) -> None:
+    path = fill(tmp_path / "a.bin", 20 * PIECE)
+    meta = torrent(path)
+    async with Session(settings(tmp_path / "a")) as session:
+        await (await session.add(meta, tmp_path)).completed()
+        path.unlink()
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(meta, tmp_path)
+        await eventually(lambda: there.status.state is State.MISSING_FILES)
+    assert not path.exists()
 
 
 async def test_progress_is_saved_while_it_downloads(tmp_path: Path) -> None:

@@ -103,9 +103,9 @@ async def test_nothing_is_saved_without_files_or_a_swarm(tmp_path: Path, monkeyp
             raise AssertionError
 
         monkeypatch.setattr(case.keeping.journal, "save", refuse)
-        await case.keeping.save(None, last=True)
+        await case.keeping.save(None)
         await case.look()
-        await case.keeping.save(None, last=True)
+        await case.keeping.save(None)
 
 
 async def test_files_that_are_missing_are_told(tmp_path: Path) -> None:

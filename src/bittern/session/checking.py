@@ -119,8 +119,10 @@ def plan(
                 _mark(marks, pieces[-1:], _HASH)
         elif stamp is None:
             _mark(marks, pieces, _ABSENT)
-        elif not (trust and stamp.size == file.length) and (resume is None or resume.files[number] != stamp):
-            _mark(marks, pieces, _HASH)
+        else:
+            if not (trust and stamp.size == file.length) and (resume is None or resume.files[number] != stamp):
+                _mark(marks, pieces, _HASH)
+            # Whatever was saved: it may have been cut while it was written to, and nobody could tell by its time.
             _mark(marks, geometry.pieces_of(file.offset + stamp.size, file.length - stamp.size), _ABSENT)
     have = resume.have() if resume is not None and not trust else Bitfield.full(geometry.piece_count)
     for piece in resume.to_check() if resume is not None and resume.unchecked and not trust else ():

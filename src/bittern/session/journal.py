@@ -164,7 +164,7 @@ class Journal:
         self.liars = swarm.web.liars
         self._uploaded = 0
 
-    async def save(self, content: Content, swarm: Swarm, *, last: bool = False) -> StorageError | None:
+    async def save(self, content: Content, swarm: Swarm) -> StorageError | None:
         """Write progress down; why the state could not be written, or None.
 
         The order is what makes it true after a crash: how files look is read first, then which pieces are stored;
@@ -174,7 +174,6 @@ class Journal:
         Args:
             content: the files.
             swarm: whose pieces are stored.
-            last: look at all files, not only at those of new pieces.
 
         Raises:
             StorageError: the system can not say that the bytes are on the disk.
@@ -184,11 +183,7 @@ class Journal:
         surroundings = self._surroundings
         self._saved_at = time.monotonic()
         new, self._new = self._new, {}
-        stamps = (
-            await surroundings.in_thread(content.look)
-            if last
-            else await surroundings.in_thread(content.look_again, new)
-        )
+        stamps = await surroundings.in_thread(content.look_again)
         self._uploaded = swarm.uploaded
         resume = self._resume(content.info, swarm.download.have, stamps, swarm)
         try:

@@ -112,7 +112,7 @@ class Keeping:
         if self.content is not None:
             await self.mover.run(self.content, to, self._saving)
 
-    async def save(self, swarm: Swarm | None, *, last: bool) -> None:
+    async def save(self, swarm: Swarm | None) -> None:
         """Write progress down; see `Journal.save`. What can not be written down is published.
 
         Raises:
@@ -121,7 +121,7 @@ class Keeping:
         async with self._saving:
             if self.content is None or swarm is None:
                 return
-            not_saved = await self.journal.save(self.content, swarm, last=last)
+            not_saved = await self.journal.save(self.content, swarm)
             if not_saved is not None:
                 self._publisher.publish(events.SaveFailed(str(not_saved)))
 

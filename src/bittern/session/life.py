@@ -67,7 +67,7 @@ class Life:
         self._errand = errand = Errand(str(self.info_hash), self._fail)
         self._trouble = trouble = Trouble(surroundings.settings.retry_seconds)
         self.elsewhere = ExactSources.of(source, surroundings, publisher)
-        self._relocation = Relocation(standing, errand, keeping, options, partial(self._save, last=True))
+        self._relocation = Relocation(standing, errand, keeping, options, self._save)
         name, give_up = str(self.info_hash), partial(self._fail, pause=False)
         self._recovery = Recovery(name, standing, self._membership, errand, trouble, keeping, self._again, give_up)
 
@@ -237,7 +237,7 @@ class Life:
         if self.swarm is not None:
             self._membership.hush()
             await drain(self.swarm)
-            await self._save(last=True)
+            await self._save()
         self.mover.release()
         self.publisher.end()
 
@@ -250,7 +250,7 @@ class Life:
         Raises:
             StorageError: the system can not say that the bytes are on the disk.
         """
-        await self._save(last=True)
+        await self._save()
         if not self.restful:
             return False
         self._membership.sleep(listener if self.state is State.SEEDING else None)
@@ -307,7 +307,7 @@ class Life:
     async def save(self) -> None:
         """Write progress down; what goes wrong is published."""
         with suppress(StorageError):  # told to whom it concerns
-            await self._save(last=False)
+            await self._save()
 
     # --- the way to the swarm
 
@@ -412,9 +412,9 @@ class Life:
         if swarm is not None:
             await self._keeping.left(swarm)
 
-    async def _save(self, *, last: bool) -> None:
+    async def _save(self) -> None:
         try:
-            await self._keeping.save(self.swarm, last=last)
+            await self._keeping.save(self.swarm)
         except StorageError as error:
             self._fail(error)
             raise

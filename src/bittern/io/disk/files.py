@@ -62,6 +62,7 @@ class FileStorage:
         self._handles = handles
         self._nowait = capabilities.READ_NOWAIT
         self._in_memory: bool | None = None
+        self._written: set[int] = set()
 
     def want(self, wanted: Collection[int]) -> None:
         """Only the files numbered `wanted` are to be made from now on. Blocks; may be called while pieces are written.
@@ -259,6 +260,13 @@ class FileStorage:
             return False  # the reading that may wait meets it again, and reports it
         return True
 
+    def take_written(self) -> set[int]:
+        """Numbers of the files that were written to since the last call, perhaps in vain; not of what is parked."""
+        found = set()
+        while self._written:  # threads may be adding to it
+            found.add(self._written.pop())
+        return found
+
     def sync(self) -> None:
         """Wait until what was written is on the disk.
 
@@ -289,6 +297,8 @@ class FileStorage:
                 self._handles.release(handle)
         except OSError as error:
             raise storage_error(error, path) from error
+        finally:
+            self._written.add(number)
         self._unsynced.note(path)
 
     def _read_file(self, number: int, begin: int, into: memoryview, flags: int) -> bool:
