@@ -19,6 +19,9 @@ from bench import machine, report
 from drill.row import Outcome, Room, Row
 from drill.rows import ROWS
 
+_LOGS, _LOG_END = 3, 800
+"""Of a row that failed so many logs are shown, the latest, and so many characters of each."""
+
 
 def main() -> int:
     """Run, print, save."""
@@ -57,9 +60,8 @@ def run(row: Row, scratch: Path, seed: int, *, short: bool) -> tuple[Outcome | N
     verdict = "held" if outcome.passed else "FAILED"
     print(f"{row.name}: {verdict}, {took:.1f} s; {_told(outcome)}", flush=True)
     if not outcome.passed:
-        for log in sorted(folder.rglob("*.txt")):
-            if "log-" in log.name:
-                print(f"--- {log.relative_to(folder)}\n{log.read_text(errors='replace')[-2000:]}", file=sys.stderr)
+        for log in sorted(folder.rglob("log-*.txt"), key=lambda path: path.stat().st_mtime_ns)[-_LOGS:]:
+            print(f"--- {log.relative_to(folder)}\n{log.read_text(errors='replace')[-_LOG_END:]}", file=sys.stderr)
     return outcome, took
 
 

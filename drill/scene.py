@@ -12,7 +12,7 @@ from tests.faults.rigs import program
 from tests.faults.rigs.claims import claims
 from tests.faults.rigs.hostile import Proxy
 from tests.faults.rigs.kills import tied_to_us
-from tests.faults.rigs.torrent import PIECE, Torrent
+from tests.faults.rigs.torrent import Torrent
 from tests.interop.rigs.content import Content
 from tests.interop.rigs.libtorrent import Libtorrent
 from tests.interop.rigs.place import LOOPBACK
@@ -49,12 +49,19 @@ class Scene:
         self.state = Path(program.home(self.home)["XDG_STATE_HOME"]) / "bittern"
 
     def get(
-        self, *peers: str | int, more: Sequence[str] = (), before: Sequence[str] = (), **how: Any
+        self,
+        *peers: str | int,
+        source: str | None = None,
+        into: Path | None = None,
+        more: Sequence[str] = (),
+        before: Sequence[str] = (),
+        **how: Any,
     ) -> program.Program:
         """`bittern get`, dialling these addresses or ports of loopback; killed when this process is."""
         named = [peer if isinstance(peer, str) else f"127.0.0.1:{peer}" for peer in peers]
-        before = (*before, *tied_to_us())  # last: under strace it is strace that may not outlive
-        return program.get(self.torrent.path, self.into, self.home, peers=named, more=more, before=before, **how)
+        tied = (*before, *tied_to_us())  # last: under strace it is strace that may not outlive
+        what, target = source or self.torrent.path, into or self.into
+        return program.get(what, target, self.home, peers=named, more=more, before=tied, **how)
 
     def right(self) -> set[int]:
         """The pieces that are right in the files."""
@@ -73,6 +80,15 @@ class Scene:
             kill(job)
         return found
 
+    def believes_no_lie(self) -> None:
+        """The first half of the invariant: what a start would believe without reading it is right.
+
+        Raises:
+            UnmetError: it is not.
+        """
+        false = believed(self.state, self.torrent, self.into) - self.right()
+        demand(not false, f"saved as stored, and wrong: {sorted(false)}")
+
     def judge(self, more: Sequence[str] = (), before: Sequence[str] = ()) -> set[int]:
         """The invariant: what is believed, and what the next run claims, is right; all else is as it was.
 
@@ -82,9 +98,7 @@ class Scene:
         Raises:
             UnmetError: it does not hold.
         """
-        right = self.right()
-        wrongly_believed = believed(self.state, self.torrent, self.into) - right
-        demand(not wrongly_believed, f"saved as stored, and wrong: {sorted(wrongly_believed)}")
+        self.believes_no_lie()
         claimed = self.claimed(more, before)
         false = claimed - self.right()
         demand(not false, f"claimed after a restart, and wrong: {sorted(false)}")
@@ -92,15 +106,18 @@ class Scene:
         return claimed
 
     def complete(self, seed: int, more: Sequence[str] = (), before: Sequence[str] = ()) -> int:
-        """Let it download the rest; the bytes that the seed sent.
+        """Let it download the rest; the bytes that the seed sent for what the start had found to be there.
+
+        So a false piece would show: the content would not be right. Greetings count, too.
 
         Raises:
             UnmetError: it does not, the content is not right, or something else has changed.
         """
         with Proxy(seed) as proxy, self.get(proxy.address, more=more, before=before) as job:
             demand(job.ends(DONE_SECONDS) == 0, f"it did not complete: {job.lines[-3:]}")
+            found = job.saw("checked")["done_bytes"]
         self.is_whole()
-        return proxy.carried
+        return proxy.carried - (len(self.torrent.data) - int(found))
 
     def is_whole(self) -> None:
         """Make sure that all files are right, no longer than they should be, and all else is as it was.
@@ -112,10 +129,6 @@ class Scene:
         for name, length in self.torrent.files:
             demand((self.into / name).stat().st_size == length, f"{name} is of another length")
         self.surroundings.check()
-
-    def again_kib(self, carried: int, claimed: set[int]) -> float:
-        """KiB that came beyond the pieces that were not claimed."""
-        return round((carried - (self.torrent.pieces - len(claimed)) * PIECE) / 1024)
 
 
 def kill(job: program.Program) -> None:

@@ -1,14 +1,12 @@
 """A full disk, places that may not be written, files that are in the way: one line, the exit status, nothing lost."""
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.faults.rigs import program
+from tests.faults.rigs.disks import fill, missing, small_disk
 from tests.faults.rigs.hostile import Proxy
 from tests.faults.rigs.torrent import MIB, NAME, PIECE, Torrent
 from tests.interop.conftest import require
@@ -17,28 +15,6 @@ from tests.interop.rigs.process import Running
 OTHER, DISK_FULL, FILE_EXISTS = 1, 9, 13
 DONE_WITHIN = 15
 ROOM = MIB
-
-
-def missing(*programs: str) -> str | None:
-    """What keeps this machine from making a file system of its own, or None."""
-    if os.geteuid() != 0:
-        return "a file system of a test's own needs root"
-    return next((f"`{name}` is not installed" for name in programs if shutil.which(name) is None), None)
-
-
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """A tmpfs of `size` bytes on `folder`, in a mount namespace; what goes before a command to run it there.
-
-    The namespace lives as long as the process that holds it, so that even a killed test run leaves nothing behind.
-    """
-    script = f'mount -t tmpfs -o size={size} none "$1" && echo up && exec cat'
-    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", str(folder)]
-    with Running(command, folder.parent / "mount.log", talks=True) as holder:
-        if holder.read_line(10) != "up":
-            raise holder.failure("could not mount a small file system")
-        # The folder as this process can reach it.
-        yield ("nsenter", "-t", str(holder.pid), "-m", "--"), Path(f"/proc/{holder.pid}/root{folder}")
 
 
 def test_a_full_disk_ends_it_and_the_next_run_goes_on_where_it_was(
@@ -54,7 +30,7 @@ def test_a_full_disk_ends_it_and_the_next_run_goes_on_where_it_was(
         [line] = job.messages
         assert line.startswith(f"bittern: {into / NAME}: no space left")
         assert "free some space" in line
-        kept = pieces_right(inside / NAME, torrent)
+        kept = len(torrent.right(inside))
         assert kept > ROOM // PIECE // 2
 
         grow = [*enter, "mount", "-o", f"remount,size={4 * MIB}", str(into)]
@@ -70,13 +46,6 @@ def test_a_full_disk_ends_it_and_the_next_run_goes_on_where_it_was(
         assert (kept - 2) * PIECE <= done <= kept * PIECE
         assert honest.carried < len(torrent.data) - done + PIECE
         assert (inside / NAME).read_bytes() == torrent.data
-
-
-def pieces_right(path: Path, torrent: Torrent) -> int:
-    """How many pieces of the file are as they should be."""
-    there = path.read_bytes()
-    spans = (slice(at, at + PIECE) for at in range(0, len(torrent.data), PIECE))
-    return sum(there[span] == torrent.data[span] for span in spans)
 
 
 def test_without_any_room_for_saved_progress_it_does_not_begin(
@@ -113,13 +82,6 @@ def test_when_progress_can_not_be_saved_any_more_the_download_goes_on_and_says_s
             assert again.ends(DONE_WITHIN) == 0
     assert again.saw("checked")["done_bytes"] > MIB // 2
     assert (into / NAME).read_bytes() == torrent.data
-
-
-def fill(path: Path) -> None:
-    """Take all the room that the file system has."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def test_a_file_system_that_can_not_be_written_is_one_line(

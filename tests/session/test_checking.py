@@ -199,6 +199,15 @@ def test_a_file_without_a_right_piece_is_somebody_elses(case: Case) -> None:
     assert (caught.value.kind, caught.value.path) == (StorageError.Kind.EXISTS, str(case.root / "one.bin"))
 
 
+def test_of_several_files_without_a_right_piece_the_largest_is_named(case: Case) -> None:
+    """The small one between is as it was: it only shares its piece with those that are not."""
+    fill(case.root / "two" / "c.bin", 70_001, 99)
+    fill(case.root / "one.bin", 100_000, 99)
+    with pytest.raises(StorageError) as caught:
+        protect(case)
+    assert caught.value.path == str(case.root / "one.bin")
+
+
 def test_a_small_file_that_can_not_be_checked_counts_by_its_size(case: Case) -> None:
     (case.root / "one.bin").unlink()
     (case.root / "two" / "c.bin").unlink()

@@ -256,7 +256,7 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
     checked because other files are missing. Nobody's loss is a file without any data.
 
     Raises:
-        StorageError: a file is neither.
+        StorageError: a file is neither; the largest one is named.
     """
     info = content.info
     # A piece that is partly in the part file says nothing about the file that has the rest.
@@ -264,6 +264,7 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
     for number in content.storage.parked:
         for piece in _pieces(info, number):
             checked.discard(piece)
+    foreign = []
     for number, file in enumerate(info.files):
         stamp = stamps[number]
         if stamp is None or not stamp.size or not stored(file) or number in content.storage.parked:
@@ -273,7 +274,10 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
             continue
         unknown = not any(piece in checked for piece in pieces) and stamp.size == file.length
         if not unknown and content.holds_data(number):
-            raise StorageError(StorageError.Kind.EXISTS, content.storage.paths[number], "no piece of it is right")
+            foreign.append(number)
+    if foreign:  # a small one may only share its piece with the one that was replaced: name the largest
+        worst = max(foreign, key=lambda number: info.files[number].length)
+        raise StorageError(StorageError.Kind.EXISTS, content.storage.paths[worst], "no piece of it is right")
 
 
 def _pieces(info: Info, number: int) -> range:

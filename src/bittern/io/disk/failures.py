@@ -25,4 +25,5 @@ _KINDS = {
 def storage_error(error: OSError, path: str) -> StorageError:
     """What an OSError means for the user."""
     kind = _KINDS.get(error.errno or 0, StorageError.Kind.IO)
-    return StorageError(kind, path, error.strerror or "" if kind is StorageError.Kind.IO else "")
+    says_more = kind is StorageError.Kind.IO and error.errno != errno.EIO  # which is what that kind is called
+    return StorageError(kind, path, error.strerror or "" if says_more else "")
