@@ -46,6 +46,12 @@ def believed(state: Path, torrent: Torrent, folder: Path) -> set[int]:
     return found
 
 
+def saved(state: Path, torrent: Torrent) -> set[int]:
+    """The pieces that are saved as stored, however the files look."""
+    resumes = [Resume.decode(blob) for blob in _saved(state, torrent.info_hash)]
+    return {piece for resume in resumes for piece in set(resume.have()) - set(resume.to_check())}
+
+
 def _look(path: Path) -> tuple[int, int] | None:
     try:
         stat = path.lstat()

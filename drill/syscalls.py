@@ -105,7 +105,7 @@ class Removals:
         with self.session(scene, before) as session:
             try:
                 session.ask("add", self.torrent.path, scene.into)
-                session.until(lambda status: status["state"] in ("seeding", "failed", "missing files"))
+                session.until(lambda status: status["state"] not in ("checking", "queued"))
                 return str(session.ask(*words))
             except (RigError, OSError):
                 return None
@@ -130,9 +130,13 @@ def remove(room: Room) -> Outcome:
         kills += 1
         scene.believes_no_lie()
         scene.surroundings.check()
+        left = [name for name, _ in work.torrent.files if (scene.into / name).exists()]
+        found = work.do(scene, ["status"]) or ""
+        half = 0 < len(left) < len(work.torrent.files)
+        demand(not half or "missing files" in found, f"{call} {nth}: {left} are left, and nobody misses more: {found}")
         demand(work.do(scene, ["remove"]) == "removed", f"{call} {nth}: it can not be removed any more")
-        left = scene.into / work.torrent.root
-        demand(not left.exists(), f"{call} {nth}: this is left: {sorted(map(str, left.rglob('*')))}")
+        root = scene.into / work.torrent.root
+        demand(not root.exists(), f"{call} {nth}: this is left: {sorted(map(str, root.rglob('*')))}")
         scene.surroundings.check()
     demand(kills, "nothing was killed")
     return Outcome(passed=True, figures={"kills": kills})

@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import AlreadyAddedError
+from bittern.base.errors import AlreadyAddedError, StorageError
+from bittern.session import door
 from bittern.session.session import Session
+from bittern.session.status import State
+from bittern.session.store import Store
 from tests.session.rig import album, fill, settings, torrent
 
 SECONDS = 30
@@ -18,6 +21,47 @@ async def test_one_torrent_has_one_place_in_a_session(tmp_path: Path) -> None:
         with pytest.raises(AlreadyAddedError, match="another bittern"):
             await two.add(meta, tmp_path)
         await (await two.add(meta, tmp_path / "elsewhere", peers=[f"127.0.0.1:{one.port}"])).completed()
+
+
+async def test_a_torrent_is_forgotten_only_when_its_files_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, the next start knows that files are missing, and whose they are."""
+    meta = torrent(album(tmp_path / "album"))
+    left: list[bool] = []
+    forget = Store.delete
+
+    async def forgets(store: Store, info_hash: bytes, save_path: str) -> None:
+        left.append((tmp_path / "album").exists())
+        await forget(store, info_hash, save_path)
+
+    monkeypatch.setattr(Store, "delete", forgets)
+    async with Session(settings(tmp_path / "state")) as session:
+        there = await session.add(meta, tmp_path)
+        await there.completed()
+        await session.remove(there, delete_data=True)
+    assert left == [False]
+
+
+async def test_removing_forgets_a_torrent_whose_files_can_not_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = torrent(album(tmp_path / "album"))
+
+    def refuse(_content: object) -> None:
+        raise StorageError(StorageError.Kind.PERMISSION, "/x", "")
+
+    monkeypatch.setattr(door, "delete_content", refuse)
+    async with Session(settings(tmp_path / "state")) as session:
+        there = await session.add(meta, tmp_path)
+        await there.completed()
+        with pytest.raises(StorageError):
+            await session.remove(there, delete_data=True)
+        assert session.torrents == ()
+        (tmp_path / "album" / "one.bin").unlink()
+        again = await session.add(meta, tmp_path)
+        await again.checked()
+        assert again.status.state is State.DOWNLOADING  # nothing is missed of what is not known
 
 
 async def test_removing_with_data_deletes_listed_files_only(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ class Door:
     async def dismiss(self, parts: Parts, entry: Entry, *, delete_data: bool) -> None:
         """Take a torrent out and forget its progress.
 
+        Files go first: should the process be killed meanwhile, the next start misses them, and knows whose they were.
+
         Raises:
             StorageError: the state can not be written, or a file can not be deleted.
         """
@@ -83,16 +85,26 @@ class Door:
         found = await parts.roster.source(entry) if delete_data and entry.life is None else None
         content = entry.life.content if entry.life is not None else None
         move = await load_move(surroundings.store, entry.info_hash, entry.place) if found is not None else None
-        await parts.waking.remove(entry)
+        refused: list[StorageError] = []
+
+        async def erase() -> None:
+            doomed = content
+            if found is not None and doomed is None:
+                handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
+                folder = Path(entry.save_path)
+                doomed = await surroundings.in_thread(Content, found.info, folder, handles, entry.select, place)
+                if move is not None:
+                    doomed.place(move.at.folder / move.at.root, move.at.paths(found.info))
+            if delete_data and doomed is not None:
+                try:
+                    await surroundings.in_thread(delete_content, doomed)
+                except StorageError as error:
+                    refused.append(error)
+
+        await parts.waking.remove(entry, erase)
         await parts.roster.delete(entry, kept=surroundings.settings.keep_torrents)
-        if found is not None and content is None:
-            handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
-            folder = Path(entry.save_path)
-            content = await surroundings.in_thread(Content, found.info, folder, handles, entry.select, place)
-            if move is not None:
-                content.place(move.at.folder / move.at.root, move.at.paths(found.info))
-        if delete_data and content is not None:
-            await surroundings.in_thread(delete_content, content)
+        if refused:
+            raise refused[0]
 
 
 def _new_entry(number: int, found: Metainfo | Magnet, options: AddOptions) -> Entry:

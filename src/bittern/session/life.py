@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -258,13 +258,14 @@ class Life:
         self.mover.release()
         return True
 
-    async def remove(self) -> None:
-        """Leave the swarm and forget what was saved."""
+    async def remove(self, erase: Callable[[], Awaitable[None]]) -> None:
+        """Leave the swarm, `erase` what is to go with it, and forget what was saved."""
         await self._errand.end()
         await self._part()
         await self._keeping.finished()  # no link is to come after the files were deleted
         self._standing.enter(State.REMOVED)
         try:
+            await erase()
             await self.journal.forget()
         finally:
             self.mover.release()

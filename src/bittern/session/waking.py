@@ -6,7 +6,7 @@ dormitory, too: a connection for it, or a tracker that names leechers, wakes it.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bittern.base.address import Address
@@ -166,8 +166,8 @@ class Waking:
         elif entry.state is not State.FINISHED:
             self.lie_down(entry)
 
-    async def remove(self, entry: Entry) -> None:
-        """Take a torrent out and forget its progress.
+    async def remove(self, entry: Entry, erase: Callable[[], Awaitable[None]]) -> None:
+        """Take a torrent out, `erase` what is to go with it, and forget its progress.
 
         Raises:
             StorageError: the state can not be written.
@@ -178,10 +178,11 @@ class Waking:
                 await asyncio.wait([task])
         life = entry.life
         if life is not None:
-            await life.remove()
+            await life.remove(erase)
             self.awake.pop(entry.info_hash, None)
         else:
             self.stand_up(entry, State.REMOVED)
+            await erase()
             await self._surroundings.store.delete(entry.info_hash, entry.place)
             if entry.publisher is not None:
                 entry.publisher.end()
