@@ -54,7 +54,9 @@ def _failing(call: str, error: str, when: str = "1+") -> Callable[[Scene], Seque
 
 
 REFUSALS = {
-    "EACCES": Refusal(OTHER, "permission denied", _humble, lambda p: p.chmod(0o555), lambda p: p.chmod(0o755)),
+    "EACCES": Refusal(
+        OTHER, "nothing can be written there", _humble, lambda p: p.chmod(0o555), lambda p: p.chmod(0o755)
+    ),
     "a folder in the file's place": Refusal(
         EXISTS, "not a regular file", set_up=lambda p: (p / NAME).mkdir(), undo=lambda p: (p / NAME).rmdir()
     ),
@@ -82,7 +84,7 @@ def refused(room: Room) -> Outcome:
             refusal.undo(scene.into)
         if (log := scene.home / "strace.txt").exists():
             demand(injected(log), f"{name}: nothing was refused")
-        if code != refusal.status or len(lines) != 1 or str(scene.into / NAME) not in lines[0]:
+        if code != refusal.status or len(lines) != 1 or str(scene.into) not in lines[0]:
             problems.append(f"{name}: exit status {code}, {lines}")
         elif refusal.says not in lines[0].lower():
             problems.append(f"{name}: says {lines[0]}")
@@ -109,7 +111,7 @@ def read_only(room: Room) -> Outcome:
         with scene.get(seed, before=enter, into=target) as job:
             demand(job.ends(_WAIT) == OTHER, f"{job.lines[-3:]}")
             [line] = job.messages
-        demand("read-only file system" in line and str(target / NAME) in line, line)
+        demand("read-only file system" in line and str(target) in line, line)
         remount("rw")
         with scene.get(seed, before=enter, into=target) as job:
             demand(job.ends(_WAIT) == 0, f"{job.lines[-3:]}")
@@ -212,7 +214,7 @@ ROWS = (
     Row(
         "read-only",
         "EROFS: the file system can only be read",
-        "one line with the file; once it can be written it goes on",
+        "one line with the folder; once it can be written it goes on",
         read_only,
         lambda: missing("unshare", "nsenter", "mount"),
     ),

@@ -7,13 +7,17 @@ from random import Random
 
 import pytest
 
+from bittern.session.store import FILE
 from drill import kills
 from drill.invariant import Surroundings, believed
 from drill.row import Outcome, Room, Row
 from drill.rows import ROWS
+from drill.saved import damages
+from drill.strace import injected, killed, most_in_a_thread
 from tests.faults.rigs.kills import Kill
 from tests.faults.rigs.program import get, home
 from tests.faults.rigs.torrent import MIB, PIECE, Torrent, make_album
+from tests.interop.conftest import require
 from tests.session.moves import MoveKill
 
 
@@ -77,6 +81,45 @@ def test_a_change_around_the_torrent_is_seen(
     changed(tmp_path / "world" / name)
     with pytest.raises(AssertionError, match=name):
         around.check()
+
+
+SHORT = ("read-only", "disk-full", "disk-full-recovers", "state-disk-full", "state-damaged", "kill-at-calls")
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_fault_does_no_harm(tmp_path: Path, name: str) -> None:
+    [row] = [row for row in ROWS if row.name == name]
+    require(row.missing())
+    outcome = row.outcome(Room(tmp_path, Random(name), short=True))
+    assert outcome.passed, outcome
+
+
+def test_calls_that_were_noted_are_counted_by_thread(tmp_path: Path) -> None:
+    log = tmp_path / "strace.txt"
+    log.write_text(
+        '11 pwrite64(7, "x"..., 1, 0) = 1\n12 pwrite64(7, "x"..., 1, 1) = -1 EIO (Input/output error) (INJECTED)\n'
+        '12 pwrite64(7, "x"..., 1, 1 <unfinished ...>\n12 <... pwrite64 resumed>) = 1\n12 openat(AT_FDCWD, "x") = 7\n'
+        "12 +++ killed by SIGKILL +++\n"
+    )
+    assert (most_in_a_thread(log, "pwrite64"), most_in_a_thread(log, "openat")) == (2, 1)
+    assert most_in_a_thread(log, "fsync") == 0
+    assert (injected(log), killed(log)) == (1, True)
+    assert (injected(tmp_path / "none"), killed(tmp_path / "none")) == (0, False)
+
+
+def test_saved_state_is_damaged_in_many_ways(tmp_path: Path) -> None:
+    """Each of them leaves other bytes than there were."""
+    whole = {FILE: bytes(range(256)) * 8, f"{FILE}-wal": bytes(range(256)) * 4}
+    names = set()
+    for name, data in whole.items():
+        (tmp_path / name).write_bytes(data)
+    for name, damage in damages(tmp_path, Random(1), 2):
+        for file, data in whole.items():
+            (tmp_path / file).write_bytes(data)
+        damage(tmp_path)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} != whole, name
+        names.add(name)
+    assert len(names) > 10
 
 
 def test_kills_are_summed() -> None:
