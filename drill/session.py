@@ -1,4 +1,4 @@
-"""A session in a process of its own, told what to do line by line (see drill.driver)."""
+"""A session in a process of its own, told what to do line by line (see drivers/session.py)."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from tests.faults.rigs.kills import tied_to_us
 from tests.interop.rigs.process import Running
 
 ANSWER_SECONDS = 60
+_DRIVER = Path(__file__).with_name("drivers") / "session.py"
 
 
 class Remote:
@@ -27,7 +28,7 @@ class Remote:
 
     def __init__(self, state: Path, log: Path, before: Sequence[str] = (), **settings: float) -> None:
         words = [str(state), *(f"{name}={value}" for name, value in settings.items())]
-        command = [*before, *tied_to_us(), sys.executable, "-m", "drill.driver", *words]
+        command = [*before, *tied_to_us(), sys.executable, str(_DRIVER), *words]
         self.running = Running(command, log, talks=True)
 
     def __enter__(self) -> Self:

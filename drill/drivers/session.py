@@ -1,6 +1,6 @@
 """A session of its own that does as it is told, one line at a time, and answers each with a line of JSON.
 
-    python -m drill.driver STATE [SETTING=VALUE...]
+    python session.py STATE [SETTING=VALUE...]
 
 `add TORRENT FOLDER [PEER...]`, `status`, `port`, `recheck`, `move FOLDER`, `remove` (with its data), `quit`. `status`
 says the state, the error, bytes done, and how late the loop was at most, in milliseconds, since the last time.
