@@ -13,7 +13,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill fuzz fuzz-smoke sim docs docs-serve clean
+.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill hostile fuzz hostile fuzz-smoke sim docs docs-serve clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 
 drill: $(DEV_STAMP)  ## Each fault done to the real program: kills, disks, machines, networks; table into bench/results
 	$(BIN)/python -m drill --seed $(SEED)
+
+hostile: $(DEV_STAMP)  ## Each misdeed of hostile peers, and 10,000 handshakes of each kind; table into bench/results
+	$(BIN)/python -m bench.hostile
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10) of CPU time
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)

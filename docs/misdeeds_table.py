@@ -13,7 +13,12 @@ from tests.faults.rigs.misdeed import Against, Fate, Misdeed
 
 NAME = "misdeeds"
 PAGE = Path(__file__).parent / "hostile-peers.md"
-WORDS = {Against.SEED: "a seed", Against.LEECH: "a download", Against.LINK: "a link"}
+WORDS = {
+    Against.SEED: "a seed",
+    Against.LEECH: "a download",
+    Against.LINK: "a link",
+    Against.TREE: "a seed of version 2",
+}
 
 
 def table() -> str:

@@ -18,11 +18,14 @@ from bittern.wire.mse.keys import KEY_SIZE
 from tests.faults.misdeeds import CONNECTIONS, MISDEEDS
 from tests.faults.rigs import wire
 from tests.faults.rigs.arena import Arena
+from tests.faults.rigs.handshakes import KINDS, cost
 from tests.faults.rigs.misdeed import Against, Misdeed
 from tests.faults.rigs.utp import DATA, FIN, RESET, Caller
 
 SECONDS = 0.1  # of a flood, which goes on for long in the long form
 HANDSHAKE_SECONDS = 10.0
+HANDSHAKES = 150  # of a kind
+DEARER = 1.5
 NUMBERS = count()
 
 
@@ -74,6 +77,19 @@ def test_connections_without_end_or_sense_cost_nobody_else_anything(
 ) -> None:
     """After the slow handshakes, which would have to go for them."""
     assert arena.play(misdeed, against, next(NUMBERS), SECONDS).wrongs == ()
+
+
+def test_bad_handshakes_cost_no_more_than_good_ones(arena: Arena) -> None:
+    """By the CPU time of the session, in the same run; thousands of them are in the long form."""
+    torrent, victim = arena.torrents[Against.SEED], arena.victim
+    costs = {
+        kind.what: cost(kind, victim.running.pid, victim.port, torrent.info_hash, HANDSHAKES, 0.3)
+        for kind in KINDS
+        if kind.what in ("garbage", "a torrent that is not here") or kind.like is None
+    }
+    for kind in KINDS:
+        if kind.like is not None and kind.what in costs:
+            assert costs[kind.what] < DEARER * costs[kind.like], costs
 
 
 def test_each_misdeed_is_in_the_table_once() -> None:

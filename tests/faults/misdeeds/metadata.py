@@ -6,10 +6,12 @@ from contextlib import suppress
 from tests.faults.rigs import wire
 from tests.faults.rigs.misdeed import ALL, Against, Fate, Misdeed, Scene
 from tests.faults.rigs.teller import PART, Teller
-from tests.faults.rigs.torrent import MIB, info_of
+from tests.faults.rigs.torrent import BLOCK, MIB, info_of, tree_of
 from tests.faults.rigs.wire import HangUpError
 
-LINK = (Against.LINK,)
+LINK, TREE = (Against.LINK,), (Against.TREE,)
+ALL_OF_2 = bytes(a | b for a, b in zip(ALL, bytes(7) + b"\x10", strict=True))
+"""All that we speak, and that we know version 2."""
 MOST = 30 * MIB
 ROW = b"\xab" * 32 + struct.pack(">IIII", 0, 0, 2, 1)
 HASH_REQUEST, HASHES, HASH_REJECT = 21, 22, 23
@@ -111,6 +113,36 @@ def hashes_that_nobody_asked_for(scene: Scene) -> None:
     scene.join(nth=1).say(HASH_REJECT, ROW)
 
 
+def asks_of(scene: Scene, base: int, length: int, proofs: int) -> list[bytes]:
+    """Questions for all rows of a layer, each right by itself."""
+    root, _ = tree_of(scene.torrent.data)
+    width = len(scene.torrent.data) // BLOCK >> base
+    rows = [struct.pack(">IIII", base, at, length, proofs) for at in range(0, width, length)]
+    return [wire.message(HASH_REQUEST, root + row) for row in rows]
+
+
+def rows_without_end(scene: Scene) -> None:
+    """The hashes of pieces, with their proofs, unread."""
+    scene.pour(scene.join(ALL_OF_2), b"".join(asks_of(scene, 2, 4, 2)))
+
+
+def leaves_without_end(scene: Scene) -> None:
+    """Which have to be read and hashed for each answer; read, so that more is asked for."""
+    peer, asked = scene.join(ALL_OF_2), asks_of(scene, 0, 4, 2)
+    end = scene.ends_at()
+    while scene.goes_on(end):
+        peer.raw(b"".join(asked))
+        answered = 0
+        while answered < len(asked):
+            answered += peer.next()[0] in (HASHES, HASH_REJECT)
+
+
+def hashes_of_a_tree_unasked(scene: Scene) -> None:
+    """True ones, even."""
+    root, layer = tree_of(scene.torrent.data)
+    scene.join(ALL_OF_2).say(HASHES, root + struct.pack(">IIII", 2, 0, len(layer) // 32, 0) + layer)
+
+
 METADATA = [
     Misdeed("metadata that fails its hash", (20,), lies, Fate.BANNED, "fails its hash", LINK),
     Misdeed("a size of metadata that changes", (20,), changes_the_size, Fate.DROPPED, "", LINK),
@@ -125,5 +157,8 @@ METADATA = [
     Misdeed("metadata that is here already", (20,), metadata_that_is_here, Fate.ENDURED),
     Misdeed("questions about trees that there are not", (19,), questions_about_trees, Fate.ENDURED),
     Misdeed("rows that no tree has", (19,), rows_that_no_tree_has, Fate.DROPPED, "no tree can have"),
+    Misdeed("rows of hashes without end, unread", (19,), rows_without_end, Fate.ENDURED, "", TREE),
+    Misdeed("leaves without end, which have to be read", (19,), leaves_without_end, Fate.ENDURED, "", TREE),
+    Misdeed("true hashes, unasked", (19,), hashes_of_a_tree_unasked, Fate.DROPPED, "not asked for", TREE),
     Misdeed("hashes that nobody asked for", (19,), hashes_that_nobody_asked_for, Fate.DROPPED, "not asked for"),
 ]

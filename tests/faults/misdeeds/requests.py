@@ -1,6 +1,7 @@
 """Requests and other messages without end: by those who read nothing, take everything back, or may not ask at all."""
 
 import struct
+from contextlib import suppress
 
 from tests.faults.rigs import wire
 from tests.faults.rigs.misdeed import FLAT, Against, Fate, Misdeed, Scene
@@ -11,6 +12,7 @@ SEED_ONLY = (Against.SEED,)
 MOST_WHILE_CHOKED = 2300
 """The 2,000 that a peer may ask ahead, perhaps before it heard of the choke, and 300."""
 CROWD = 40
+POURED_BYTES = 200_000
 
 
 def request(piece: int, begin: int, length: int = BLOCK) -> bytes:
@@ -177,6 +179,25 @@ def ports_of_the_table(scene: Scene) -> None:
     scene.pour(scene.join(), b"".join(wire.message(PORT, struct.pack(">H", port)) for port in range(2000, 4000)))
 
 
+def all_floods_at_once(scene: Scene) -> None:
+    """By twenty peers, each of which has filled all buffers between with its kind before it is heard."""
+    floods = [
+        request(0, 0),
+        request(0, 0) + cancel(0, 0),
+        bytes(400),
+        wire.message(wire.CHOKE) + wire.message(wire.UNCHOKE),
+        wire.message(wire.INTERESTED) + wire.message(wire.NOT_INTERESTED),
+        wire.message(wire.EXTENDED, b"\0d1:mdee"),
+        wire.message(99, bytes(20)),
+        wire.message(PORT, b"\7\7"),
+    ]
+    for nth in range(20):
+        peer, data = scene.unchoked(nth=nth), floods[nth % len(floods)]
+        peer.patience(0.05)
+        with suppress(TimeoutError):
+            peer.raw(data * (POURED_BYTES // len(data)))
+
+
 REQUESTS = [
     Misdeed(
         "requests out of bounds, of nothing, of a gigabyte",
@@ -253,5 +274,13 @@ REQUESTS = [
     Misdeed("extension handshakes without end", (14,), extension_handshakes, Fate.ENDURED),
     Misdeed("other extensions in each of them, and long names", (14, 33), names_without_end, Fate.ENDURED),
     Misdeed("messages that nobody knows", (25,), messages_of_the_future, Fate.ENDURED),
+    Misdeed(
+        "all of these floods at once, by twenty",
+        (26, 29),
+        all_floods_at_once,
+        Fate.ENDURED,
+        against=SEED_ONLY,
+        memory=2 * FLAT,
+    ),
     Misdeed("other nodes of the table again and again", (37,), ports_of_the_table, Fate.ENDURED),
 ]

@@ -14,7 +14,7 @@ from zlib import crc32
 from tests.faults.rigs import wire
 from tests.faults.rigs.misdeed import DROP_SECONDS, Against, Fate, Misdeed, Scene
 from tests.faults.rigs.program import BITTERN
-from tests.faults.rigs.torrent import BLOCK, MIB, NAME, Torrent, make
+from tests.faults.rigs.torrent import BLOCK, MIB, NAME, Torrent, make, make_tree
 from tests.faults.rigs.wire import HangUpError
 from tests.interop.rigs.process import Running, wait_until
 
@@ -108,6 +108,7 @@ class Arena:
             Against.SEED: make(folder / "given", GIVEN, 1),
             Against.LEECH: make(folder / "wanted", WANTED, 2),
             Against.LINK: make(folder / "named", GIVEN, 3),
+            Against.TREE: make_tree(folder / "tree", GIVEN, 4),
         }
         given, wanted = self.torrents[Against.SEED], self.torrents[Against.LEECH]
         places = [folder / "state", given.path, given.folder, wanted.path, folder / "into"]
@@ -197,10 +198,14 @@ class Arena:
 
     @contextmanager
     def _prepared(self, against: Against, torrent: Torrent) -> Iterator[None]:
-        if against is not Against.LINK:
+        sources = {
+            Against.LINK: (f"magnet:?xt=urn:btih:{torrent.info_hash.hex()}", self._folder / "linked"),
+            Against.TREE: (torrent.path, torrent.folder),
+        }
+        if against not in sources:
             yield
             return
-        self.victim.ask("add", f"magnet:?xt=urn:btih:{torrent.info_hash.hex()}", str(self._folder / "linked"))
+        self.victim.ask("add", *map(str, sources[against]))
         try:
             assert wait_until(lambda: self._greets(torrent), DROP_SECONDS, 0.01)
             yield

@@ -29,6 +29,8 @@ class Against(Enum):
     LEECH = "leech"
     LINK = "link"
     """One that has a magnet link, and no metadata yet."""
+    TREE = "tree"
+    """A seed of a torrent of version 2."""
 
 
 @unique

@@ -121,3 +121,27 @@ def make_album(folder: Path, sizes: Sequence[int], seed: int = 1) -> Torrent:
     path.write_bytes(b"d4:info" + info + b"e")
     layout = tuple((f"{ALBUM}/{disc}/{name}", size) for (disc, name), size in zip(names, sizes, strict=True))
     return Torrent(folder, path, data, hashlib.sha1(info).digest(), layout)
+
+
+def tree_of(data: bytes) -> tuple[bytes, bytes]:
+    """Of a file of 2**n pieces (BEP 52): the root of its tree, and the layer that has a hash for each piece."""
+    row = [hashlib.sha256(data[at : at + BLOCK]).digest() for at in range(0, len(data), BLOCK)]
+    layer = b""
+    while len(row) > 1:
+        row = [hashlib.sha256(row[at] + row[at + 1]).digest() for at in range(0, len(row), 2)]
+        if len(row) == len(data) // PIECE:
+            layer = b"".join(row)
+    return row[0], layer
+
+
+def make_tree(folder: Path, size: int, seed: int = 1) -> Torrent:
+    """As `make`, of version 2; there are 2**n pieces."""
+    data = Random(seed).randbytes(size)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NAME).write_bytes(data)
+    root, layer = tree_of(data)
+    file: dict[str, object] = {"": {"length": size, "pieces root": root}}
+    info = bencode({"file tree": {NAME: file}, "meta version": 2, "name": NAME, "piece length": PIECE})
+    path = folder / "tree.torrent"
+    path.write_bytes(b"d4:info" + info + b"12:piece layersd" + bencode(root) + bencode(layer) + b"ee")
+    return Torrent(folder, path, data, hashlib.sha256(info).digest()[:20], ((NAME, size),))

@@ -1,0 +1,144 @@
+"""Everything that hostile peers do, at length: do honest ones wait, does memory grow, does anything stay?
+
+    python -m bench.hostile [MISDEED...] [--seconds 3] [--handshakes 10000] [--list]
+
+One session of bittern's has a torrent, wants another, and has a link to a third. Meanwhile an honest leecher asks it
+for a block every 50 ms, an honest seed answers one of its requests every 100 ms, and the same leecher asks a program
+that does nothing else: the control. Each misdeed of tests/faults/misdeeds is done to it for so many seconds. Then come
+handshakes by the thousand, good ones and bad ones, and what each costs of a processor. bittern's aims: nobody honest
+waits for more than a second, and for what the session itself had to wait for a processor; 10 MiB; nothing stays
+behind; who does it meets the fate that docs/hostile-peers.md names; a bad handshake costs 1.5 good ones at most.
+"""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from bench import machine, report
+from tests.faults.misdeeds import MISDEEDS
+from tests.faults.rigs.arena import Arena, Outcome
+from tests.faults.rigs.handshakes import KINDS, cost
+from tests.faults.rigs.misdeed import Against, Misdeed
+from tests.faults.rigs.torrent import MIB
+
+DEARER = 1.5
+"""A bad handshake costs no more than so many good ones."""
+IDLE_SECONDS = 5.0
+Played = tuple[Misdeed, Against, Outcome]
+
+
+def table(played: Sequence[Played]) -> str:
+    """A row for each."""
+    columns = [
+        "done",
+        "to",
+        "fate",
+        "leecher waited, ms",
+        "seed, ms",
+        "control, ms",
+        "newcomer, ms",
+        "MiB",
+        "CPU s",
+        "s",
+    ]
+    rows = []
+    for misdeed, against, outcome in played:
+        waits = (outcome.leech_seconds, outcome.seed_seconds, outcome.control_seconds, outcome.newcomer_seconds)
+        figures = [*(f"{1000 * wait:.0f}" for wait in waits), f"{outcome.memory / MIB:.1f}"]
+        fate = misdeed.fate.value if not outcome.wrongs else f"**{'; '.join(outcome.wrongs)}**"
+        rows.append(
+            [misdeed.what, against.value, fate, *figures, f"{outcome.cpu_seconds:.2f}", f"{outcome.took_seconds:.1f}"]
+        )
+    return report.markdown(columns, rows)
+
+
+def play(folder: Path, chosen: Sequence[Misdeed], seconds: float) -> list[Played]:
+    """All of them, each against each of those whom it is done to; a session for each kind of misdeed."""
+    played: list[Played] = []
+    for kind, misdeeds in MISDEEDS.items():
+        ours = [misdeed for misdeed in misdeeds if misdeed in chosen]
+        if not ours:
+            continue
+        (folder / kind).mkdir()
+        numbers = count()
+        with ExitStack() as stack:
+            arena = Arena(folder / kind, stack)
+            for misdeed, against in chain.from_iterable(((each, whom) for whom in each.against) for each in ours):
+                outcome = arena.play(misdeed, against, next(numbers), seconds)
+                played.append((misdeed, against, outcome))
+                verdict = "; ".join(outcome.wrongs) or misdeed.fate.value
+                print(f"{misdeed.name} to {against.value}: {verdict}, {outcome.took_seconds:.1f} s", flush=True)
+    return played
+
+
+def shake(folder: Path, number: int) -> dict[str, tuple[float, float]]:
+    """CPU milliseconds of each kind of handshake, and the longest that an honest leecher waited meanwhile."""
+    folder.mkdir()
+    costs = {}
+    with ExitStack() as stack:
+        arena = Arena(folder, stack)
+        torrent, victim = arena.torrents[Against.SEED], arena.victim
+        for kind in KINDS:
+            arena.waits()
+            each = cost(kind, victim.running.pid, victim.port, torrent.info_hash, number, IDLE_SECONDS)
+            costs[kind.what] = each, arena.waits()[0]
+            print(f"{kind.what}: {each:.3f} ms", flush=True)
+    return costs
+
+
+def dearer(costs: dict[str, tuple[float, float]]) -> list[str]:
+    """Which bad handshakes cost too much."""
+    return [
+        f"{kind.what} costs {costs[kind.what][0]:.2f} ms, {kind.like} {costs[kind.like][0]:.2f} ms"
+        for kind in KINDS
+        if kind.like is not None and costs and costs[kind.what][0] > DEARER * costs[kind.like][0]
+    ]
+
+
+def main() -> None:
+    """Play, shake, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("misdeeds", nargs="*", metavar="MISDEED", help="which (all, and handshakes)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of what can go on for ever (3)")
+    parser.add_argument("--handshakes", type=int, default=10_000, help="of each kind (10,000)")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    args = parser.parse_args()
+    every = list(chain.from_iterable(MISDEEDS.values()))
+    if unknown := set(args.misdeeds) - {misdeed.name for misdeed in every}:
+        parser.error(f"no such misdeed: {', '.join(sorted(unknown))}; --list says what there is")
+    if args.list:
+        print("\n".join(f"{misdeed.name}: {misdeed.what}" for misdeed in every))
+        return
+    machine.enter_loopback_only("bench.hostile")
+    chosen = [misdeed for misdeed in every if misdeed.name in args.misdeeds or not args.misdeeds]
+    with machine.scratch() as scratch:
+        played = play(scratch, chosen, args.seconds)
+        costs = shake(scratch / "handshakes", args.handshakes) if not args.misdeeds else {}
+    wrongs = [f"{misdeed.name}: {wrong}" for misdeed, _, outcome in played for wrong in outcome.wrongs] + dearer(costs)
+    if not args.misdeeds:
+        _save(played, costs, args)
+    if wrongs:
+        raise SystemExit("\n".join(wrongs))
+
+
+def _save(played: Sequence[Played], costs: dict[str, tuple[float, float]], args: argparse.Namespace) -> None:
+    rows = [[what, f"{each:.3f}", f"{1000 * wait:.0f}"] for what, (each, wait) in costs.items()]
+    handshakes = report.markdown(["handshake", "CPU ms", "leecher waited, ms"], rows)
+    tables = {
+        f"Misdeeds, {args.seconds:g} s each where they can go on": table(played),
+        f"{args.handshakes:,} handshakes of each kind": handshakes,
+    }
+    figures: list[dict[str, Any]] = [
+        {"misdeed": misdeed.name, "against": against.value, "fate": misdeed.fate.value, **asdict(outcome)}
+        for misdeed, against, outcome in played
+    ]
+    figures += [{"handshake": what, "cpu_ms": each, "leech_seconds": wait} for what, (each, wait) in costs.items()]
+    report.save("hostile", "Hostile peers", tables, figures)
+
+
+if __name__ == "__main__":
+    main()
