@@ -30,6 +30,7 @@ class Program:
         before: what goes before the command: programs that restrict it.
         json: whether it prints JSON lines instead of words for people.
         quiet: flags of the network.
+        listen: the address that it listens on.
         listen: the address to listen on; "" for all of the machine.
     """
 
