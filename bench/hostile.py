@@ -59,14 +59,14 @@ def table(played: Sequence[Played]) -> str:
 def play(folder: Path, chosen: Sequence[Misdeed], seconds: float) -> list[Played]:
     """All of them, each against each of those whom it is done to; a session for each kind of misdeed."""
     played: list[Played] = []
-    for kind, misdeeds in MISDEEDS.items():
+    for number, misdeeds in enumerate(MISDEEDS.values()):
         ours = [misdeed for misdeed in misdeeds if misdeed in chosen]
         if not ours:
             continue
-        (folder / kind).mkdir()
+        (folder / f"{number}").mkdir()
         numbers = count()
         with ExitStack() as stack:
-            arena = Arena(folder / kind, stack)
+            arena = Arena(folder / f"{number}", stack)
             for misdeed, against in chain.from_iterable(((each, whom) for whom in each.against) for each in ours):
                 outcome = arena.play(misdeed, against, next(numbers), seconds)
                 played.append((misdeed, against, outcome))
