@@ -6,6 +6,6 @@ Pages are written as they are to be read in the repository; what differs on the 
 - `staging.py` collects the pages and writes them to build/docs;
 - `links.py` leads links that leave docs/ to pages made of the files that they name;
 - `names.py` leads what a page says of the library to the reference;
-- `commands.py` fills in what the program says of itself;
+- `commands.py` fills in what the program says of itself, `modules.py` what each module says that it is for;
 - `navigation.py` reads the order of the pages from docs/README.md.
 """

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from .links import ROOT, DeadLinkError
+from .modules import UnknownRoomError
 from .names import UnknownNameError
 from .navigation import LostPageError, as_toml, navigation
 from .staging import sources, stage
 
 BUILD = ROOT / "build"
+FAULTS = (DeadLinkError, LostPageError, UnknownNameError, UnknownRoomError)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FOREIGN = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*>""")
 
@@ -35,12 +37,22 @@ def build(folder: Path) -> int:
     said = _COLOUR.sub("", done.stdout).partition("Traceback (most recent call last)")[0]
     site = folder / "site"
     pages = sorted(site.rglob("*.html"))
-    loads = [f"{page.relative_to(site)}: loads {link}" for page in pages for link in foreign(page)]
-    if done.returncode or loads or "griffe:" in said:
-        print(said, *loads, sep="\n", file=sys.stderr)
+    faults = [f"{page.relative_to(site)}: loads {link}" for page in pages for link in foreign(page)]
+    faults += [f"{page}: could not be made" for page in _lost(folder / "docs", site)]
+    if done.returncode or faults or "griffe:" in said:
+        print(said, *faults, sep="\n", file=sys.stderr)
         return 1
     print(f"{len(pages)} pages, from {site / 'index.html'} on")
     return 0
+
+
+def _lost(docs: Path, site: Path) -> list[Path]:
+    """Pages that the generator left out: it does so, without a word, where an extension of it fails."""
+    pages = [page.relative_to(docs) for page in sorted(docs.rglob("*.md"))]
+    targets = [
+        page.with_name("index.html") if page.name == "README.md" else page.with_suffix(".html") for page in pages
+    ]
+    return [page for page, target in zip(pages, targets, strict=True) if not (site / target).exists()]
 
 
 def foreign(page: Path) -> list[str]:
@@ -60,7 +72,7 @@ def serve(folder: Path, address: str) -> int:
                     seen = times
                     try:
                         prepare(folder)
-                    except (DeadLinkError, UnknownNameError, LostPageError) as error:
+                    except FAULTS as error:
                         print(error, file=sys.stderr)
         except KeyboardInterrupt:
             server.terminate()
@@ -81,7 +93,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return serve(folder, arguments.serve) if arguments.serve else build(folder)
-    except (DeadLinkError, UnknownNameError, LostPageError) as error:
+    except FAULTS as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -12,6 +12,7 @@ PUBLIC = ("bittern", "bittern.sim", "bittern.testing")
 MIRRORS = ("bittern.session.sync",)
 """Modules whose classes stand in the reference without their members, which are those of others."""
 
+_IN_DOCSTRING = re.compile(r"^ +(\w+): ", re.MULTILINE)
 _NAME = re.compile(r"`(?P<name>(?:bittern\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?P<call>\([^`]*\))?`")
 
 
@@ -26,21 +27,26 @@ class Names:
     Attributes:
         paths: from what a page may say (`Session.add`, `bittern.Session.add`) to what the reference calls it.
         owners: classes: what has one of these before its dot must be in `paths`.
+        modules: where all that is defined.
     """
 
     paths: dict[str, str]
     owners: frozenset[str]
+    modules: frozenset[str]
 
     @classmethod
     def of_the_library(cls) -> "Names":
         """All public names and their attributes."""
         paths: dict[str, str] = {}
         owners: set[str] = set()
+        modules = set(PUBLIC)
         for place in reversed(PUBLIC):
             module = import_module(place)
             for name in module.__all__:
-                _add(paths, owners, place, name, getattr(module, name))
-        return cls(paths, frozenset(owners))
+                value = getattr(module, name)
+                _add(paths, owners, place, name, value)
+                modules.add(value.__name__ if ismodule(value) else getattr(value, "__module__", place))
+        return cls(paths, frozenset(owners), frozenset(modules))
 
     def linked(self, code: str) -> str:
         """A piece of code, ticks included, as a link to the reference where it is a name of the library.
@@ -83,6 +89,7 @@ def _add_members(paths: dict[str, str], owners: set[str], path: str, said: tuple
     members = {name for name in dir(value) if not name.startswith("_")}
     if is_dataclass(value):
         members |= {field.name for field in fields(value)}
+    members |= set(_IN_DOCSTRING.findall(value.__doc__ or ""))
     for each in (path, *said):
         owners.add(each)
         paths |= {f"{each}.{name}": f"{path}.{name}" if _has_its_own_place(value, name) else path for name in members}

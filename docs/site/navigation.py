@@ -34,7 +34,16 @@ def navigation(folder: Path, pages: list[PurePosixPath]) -> list[Entry]:
     lost = [str(page) for page in pages if page not in seen and page.parts[0] != "project"]
     if lost:
         raise LostPageError(f"no list leads to {', '.join(lost)}: add them to docs/README.md, or that of their folder")
-    return [each for each in entries if isinstance(each, str) or any(each.values())]
+    return [_flat(each) for each in entries if isinstance(each, str) or any(each.values())]
+
+
+def _flat(entry: Entry) -> Entry:
+    """A section that has nothing but one folder is that folder."""
+    if isinstance(entry, str):
+        return entry
+    ((title, inside),) = entry.items()
+    only = inside[0] if len(inside) == 1 else None
+    return {title: next(iter(only.values()))} if isinstance(only, dict) else entry
 
 
 def _with_children(folder: Path, page: PurePosixPath, seen: set[PurePosixPath]) -> list[Entry]:

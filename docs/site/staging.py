@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from .commands import filled
 from .links import ROOT, TEXTS, DeadLinkError, place, relinked
+from .modules import with_modules
 from .names import Names
 
 PICTURES = {".svg", ".png", ".css"}
@@ -77,7 +78,7 @@ def _page(path: PurePosixPath, fill: Callable[[str], str]) -> str:
         return readme.read_text("utf-8") if readme.exists() else _listing(path)
     text = file.read_text("utf-8")
     if path.suffix == ".md":
-        return fill(text)
+        return with_modules(fill(text))
     if path.suffix == ".ipynb":
         return _notebook(text)
     return f"{_WITHOUT_SEARCH}# {path}\n\n````{TEXTS[path.suffix]}\n{text.rstrip()}\n````\n"

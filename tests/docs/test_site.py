@@ -14,8 +14,9 @@ import pytest
 from docs.site.__main__ import foreign
 from docs.site.commands import PARTS, filled
 from docs.site.links import DeadLinkError, place, relinked
+from docs.site.modules import PACKAGE, UnknownRoomError, with_modules
 from docs.site.names import PUBLIC, Names, UnknownNameError
-from docs.site.navigation import LostPageError, as_toml, navigation
+from docs.site.navigation import Entry, LostPageError, as_toml, navigation
 from docs.site.staging import stage
 
 ROOT = Path(__file__).parents[2]
@@ -109,8 +110,12 @@ def test_names_in_headings_and_links_stay_as_they_are() -> None:
 
 def test_the_index_is_the_order_of_the_pages(tmp_path: Path) -> None:
     pages = {
-        "README.md": "# x\n\n- [a](a.md): first\n\n## Two\n\n- [b](b/README.md)\n- [a](https://example.org/y.md)\n",
+        "README.md": "# x\n\n- [a](a.md): first\n\n## Two\n\n- [b](b/README.md)\n- [a](https://example.org/y.md)\n"
+        "- [e](e.md)\n"
+        "\n## Three\n\n- [f](f/README.md)\n\n## Four\n\nNothing.\n",
         "a.md": "# A\n",
+        "e.md": "",
+        "f/README.md": "",
         "b/README.md": "# Many\n\n1. [c](c.md)\n\n| | page |\n|--|--|\n| 1 | [d](d.md) |\n",
         "b/c.md": "",
         "b/d.md": "",
@@ -120,8 +125,11 @@ def test_the_index_is_the_order_of_the_pages(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     known = [PurePosixPath(name) for name in pages]
     found = navigation(tmp_path, [*known, PurePosixPath("project/README.md")])
-    assert found == ["README.md", "a.md", {"Two": [{"Many": ["b/README.md", "b/c.md", "b/d.md"]}]}]
-    assert as_toml(found[2:]) == '[[project.nav]]\n"Two" = [{ "Many" = ["b/README.md", "b/c.md", "b/d.md"] }]\n'
+    many: Entry = {"Many": ["b/README.md", "b/c.md", "b/d.md"]}
+    assert found == ["README.md", "a.md", {"Two": [many, "e.md"]}, {"Three": ["f/README.md"]}]
+    assert as_toml(found[2:3]) == (
+        '[[project.nav]]\n"Two" = [{ "Many" = ["b/README.md", "b/c.md", "b/d.md"] }, "e.md"]\n'
+    )
     with pytest.raises(LostPageError, match=r"lost\.md"):
         navigation(tmp_path, [*known, PurePosixPath("lost.md")])
 
@@ -135,6 +143,21 @@ def test_pages_that_did_not_change_are_left_alone_and_lost_ones_go(tmp_path: Pat
     assert stage(tmp_path) == pages
     assert {page: (tmp_path / page).stat().st_mtime_ns for page in pages} == before
     assert not (tmp_path / "old").exists()
+
+
+def test_a_room_is_a_table_of_what_its_modules_are_for() -> None:
+    text = with_modules("# Base\n\n<!-- the modules: base, wire/utp -->\n")
+    assert "| `geometry.py` | The only place with piece arithmetic:" in text
+    assert "\n**`wire/utp/`** uTP, the transport over UDP" in text
+    with pytest.raises(UnknownRoomError, match="cellar"):
+        with_modules("<!-- the modules: cellar -->")
+
+
+def test_every_room_is_on_a_design_page() -> None:
+    named = "".join(page.read_text() for page in (ROOT / "docs" / "design").glob("*.md"))
+    listed = {room.strip() for rooms in re.findall(r"<!-- the modules: (.*) -->", named) for room in rooms.split(",")}
+    rooms = {str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.rglob("__init__.py")}
+    assert rooms - listed == {"."}
 
 
 def test_the_program_says_what_it_does() -> None:
