@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
@@ -77,16 +78,33 @@ async def run(code: str, names: dict[str, Any], page: Path) -> None:
         await asyncio.wait_for(done, SECONDS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)
-async def test_python_examples_run(page: Path, place: Path) -> None:
-    """They find an open `session`, a `torrent` that it downloads, and nodes of a table."""
+async def run_all(examples: list[str], source: Path, place: Path) -> None:
+    """One after the other. They find an open `session`, a `torrent` that it downloads, and nodes of a table."""
+    assert examples
     with swarm(place):
         async with bittern.Session(settings(place / "state")) as session, routers() as tables:
             torrent = await session.add("album.torrent", "downloads")
             await torrent.completed()
             names = {"bittern": bittern, "asyncio": asyncio, "Path": Path, "session": session, "torrent": torrent}
-            for code in blocks(page, "python"):
-                await run(code.replace("127.0.0.1:6881", f"127.0.0.1:{tables[0].ports[False]}"), names, page)
+            for code in examples:
+                await run(code.replace("127.0.0.1:6881", f"127.0.0.1:{tables[0].ports[False]}"), names, source)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=named)
+async def test_python_examples_run(page: Path, place: Path) -> None:
+    await run_all(blocks(page, "python"), page, place)
+
+
+async def test_examples_in_docstrings_run(place: Path) -> None:
+    """Each with a folder of its own to download to."""
+    sources = sorted((ROOT / "src").rglob("*.py"))
+    fence = re.compile(r"^ *```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+    found = [text for path in sources for text in fence.findall(path.read_text())]
+    examples = [
+        textwrap.dedent(text).replace('"downloads"', f'"downloads {number}"') for number, text in enumerate(found)
+    ]
+    assert len(examples) > 5
+    await run_all(examples, ROOT / "docstrings", place)
 
 
 def run_tracker(words: list[str]) -> None:

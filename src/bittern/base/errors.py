@@ -169,16 +169,27 @@ class StorageError(BitternError):
         """Classes of storage faults, by what the user can do about them."""
 
         DISK_FULL = "no space left"
+        """The disk, or the user's part of it, is full."""
         PERMISSION = "permission denied"
+        """The file or its folder is not ours to use."""
         MISSING = "no such file"
+        """What was named is not there."""
         GONE = "was there when progress was saved, and is not there now"
+        """A file with stored pieces is not there any more."""
         REPLACED = "another file, or none, took its place"
+        """The file that was open is not the one at its path any more."""
         NOT_A_FILE = "not a regular file"
+        """A folder, a device or a link is where a file should be."""
         EXISTS = "a file with other content is in its place"
+        """Nothing in the file is the torrent's, so it is left alone."""
         READ_ONLY = "read-only file system"
+        """The file system can not be written to."""
         TOO_LARGE = "larger than the file system allows"
+        """The file system, or a limit of the process, ends files before that."""
         TOO_MANY_OPEN = "too many open files"
+        """The process, or the system, has no open file left for it."""
         IO = "input/output error"
+        """The system could not read or write, and says no more."""
 
     def __init__(self, kind: Kind, path: str, detail: str = "") -> None:
         super().__init__(f"{path}: {kind.value}" + (f" ({detail})" if detail else ""))

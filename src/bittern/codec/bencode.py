@@ -2,6 +2,12 @@
 
 Iterative and bounded: no input makes the decoder recurse, believe a length before the bytes are there,
 or work for longer than its `Limits` allow.
+
+```python
+data = bittern.bencode.encode({"spam": ["eggs", 3]})
+assert data == b"d4:spaml4:eggsi3eee"
+assert bittern.bencode.decode(data) == {b"spam": [b"eggs", 3]}
+```
 """
 
 from collections.abc import Collection, Iterator, Mapping

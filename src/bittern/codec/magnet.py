@@ -33,6 +33,12 @@ _HTTP = re.compile(r"https?://", re.IGNORECASE)
 class Magnet:
     """A link to a torrent by its info hash; at least one of the two hashes is there.
 
+    ```python
+    magnet = bittern.Magnet.parse("magnet:?xt=urn:btih:6a81ea252737809dcdd15292e2da7e645123251a&dn=album")
+    assert magnet.name == "album"
+    print(magnet.wire_hash, magnet.trackers)
+    ```
+
     Attributes:
         info_hash_v1: from `urn:btih` (BEP 9).
         info_hash_v2: from `urn:btmh` (BEP 52).

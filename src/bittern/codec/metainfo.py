@@ -32,6 +32,13 @@ MAX_NODES = 1000
 class Metainfo:
     """A checked .torrent file.
 
+    ```python
+    metainfo = bittern.Metainfo.load("album.torrent")
+    for file in metainfo.info.files:
+        print("/".join(file.path), file.length)
+    print(metainfo.to_magnet().to_uri())
+    ```
+
     Attributes:
         info: what the torrent is made of.
         trackers: URLs in tiers, the first tier first (BEP 12); none twice.

@@ -25,6 +25,11 @@ def download(
     It runs in a thread and a loop of its own, so it may be called anywhere, in Jupyter too; it waits for the end.
     Ctrl-C saves what is there; the next call goes on.
 
+    ```python
+    path = bittern.download("album.torrent", into="downloads")
+    print(path, "is complete and verified")
+    ```
+
     Args:
         source: a Metainfo, a Magnet, the path or URL of a .torrent file, a magnet link, or an info hash.
         into: the folder to download to.

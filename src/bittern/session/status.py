@@ -14,20 +14,27 @@ class State(Enum):
     """What a torrent is doing."""
 
     CHECKING = "checking"
+    """Files that are there are looked at, or hashed."""
     METADATA = "metadata"
+    """It is not known yet what the torrent is made of: peers are asked (BEP 9)."""
     DOWNLOADING = "downloading"
+    """It is in its swarm, and wanted bytes are missing."""
     SEEDING = "seeding"
+    """Every wanted byte is there, and others are served."""
     QUEUED = "queued"
     """It waits for a place in the queue."""
     PAUSED = "paused"
+    """The user, or `metadata_only`, keeps it out of its swarm."""
     FINISHED = "finished"
     """Complete, and its seed goal is reached."""
     FAILED = "failed"
+    """It stopped; `Status.error` says why, and `Torrent.resume` tries again."""
     MISSING_FILES = "missing files"
     """Files with stored pieces are gone. Nothing is fetched: they may come back, or a recheck accepts the loss."""
     MOVING = "moving"
     """Its files move, and a download waits for that; a complete torrent goes on seeding."""
     REMOVED = "removed"
+    """It is not in the session any more."""
 
 
 TROUBLED = (State.FAILED, State.MISSING_FILES)

@@ -91,6 +91,13 @@ class Session(_StandIn[asynchronous.Session]):
 
     It may be used from several threads.
 
+    ```python
+    with bittern.sync.Session(bittern.Settings(keep_torrents=True)) as session:
+        torrent = session.add("album.torrent", save_path="downloads")
+        torrent.completed(timeout=3600)
+        print(torrent.status.state)
+    ```
+
     Args:
         settings: how it behaves.
     """

@@ -1,11 +1,13 @@
 """Floor 4: a world without sockets and clocks, in which whole swarms run from one seed.
 
+```python
 from random import Random
 from bittern.sim import Swarm
 
-report = Swarm(Random, seed=1, seeds=3, leechers=50).run(seconds=600.0)
+report = Swarm(Random, seed=1, seeds=1, leechers=5, size=1 << 20).run(seconds=600.0)
 report.check()
 print(report)
+```
 """
 
 from .content import Content, make_content, make_content_files, make_content_v2

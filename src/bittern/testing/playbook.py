@@ -52,6 +52,17 @@ from .actor import Actor
 class Playbook:
     """One torrent of one engine, and the actors that play its peers.
 
+    ```python
+    from bittern.testing import Playbook
+    from bittern.wire.messages import Request
+
+    with Playbook(pieces=1, blocks=1) as play:
+        play.joins("ann", have="1").unchokes("ann")
+        play.expect("ann", Request(0, 0, 16384))
+        play.gives("ann", 0)
+        assert play.have == "1"
+    ```
+
     Args:
         pieces: how many the torrent has.
         blocks: of 16 KiB in each piece.
