@@ -1,4 +1,4 @@
-"""The examples in docs/ run as they stand, page by page, from top to bottom."""
+"""The examples in docs/ run as they stand, page by page, from top to bottom, and print what the pages say."""
 
 import ast
 import asyncio
@@ -15,10 +15,12 @@ from inspect import isawaitable
 from pathlib import Path
 from types import FunctionType
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 import bittern
+from tests.docs import consoles
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.tracker import Tracker
 from tests.session.nodes import routers
@@ -34,7 +36,12 @@ LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 
 def blocks(page: Path, kind: str) -> list[str]:
     """The fenced blocks of one kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [text for found, text in fenced(page) if found == kind]
+
+
+def fenced(page: Path) -> list[tuple[str, str]]:
+    """All fenced blocks, each with its kind."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def named(page: Path) -> str:
@@ -117,32 +124,40 @@ def run_tracker(words: list[str]) -> None:
         assert job.wait(SECONDS) == 0
 
 
+def run_lasting(words: list[str], tracker: Tracker) -> None:
+    """Shares until Ctrl-C, which comes when it has announced itself."""
+    known = ports(tracker)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+        assert wait_until(lambda: ports(tracker) > known, SECONDS)
+        job.send_signal(signal.SIGINT)
+        said, _ = job.communicate(timeout=SECONDS)
+    assert job.returncode == 0, said.decode()
+
+
 def run_commands(lines: list[str], tracker: Tracker) -> None:
     """Each must succeed. Those that share go on until Ctrl-C."""
     assert lines
     for line in lines:
-        known = ports(tracker)
         words = [sys.executable, "-m", "bittern", *shlex.split(line, comments=True)[1:]]
-        if line.startswith("echo "):
-            subprocess.run(line, shell=True, check=True)
-            continue
         if line.startswith("bittern tracker"):
             run_tracker(words)
-            continue
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
-            if any(word in line for word in LASTING):
-                assert wait_until(lambda: ports(tracker) > known, SECONDS)  # noqa: B023 - called at once
-                job.send_signal(signal.SIGINT)
-            said, _ = job.communicate(timeout=SECONDS)
-        assert job.returncode == 0, (line, said.decode())
+        elif any(word in line for word in LASTING):
+            run_lasting(words, tracker)
+        else:
+            assert consoles.run(line) == (0, ANY), line
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=named)
+@pytest.mark.parametrize("page", [page for page in PAGES if {"sh", "console"} & dict(fenced(page)).keys()], ids=named)
 def test_commands_run(page: Path, place: Path) -> None:
-    said = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    lines = [line for line in said if line.startswith(("bittern ", "echo "))]
+    """Those of `sh` blocks succeed; those of `console` blocks print what the page shows below them."""
     with swarm(place) as (tracker, seed):
-        run_commands([line.replace("127.0.0.1:51413", seed) for line in lines], tracker)
+        for kind, text in fenced(page):
+            said = text.replace("127.0.0.1:51413", seed)
+            lines = [line for line in said.splitlines() if line.startswith(("bittern ", "echo "))]
+            if kind == "console":
+                assert consoles.shown(said) == []
+            elif kind == "sh" and lines:
+                run_commands(lines, tracker)
 
 
 def test_what_the_readme_says_runs(place: Path) -> None:
@@ -169,6 +184,13 @@ def test_what_the_readme_says_runs(place: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=named)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    places = re.findall(r"`((?:tests|bench|fuzz|drill|examples|docs|src)/[\w./-]+?)(?:::\w+)?`", page.read_text())
+    gone = [place for place in places if not (ROOT / place).exists()]
+    assert gone == [] or page.name == "CHANGELOG.md"
 
 
 def test_the_changelog_says_nothing_twice() -> None:
