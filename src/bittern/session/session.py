@@ -26,18 +26,15 @@ from .dht import Dht
 from .door import Door
 from .entry import Entry
 from .folders import absolute
-from .forwarding import Forwarding
 from .goals import Goal
 from .options import AddOptions
 from .parts import Foundation, Parts
 from .privacy import effective
 from .queue import Places
-from .roaming import Roaming
-from .seeking import Seeking
+from .services import services
 from .settings import Settings
 from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
 from .status import IpFilterStatus, StatusChanges
-from .sweep import Sweep
 from .torrent import Torrent
 
 
@@ -100,20 +97,8 @@ class Session:
                 self._parts = None
                 await parts.take_down()
             raise
-        self._tasks.start(parts.steward.run(), "bittern session")
-        if parts.node is not None:
-            seeking = Seeking(self._entries, parts.waking.awake, parts.surroundings, parts.node)
-            self._tasks.start(seeking.run(), "bittern dht")
-        self._tasks.start(parts.whereabouts.run(), "bittern nat")
-        if parts.tether is not None:
-            self._tasks.start(parts.tether.run(), "bittern interface")
-        elif not parts.runtime.doors.local:
-            self._tasks.start(Roaming(parts.runtime).run(), "bittern network")
-        if self.settings.port_file is not None or self.settings.port_command is not None:
-            forwarding = Forwarding(parts.whereabouts.move, self.settings.port_file, self.settings.port_command)
-            self._tasks.start(forwarding.run(), "bittern port")
-        if self.settings.keep_torrents:
-            self._tasks.start(Sweep(self._entries, parts.waking, parts.surroundings).run(), "bittern sweep")
+        for work, name in services(parts, self._entries, self.settings):
+            self._tasks.start(work, name)
         return self
 
     async def __aexit__(
