@@ -1,5 +1,9 @@
 """The cipher: published vectors, and the slow one's opinion."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +46,19 @@ def test_it_decrypts_where_the_bytes_lie() -> None:
 
 def test_this_system_has_it() -> None:
     assert rc4.available()
+
+
+def test_who_never_encrypts_does_not_pay_for_the_cipher(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, sys, bittern
+async def run(choice):
+    settings = bittern.Settings(
+        state_dir={str(tmp_path)!r}, listen=("127.0.0.1",), port=0, encryption_in=choice, encryption_out=choice
+    )
+    async with bittern.Session(settings):
+        print("cryptography" in sys.modules)
+for choice in ("off", "prefer"):
+    asyncio.run(run(choice))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\nTrue\n"

@@ -154,7 +154,7 @@ class Parts:
         """
         runtime = Runtime(
             replace(
-                settings.for_engine(capabilities.sockets(), rc4=rc4.available()),
+                settings.for_engine(capabilities.sockets(), rc4=settings.encrypts and rc4.available()),
                 dht_port=foundation.dht_port(settings),
             ),
             _new_peer_id(anonymous=settings.anonymous),

@@ -274,6 +274,11 @@ class Settings:
         """Whether anything needs datagrams."""
         return self.dht or self.use_trackers or self.utp
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether any connection may be encrypted."""
+        return any(Encryption(choice) is not Encryption.OFF for choice in (self.encryption_in, self.encryption_out))
+
     def goal(self) -> Goal:
         """When enough was shared, for torrents without a goal of their own."""
         return Goal(
