@@ -13,7 +13,8 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rooms test-programs test-sessions test-partners test-lines test-transfers lint check bench drill hostile fuzz hostile fuzz-smoke sim docs docs-serve clean
+PARTS := $(addprefix test-,rooms sim programs sessions partners finding lines transfers)
+.PHONY: help demo test $(PARTS) lint check bench drill hostile fuzz fuzz-smoke sim docs docs-serve clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,16 +23,20 @@ demo: $(RUN_STAMP)  ## Download and verify a torrent from a real local swarm
 	@$(BIN)/bittern demo
 
 # Programs and real clients mostly wait, so these run beside each other; each part is shown when it has ended.
-PARTS := test-rooms test-programs test-sessions test-partners test-lines test-transfers
 test: $(DEV_STAMP)  ## The whole test suite, real clients included where they are installed
 	+@$(MAKE) --no-print-directory --keep-going --output-sync=target -j$(words $(PARTS)) $(PARTS)
 
 PROGRAMS := tests/cli tests/docs tests/bench
 SESSIONS := tests/session tests/faults
+SIMULATED := tests/sim
 TRANSFERS := tests/interop/test_transfer.py
 LINES := $(addprefix tests/interop/test_,$(addsuffix .py,binding encryption holepunch mixed_mode nat proxies utp ways))
+FINDING := $(addprefix tests/interop/test_,$(addsuffix .py,dht dht_swarms finding_peers private_torrents))
 test-rooms:
-	$(BIN)/pytest $(addprefix --ignore=,$(PROGRAMS) $(SESSIONS) tests/interop)
+	$(BIN)/pytest $(addprefix --ignore=,$(PROGRAMS) $(SESSIONS) $(SIMULATED) tests/interop)
+
+test-sim:
+	$(BIN)/pytest $(SIMULATED)
 
 test-programs:
 	$(BIN)/pytest $(PROGRAMS)
@@ -40,7 +45,10 @@ test-sessions:
 	$(BIN)/pytest $(SESSIONS)
 
 test-partners:
-	$(BIN)/pytest tests/interop $(addprefix --ignore=,$(TRANSFERS) $(LINES))
+	$(BIN)/pytest tests/interop $(addprefix --ignore=,$(TRANSFERS) $(LINES) $(FINDING))
+
+test-finding:
+	$(BIN)/pytest $(FINDING)
 
 test-lines:
 	BITTERN_INTEROP_JSON=build/ways.json $(BIN)/pytest $(LINES)
