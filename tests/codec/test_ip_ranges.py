@@ -49,6 +49,30 @@ def test_the_order_and_overlaps_do_not_matter(pairs: list[list[int]]) -> None:
     assert once.size_bytes == again.size_bytes == 8 * len(once)
 
 
+@given(
+    st.lists(st.tuples(_V6, _V6).map(sorted), max_size=20),
+    st.lists(st.tuples(_V6, st.integers(90, 128)), max_size=200),
+)
+@settings(max_examples=100)
+def test_networks_and_ranges_of_ipv6_are_one_set(pairs: list[list[int]], networks: list[tuple[int, int]]) -> None:
+    """However many there are, and wherever they lie: they are sorted in shares."""
+    builder = RangeBuilder()
+    for first, last in pairs:
+        builder.add6(first, last)
+    nets = [(value >> 128 - bits << 128 - bits, bits) for value, bits in networks]
+    builder.extend6(b"".join(start.to_bytes(16) for start, _ in nets), bytes(bits for _, bits in nets))
+    covered = sorted([*map(tuple, pairs), *[(start, start | (1 << 128 - bits) - 1) for start, bits in nets]])
+    expected: list[tuple[int, int]] = []
+    for first, last in covered:
+        if expected and first <= expected[-1][1] + 1:
+            expected[-1] = (expected[-1][0], max(last, expected[-1][1]))
+        else:
+            expected.append((first, last))
+    found = builder.build()
+    assert list(found) == [(str(IPv6Address(first)), str(IPv6Address(last))) for first, last in expected]
+    assert len(builder.build()) == 0
+
+
 def test_ranges_that_touch_are_one() -> None:
     assert len(IpRanges.of(["10.0.0.0/25", "10.0.0.128/25", "9.255.255.255", "10.0.1.1"])) == 2
     assert len(IpRanges.of(["2001:db8::/33", "2001:db8:8000::/33", "2001:db9::/32"])) == 1

@@ -21,6 +21,7 @@ from sys import byteorder
 
 from bittern.base.errors import IpListError, PackedError
 
+from .ip_lines6 import networks_of
 from .ip_ranges import IpRanges, RangeBuilder
 from .unpacked import PART, unpacked
 
@@ -120,13 +121,13 @@ class IpListReader:
     def _read_part(self, name: str, text: bytes) -> None:
         """Some whole lines, each with its end."""
         lines = text.count(b"\n")
-        if not (self._read_ranges(text, lines) or self._read_networks(text, lines)):
+        if not (self._read_ranges(text, lines) or self._read_networks(text, lines) or self._read6(text, lines)):
             self._read_lines(name, text)
         self._lines += lines
 
     def _read_ranges(self, text: bytes, lines: int) -> bool:
         """Read lines that all are ranges of IPv4, and good; False, and nothing read, when they are not."""
-        found = _RANGE.findall(text)
+        found = _RANGE.findall(text) if _RANGE.match(text) else ()
         if len(found) != lines:
             return False
         try:
@@ -143,7 +144,7 @@ class IpListReader:
 
     def _read_networks(self, text: bytes, lines: int) -> bool:
         """As `_read_ranges`, for lines that all are networks of IPv4."""
-        found = _NETWORK.findall(text)
+        found = _NETWORK.findall(text) if _NETWORK.match(text) else ()
         if len(found) != lines:
             return False
         try:
@@ -159,6 +160,15 @@ class IpListReader:
         hosts = [_HOSTS[count] for count in bits]
         ends = array("I", map(or_, _numbers(octets), hosts))
         self._builder.extend(array("I", map(xor, ends, hosts)), ends)
+        self._entries += lines
+        return True
+
+    def _read6(self, text: bytes, lines: int) -> bool:
+        """As `_read_ranges`, for lines that all are networks or addresses of IPv6."""
+        networks = networks_of(text, lines)
+        if networks is None:
+            return False
+        self._builder.extend6(*networks)
         self._entries += lines
         return True
 

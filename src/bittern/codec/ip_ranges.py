@@ -4,11 +4,18 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from struct import Struct
 
 _V4_MOST = 0xFFFF_FFFF
 _MAPPED = 0xFFFF << 32
 """Where IPv4 lies in IPv6 (RFC 4291, 2.5.5.2); such addresses are IPv4 everywhere here."""
 _HALF = 0xFFFF_FFFF_FFFF_FFFF
+_PAIR, _NETWORK = Struct(">QQQQ"), Struct(">QQB")
+_PART = 1 << 12  # records that are shared out at a time
+_SAMPLE = 64  # one record in so many tells how to share them out
+_TOP = [_HALF >> min(bits, 64) for bits in range(129)]
+_BOTTOM = [_HALF >> max(bits - 64, 0) for bits in range(129)]
+"""The upper and lower bits that tell hosts of a network apart, by the length of its prefix."""
 _SHARES = 256  # what is sorted at a time: all at once would take five times the memory
 
 
@@ -102,7 +109,8 @@ class RangeBuilder:
     def __init__(self) -> None:
         self._starts = array("I")
         self._ends = array("I")
-        self._wide: list[bytes] = []  # start and end, 16 bytes each
+        self._wide = bytearray()  # start and end, 16 bytes each
+        self._networks = bytearray()  # start, 16 bytes, and the length of the prefix
 
     def add(self, first: str, last: str) -> None:
         """Add a range, both ends included.
@@ -132,18 +140,32 @@ class RangeBuilder:
             self._starts.append(start & _V4_MOST)
             self._ends.append(end & _V4_MOST)
         else:
-            self._wide.append((start << 128 | end).to_bytes(32))
+            self._wide += (start << 128 | end).to_bytes(_PAIR.size)
+
+    def extend6(self, starts: bytes, lengths: bytes) -> None:
+        """Add networks of IPv6, none of which may be one of IPv4 that is written as such.
+
+        Args:
+            starts: their first addresses, 16 bytes each.
+            lengths: of their prefixes, a byte each.
+        """
+        records = bytearray(_NETWORK.size * len(lengths))
+        for byte in range(16):
+            records[byte :: _NETWORK.size] = starts[byte::16]
+        records[16 :: _NETWORK.size] = lengths
+        self._networks += records
 
     def build(self) -> IpRanges:
         """The ranges, merged; the builder is empty afterwards."""
         starts, self._starts = self._starts, array("I")
         ends, self._ends = self._ends, array("I")
-        wide, self._wide = self._wide, []
+        wide, self._wide = self._wide, bytearray()
+        networks, self._networks = self._networks, bytearray()
         shares = [array("Q") for _ in range(_SHARES)]
         for start, end in zip(starts, ends, strict=True):
             shares[start >> 24].append(start << 32 | end)
         del starts, ends
-        return IpRanges(*_merged(shares), _merged6(wide))
+        return IpRanges(*_merged(shares), _merged6(wide, networks))
 
 
 def _merged(shares: "list[array[int]]") -> "tuple[array[int], array[int]]":
@@ -167,19 +189,51 @@ def _merged(shares: "list[array[int]]") -> "tuple[array[int], array[int]]":
     return starts, ends
 
 
-def _merged6(wide: list[bytes]) -> "tuple[array[int], ...]":
-    wide.sort()
+def _merged6(wide: bytearray, networks: bytearray) -> "tuple[array[int], ...]":
+    """As `_merged`, for ranges and networks of IPv6 in any order, which are gone afterwards.
+
+    Nothing is sorted but one share at a time, and nothing is there twice: what was added leaves for its share, and that
+    for what is returned. All shares are about as large, however the addresses lie.
+    """
+    sample = sorted(
+        bytes(each[at : at + 16])
+        for each, size in ((wide, _PAIR.size), (networks, _NETWORK.size))
+        for at in range(0, len(each), size * _SAMPLE)
+    )
+    pivots = sample[:: max(1, len(sample) // _SHARES)]
     high, low, high_end, low_end = found = _no_wide()
     last = -2
-    for both in wide:
-        start, end = int.from_bytes(both[:16]), int.from_bytes(both[16:])
-        if start > last + 1:
-            high.append(start >> 64)
-            low.append(start & _HALF)
-            high_end.append(end >> 64)
-            low_end.append(end & _HALF)
-            last = end
-        elif end > last:
-            high_end[-1], low_end[-1] = end >> 64, end & _HALF
-            last = end
+    for pairs, nets in zip(_shared_out(wide, _PAIR, pivots), _shared_out(networks, _NETWORK, pivots), strict=True):
+        ranges = {*_PAIR.iter_unpack(pairs)}
+        ranges.update(
+            [
+                (top, bottom, top | _TOP[bits], bottom | _BOTTOM[bits])
+                for top, bottom, bits in _NETWORK.iter_unpack(nets)
+            ]
+        )
+        pairs.clear()
+        nets.clear()
+        for top, bottom, top_end, bottom_end in sorted(ranges):
+            end = top_end << 64 | bottom_end
+            if top << 64 | bottom > last + 1:
+                high.append(top)
+                low.append(bottom)
+                high_end.append(top_end)
+                low_end.append(bottom_end)
+                last = end
+            elif end > last:
+                high_end[-1], low_end[-1] = top_end, bottom_end
+                last = end
     return found
+
+
+def _shared_out(packed: bytearray, record: Struct, pivots: list[bytes]) -> list[bytearray]:
+    """The records between each two pivots, which begin with the address that is compared; `packed` is empty then."""
+    shares = [bytearray() for _ in range(len(pivots) + 1)]
+    whole, size = Struct(f"{record.size}s"), record.size * _PART
+    while packed:
+        part = bytes(packed[-size:])
+        del packed[-size:]
+        for (each,) in whole.iter_unpack(part):
+            shares[bisect_right(pivots, each)] += each
+    return shares
