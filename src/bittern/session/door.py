@@ -65,7 +65,8 @@ class Door:
         """Write a new torrent down; what goes wrong is told, and tried again."""
         try:
             if isinstance(found, Metainfo):
-                await parts.roster.keep_source(entry.info_hash, found.to_bytes())
+                source = await parts.surroundings.in_thread(found.to_bytes)
+                await parts.roster.keep_source(entry.info_hash, source)
             if parts.surroundings.settings.keep_torrents:
                 await parts.roster.save([entry])
         except StorageError as error:
