@@ -1,9 +1,12 @@
 """All rows, in the order in which they run: a tuple for each family, which has a module of its own."""
 
+from drill.clock import ROWS as CLOCK
+from drill.configs import ROWS as CONFIGS
 from drill.descriptors import ROWS as DESCRIPTORS
 from drill.endings import ROWS as ENDINGS
 from drill.files import ROWS as FILES
 from drill.full import ROWS as FULL
+from drill.habitat import ROWS as HABITAT
 from drill.kills import ROWS as KILLS
 from drill.memory import ROWS as MEMORY
 from drill.pauses import ROWS as PAUSES
@@ -13,6 +16,7 @@ from drill.row import Row
 from drill.saved import ROWS as SAVED
 from drill.sweep import ROWS as SWEEP
 from drill.syscalls import ROWS as SYSCALLS
+from drill.trackers import ROWS as TRACKERS
 
 ROWS: tuple[Row, ...] = (
     *KILLS,
@@ -23,8 +27,12 @@ ROWS: tuple[Row, ...] = (
     *REFUSALS,
     *SAVED,
     *DESCRIPTORS,
-    *ENDINGS,
     *MEMORY,
+    *CLOCK,
     *PAUSES,
+    *ENDINGS,
+    *TRACKERS,
+    *CONFIGS,
+    *HABITAT,
     *SWEEP,
 )

@@ -155,6 +155,14 @@ def test_a_user_without_a_home_has_configured_nothing(monkeypatch: pytest.Monkey
     assert config_path({"XDG_CONFIG_HOME": "/x"}) == Path("/x/bittern/config.toml")
 
 
+def test_where_a_folder_of_the_path_is_a_file_nothing_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    app = App(result_action="return_value")
+    app.config = (from_file(tmp_path / "home" / "bittern" / "config.toml", app),)
+    app.default(lambda *, port=3: port)
+    assert app([], exit_on_error=False, print_error=False) == 3
+
+
 def test_the_file_is_where_the_user_says_or_xdg_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/u")
     assert config_path({}) == Path("/home/u/.config/bittern/config.toml")

@@ -115,7 +115,7 @@ def from_file(path: Path, root: App, *, must_exist: bool = False) -> Source:
 def _read(path: Path, *, must_exist: bool) -> str:
     try:
         return path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if must_exist:
             raise
         return ""
