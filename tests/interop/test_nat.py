@@ -65,9 +65,10 @@ def test_a_peer_outside_connects_to_a_seed_behind_a_router(
         assert {announce.port for announce in tracker.announces} == {seed.port}
 
 
-def test_a_peer_outside_connects_by_ipv6_through_the_firewall_of_the_router(tmp_path: Path) -> None:
+@pytest.mark.parametrize("upnp", [False, True], ids=["PCP", "UPnP"])
+def test_a_peer_outside_connects_by_ipv6_through_the_firewall_of_the_router(tmp_path: Path, *, upnp: bool) -> None:
     with (
-        gateway(tmp_path, upnp=False, datagrams=True) as there,
+        gateway(tmp_path, upnp=upnp, datagrams=not upnp) as there,
         serve(there.world.listen()) as tracker,
         Swarm(there.home, tracker, tmp_path, Kind.V1_SINGLE) as swarm,
     ):

@@ -23,6 +23,8 @@ CONFLICT: Final = 718
 """Another host has that port."""
 CONFLICT_WITH_OTHER: Final = 729
 """So has something that is no mapping (IGD 2)."""
+NO_SUCH_PINHOLE: Final = 704
+"""The firewall has no pinhole of that number."""
 SAME_PORTS_ONLY: Final = 724
 """The router maps a port only to the same port."""
 

@@ -12,10 +12,10 @@ from bittern.io.nat.gateways import Gateway
 from bittern.io.nat.mapper import Mapper
 from bittern.io.route import DIRECT
 from bittern.wire.pcp import Carrier
-from tests.engine.nat.router import Router
+from tests.engine.nat.router import EXTERNAL, Router
 from tests.io.conftest import Until
 
-from .toy import GATEWAY, HOST, UpnpRouter, datagram_router, ear
+from .toy import GATEWAY, HOST, HOST6, UpnpRouter, datagram_router, ear
 
 PORT = 4321
 NOWHERE = Address(HOST, 9)
@@ -35,7 +35,11 @@ async def mapping(mapper: Mapper) -> AsyncIterator[Mapper]:
 
 
 def mapper(
-    port: int, place: Address = NOWHERE, told: list[int] | None = None, gateways: list[Gateway | None] | None = None
+    port: int,
+    place: Address = NOWHERE,
+    told: list[int] | None = None,
+    gateways: list[Gateway | None] | None = None,
+    gateway6: Gateway | None = None,
 ) -> Mapper:
     """Asks by datagram at `port`, and searches at `place`; the router is the first of `gateways`."""
     told = told if told is not None else []
@@ -45,6 +49,7 @@ def mapper(
         DIRECT.reaching,
         lambda: told.append(1),
         gateway=lambda: there[0],
+        gateway6=lambda: gateway6,
         port=port,
         place=place,
         rng=Random(1),
@@ -75,6 +80,18 @@ async def test_one_that_does_not_is_asked_by_upnp(until: Until) -> None:
             await until(lambda: len(ours.leases) == 2)
             assert {lease.by for lease in ours.leases} == {"UPnP"}
         assert router.held == {}
+
+
+async def test_its_firewall_for_ipv6_too(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "own_address6", lambda *_: HOST6)
+    router = UpnpRouter()
+    async with router.running() as place, ear(lambda _: None) as port:
+        both = mapper(port, place, gateway6=Gateway(HOST6, "lo"))
+        async with mapping(both) as ours:
+            await until(lambda: len(ours.leases) == 4)
+            assert {lease.external_host for lease in ours.leases} == {EXTERNAL, HOST6}
+            assert len(router.pinholes) == 2
+        assert (router.held, router.pinholes) == ({}, {})
 
 
 async def test_other_ports_are_asked_for_and_the_old_ones_taken_back(until: Until) -> None:

@@ -9,9 +9,11 @@ from typing import cast
 
 from bittern.base.address import Address
 from bittern.io.nat.gateways import Gateway
+from bittern.wire.igd import FIREWALL
 from tests.engine.nat.router import EXTERNAL, Router
 
 HOST = "127.0.0.1"
+HOST6 = "::1"
 GATEWAY = Gateway(HOST, "lo")
 KIND = "urn:schemas-upnp-org:service:WANIPConnection:1"
 ENVELOPE = '<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>%s</s:Body></s:Envelope>'
@@ -56,6 +58,7 @@ class UpnpRouter:
 
     Attributes:
         held: internal port by carrier and external port.
+        pinholes: address and port of the inside, by number.
         calls: actions in the order they came.
         refuses: codes by action.
         place: what its answers to searches say; None for where it is.
@@ -65,6 +68,7 @@ class UpnpRouter:
     """
 
     held: dict[tuple[str, int], int] = field(default_factory=dict)
+    pinholes: dict[int, tuple[str, int]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     refuses: dict[str, int] = field(default_factory=dict)
     place: str | None = None
@@ -73,24 +77,32 @@ class UpnpRouter:
     chunked: bool = False
     port: int = 0
     _open: int = 0
+    _asked_by_ipv6: int = 0
 
     @asynccontextmanager
     async def running(self, host: str = HOST) -> AsyncIterator[Address]:
         """Where it listens for searches."""
         server = await asyncio.start_server(self._serve, HOST, 0)
         self.port = server.sockets[0].getsockname()[1]
+        server6 = await asyncio.start_server(self._serve6, HOST6, self.port)
         try:
             async with ear(lambda _: self._found(), host) as port:
                 yield Address(host, port)
         finally:
             while self._open:  # noqa: ASYNC110 - who closed it does not say when it is closed
                 await asyncio.sleep(0.001)
-            server.close()
-            await server.wait_closed()
+            for each in (server, server6):
+                each.close()
+                await each.wait_closed()
 
     def _found(self) -> bytes:
         place = self.place or f"http://{HOST}:{self.port}/root.xml"
         return f"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nLOCATION: {place}\r\n\r\n".encode()
+
+    async def _serve6(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._asked_by_ipv6 += 1
+        await self._serve(reader, writer)
+        self._asked_by_ipv6 -= 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -115,7 +127,10 @@ class UpnpRouter:
     def _described(self) -> bytes:
         if self.description is not None:
             return self.description
-        service = f"<service><serviceType>{KIND}</serviceType><controlURL>{self.control}</controlURL></service>"
+        service = "".join(
+            f"<service><serviceType>{kind}</serviceType><controlURL>{self.control}</controlURL></service>"
+            for kind in (KIND, f"{FIREWALL}1")
+        )
         return f"<root><device><serviceList>{service}</serviceList></device></root>".encode()
 
     def _called(self, head: str, body: str) -> tuple[int, bytes]:
@@ -132,5 +147,20 @@ class UpnpRouter:
             self.held[said["NewProtocol"], int(said["NewExternalPort"])] = int(said["NewInternalPort"])
         elif action == "DeletePortMapping":
             self.held.pop((said["NewProtocol"], int(said["NewExternalPort"])), None)
+        elif action.endswith("Pinhole"):
+            return self._pinhole(action, dict(re.findall(r"<(\w+)>([^<]*)</", body)))
         inner = f"<NewExternalIPAddress>{EXTERNAL}</NewExternalIPAddress>" if action.startswith("GetExternal") else ""
         return 200, (ENVELOPE % f'<u:{action}Response xmlns:u="{KIND}">{inner}</u:{action}Response>').encode()
+
+    def _pinhole(self, action: str, said: dict[str, str]) -> tuple[int, bytes]:
+        assert self._asked_by_ipv6
+        number = int(said.get("UniqueID", len(self.pinholes) + 1))
+        if action == "AddPinhole":
+            self.pinholes[number] = said["InternalClient"], int(said["InternalPort"])
+        elif number not in self.pinholes:
+            error = "<errorCode>704</errorCode><errorDescription>no such pinhole</errorDescription>"
+            return 500, (ENVELOPE % f"<s:Fault><detail><UPnPError>{error}</UPnPError></detail></s:Fault>").encode()
+        elif action == "DeletePinhole":
+            del self.pinholes[number]
+        inner = f"<UniqueID>{number}</UniqueID>" if action == "AddPinhole" else ""
+        return 200, (ENVELOPE % f'<u:{action}Response xmlns:u="{FIREWALL}1">{inner}</u:{action}Response>').encode()

@@ -1,6 +1,7 @@
 """One question to a router over HTTP, and its answer: small, bounded, and of nobody else."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -16,6 +17,7 @@ SECONDS: Final = 5.0
 MAX_HEAD: Final = 8192
 
 _CHUNK = 16 << 10
+_INTERFACE = re.compile(r"%.*]")
 
 
 async def exchange(
@@ -29,7 +31,7 @@ async def exchange(
     """Fetch `url`, or post `body` there: status and body of the answer. Nothing that it redirects to is fetched.
 
     Args:
-        url: http, of a numeric IPv4 host.
+        url: http, of a numeric host; an IPv6 one may have its interface behind a per cent sign.
         dial: makes a socket for connections to a host, not connected yet.
         headers: of the question, beside those that all have.
         body: of a POST; None for a GET.
@@ -60,7 +62,7 @@ def _question(url: str, headers: Mapping[str, str], body: bytes | None) -> bytes
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [
         f"{'GET' if body is None else 'POST'} {target} HTTP/1.1",
-        f"Host: {parts.netloc}",
+        f"Host: {_INTERFACE.sub(']', parts.netloc)}",  # RFC 6874: that name is ours, and means nothing there
         "Connection: close",
         *[f"{name}: {value}" for name, value in headers.items()],
     ]

@@ -15,6 +15,7 @@ from bittern.engine.nat.lease import Lease, Wish
 from bittern.wire import pcp, ssdp
 
 from .gateways import Gateway, default_gateway, own_address, own_address6
+from .pinholes import Pinholes
 from .talking import Talking
 from .upnp import Reaching, Upnp
 
@@ -34,6 +35,31 @@ _log = logging.getLogger("bittern.nat")
 _Place: TypeAlias = tuple[Gateway, str]  # and our own address
 
 
+class _Attempts:
+    """When a router is asked by UPnP: where it knows nothing else, and less often if that leads to nothing."""
+
+    def __init__(self, part: Upnp | Pinholes, now: float) -> None:
+        self.part = part
+        self.due = now + UPNP_AFTER_SECONDS
+        self._retry = RETRY_SECONDS
+
+    async def ask(self, talking: Talking | None, now: float) -> str | None:
+        """Ask, if it is time; why that led to nothing, or None."""
+        if talking is not None and talking.leases:
+            return None
+        hopeless = talking is None or talking.unreachable or talking.control.refusal is not None
+        if now < self.due and not (hopeless and self.part.refusal is None and not self.part.leases):
+            return None
+        try:
+            self.due = now + await self.part.hold()
+        except GatewayError as error:
+            self.due = now + self._retry
+            self._retry = min(2 * self._retry, MOST_RETRY_SECONDS)
+            return str(error)
+        self._retry = RETRY_SECONDS
+        return None
+
+
 class Mapper:
     """Has the default router let others in, as long as it runs.
 
@@ -44,7 +70,7 @@ class Mapper:
         reaching: makes sockets towards others; see Route.reaching.
         changed: is called when other ports are let in than before.
         gateway: finds the default router.
-        gateway6: finds that for IPv6, which is asked by PCP to let others in; None for nobody.
+        gateway6: finds that for IPv6, which is asked to let others in, too; None for nobody.
         port: where it is asked by datagram.
         place: where all routers are sought.
         rng: draws external ports where those that are wished are taken.
@@ -73,18 +99,15 @@ class Mapper:
         self._at: tuple[_Place | None, _Place | None, tuple[Wish, ...]] | None = None
         self._talking: Talking | None = None
         self._talking6: Talking | None = None
-        self._upnp: Upnp | None = None
-        self._upnp_due = 0.0
-        self._retry = RETRY_SECONDS
+        self._upnp: _Attempts | None = None
+        self._upnp6: _Attempts | None = None
         self._stirred = asyncio.Event()
-        self._told: str | None = None
+        self._told = set[str]()
 
     @property
     def leases(self) -> tuple[Lease, ...]:
         """What the router lets in now."""
-        by_datagram = self._talking.leases if self._talking is not None else ()
-        four = by_datagram or (self._upnp.leases if self._upnp is not None else ())
-        return four + (self._talking6.leases if self._talking6 is not None else ())
+        return _held(self._talking, self._upnp) + _held(self._talking6, self._upnp6)
 
     @property
     def refusal(self) -> str | None:
@@ -92,7 +115,7 @@ class Mapper:
         if self.leases:
             return None
         told = [part.control.refusal for part in (self._talking,) if part is not None]
-        return next(filter(None, [*told, self._upnp.refusal if self._upnp is not None else None]), None)
+        return next(filter(None, [*told, self._upnp.part.refusal if self._upnp is not None else None]), None)
 
     async def run(self) -> None:
         """Keep at it until cancelled; `close` is to follow."""
@@ -104,8 +127,9 @@ class Mapper:
                 await self._move(*at[:2], loop.time())
             await self._ask_by_upnp(loop.time())
             wait = LOOK_SECONDS
-            if self._upnp is not None:
-                wait = min(wait, max(0.05, self._upnp_due - loop.time()))
+            for attempts in (self._upnp, self._upnp6):
+                if attempts is not None:
+                    wait = min(wait, max(0.05, attempts.due - loop.time()))
             try:
                 async with asyncio.timeout(wait):
                     await self._stirred.wait()
@@ -119,11 +143,10 @@ class Mapper:
 
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as it is done within so many seconds."""
-        talking, upnp = [part for part in (self._talking, self._talking6) if part is not None], self._upnp
-        self._talking, self._talking6, self._upnp, self._at = None, None, None, None
-        closing = [part.close(seconds) for part in talking]
-        if upnp is not None:
-            closing.append(upnp.close(seconds))
+        talking = [part for part in (self._talking, self._talking6) if part is not None]
+        by_upnp = [attempts.part for attempts in (self._upnp, self._upnp6) if attempts is not None]
+        self._talking = self._talking6 = self._upnp = self._upnp6 = self._at = None
+        closing = [part.close(seconds) for part in (*talking, *by_upnp)]
         try:
             await asyncio.gather(*closing)
         finally:
@@ -146,16 +169,17 @@ class Mapper:
         """Another router, or other ports: what the one before let in is over by itself."""
         await self.close(CLOSE_SECONDS)
         self._changed()
-        self._at, self._told = (place, place6, self._wishes), None
+        self._at, self._told = (place, place6, self._wishes), set()
         if place6 is not None:
             self._talking6 = self._talk(*place6)
         if place is None:
             return
         gateway, ours = place
-        self._upnp_due, self._retry = now + UPNP_AFTER_SECONDS, RETRY_SECONDS
-        self._upnp = Upnp(
-            gateway, ours, self._wishes, self._reaching, self._on_change, self._rng, place=self._search_at
-        )
+        wishes, reaching, changed, at = self._wishes, self._reaching, self._on_change, self._search_at
+        self._upnp = _Attempts(Upnp(gateway, ours, wishes, reaching, changed, self._rng, place=at), now)
+        if place6 is not None:
+            pinholes = Pinholes(gateway, ours, place6[0], place6[1], wishes, reaching, changed, at)
+            self._upnp6 = _Attempts(pinholes, now)
         self._talking = self._talk(gateway, ours)
 
     def _talk(self, gateway: Gateway, ours: str) -> Talking | None:
@@ -169,19 +193,10 @@ class Mapper:
             return None
 
     async def _ask_by_upnp(self, now: float) -> None:
-        upnp, talking = self._upnp, self._talking
-        if upnp is None or (talking is not None and talking.leases):
-            return
-        hopeless = talking is None or talking.unreachable or talking.control.refusal is not None
-        if now < self._upnp_due and not (hopeless and upnp.refusal is None and not upnp.leases):
-            return
-        try:
-            self._upnp_due = now + await upnp.hold()
-            self._retry = RETRY_SECONDS
-        except GatewayError as error:
-            self._say(str(error))
-            self._upnp_due = now + self._retry
-            self._retry = min(2 * self._retry, MOST_RETRY_SECONDS)
+        for attempts, talking in ((self._upnp, self._talking), (self._upnp6, self._talking6)):
+            failure = await attempts.ask(talking, now) if attempts is not None else None
+            if failure is not None:
+                self._say(failure)
 
     def _on_change(self) -> None:
         for lease in self.leases:
@@ -191,6 +206,11 @@ class Mapper:
         self._changed()
 
     def _say(self, reason: str) -> None:
-        if reason != self._told:  # once, not each time that it is tried
-            self._told = reason
+        if reason not in self._told:  # once, not each time that it is tried
+            self._told.add(reason)
             _log.info("%s", reason)
+
+
+def _held(talking: Talking | None, upnp: _Attempts | None) -> tuple[Lease, ...]:
+    by_datagram = talking.leases if talking is not None else ()
+    return by_datagram or (upnp.part.leases if upnp is not None else ())

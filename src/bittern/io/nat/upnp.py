@@ -3,23 +3,24 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from bittern.base.address import Address
 from bittern.base.errors import GatewayError
 from bittern.engine.nat import igd
 from bittern.engine.nat.lease import Lease, Wish, renewal_seconds
 from bittern.wire import ssdp
-from bittern.wire.igd import Call, Service, own_url, parse_answer, parse_description
+from bittern.wire.igd import Service, own_url, parse_description
 from bittern.wire.ssdp import Found
 
 from .exchange import exchange
 from .gateways import Gateway
+from .soap import run
 
 SEARCH_SECONDS: Final = 2.5
 """A router has so long to answer a search."""
@@ -28,7 +29,6 @@ CHECK_SECONDS: Final = 900.0
 
 _HOPS = 2
 _log = logging.getLogger("bittern.nat")
-T = TypeVar("T")
 
 Reaching: TypeAlias = Callable[[str, int], socket.socket]
 """Makes a socket of a kind towards a numeric host, not connected yet; see Route.reaching."""
@@ -67,6 +67,23 @@ async def find(
             found.cancel()
             await asyncio.wait([found])
     raise GatewayError(f"the router at {gateway.host} speaks no UPnP")
+
+
+async def services_of(gateway: Gateway, ours: str, reaching: Reaching, place: Address) -> tuple[Service, ...]:
+    """What `gateway` can be asked to do, as it says itself; arguments as for `find`.
+
+    Raises:
+        GatewayError: it does not answer, or what it says is no description.
+    """
+    found = await find(gateway, ours, reaching, place)
+    status, body = await exchange(found.location, partial(_dial, reaching))
+    if status != 200:
+        raise GatewayError(f"the description of the router: HTTP status {status}")
+    return parse_description(body, found.location, gateway.host)
+
+
+def _dial(reaching: Reaching, host: str) -> socket.socket:
+    return reaching(host, socket.SOCK_STREAM)
 
 
 async def _heard(sock: socket.socket, gateway: Gateway) -> Found:
@@ -121,7 +138,7 @@ class Upnp:
                 self._service = await self._find()
             host = None
             with suppress(GatewayError):
-                host = await self._run(igd.external_host(self._service))
+                host = await run(igd.external_host(self._service), self._dial)
             return await self._map(self._service, host)
         except GatewayError as error:
             self._service, self.refusal = None, str(error)
@@ -138,16 +155,12 @@ class Upnp:
             async with asyncio.timeout(seconds):
                 for lease in leases:
                     with suppress(GatewayError):
-                        await self._run(igd.take_back(service, lease))
+                        await run(igd.take_back(service, lease), self._dial)
         except TimeoutError:
             _log.info("the router at %s does not take the mappings back", self.gateway.host)
 
     async def _find(self) -> Service:
-        found = await find(self.gateway, self.ours, self.reaching, self.place)
-        status, body = await exchange(found.location, self._dial)
-        if status != 200:
-            raise GatewayError(f"the description of the router: HTTP status {status}")
-        service = igd.connection(parse_description(body, found.location, self.gateway.host))
+        service = igd.connection(await services_of(self.gateway, self.ours, self.reaching, self.place))
         if service is None:
             raise GatewayError(f"the router at {self.gateway.host} maps no ports")
         return service
@@ -162,7 +175,7 @@ class Upnp:
             wanted = known.get((wish.carrier, wish.port)) or external or wish.external_port
             course = igd.map_port(service, Wish(wish.carrier, wish.port, wanted), self.ours, host, self.rng)
             try:
-                lease, lifetime = await self._run(course)
+                lease, lifetime = await run(course, self._dial)
             except GatewayError as error:
                 refusal = error
                 continue
@@ -181,33 +194,10 @@ class Upnp:
         self._now_have(tuple(leases))
         return min(renewals, default=CHECK_SECONDS)
 
-    async def _run(self, course: Generator[Call, igd.Answers, T]) -> T:
-        try:
-            call = next(course)
-            while True:
-                try:
-                    answers = await self._ask(call)
-                except GatewayError as error:
-                    call = course.throw(error)
-                else:
-                    call = course.send(answers)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    async def _ask(self, call: Call) -> dict[str, str]:
-        _, body = await exchange(call.service.url, self._dial, headers=call.headers, body=call.body())
-        return parse_answer(call, body)  # a fault comes with status 500, and says more than that
-
     def _now_have(self, leases: tuple[Lease, ...]) -> None:
         if leases != self.leases:
             self.leases = leases
             self.changed()
 
-    @property
-    def _dial(self) -> Callable[[str], socket.socket]:
-        return partial(self._reach, self.reaching)
-
-    @staticmethod
-    def _reach(reaching: Reaching, host: str) -> socket.socket:
-        return reaching(host, socket.SOCK_STREAM)
+    def _dial(self, host: str) -> socket.socket:
+        return _dial(self.reaching, host)
