@@ -83,7 +83,16 @@ def test_a_change_around_the_torrent_is_seen(
         around.check()
 
 
-SHORT = ("read-only", "disk-full", "disk-full-recovers", "state-disk-full", "state-damaged", "kill-at-calls")
+SHORT = (
+    "read-only",
+    "disk-full",
+    "disk-full-recovers",
+    "state-disk-full",
+    "state-damaged",
+    "kill-at-calls",
+    "two-sessions",
+    "announces",
+)
 
 
 @pytest.mark.parametrize("name", SHORT)
