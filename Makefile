@@ -89,6 +89,7 @@ hostile: $(DEV_STAMP)  ## Each misdeed of hostile peers, and 10,000 handshakes o
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10) of CPU time
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m fuzz.differential --seed $(SEED)
 
 fuzz-smoke: $(DEV_STAMP)  ## All fuzz targets together for 30 s of CPU time
 	$(BIN)/python -m fuzz all --total 30 --seed $(SEED)

@@ -63,7 +63,7 @@ class Outcome:
         inputs: how many there were.
         seconds: of CPU time.
         lines: of bittern that were reached.
-        growth: bytes by which the process grew after the first quarter of the run.
+        growth: bytes by which the process grew after the first quarter of the run, kept inputs left out.
         fresh: inputs that reached lines which no input before them did, trimmed.
         finding: what ended the run early, if anything.
     """
@@ -149,12 +149,16 @@ class Run:
         early: int | None = None
         while finding is None and (spent := process_time() - began) < seconds:
             if early is None and spent > seconds * EARLY_SHARE:
-                early = _resident()
+                early = _resident() - self._held()
             finding = self._once(self._mutated())
         spent = process_time() - began
-        growth = _resident() - early if early is not None else 0
+        growth = _resident() - self._held() - early if early is not None else 0
         fresh = self._known[self._start :]
         return Outcome(self._inputs, spent, self._reach.lines, growth, tuple(fresh), finding)
+
+    def _held(self) -> int:
+        """Bytes of the inputs that are kept here."""
+        return sum(map(len, (*self._known, *self._drifting)))
 
     def _mutated(self) -> bytes:
         rng = self._rng

@@ -92,6 +92,13 @@ def test_a_v2_torrent_of_one_file_at_the_root_has_no_folder() -> None:
     assert (info.name, info.multi_file, info.files[0].path) == ("folder", True, ("d", "x.bin"))
 
 
+def test_a_v2_torrent_of_one_file_beside_an_empty_folder_has_a_folder() -> None:
+    """As libtorrent lays it out, so that both find the same file."""
+    file: Value = {b"": {b"length": 5, b"pieces root": ROOT}}
+    info = parse(TREE, file_tree={b"d": {}, b"x.bin": file})
+    assert (info.name, info.multi_file, info.files[0].path) == ("folder", True, ("x.bin",))
+
+
 def test_a_hybrid_has_both_hashes_and_goes_by_the_first() -> None:
     info = parse(HYBRID)
     raw = encode(HYBRID)

@@ -115,6 +115,15 @@ def test_file_trees_that_are_none_are_refused(tree: Value) -> None:
         entries_v2(tree)
 
 
+def test_a_file_tree_out_of_order_is_refused() -> None:
+    """Who sorts it would number the pieces in another way, under the same info hash."""
+    inner: Value = {b"b": leaf(length=0), b"a": leaf(length=0)}
+    trees: list[Value] = [inner, {b"d": inner}]
+    for tree in trees:
+        with pytest.raises(MetainfoError, match="order"):
+            entries_v2(tree)
+
+
 @given(st.lists(st.integers(0, 3 * PIECE), min_size=1, max_size=8))
 def test_every_file_of_a_v2_torrent_begins_a_piece_and_gaps_are_pads(lengths: list[int]) -> None:
     entries = [entry(f"{number}", length, root=ROOT) for number, length in enumerate(lengths)]

@@ -115,7 +115,7 @@ class Info:
         files = place(entries, encoding)
         hash_v1 = InfoHashV1(sha1(raw).digest()) if has_v1 else None
         hash_v2 = InfoHashV2(sha256(raw).digest()) if has_v2 else None
-        multi_file = b"files" in value if has_v1 else len(files) > 1 or len(files[0].path) > 1
+        multi_file = b"files" in value if has_v1 else _has_folder(value, files)
         safe = safe_name(name, encoding) if multi_file or has_v1 else files[0].path[0]
         safe = safe or str(hash_v1 or hash_v2)
         _check_layers(files, piece_size)
@@ -202,6 +202,12 @@ def _entries(info: dict[bytes, Value], name: bytes, piece_size: int, *, has_v1: 
         return entries_v1(info, name)
     tree = entries_v2(info.get(b"file tree", {}))
     return merged(entries_v1(info, name), tree, piece_size) if has_v1 else aligned(tree, piece_size)
+
+
+def _has_folder(value: dict[bytes, Value], files: tuple[File, ...]) -> bool:
+    """Whether a tree is more than one file; an empty folder beside the file counts, as it does for libtorrent."""
+    tree = value.get(b"file tree")
+    return len(files[0].path) > 1 or (isinstance(tree, dict) and len(tree) > 1)
 
 
 def _check_layers(files: tuple[File, ...], piece_size: int) -> None:

@@ -96,7 +96,7 @@ def entries_v2(tree: Value) -> list[Entry]:
         raise MetainfoError("info.file tree", "not a folder")
     found: list[Entry] = []
     path: list[bytes] = []
-    open_folders: list[Iterator[tuple[bytes, Value]]] = [iter(tree.items())]
+    open_folders = [_in_order(tree)]
     while open_folders:
         for name, node in open_folders[-1]:
             if not name:
@@ -113,7 +113,7 @@ def entries_v2(tree: Value) -> list[Entry]:
                 found.append(_leaf(leaf, tuple(path)))
                 path.pop()
             else:
-                open_folders.append(iter(node.items()))
+                open_folders.append(_in_order(node))
                 break
         else:
             open_folders.pop()
@@ -122,6 +122,18 @@ def entries_v2(tree: Value) -> list[Entry]:
     if not found:
         raise MetainfoError("info.file tree", "no files")
     return found
+
+
+def _in_order(folder: dict[bytes, Value]) -> Iterator[tuple[bytes, Value]]:
+    """What is in a folder of the tree.
+
+    Raises:
+        MetainfoError: not in the order of bencode: who sorts it would number the pieces in another way.
+    """
+    names = list(folder)
+    if names != sorted(names):
+        raise MetainfoError("info.file tree", "names out of order")
+    return iter(folder.items())
 
 
 def _leaf(leaf: dict[bytes, Value], path: tuple[bytes, ...]) -> Entry:
