@@ -46,7 +46,7 @@ class Campaign:
         self.ledger: dict[str, Figures] = json.loads(LEDGER.read_text()) if LEDGER.exists() else {}
 
     def work(self) -> None:
-        """Give turns to those who had fewest inputs, until the time is over: whole handlers take a hundred times longer."""
+        """Give turns to who had fewest inputs, until the time is over: a whole handler takes a hundred times longer."""
         while (name := self._next()) is not None:
             self._turn(name)
 

@@ -32,9 +32,7 @@ EXPLAINED: Final[dict[Kind, str]] = {
         "Also: the version 1 and version 2 parts of a hybrid list different files, by length, name, order or kind; "
         "libtorrent compares them less closely where one of them is a link or has no name of its own."
     ),
-    (OURS, "info.files.path"): _TWO_READINGS,
     (OURS, "info.files.length"): "A length that is none. libtorrent takes a huge negative one for that of a link.",
-    (OURS, "info.length"): "A length that is none. libtorrent takes it where the version 2 part has another.",
     (OURS, "info.pieces"): (
         "A torrent with the files of version 1 has no SHA-1 hash for each piece. libtorrent takes a hybrid like that "
         "for a torrent of version 2; then its version 1 hash would name something that nobody can check."
@@ -43,22 +41,9 @@ EXPLAINED: Final[dict[Kind, str]] = {
         "The version is there and is none that is known, or there is a file tree without a version. libtorrent takes "
         "such a torrent for one of version 1; by a client that knows the version it is another torrent (BEP 52)."
     ),
-    (OURS, "info.file tree"): _TWO_READINGS,
     (OURS, "info.file tree.length"): "A length that is none. libtorrent takes a huge negative one for 0.",
-    (
-        OURS,
-        "info.file tree.attr",
-    ): "A pad inside of a file tree: BEP 52 has none there, for nobody could say where it lies.",
-    (OURS, "info.file tree.pieces root"): (
-        "The root of a file is no hash, or two files of different lengths share one (then one layer would have two "
-        "lengths)."
-    ),
     (OURS, "info.files.symlink path"): "A link that leads nowhere (BEP 47). libtorrent makes an empty file of it.",
     (OURS, "info.file tree.symlink path"): "A link that leads nowhere (BEP 47). libtorrent makes an empty file of it.",
-    (
-        OURS,
-        "info.piece length",
-    ): "BEP 52 wants a power of two of at least 16 KiB. libtorrent asks less of some hybrids.",
     (OURS, "bencode"): (
         "A key stands twice inside `info`, or a number is beyond 64 bits (libtorrent takes 0 for it). What counts "
         "then is up to each client, so that two would read two torrents from one info hash."
@@ -76,6 +61,9 @@ EXPLAINED: Final[dict[Kind, str]] = {
     ),
     (THEIRS, "failed to parse files from torrent file"): (
         "A folder of a tree has properties of its own, of which BEP 52 knows none. They are ignored here."
+    ),
+    (THEIRS, "invalid bencoding"): (
+        "A number or a length has zeros in front. What it says is clear, and the info hash is over the bytes as they came."
     ),
     (BOTH, "private"): (
         "`private` is a number other than 0 and 1. BEP 27 says 1; libtorrent takes every other number but 0 for it, "
