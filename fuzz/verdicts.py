@@ -32,7 +32,7 @@ EXPLAINED: Final[dict[Kind, str]] = {
         "Also: the version 1 and version 2 parts of a hybrid list different files, by length, name, order or kind; "
         "libtorrent compares them less closely where one of them is a link or has no name of its own."
     ),
-    (OURS, "info.files.length"): "A length that is none. libtorrent takes a huge negative one for that of a link.",
+    (OURS, "info.files.length"): "A length that is none. libtorrent takes a huge negative one for 0.",
     (OURS, "info.pieces"): (
         "A torrent with the files of version 1 has no SHA-1 hash for each piece. libtorrent takes a hybrid like that "
         "for a torrent of version 2; then its version 1 hash would name something that nobody can check."
@@ -63,7 +63,7 @@ EXPLAINED: Final[dict[Kind, str]] = {
         "A folder of a tree has properties of its own, of which BEP 52 knows none. They are ignored here."
     ),
     (THEIRS, "invalid bencoding"): (
-        "A number or a length has zeros in front. What it says is clear, and the info hash is over the bytes as they came."
+        "A number or a length has zeros in front. What it says is clear, and the info hash is taken over the bytes."
     ),
     (BOTH, "private"): (
         "`private` is a number other than 0 and 1. BEP 27 says 1; libtorrent takes every other number but 0 for it, "
