@@ -25,6 +25,7 @@ from bittern.sim.content import Content, make_content, make_content_v2
 from bittern.sim.host import Cut
 from bittern.sim.http import Web
 from bittern.sim.network import PORT, Network
+from bittern.sim.paths import Paths
 from bittern.sim.process import SimProcess
 from bittern.sim.world import World
 from bittern.wire.handshake import Handshake, Reserved
@@ -45,7 +46,7 @@ _BITS: Final = (
     Reserved.FAST | Reserved.LTEP,
 )
 _BUFFERS: Final = 1 << 20
-_SETTINGS: Final = EngineSettings(
+SETTINGS: Final = EngineSettings(
     listen_port=PORT,
     buffer_bytes=_BUFFERS,
     total_buffer_bytes=_BUFFERS,
@@ -87,13 +88,16 @@ Role = Callable[[SimProcess], tuple[Content, Torrent]]
 class Scene:
     """The world of one input."""
 
-    def __init__(self, role: Role, flags: int, web: Web | None = None) -> None:
+    def __init__(
+        self, role: Role, flags: int, web: Web | None = None, settings: EngineSettings = SETTINGS, *, utp: bool = False
+    ) -> None:
         self.world = World(Random, 0)
         self.network = Network(self.world)
+        self.paths = Paths(self.network)
         host = self.network.host("engine")
         host.latency = 0.0
         host.cut = (Cut.WHOLE, Cut.RANDOM, Cut.WHOLE, Cut.RANDOM)[flags & 3]
-        self.process = SimProcess(host, web or Web(), _SETTINGS)
+        self.process = SimProcess(host, web or Web(), settings, paths=self.paths if utp else None)
         self.process.strict = bool(flags & 4)
         self.content, self.torrent = role(self.process)
         self.guests: dict[int, Guest] = {}
@@ -114,21 +118,35 @@ class Scene:
         guest = self.newcomer(number)
         flags = said[0] if said else 0
         if not flags & 128:
-            name = self.content.info.wire_hash
-            v2 = self.content.info.info_hash_v2
-            if flags & 64 and v2 is not None:
-                name = v2.truncated()
-            same = flags & 32
-            peer_id = PeerId(b"-FZ0000-same--guest-" if same else b"-FZ0000-%012d" % self._came)
-            guest.say(Handshake(_BITS[flags & 3].to_bytes(8), name, peer_id).encode() + said[1:])
+            guest.say(self.hello(flags) + said[1:])
         if dialed:
             guest.host.acceptor = guest
             self.torrent.add_candidates([guest.host.address], Source.MANUAL, self.world.now)
             self.process.host.touch()
         else:
-            self.network.connect(guest.host, self.process.host.address, guest.connected, lambda _: None)
+            self.connect(guest)
         self.world.run(0.0)
         return guest
+
+    def connect(self, guest: Guest) -> None:
+        """A guest calls the engine."""
+        self.network.connect(guest.host, self.process.host.address, guest.connected, lambda _: None)
+
+    def hello(self, flags: int) -> bytes:
+        """The handshake of who came last: what it speaks, by which name it calls the torrent, and who it says it is."""
+        name, v2 = self.content.info.wire_hash, self.content.info.info_hash_v2
+        if flags & 64 and v2 is not None:
+            name = v2.truncated()
+        peer_id = PeerId(b"-FZ0000-same--guest-" if flags & 32 else b"-FZ0000-%012d" % self._came)
+        return Handshake(_BITS[flags & 3].to_bytes(8), name, peer_id).encode()
+
+    def more(self, who: int, kind: int, said: bytes) -> None:
+        """An act of a kind that only some scenes know: here, bytes are said."""
+        self.say(self.guest(who), said)
+
+    def say(self, guest: Guest, data: bytes) -> None:
+        """A guest says something."""
+        guest.say(data)
 
     def newcomer(self, number: int) -> Guest:
         """A guest on a host of its own, not connected; it takes the place of who had its number."""
@@ -183,7 +201,7 @@ class Scene:
 
     def _finishes(self) -> None:
         host = self.network.host("honest")
-        honest = SimProcess(host, Web(), _SETTINGS)
+        honest = SimProcess(host, Web(), SETTINGS)
         honest.seed(self.content)
         self.process.know(self.torrent, honest)
         done = self.world.run(
@@ -192,11 +210,11 @@ class Scene:
         assert done, f"{self.torrent.left_bytes} bytes are still left after {_ENOUGH_SECONDS:g} s beside an honest seed"
 
 
-def play(data: bytes, roles: Sequence[Role]) -> bool:
+def play(data: bytes, roles: Sequence[Role], make: Callable[[Role, int], Scene] = Scene) -> bool:
     """Play an input; whether a guest was heard to the end."""
     if len(data) < HEAD:
         return False
-    scene = Scene(roles[data[0] % len(roles)], data[1])
+    scene = make(roles[data[0] % len(roles)], data[1])
     for kind, said in acts(data[HEAD:]):
         perform(scene, kind // KINDS % GUESTS, kind % KINDS, said)
         scene.settle()
@@ -232,9 +250,11 @@ def perform(scene: Scene, who: int, kind: int, said: bytes) -> None:
             if scene.torrent.info is not None:
                 scene.torrent.prioritize([1 + count % 7] * len(scene.torrent.info.files), scene.world.now)
                 scene.process.host.touch()
+        case _ if kind > Does.WANT:
+            scene.more(who, kind, said)
         case _:
             guest = scene.guest(who)
-            guest.say(words(guest, scene.content, kind, said, count))
+            scene.say(guest, words(guest, scene.content, kind, said, count))
 
 
 def words(guest: Guest, content: Content, kind: int, said: bytes, count: int) -> bytes:
