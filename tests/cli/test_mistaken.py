@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bittern.cli.main import COMMANDS
-from bittern.cli.mistaken import _MEANT, meant_by, understood
+from bittern.cli.mistaken import _MEANT, is_there, meant_by, understood
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,11 @@ def test_a_line_without_a_command_is_answered_with_the_command(
 def test_what_tells_nothing_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert meant_by(["xyzzy"]) is None
+
+
+def test_a_word_that_is_too_long_for_a_name_tells_nothing() -> None:
+    assert meant_by(["x" * 5000]) is None
+    assert not is_there("x" * 5000)
 
 
 def test_only_commands_are_suggested_and_never_for_themselves() -> None:

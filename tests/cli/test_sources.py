@@ -70,3 +70,8 @@ def test_what_only_the_network_tells(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_url_is_not_fetched() -> None:
     with pytest.raises(UsageError, match="download it first"):
         read_source("https://example.org/a.torrent")
+
+
+def test_a_long_link_that_was_mistyped_is_no_name_of_a_file() -> None:
+    with pytest.raises(UsageError, match="a magnet link begins with"):
+        check_source(f"agnet:?xt=urn:btih:{HASH}" + "&tr=http%3A%2F%2Ftracker.example%2Fannounce" * 20)

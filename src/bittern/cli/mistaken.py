@@ -39,7 +39,15 @@ def meant_by(words: Sequence[str]) -> str | None:
         return f"{first}: flags stand behind the command, as in `bittern get SOURCE {first}`."
     if _LINK.match(first) or first.endswith(".torrent"):
         return f"{first}: name a command first, as in `bittern get {quote(first)}`."
-    if Path(first).exists():
+    if is_there(first):
         return f"{first}: name a command first; `bittern create {quote(first)}` makes a torrent of it."
     command = next((name for name, others in _MEANT.items() if first.lower() in others), None)
     return f"{first}: there is no such command; did you mean `bittern {command}`?" if command else None
+
+
+def is_there(text: str) -> bool:
+    """Whether `text` names something that is there; a whole link that was mistyped is too long for a name."""
+    try:
+        return Path(text).exists()
+    except OSError:
+        return False

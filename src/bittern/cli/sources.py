@@ -10,6 +10,7 @@ from bittern.codec.magnet import Magnet, magnet_of_hash
 from bittern.codec.metainfo import Metainfo
 
 from .failures import MissingFileError, UsageError
+from .mistaken import is_there
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
@@ -52,9 +53,10 @@ def check_source(text: str) -> None:
     if is_remote(text):
         return
     path = Path(text)
-    if path.is_dir():
+    there = is_there(text)
+    if there and path.is_dir():
         raise UsageError(f"{text} is a folder: name a .torrent file; `bittern create` makes one of a folder")
-    if path.exists():
+    if there:
         return
     if _DIGITS.fullmatch(text):
         raise UsageError(f"{text}: an info hash has 40 or 64 hexadecimal digits, this has {len(text)}")
@@ -64,7 +66,7 @@ def check_source(text: str) -> None:
         raise UsageError(f"{text}: name the file by its path: {unquote(text[7:])}")
     if _OTHER_URL.match(text):
         raise UsageError(f"{text}: only http and https URLs are fetched; save the .torrent file, then name that")
-    if _HOST.match(text) and not path.parents[-2].exists():
+    if _HOST.match(text) and not is_there(str(path.parents[-2])):
         raise UsageError(f"{text}: no such file; a URL begins with https://")
     _suggest(path)
 
@@ -81,7 +83,7 @@ def _suggest(path: Path) -> None:
 
 def _bare(text: str) -> Magnet | None:
     link = magnet_of_hash(text)
-    return link if link is not None and not Path(text).exists() else None
+    return link if link is not None and not is_there(text) else None
 
 
 def read_torrent(path: Path) -> Metainfo:
