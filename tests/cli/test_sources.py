@@ -4,7 +4,7 @@ import pytest
 
 from bittern.base.errors import BencodeError, MagnetError, MetainfoError
 from bittern.cli.failures import UsageError
-from bittern.cli.sources import is_remote, read_source
+from bittern.cli.sources import check_source, is_remote, read_source
 from bittern.codec.bencode import encode
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
