@@ -3,9 +3,11 @@
 A page has a comment `<!-- the program: PART -->` where the part belongs.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from functools import cache
+from inspect import getsource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +62,13 @@ def _settings() -> str:
 
 
 def _exit_codes() -> str:
-    """Each exit status and what it means."""
-    return "\n".join(["| status | name |", "|--:|---|", *(f"| {code.value} | {code.name} |" for code in ExitCode)])
+    """Each exit status and what it means, by the text below it in the source."""
+    (body,) = [node.body for node in ast.parse(getsource(ExitCode)).body if isinstance(node, ast.ClassDef)]
+    said = [
+        str(node.value.value) for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    rows = [f"| {code.value} | {text} |" for code, text in zip(ExitCode, said[1:], strict=True)]
+    return "\n".join(["| status | which means |", "|--:|---|", *rows])
 
 
 PARTS: dict[str, Callable[[], str]] = {"commands": _commands, "settings": _settings, "exit_codes": _exit_codes}

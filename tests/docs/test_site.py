@@ -162,7 +162,7 @@ def test_every_room_is_on_a_design_page() -> None:
 
 def test_the_program_says_what_it_does() -> None:
     text = filled("# Commands\n\n<!-- the program: exit_codes -->\n\n<!-- the program: commands -->\n")
-    assert "| 7 | UNFINISHED |" in text
+    assert "| 7 | It was interrupted, and everything is saved:" in text
     for heading in ("## bittern get", "## bittern tracker", "### bittern dht put"):
         assert f"\n{heading}\n" in text, heading
     assert "--down-limit" in text
