@@ -10,6 +10,8 @@ from bittern.engine.sources.gossip import (
     LOOK_SECONDS,
     MOST_EXCESS,
     MOST_RECENT,
+    TURN_SECONDS,
+    TURNS,
     Ear,
     Gossip,
 )
@@ -36,6 +38,19 @@ def test_a_newcomer_is_told_of_all_others_soon_and_of_itself_never() -> None:
     assert gossip.due(10.0 + FIRST_SECONDS - 0.1) == []
     assert gossip.due(10.0 + FIRST_SECONDS) == [1]
     assert told(gossip.next(1, crowd(1, 2, 3), {at(1)}, 13.0)) == ([at(2), at(3)], [])
+
+
+@given(st.lists(st.floats(0.0, 0.1), min_size=2, max_size=TURNS))
+def test_those_that_come_at_once_are_told_one_after_the_other(gaps: list[float]) -> None:
+    gossip, now, dues = Gossip(), 0.0, list[float]()
+    for number, gap in enumerate(gaps):
+        now += gap
+        gossip.joined(number, now)
+        dues.append(now + FIRST_SECONDS + number * TURN_SECONDS)
+    for number, due in enumerate(dues):
+        assert gossip.due(due - 0.01) == list(range(number))
+        gossip.joined(number, due)  # it says again what it speaks: that puts nothing off
+        assert gossip.due(due + 0.01) == list(range(number + 1))
 
 
 def test_a_listener_hears_at_most_once_a_minute_what_changed() -> None:

@@ -8,7 +8,14 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.transport import Transport
 from bittern.codec.ip_ranges import IpRanges
 from bittern.engine.settings import EngineSettings
-from bittern.engine.sources.gossip import FIRST_SECONDS, INTERVAL_SECONDS, MOST_EXCESS, MOST_LISTED
+from bittern.engine.sources.gossip import (
+    FIRST_SECONDS,
+    INTERVAL_SECONDS,
+    MOST_EXCESS,
+    MOST_LISTED,
+    TURN_SECONDS,
+    TURNS,
+)
 from bittern.engine.sources.pex import PeerExchange, flags_of, where
 from bittern.engine.swarm.approach import Past
 from bittern.engine.swarm.holepunch import Holepunching
@@ -22,6 +29,10 @@ from tests.engine.hall import Hall, said
 from tests.engine.peers import Line
 
 THEIR_NUMBER = 9
+
+
+ALL_SECONDS = FIRST_SECONDS + TURNS * TURN_SECONDS
+"""After which all newcomers have been told of each other."""
 
 
 class Case:
@@ -62,12 +73,12 @@ def test_peers_are_told_of_each_other_where_they_listen() -> None:
     case = Case()
     ann, bob, mute = case.comes("10.1.0.1"), case.comes("10.2.0.1"), case.comes("10.3.0.1", None)
     deaf = case.comes("10.4.0.1", speaks=False)
-    case.pex.tell(FIRST_SECONDS)
+    case.pex.tell(ALL_SECONDS)
     assert set(told(ann)) == {Address("10.2.0.1", 6881), Address("10.4.0.1", 6881)}
     assert set(told(bob)) == {Address("10.1.0.1", 6881), Address("10.4.0.1", 6881)}
     assert len(told(mute)) == 3
     assert told(deaf) == {}
-    case.pex.tell(FIRST_SECONDS + INTERVAL_SECONDS)
+    case.pex.tell(ALL_SECONDS + INTERVAL_SECONDS)
     assert told(ann) == {}
 
 
@@ -85,7 +96,7 @@ def test_nobody_is_told_of_what_is_nearer_to_us_than_he_is() -> None:
     case = Case()
     near, local, far = case.comes("127.0.0.1"), case.comes("192.168.1.5"), case.comes("8.8.8.8")
     other = case.comes("9.9.9.9")
-    case.pex.tell(FIRST_SECONDS)
+    case.pex.tell(ALL_SECONDS)
     assert set(told(far)) == {Address("9.9.9.9", 6881)}
     assert set(told(local)) == {Address("8.8.8.8", 6881), Address("9.9.9.9", 6881)}
     assert len(told(near)) == 3
@@ -196,7 +207,7 @@ def test_a_seed_that_a_seed_parted_with_is_told_of() -> None:
         case.hall.company.peers.pop(peer.number)
         case.pex.left(peer, complete=True)
     ann = case.comes("9.9.9.9", now=5.0)
-    case.pex.tell(5.0 + FIRST_SECONDS)
+    case.pex.tell(5.0 + ALL_SECONDS)
     assert told(ann) == {Address("8.8.8.8", 6881): PexFlag.SEED}
 
 
@@ -208,7 +219,7 @@ def test_nobody_is_told_of_a_seed_that_the_ip_filter_blocks() -> None:
     case.hall.company.peers.pop(seed.number)
     case.pex.left(seed, complete=True)
     ann = case.comes("9.9.9.9", now=5.0)
-    case.pex.tell(5.0 + FIRST_SECONDS)
+    case.pex.tell(5.0 + ALL_SECONDS)
     assert told(ann) == {}
 
 

@@ -11,6 +11,11 @@ from bittern.wire.ut_pex import MOST, PexFlag, PexMessage
 
 FIRST_SECONDS = 3.0
 """A newcomer is told of the others after so long: whoever else comes meanwhile is in the same message."""
+TURNS = 8
+"""Newcomers are told in so many turns: two that hear of each other at once dial each other at once, and some clients
+then refuse both connections."""
+TURN_SECONDS = 0.75
+"""From one turn to the next: time to connect, and to say so."""
 INTERVAL_SECONDS = 60.0
 """Between two messages to one peer, and from one."""
 LOOK_SECONDS = 5.0
@@ -50,10 +55,13 @@ class Gossip:
         self._listeners: dict[int, _Listener] = {}
         self._recent: dict[Address, tuple[int, PexFlag]] = {}
         self._parted = 0
+        self._turn = 0
 
     def joined(self, listener: int, now: float) -> None:
         """Somebody came that listens."""
-        self._listeners.setdefault(listener, _Listener(now + FIRST_SECONDS))
+        if listener not in self._listeners:
+            self._listeners[listener] = _Listener(now + FIRST_SECONDS + self._turn * TURN_SECONDS)
+            self._turn = (self._turn + 1) % TURNS
 
     def left(self, listener: int) -> None:
         """It is gone."""
