@@ -1,6 +1,6 @@
 """Run the fault drill on the real program, and say what came of each row.
 
-    python -m drill [ROW...] [--short] [--list] [--seed N]
+    python -m drill [ROW...] [--short] [--list] [--seed N] [--jobs N]
 
 Each row makes one fault happen to programs of its own, in a folder and a network of its own, and ends with the
 invariant: what bittern claims after a restart is right, and nothing but the torrent's files has changed. The whole
@@ -11,7 +11,9 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -30,6 +32,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="fewer kills and shorter waits")
     parser.add_argument("--list", action="store_true", help="say what there is")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1 << 32), help="of all chance")
+    parser.add_argument("--jobs", type=int, default=1, help="rows beside each other: most of them mostly wait")
     args = parser.parse_args()
     chosen = [row for row in ROWS if row.name in args.rows or not args.rows]
     if unknown := set(args.rows) - {row.name for row in ROWS}:
@@ -41,7 +44,9 @@ def main() -> int:
     machine.enter_loopback_only("drill")
     print(f"seed {args.seed}", flush=True)
     with machine.scratch() as scratch:
-        results = [(row, *run(row, scratch, args.seed, short=args.short)) for row in chosen]
+        do = partial(run, scratch=scratch, seed=args.seed, short=args.short)
+        with ThreadPoolExecutor(args.jobs) as jobs:
+            results = [(row, *done) for row, done in zip(chosen, jobs.map(do, chosen), strict=True)]
     if not args.rows and not args.short:
         _save(results, args.seed)
     return int(any(outcome is None or not outcome.passed for _, outcome, _ in results))

@@ -57,7 +57,6 @@ SOCKETS = (
     *(Call("socket", error, "anything") for error in ("EMFILE", "ENFILE")),
     Call("setsockopt", "EINVAL", "anything"),
     Call("getsockopt", "ENOBUFS", "anything"),
-    Call("clone3", "EAGAIN", "anything"),
 )
 
 
