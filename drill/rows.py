@@ -19,6 +19,10 @@ from drill.syscalls import ROWS as SYSCALLS
 from drill.trackers import ROWS as TRACKERS
 
 ROWS: tuple[Row, ...] = (
+    # Those that wait longest come first: rows may run beside each other.
+    *PAUSES,
+    *SWEEP,
+    *MEMORY,
     *KILLS,
     *SYSCALLS,
     *POWER,
@@ -27,12 +31,9 @@ ROWS: tuple[Row, ...] = (
     *REFUSALS,
     *SAVED,
     *DESCRIPTORS,
-    *MEMORY,
     *CLOCK,
-    *PAUSES,
     *ENDINGS,
     *TRACKERS,
     *CONFIGS,
     *HABITAT,
-    *SWEEP,
 )
