@@ -63,7 +63,8 @@ def test_a_silent_peer_is_given_up(pair: Pair) -> None:
 def test_keep_alives_are_passed_over_but_traced(pair: Pair) -> None:
     pair.wire.send(bytes(12) + Choke().encode())
     assert pair.link.receive("a message", pair.link.deadline()) == Choke()
-    assert [line.rpartition("  ")[2] for line in pair.lines] == ["KeepAlive()"] * 3 + ["Choke()"]
+    told = [line.rpartition("  ")[2] for line in pair.lines if line.startswith("<-")]
+    assert told == ["KeepAlive()"] * 3 + ["Choke()"]
 
 
 def test_keep_alives_do_not_buy_time(pair: Pair) -> None:

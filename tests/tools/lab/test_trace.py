@@ -1,18 +1,24 @@
 from bittern.base.address import Address
-from bittern.tools.lab.trace import SILENT, Trace, describe, shorten
+from bittern.tools.lab.dissect import shorten
+from bittern.tools.lab.trace import SILENT, Trace, describe
 from bittern.wire.announce import AnnounceReply
 from bittern.wire.extended import ExtendedHandshake
 from bittern.wire.messages import Extended, Have, Piece
 from bittern.wire.ut_metadata import MetadataRequest
 
 
-def test_a_line_has_direction_place_hex_and_fields() -> None:
+def test_a_line_has_direction_place_hex_and_fields_and_the_first_of_a_kind_is_taken_apart() -> None:
     lines: list[str] = []
     trace = Trace(lines.append)
     trace.sent("1.2.3.4:5", Have(7).encode(), Have(7))
+    trace.sent("1.2.3.4:5", Have(8).encode(), Have(8))
     trace.received("1.2.3.4:5", b"\x00\x00\x00\x00", "keep-alive")
     assert lines == [
         "-> 1.2.3.4:5  000000050400000007  Have(piece=7)",
+        "     00000005  length: 5 bytes follow",
+        "     04        id 4: have",
+        "     00000007  piece 7",
+        "-> 1.2.3.4:5  000000050400000008  Have(piece=8)",
         "<- 1.2.3.4:5  00000000  'keep-alive'",
     ]
 

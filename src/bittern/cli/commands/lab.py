@@ -64,7 +64,11 @@ def info(file: Path, /, *, trace: bool = False) -> None:
     target = _torrent(file)
     assert target.info is not None
     if trace:
+        from bittern.tools.lab.dissect import aligned, dissect_info
+
         note(f"info dictionary, {len(target.info.raw)} bytes: {target.info.raw.hex()}")
+        for line in aligned(dissect_info(target.info.raw)):
+            note(printable(line, _MOST_TRACE))
     _say_all(info_lines(target.info, _first(target.trackers)))
 
 
@@ -77,7 +81,7 @@ def peers(file: Path, /, *, trace: bool = False, timeout: float = 10.0) -> None:
     file
         A .torrent file.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -97,7 +101,7 @@ def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: float =
     peer
         IP:PORT of the peer.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -124,7 +128,7 @@ def download_piece(file: Path, piece: int, /, *, output: Output, trace: bool = F
     output
         The file to write.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -142,7 +146,7 @@ def download(file: Path, /, *, output: Output, trace: bool = False, timeout: flo
     output
         The file to write, or the folder when the torrent has several files.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -180,7 +184,7 @@ def magnet_handshake(link: str, /, *, trace: bool = False, timeout: float = 10.0
     link
         A magnet link.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -199,7 +203,7 @@ def magnet_info(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> 
     link
         A magnet link.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -225,7 +229,7 @@ def magnet_download_piece(
     output
         The file to write.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """
@@ -243,7 +247,7 @@ def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeou
     output
         The file to write, or the folder when the torrent has several files.
     trace
-        Show on stderr what is sent and received.
+        Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
         Seconds to wait for each answer.
     """

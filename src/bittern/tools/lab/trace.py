@@ -1,4 +1,7 @@
-"""Every message on the wire as one line: its direction, its bytes in hex, its decoded fields."""
+"""Every message on the wire as one line: its direction, its bytes in hex, its decoded fields.
+
+The first of each kind is taken apart below its line: what each of its bytes means.
+"""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -8,7 +11,8 @@ from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.messages import Extended
 from bittern.wire.ut_metadata import parse_metadata_message
 
-_HEX_BYTES = 32
+from .dissect import aligned, dissect, shorten
+
 _MOST_ITEMS = 8
 
 
@@ -17,25 +21,28 @@ class Trace:
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
         self._write = write
+        self._seen: set[tuple[str, str]] = set()
 
     def sent(self, where: object, data: bytes | bytearray, meaning: object) -> None:
         """We sent `data` to `where`, and `meaning` is what it says."""
         if self._write:
-            self._write(f"-> {where}  {shorten(data)}  {describe(meaning)}")
+            self._show(self._write, f"-> {where}", data, meaning)
 
     def received(self, where: object, data: bytes | bytearray, meaning: object) -> None:
         """`data` came from `where`, and `meaning` is what it says."""
         if self._write:
-            self._write(f"<- {where}  {shorten(data)}  {describe(meaning)}")
+            self._show(self._write, f"<- {where}", data, meaning)
+
+    def _show(self, write: Callable[[str], None], way: str, data: bytes | bytearray, meaning: object) -> None:
+        kind = way[:2], _kind(meaning)
+        parts = dissect(data, meaning) if kind not in self._seen else []
+        self._seen.add(kind)
+        write(f"{way}  {shorten(data)}  {describe(meaning)}")
+        for line in aligned(parts):
+            write(line)
 
 
 SILENT = Trace()
-
-
-def shorten(data: bytes | bytearray | memoryview) -> str:
-    """The first bytes in hex, and how many there are when these are not all."""
-    front = bytes(data[:_HEX_BYTES]).hex()
-    return front if len(data) <= _HEX_BYTES else f"{front}... ({len(data)} bytes)"
 
 
 def describe(thing: object) -> str:
@@ -54,6 +61,12 @@ def describe(thing: object) -> str:
         rest = [f"... ({len(thing)} in all)"] if len(thing) > _MOST_ITEMS else []
         return f"[{', '.join([*map(str, thing[:_MOST_ITEMS]), *rest])}]"
     return ascii(thing)
+
+
+def _kind(meaning: object) -> str:
+    """What is taken apart once: messages of one type, extended ones by what they carry."""
+    inner = _inside(meaning) if isinstance(meaning, Extended) else None
+    return type(meaning if inner is None else inner).__name__
 
 
 def _inside(message: Extended) -> object | None:
