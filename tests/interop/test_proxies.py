@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.conftest import require
 from tests.interop.rigs.place import missing_for_namespace
-from tests.interop.rigs.proxies import World, world
+from tests.interop.rigs.proxies import WORLD6, World, world
 
 SECONDS = 30
 SWITCHES = ("proxy_peers", "proxy_trackers", "proxy_web", "proxy_dht", "proxy_names")
@@ -75,6 +75,13 @@ def test_everything_is_found_and_fetched_through_the_proxy_and_nothing_goes_else
     states, listening = place.run(list(jobs.values()), SECONDS)
     assert dict(zip(jobs, states, strict=True)) == dict.fromkeys(jobs, "complete")
     assert (place.outside(), listening) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_who_has_no_ipv6_reaches_ipv6_through_a_proxy_that_has(place: World, kind: str) -> None:
+    proxy = place.http if kind == "http" else f"{kind}://{place.socks}"
+    states, _ = place.run([job(place.source("bare"), f"[{WORLD6}]:{place.facts['seed']}", proxy=proxy)], SECONDS)
+    assert (states, place.outside()) == (["complete"], 0)
 
 
 def test_a_proxy_that_wants_a_name_and_password_is_given_them(place: World) -> None:

@@ -1,8 +1,9 @@
 """A tracker, nodes of the DHT, a seed, and a web server that has the content and its torrents, on one address.
 
-    python proxied_world.py HOST FOLDER
+    python proxied_world.py HOST IPV6_HOST FOLDER
 
-FOLDER has `content.bin`. It says one line of JSON when everything is there, and ends with its input.
+The seed is at IPV6_HOST as well. FOLDER has `content.bin`. It says one line of JSON when everything is there, and
+ends with its input.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ def torrent(
 
 async def main() -> None:
     """Until the end of the input."""
-    host, folder = sys.argv[1], Path(sys.argv[2])
+    host, host6, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     async with AsyncExitStack() as stack:
         place = Places((host,), http_port=0, udp_port=0)
         tracker = await stack.enter_async_context(TrackerService(TrackerSettings(), Policy(), place))
@@ -78,7 +79,7 @@ async def main() -> None:
             torrent(folder, f"{name}.torrent", [url], [], None)
         torrent(folder, "web.torrent", [], [seed_url], None)
         settings = Settings(
-            listen=(host,),
+            listen=(host, host6),
             port=0,
             dht=True,
             dht_routers=(str(router),),

@@ -19,6 +19,8 @@ from tests.interop.rigs.process import Running, wait_until
 from tests.interop.rigs.star import Link, star
 
 DRIVERS = Path(__file__).parents[1] / "drivers"
+PROXY6, WORLD6 = "fd00:98::2", "fd00:98::3"
+"""Of the proxies, and of everything else; the host of the sessions has none."""
 SOCKS_PORT, GUARDED_SOCKS_PORT, HTTP_PORT = 1080, 1081, 8888
 USER, PASSWORD = "ann", "secret"
 
@@ -26,12 +28,14 @@ _DANTE = """
 logoutput: stderr
 internal: {host} port = {port}
 external: {host}
+external: {host6}
+external.rotation: route
 clientmethod: none
 socksmethod: {method}
 user.privileged: root
 user.unprivileged: nobody
 client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}
-socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 command: connect udpassociate udpreply }}
+socks pass {{ from: 0.0.0.0/0 to: 0/0 command: connect udpassociate udpreply }}
 """
 _PASSWD = f"""\
 root:x:0:0::/:/bin/sh
@@ -121,6 +125,8 @@ def world(folder: Path) -> Iterator[World]:
     content.write_bytes(Random(1).randbytes(200_000))
     with star(folder, [Link(), Link(), Link()]) as hosts:
         here, middle, there = hosts.hosts
+        for host, address in ((middle, PROXY6), (there, WORLD6)):
+            _do(host, "ip", "-6", "addr", "add", f"{address}/64", "dev", "eth0", "nodad")
         names = _file(
             folder, "hosts", f"127.0.0.1 localhost\n{there.address} tracker.test web.test router.test seed.test\n"
         )
@@ -129,7 +135,11 @@ def world(folder: Path) -> Iterator[World]:
         _do(here, "nft", "-f", _file(folder, "rules", _COUNTER.format(proxy=middle.address)))
         users = {"/etc/passwd": _file(folder, "passwd", _PASSWD), "/etc/shadow": _file(folder, "shadow", _shadow())}
         dante, guarded = (
-            _file(folder, f"danted-{port}.conf", _DANTE.format(host=middle.address, port=port, method=method))
+            _file(
+                folder,
+                f"danted-{port}.conf",
+                _DANTE.format(host=middle.address, host6=PROXY6, port=port, method=method),
+            )
             for port, method in ((SOCKS_PORT, "none"), (GUARDED_SOCKS_PORT, "username"))
         )
         tiny = _TINYPROXY.format(host=middle.address, port=HTTP_PORT, user=USER, password=PASSWORD)
@@ -139,7 +149,7 @@ def world(folder: Path) -> Iterator[World]:
             "guarded": [*_with(middle, knowing | users), "danted", "-f", guarded],
             "tinyproxy": [*_with(middle, knowing), "tinyproxy", "-d", "-c", _file(folder, "tiny.conf", tiny)],
         }
-        driver = [sys.executable, str(DRIVERS / "proxied_world.py"), there.address, str(content.parent)]
+        driver = [sys.executable, str(DRIVERS / "proxied_world.py"), there.address, WORLD6, str(content.parent)]
         ours = [sys.executable, str(DRIVERS / "proxied_sessions.py"), str(folder)]
         with ExitStack() as stack:
             for name, command in programs.items():
