@@ -89,6 +89,17 @@ async def test_a_damaged_file_is_moved_aside_and_begun_anew(tmp_path: Path, dama
     assert (tmp_path / f"{FILE}.damaged").read_bytes() == damage
 
 
+async def test_a_damaged_schema_is_damage_whatever_sqlite_quotes_of_it(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole.replace(b"WITHOUT ROWID", b"WITHOUT R\xff\xff\xff\xff"))
+    async with opened(tmp_path) as store:
+        await store.put(RECORD)
+        assert await store.load(HASH, "/down") == RECORD
+    assert (tmp_path / f"{FILE}.damaged").exists()
+
+
 async def test_the_state_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -102,7 +113,11 @@ async def test_a_row_that_can_not_be_read_is_as_none(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.put(RECORD)
         assert store._connection is not None
-        await store._write("UPDATE torrents SET trackers = ?", ("{not json",))
+        for trackers in ("{not json", "[" * 100_000, '[["http://a/", 1]]', "5"):
+            await store._write("UPDATE torrents SET trackers = ?", (trackers,))
+            assert await store.load(HASH, "/down") is None
+        await store.put(RECORD)
+        await store._write("UPDATE torrents SET info = ?", (10**12,))
         assert await store.load(HASH, "/down") is None
 
 

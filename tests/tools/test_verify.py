@@ -78,6 +78,17 @@ def test_a_missing_file_is_named(torrent: Metainfo, content: Path) -> None:
     assert states == ({} if torrent.info.info_hash_v2 else {"a": "uncertain", "b": "uncertain", "e": "uncertain"})
 
 
+def test_a_missing_file_of_the_longest_name_is_missing(tmp_path: Path) -> None:
+    """With the suffix of an unfinished file its name is longer than a system allows."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("b", "x" * 255):
+        (folder / name).write_bytes(b"content")
+    made = create(scan(folder), CreateOptions(version=Version.V1)).metainfo
+    (folder / ("x" * 255)).unlink()
+    assert _states(_verify(made, folder))["x" * 255] == FileState.MISSING.value
+
+
 def test_a_missing_empty_file_is_named(torrent: Metainfo, content: Path) -> None:
     (content / "c/empty").unlink()
     report = _verify(torrent, content)

@@ -245,7 +245,7 @@ class Store:
             self._connection = self._connect()
         except sqlite3.OperationalError as error:  # permissions, a full disk: nothing that moving it would cure
             raise self._failure(error) from error
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # the latter where its words quote what is damaged
             self._set_aside()
             self._connection = self._connect()
 
@@ -279,8 +279,10 @@ class Store:
             if row is None:
                 return None
             info, trackers, resume = row
-            return Record(info_hash, save_path, info, tuple(map(tuple, json.loads(trackers))), resume)
-        except (sqlite3.DatabaseError, ValueError, TypeError):
+            if any(not isinstance(blob, bytes | None) for blob in (info, resume)):
+                return None  # SQLite lets any kind of value stand in any column
+            return Record(info_hash, save_path, info, _tiers(trackers), resume)
+        except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError):
             return None
 
     def _close(self) -> None:
@@ -299,6 +301,13 @@ class Store:
         kind = StorageError.Kind.DISK_FULL if full else StorageError.Kind.IO
         kind = StorageError.Kind.PERMISSION if name.startswith("SQLITE_READONLY") else kind
         return StorageError(kind, str(self.folder / FILE), str(error))
+
+
+def _tiers(text: str) -> tuple[tuple[str, ...], ...]:
+    tiers = tuple(map(tuple, json.loads(text)))
+    if not all(isinstance(url, str) for tier in tiers for url in tier):
+        raise ValueError("a tracker that is no text")
+    return tiers
 
 
 def _free_bytes(folder: Path) -> int:
