@@ -123,12 +123,13 @@ def old(room: Room) -> Outcome:
         "new state, old file: pieces": begins_with(late, early / NAME),
         "both old: pieces": begins_with(early / "state", early / NAME),
     }
-    shutil.rmtree(scene.state)
-    shutil.copytree(late, scene.state)
     shutil.copy(other.folder / NAME, scene.into / NAME)
-    with scene.get(seed) as job:
-        demand(job.ends(_WAIT) == 13, f"another torrent's file: exit status {job.running.exit_code}")
-    demand((scene.into / NAME).read_bytes() == other.data, "somebody else's file was overwritten")
+    for state in (early / "state", late):
+        shutil.rmtree(scene.state)
+        shutil.copytree(state, scene.state)
+        with scene.get(seed) as job:
+            demand(job.ends(_WAIT) == 13, f"another torrent's file: exit status {job.running.exit_code}")
+        demand((scene.into / NAME).read_bytes() == other.data, "somebody else's file was overwritten")
     return Outcome(passed=True, figures={**figures, "fetched again, bytes": again})
 
 

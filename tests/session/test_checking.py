@@ -199,6 +199,19 @@ def test_a_file_without_a_right_piece_is_somebody_elses(case: Case) -> None:
     assert (caught.value.kind, caught.value.path) == (StorageError.Kind.EXISTS, str(case.root / "one.bin"))
 
 
+def test_under_way_a_file_is_somebody_elses_when_it_lost_all_of_several_pieces(case: Case) -> None:
+    """Of one that had a single piece, or none, what is there may be ours, and bad."""
+    fill(case.root / "one.bin", 100_000, 99)
+    found = case.plan(None)
+    have = Bitfield(case.count, case.hash(found))
+    looks = case.content.look()
+    for had in ((), (1,)):
+        refuse_foreign(case.content, looks, found.suspects, have, Bitfield(case.count, had))
+    with pytest.raises(StorageError) as caught:
+        refuse_foreign(case.content, looks, found.suspects, have, Bitfield(case.count, (0, 2)))
+    assert caught.value.path == str(case.root / "one.bin")
+
+
 def test_of_several_files_without_a_right_piece_the_largest_is_named(case: Case) -> None:
     """The small one between is as it was: it only shares its piece with those that are not."""
     fill(case.root / "two" / "c.bin", 70_001, 99)

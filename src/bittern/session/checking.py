@@ -26,6 +26,8 @@ from .content import Content, Stamps, stored
 _TRUST, _HASH, _ABSENT = range(3)
 _PROGRESS_SECONDS = 0.2
 _BURST_SECONDS = 0.05
+_REPLACED_PIECES = 2
+"""So many pieces of a file are not lost at once by anything but its being another file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +251,21 @@ def hash_suspects(
     return Hashed(good, suspects[bisect_right(suspects, last) :])
 
 
-def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], have: Bitfield) -> None:
+def refuse_foreign(
+    content: Content, stamps: Stamps, suspects: Sequence[int], have: Bitfield, had: Bitfield | None = None
+) -> None:
     """Protect files that are not of this torrent from being overwritten.
 
     A file is one of ours if any piece of it is good, or if it has the right size and none of its pieces could be
     checked because other files are missing. Nobody's loss is a file without any data.
+
+    Args:
+        content: the files.
+        stamps: how they look.
+        suspects: the pieces that were hashed.
+        have: the pieces that are good.
+        had: of a download that is under way, the pieces that were stored: only a file that has lost several of them,
+            and has none any more, was replaced. A single one may as well be a bad place on the disk.
 
     Raises:
         StorageError: a file is neither; the largest one is named.
@@ -271,6 +283,8 @@ def refuse_foreign(content: Content, stamps: Stamps, suspects: Sequence[int], ha
             continue
         pieces = info.geometry.pieces_of(file.offset, file.length)
         if any(piece in have for piece in pieces):
+            continue
+        if had is not None and sum(piece in had for piece in pieces) < _REPLACED_PIECES:
             continue
         unknown = not any(piece in checked for piece in pieces) and stamp.size == file.length
         if not unknown and content.holds_data(number):

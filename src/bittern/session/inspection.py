@@ -115,10 +115,14 @@ class Inspection:
         if suspects:
             note = partial(self._journal.note_check, info, trackers, stamps, resume, ours=ours)
             await self._hash(content, todo, have, note)
-        if not ours and not options.overwrite:
-            if resume is not None and resume.unchecked:  # what was read before the interruption counts, too
+        if not options.overwrite:
+            if (
+                not ours and resume is not None and resume.unchecked
+            ):  # what was read before the interruption counts, too
                 suspects = plan(info, stamps, None, parked=content.storage.parked).suspects
-            await in_thread(refuse_foreign, content, stamps, suspects, have)
+            had = resume.have() if ours and resume is not None else None
+            if had is not None or not ours:
+                await in_thread(refuse_foreign, content, stamps, suspects, have, had)
         if content.storage.parked:
             stamps = await in_thread(content.settle)
         await in_thread(content.storage.suffixes.expect, have)
