@@ -82,6 +82,7 @@ class BencodeError(BitternError):
     """Bytes are not bencode (BEP 3), or exceed the limits given.
 
     Attributes:
+        reason: what is wrong, in words.
         offset: byte position of the fault in the input.
     """
 
@@ -108,6 +109,7 @@ class MetainfoError(BitternError):
 
     Attributes:
         field: the key at fault, dotted (`info.piece length`).
+        reason: what is wrong with it, in words.
     """
 
     def __init__(self, field: str, reason: str) -> None:

@@ -17,14 +17,23 @@ from .status import State
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The torrent is in another state."""
+    """The torrent is in another state.
+
+    Attributes:
+        state: the new one.
+    """
 
     state: State
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataReceived:
-    """What the torrent is made of is known, from peers (BEP 9) or a file that the link names."""
+    """What the torrent is made of is known, from peers (BEP 9) or a file that the link names.
+
+    Attributes:
+        name: of the file or root folder.
+        total_bytes: of all its files, pads left out.
+    """
 
     name: str
     total_bytes: int
@@ -32,7 +41,12 @@ class MetadataReceived:
 
 @dataclass(frozen=True, slots=True)
 class CheckProgress:
-    """Files that were there are being checked: bytes read, and bytes to read in all."""
+    """Files that were there are being checked.
+
+    Attributes:
+        done_bytes: read so far.
+        total_bytes: to read in all.
+    """
 
     done_bytes: int
     total_bytes: int
@@ -40,7 +54,12 @@ class CheckProgress:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """It is known what of the torrent is on the disk."""
+    """It is known what of the torrent is on the disk.
+
+    Attributes:
+        done_bytes: wanted bytes that are there and good.
+        total_bytes: wanted bytes in all.
+    """
 
     done_bytes: int
     total_bytes: int
@@ -48,7 +67,12 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class MoveProgress:
-    """Files are moving: bytes moved, and bytes in all."""
+    """Files are moving.
+
+    Attributes:
+        done_bytes: moved so far.
+        total_bytes: to move in all.
+    """
 
     done_bytes: int
     total_bytes: int
@@ -56,21 +80,33 @@ class MoveProgress:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The files moved or were renamed: `path` is the file, or the root folder, now."""
+    """The files moved or were renamed.
+
+    Attributes:
+        path: the file, or the root folder, now.
+    """
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class PieceStored:
-    """A piece is good and in the files."""
+    """A piece is good and in the files.
+
+    Attributes:
+        piece: its number, from 0.
+    """
 
     piece: int
 
 
 @dataclass(frozen=True, slots=True)
 class PieceFailed:
-    """A piece came and failed its hash; it will be fetched again."""
+    """A piece came and failed its hash; it will be fetched again.
+
+    Attributes:
+        piece: its number, from 0.
+    """
 
     piece: int
 
@@ -82,7 +118,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class PeerJoined:
-    """A peer finished its handshake; `encrypted`: every byte of the connection is."""
+    """A peer finished its handshake.
+
+    Attributes:
+        address: where it is.
+        peer_id: what it calls itself (BEP 20).
+        transport: what carries the connection.
+        encrypted: whether every byte of it is encrypted.
+    """
 
     address: Address
     peer_id: PeerId
@@ -92,7 +135,13 @@ class PeerJoined:
 
 @dataclass(frozen=True, slots=True)
 class PeerDropped:
-    """A peer, or a connection that never became one, is gone. `offence`: it broke the protocol."""
+    """A peer, or a connection that never became one, is gone.
+
+    Attributes:
+        address: where it is.
+        reason: in words, for people.
+        offence: whether it broke the protocol.
+    """
 
     address: Address
     reason: str
@@ -101,14 +150,24 @@ class PeerDropped:
 
 @dataclass(frozen=True, slots=True)
 class AddressesBlocked:
-    """The IP filter kept `count` addresses out, or connections ended for it or for a client that is blocked."""
+    """The IP filter, or the list of clients, kept somebody out.
+
+    Attributes:
+        count: addresses kept out, and connections that ended, since the last of these events.
+    """
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerAnswered:
-    """A tracker answered and named so many peers; `warning` is its text of unknown safety."""
+    """A tracker answered.
+
+    Attributes:
+        url: its own, as in the torrent.
+        peers: how many it named.
+        warning: its words for people, of unknown safety; None without any.
+    """
 
     url: str
     peers: int
@@ -117,7 +176,13 @@ class TrackerAnswered:
 
 @dataclass(frozen=True, slots=True)
 class TrackerFailed:
-    """A tracker failed or refused; it is asked again after `retry_seconds`."""
+    """A tracker failed or refused.
+
+    Attributes:
+        url: its own, as in the torrent.
+        reason: in words, of unknown safety.
+        retry_seconds: after which it is asked again.
+    """
 
     url: str
     reason: str
@@ -126,7 +191,13 @@ class TrackerFailed:
 
 @dataclass(frozen=True, slots=True)
 class WebSeedFailed:
-    """A web seed failed or refused; it is asked again after `retry_seconds`: 0 for other files, infinity for never."""
+    """A web seed failed or refused.
+
+    Attributes:
+        url: as it was named.
+        reason: in words, of unknown safety.
+        retry_seconds: after which it is asked again; 0 for other files, infinity for never.
+    """
 
     url: str
     reason: str
@@ -135,7 +206,13 @@ class WebSeedFailed:
 
 @dataclass(frozen=True, slots=True)
 class TorrentFileFailed:
-    """The .torrent file is not where the link says (`xs`); asked again after `retry_seconds`, infinity for never."""
+    """The .torrent file is not where the link says (`xs`).
+
+    Attributes:
+        url: as the link has it.
+        reason: in words, of unknown safety.
+        retry_seconds: after which it is asked for again; infinity for never.
+    """
 
     url: str
     reason: str
@@ -144,21 +221,33 @@ class TorrentFileFailed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The torrent stopped because of `error`."""
+    """The torrent stopped.
+
+    Attributes:
+        error: why.
+    """
 
     error: BitternError
 
 
 @dataclass(frozen=True, slots=True)
 class SaveFailed:
-    """Progress could not be saved; it is tried again. The next start checks the files instead."""
+    """Progress could not be saved; it is tried again. The next start checks the files instead.
+
+    Attributes:
+        reason: in words.
+    """
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class EventsLost:
-    """The reader was too slow: so many events before the next one were dropped."""
+    """The reader was too slow, and events before the next one were dropped.
+
+    Attributes:
+        count: how many.
+    """
 
     count: int
 

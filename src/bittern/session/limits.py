@@ -20,8 +20,10 @@ class Limits:
     """Limits of one torrent in bytes per second; None where none was ever set.
 
     Attributes:
-        down, up: of all its peers together.
-        peer_down, peer_up: of each of its peers.
+        down: from all its peers together.
+        up: to all its peers together.
+        peer_down: from each of its peers.
+        peer_up: to each of its peers.
         group: the torrents with which it shares limits.
         peers: by numeric address, those of single peers, down and up, in place of `peer_down` and `peer_up`.
     """

@@ -16,7 +16,12 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A torrent and all the bytes of its pieces, pads and gaps between files included."""
+    """A torrent and what is in it.
+
+    Attributes:
+        metainfo: as a .torrent file has it.
+        data: all the bytes of its pieces, pads and gaps between files included.
+    """
 
     metainfo: Metainfo
     data: bytes = field(repr=False)

@@ -17,7 +17,12 @@ ROUND_TRIP_SECONDS = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A site's answer."""
+    """A site's answer.
+
+    Attributes:
+        status: of HTTP.
+        body: all of it.
+    """
 
     status: int
     body: bytes

@@ -15,8 +15,9 @@ class PeerReport:
 
     Attributes:
         name: of its host.
-        completed: when its last torrent was complete, or None.
-        sent, received: bytes of its connections, the protocol's own included.
+        completed: virtual seconds from the start until its last torrent was complete, or None.
+        sent: bytes that went over its connections, the protocol's own included.
+        received: bytes that came, likewise.
         written: bytes of content written to its disk.
         wasted: bytes of content written in vain or again.
         failed_pieces: pieces that had the wrong hash.

@@ -23,7 +23,8 @@ class Lines:
     """How hosts are connected.
 
     Attributes:
-        up, down: bytes per second.
+        up: bytes per second that leave a host.
+        down: bytes per second that come to it.
         latency: seconds to the middle of the network.
         jitter: seconds, for the whole network.
         together: whether all hosts are in one /24 network, and not each in its own.
