@@ -3,6 +3,7 @@ import inspect
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from cyclopts import App
 
 from bittern.cli.exit_codes import ExitCode
-from bittern.cli.main import COMMANDS, main
+from bittern.cli.main import COMMANDS, Command, build_app, main
 from bittern.codec.bencode import encode
 from bittern.version import __version__
 
@@ -60,10 +61,8 @@ def test_help_lists_every_command_without_loading_any() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_is_there_and_says_what_it_does(
-    command: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    name, target, _ = command
+def test_every_command_is_there_and_says_what_it_does(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    name, target = command.name, command.target
     module, _, attribute = target.partition(":")
     found = getattr(importlib.import_module(f"bittern.cli.commands.{module}"), attribute)
     assert found.help if isinstance(found, App) else inspect.getdoc(found)
@@ -256,3 +255,25 @@ def test_starting_up_loads_no_network_and_no_rich() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=_environ(), check=True)
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_examples_of_a_help_page_are_what_the_command_takes(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = build_app(Path("nowhere.toml"))
+    for example in command.examples:
+        words = [command.name, *shlex.split(example)]
+        app.parse_args(words, exit_on_error=False, print_error=False)
+        app([command.name, "--help"])
+        assert f"  bittern {command.name} {example}".rstrip() in capsys.readouterr().out
+
+
+def test_flags_of_the_network_stand_in_a_box_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "--help"]) == ExitCode.OK
+    said = capsys.readouterr().out
+    own, _, rest = said.partition("─ Network ─")
+    network, _, sharing = rest.partition("─ Sharing ─")
+    assert "--dir -d DIR" in own
+    assert "--peer HOST:PORT..." in network
+    assert "--upload-slots N|auto" in sharing

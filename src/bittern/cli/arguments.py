@@ -26,7 +26,7 @@ def _size(hint: Any, tokens: Sequence[Token]) -> int:
     return parse_size(tokens[0].value)
 
 
-Size = Annotated[int, Parameter(converter=_size, accepts_keys=False, n_tokens=1)]
+Size = Annotated[int, Parameter(converter=_size, accepts_keys=False, n_tokens=1, metavar="SIZE")]
 """Bytes, written `500k`, `1.5M`, `2G` or plain (powers of 1024)."""
 
 Rate = Size
@@ -58,7 +58,7 @@ Json = Annotated[bool, Parameter(name="--json")]
 
 def group(name: str, summary: str) -> App:
     """An app for a command that has commands of its own; add them with `@app.command`."""
-    return App(name=name, help=summary, help_format="plaintext", result_action="return_value")
+    return App(name=name, help=summary, help_format="plaintext", help_epilogue="", result_action="return_value")
 
 
 def checked_url(text: str) -> str:

@@ -36,25 +36,61 @@ class Command(NamedTuple):
         name: as typed.
         target: `module:function` (or `module:app`), relative to `bittern.cli.commands`.
         summary: its line in `bittern --help`.
+        examples: at the end of its help page, without `bittern NAME`.
     """
 
     name: str
     target: str
     summary: str
+    examples: tuple[str, ...] = ()
 
 
 COMMANDS = (
-    Command("get", "get:get", "Download a torrent and verify it; run again to go on."),
-    Command("seed", "seed:seed", "Share files that are there."),
-    Command("info", "info:info", "Show what a torrent or magnet link says."),
-    Command("files", "files:files", "List the files of a torrent, with their numbers."),
-    Command("magnet", "magnet:magnet", "Print the magnet link of a torrent."),
-    Command("create", "create:create", "Make a torrent from a file or folder."),
-    Command("verify", "verify:verify", "Check files against their torrent, piece by piece."),
-    Command("edit", "edit:edit", "Change trackers, web seeds or the comment of torrent files."),
-    Command("tracker", "tracker:tracker", "Tell peers of each other, over HTTP and UDP."),
-    Command("scrape", "scrape:scrape", "Ask trackers how large swarms are."),
-    Command("demo", "demo:demo", "Download from a swarm on this machine, to see it work."),
+    Command(
+        "get",
+        "get:get",
+        "Download a torrent and verify it; run again to go on.",
+        (
+            "film.torrent -d films",
+            "'magnet:?xt=urn:btih:...' --select-file 1-3,5",
+            "film.torrent --down-limit 2M --seed-ratio 1",
+        ),
+    ),
+    Command(
+        "seed",
+        "seed:seed",
+        "Share files that are there.",
+        ("film.torrent films", "film.torrent films --up-limit 500k --seed-time 60"),
+    ),
+    Command("info", "info:info", "Show what a torrent or magnet link says.", ("film.torrent", "film.torrent --json")),
+    Command(
+        "files",
+        "files:files",
+        "List the files of a torrent, with their numbers.",
+        ("film.torrent", "'magnet:?xt=urn:btih:...'"),
+    ),
+    Command("magnet", "magnet:magnet", "Print the magnet link of a torrent.", ("film.torrent",)),
+    Command(
+        "create",
+        "create:create",
+        "Make a torrent from a file or folder.",
+        ("film", "film -o new.torrent --tracker https://tracker.example/announce"),
+    ),
+    Command("verify", "verify:verify", "Check files against their torrent, piece by piece.", ("film.torrent films",)),
+    Command(
+        "edit",
+        "edit:edit",
+        "Change trackers, web seeds or the comment of torrent files.",
+        ("film.torrent --add-tracker https://tracker.example/announce", "*.torrent --replace-tracker http: https:"),
+    ),
+    Command(
+        "tracker",
+        "tracker:tracker",
+        "Tell peers of each other, over HTTP and UDP.",
+        ("", "--listen 127.0.0.1 --http-port 6969 --no-udp"),
+    ),
+    Command("scrape", "scrape:scrape", "Ask trackers how large swarms are.", ("film.torrent",)),
+    Command("demo", "demo:demo", "Download from a swarm on this machine, to see it work.", ("",)),
     Command("dht", "dht:dht", "Look into the distributed hash table, store in it, be part of it."),
     Command("lab", "lab:lab", "Take single steps of the protocol, each on its own."),
 )
@@ -63,6 +99,14 @@ _HELP = """BitTorrent from the command line.
 
 Every command also takes --debug (show the traceback of an error) and --config FILE.
 Every flag can be set in the environment (--down-limit is BITTERN_DOWN_LIMIT) and in config.toml."""
+
+
+def _shown(examples: Sequence[str]) -> str:
+    """Examples for the end of a help page: blank lines keep each on a line of its own."""
+    return "\n\n".join(["Examples:" if len(examples) > 1 else "Example:", *(f"  {line}" for line in examples)])
+
+
+_EXAMPLES = _shown(("bittern get film.torrent -d films", "bittern create folder", "bittern get --help"))
 
 
 def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
@@ -81,14 +125,18 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
         name="bittern",
         help=_HELP,
         help_format="plaintext",
+        help_epilogue=_EXAMPLES,
         version=f"bittern {__version__}",
         default_parameter=Parameter(negative=(), show_default=False),
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `main` has the exit code and the words for it
     )
     app.config = (from_environment(os.environ, app, warn), from_file(config, app, must_exist=config_must_exist))
-    for command in COMMANDS:
-        app.command(f"bittern.cli.commands.{command.target}", name=command.name, help=command.summary)
+    for place, command in enumerate(COMMANDS):
+        lines = [f"bittern {command.name} {example}".rstrip() for example in command.examples]
+        more = {"help_epilogue": _shown(lines)} if lines else {}
+        target = f"bittern.cli.commands.{command.target}"
+        app.command(target, name=command.name, help=command.summary, sort_key=place, **more)
     return app
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
@@ -17,37 +17,36 @@ from .failures import UsageError
 from .output import printable
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Network", sort_key=1))
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """Flags about the network."""
 
-    peer: tuple[str, ...] = ()
+    peer: Annotated[tuple[str, ...], Parameter(metavar="HOST:PORT...")] = ()
     """HOST:PORT of a peer to connect to; may be repeated."""
 
     port: int | None = None
     """TCP and UDP port to listen on; one that was drawn in the first run unless given."""
 
-    listen: tuple[str, ...] = ()
+    listen: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS...")] = ()
     """IP address to listen on, every one of the machine unless given; may be repeated."""
 
-    interface: str | None = None
+    interface: Annotated[str | None, Parameter(metavar="NAME")] = None
     """Interface, or the address of one, that everything goes by; nothing goes while it is gone."""
 
-    dns: tuple[str, ...] = ()
+    dns: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS...")] = ()
     """IP address of a server to ask for names, those of the system unless given; may be repeated."""
 
     port_file: Path | None = None
     """File that holds the port that a VPN forwards; it is watched."""
 
-    port_command: str | None = None
+    port_command: Annotated[str | None, Parameter(metavar="COMMAND")] = None
     """Command that prints the port that a VPN forwards."""
 
-    ip_filter: tuple[str, ...] = ()
-    """File or http(s) URL of a list of IP addresses to have nothing to do with (P2P, DAT or CIDR; gz, zip); may be
-    repeated."""
+    ip_filter: Annotated[tuple[str, ...], Parameter(metavar="FILE|URL...")] = ()
+    """List of IP addresses to have nothing to do with (P2P, DAT or CIDR; gz, zip); may be repeated."""
 
-    block_client: tuple[str, ...] = ()
+    block_client: Annotated[tuple[str, ...], Parameter(metavar="ID...")] = ()
     """How the peer id of a client begins to exchange nothing with, such as XL0012; may be repeated."""
 
     max_peers: int = 80
@@ -68,7 +67,7 @@ class Network:
     no_web_seeds: bool = False
     """Ask no web seeds."""
 
-    dht_router: tuple[str, ...] = ()
+    dht_router: Annotated[tuple[str, ...], Parameter(metavar="HOST:PORT...")] = ()
     """HOST:PORT of a DHT node to begin with, well-known ones unless given; may be repeated."""
 
     no_dht: bool = False
@@ -95,7 +94,7 @@ class Network:
     encryption: Literal["prefer", "require", "off"] = "prefer"
     """Encrypt connections where peers can, always or never; prefer unless given."""
 
-    proxy: str | None = None
+    proxy: Annotated[str | None, Parameter(metavar="URL")] = None
     """Proxy for everything: socks5://USER:PASSWORD@HOST:PORT, socks4a://HOST:PORT or http://HOST:PORT."""
 
     no_proxy_strict: bool = False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from bittern.session.settings import Settings
 from bittern.session.torrent import Torrent
@@ -15,7 +15,7 @@ from .output import printable
 _AUTO = "auto"
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Sharing", sort_key=2))
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
     """Flags about peers, beside those of the network."""
@@ -32,7 +32,7 @@ class Sharing:
     max_per_network: int | None = None
     """Peers with one IPv4 address, or in one IPv6 /64, at most; 3 unless given."""
 
-    upload_slots: str | None = None
+    upload_slots: Annotated[str | None, Parameter(metavar="N|auto")] = None
     """Peers to upload to at a time: a number, or auto for as many as it takes to fill the line; 8 unless given."""
 
     seed_choker: Annotated[Literal["round-robin", "fastest", "anti-leech"], Parameter(name="--seed-choker")] = (
@@ -40,7 +40,7 @@ class Sharing:
     )
     """Whom to upload to when complete: everybody in turn, who takes most, or who has least or almost all."""
 
-    seed_idle: float | None = None
+    seed_idle: Annotated[float | None, Parameter(metavar="MINUTES")] = None
     """When complete, stop after so many minutes in which nobody asked for anything."""
 
     def applied_to(self, settings: Settings) -> Settings:
