@@ -17,6 +17,8 @@ def test_flags_become_settings() -> None:
     assert (made.exempt_local, made.max_per_network, made.upload_slots) == (True, 9, 5)
     assert (made.slot_count, made.seed_choker) == ("fixed", "fastest")
     assert (made.seed_ratio, made.seed_idle_minutes) == (2.0, 3.0)
+    classes = Sharing(peer_class=("local,unlimited", "utp,up=5k")).applied_to(Settings()).peer_classes
+    assert [each.name for each in classes] == ["local,unlimited", "utp,up=5k"]
     automatic = Sharing(upload_slots="auto").applied_to(Settings())
     assert (automatic.slot_count, automatic.upload_slots) == ("automatic", Settings().upload_slots)
 
@@ -35,6 +37,7 @@ def test_without_flags_nothing_changes() -> None:
         (Sharing(upload_slots="many"), "--upload-slots many"),
         (Sharing(upload_slots="-3"), "--upload-slots -3"),
         (Sharing(seed_idle=-1.0), "--seed-idle -1.0"),
+        (Sharing(peer_class=("lokal,unlimited",)), "--peer-class lokal,unlimited"),
         (Sharing(seed_idle=float("nan")), "--seed-idle nan"),
     ],
 )
@@ -58,6 +61,7 @@ async def test_each_peer_is_held_to_its_limit(tmp_path: Path) -> None:
     ("words", "named"),
     [
         (["--upload-slots", "few"], "--upload-slots"),
+        (["--peer-class", "local"], "--peer-class local"),
         (["--seed-choker", "slowest"], "seed-choker"),
         (["--peer-up-limit", "5q"], "peer-up-limit"),
         (["--peer-up-limit", "0"], "--peer-up-limit 0"),

@@ -11,6 +11,7 @@ from bittern.session.torrent import Torrent
 from .arguments import Rate
 from .failures import UsageError
 from .output import printable
+from .peer_classes import peer_class
 
 _AUTO = "auto"
 
@@ -28,6 +29,10 @@ class Sharing:
 
     exempt_local: bool = False
     """Hold peers of the local network, and on this machine, to no limit of bytes."""
+
+    peer_class: tuple[str, ...] = ()
+    """Peers with limits of their own, as in local,unlimited or 10.0.0.0/8,utp,up=500k,slots=4; may be repeated, the
+    first that fits counts."""
 
     max_per_network: int | None = None
     """Peers with one IPv4 address, or in one IPv6 /64, at most; 3 unless given."""
@@ -59,6 +64,7 @@ class Sharing:
         return replace(
             settings,
             exempt_local=self.exempt_local,
+            peer_classes=tuple(map(peer_class, self.peer_class)),
             max_per_network=self.max_per_network or settings.max_per_network,
             upload_slots=self._slots() or settings.upload_slots,
             slot_count="automatic" if self.upload_slots == _AUTO else "fixed",
