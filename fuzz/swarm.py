@@ -97,7 +97,9 @@ class Scene:
         host = self.network.host("engine")
         host.latency = 0.0
         host.cut = (Cut.WHOLE, Cut.RANDOM, Cut.WHOLE, Cut.RANDOM)[flags & 3]
-        self.process = SimProcess(host, web or Web(), settings, paths=self.paths if utp else None)
+        self._settings = settings
+        self._datagrams = self.paths if utp else None
+        self.process = SimProcess(host, web or Web(), settings, paths=self._datagrams)
         self.process.strict = bool(flags & 4)
         self.content, self.torrent = role(self.process)
         self.guests: dict[int, Guest] = {}
@@ -201,7 +203,7 @@ class Scene:
 
     def _finishes(self) -> None:
         host = self.network.host("honest")
-        honest = SimProcess(host, Web(), SETTINGS)
+        honest = SimProcess(host, Web(), self._settings, paths=self._datagrams)
         honest.seed(self.content)
         self.process.know(self.torrent, honest)
         done = self.world.run(

@@ -89,14 +89,6 @@ class _Datagrams(Scene):
         else:
             super().more(who, kind, said)
 
-    def ends(self, *, finish: bool) -> None:
-        """As `Scene.ends`; the honest seed is reached by TCP or not at all."""
-        super().ends(finish=finish and self._speaks_tcp)
-
-    @property
-    def _speaks_tcp(self) -> bool:
-        return self.process.core._shared.settings.tcp  # noqa: SLF001 - as it was made here
-
 
 def _act(kind: int, said: bytes, who: int = 0) -> bytes:
     return act(who * KINDS + kind, said)
