@@ -191,3 +191,11 @@ def test_who_was_fooled_in_slow_start_pauses_and_goes_on_with_it() -> None:
         assert ledbat.slow_start
         round_trip(ledbat, 0, 12.1)
     assert ledbat.window > 150_000
+
+
+def test_a_pause_begins_also_where_a_round_trip_takes_no_time_at_all() -> None:
+    """As it looks where who answers has said so before it was asked."""
+    ledbat = control()
+    for at, base in enumerate((50_000, 41_000, 40_000)):
+        ledbat.acknowledged(PACKET, 0, PACKET, limited=True, fresh=True, trip=0.0, base=base, now=at / 10)
+    assert ledbat.window == 2 * PACKET

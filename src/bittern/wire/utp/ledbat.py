@@ -165,7 +165,7 @@ class Ledbat:
             self._threshold = self.window * (_YIELDED if self._crowded(queueing, trip) else 1.0)
         self._slow_start = False
         # Sent at once it adds the target at most, if there is no other queue.
-        self._resumed = self.window * min(0.5, self._target / (trip + queueing))
+        self._resumed = self.window * self._target / max(trip + queueing, 2 * self._target)
         self.window = float(_LEAST_PACKETS * packet)
 
     def _go_on(self, base: int) -> None:
