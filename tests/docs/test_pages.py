@@ -20,7 +20,7 @@ from unittest.mock import ANY
 import pytest
 
 import bittern
-from tests.docs import consoles
+from tests.docs import prompts
 from tests.interop.rigs.process import wait_until
 from tests.interop.rigs.tracker import Tracker
 from tests.session.nodes import routers
@@ -144,7 +144,7 @@ def run_commands(lines: list[str], tracker: Tracker) -> None:
         elif any(word in line for word in LASTING):
             run_lasting(words, tracker)
         else:
-            assert consoles.run(line) == (0, ANY), line
+            assert prompts.run(line) == (0, ANY), line
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if {"sh", "console"} & dict(fenced(page)).keys()], ids=named)
@@ -155,7 +155,7 @@ def test_commands_run(page: Path, place: Path) -> None:
             said = text.replace("127.0.0.1:51413", seed)
             lines = [line for line in said.splitlines() if line.startswith(("bittern ", "echo "))]
             if kind == "console":
-                assert consoles.shown(said) == []
+                assert prompts.shown(said) == []
             elif kind == "sh" and lines:
                 run_commands(lines, tracker)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from .consoles import alike, parsed, shown
+from .prompts import alike, parsed, shown
 
 
 @pytest.mark.parametrize(
