@@ -1,6 +1,7 @@
 """One session of bittern's that is mistreated again and again while honest peers measure how long they wait."""
 
 import json
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -175,7 +176,10 @@ class Arena:
         with self._prepared(against, torrent):
             scene = Scene(victim.port, torrent, number, seconds, Random(crc32(misdeed.name.encode())))
             with scene.stack:
-                misdeed.deed(scene)
+                try:
+                    misdeed.deed(scene)
+                except (AssertionError, HangUpError, TimeoutError) as error:
+                    wrongs.append(f"{traceback.format_tb(error.__traceback__)[-1].strip()}: {error!r}")
                 newcomer = self.newcomer()
                 wrongs += self._unlike(misdeed, scene)
                 memory = victim.peak_memory() - memory

@@ -119,7 +119,7 @@ class Wire:
 
     def is_hung_up_on(self, seconds: float) -> bool:
         """Whether the other side closes within this time; what it says meanwhile is dropped."""
-        end = time.monotonic() + seconds
+        end, patience = time.monotonic() + seconds, self._sock.gettimeout()
         try:
             while (left := end - time.monotonic()) > 0:
                 self._sock.settimeout(left)
@@ -128,6 +128,8 @@ class Wire:
             return True
         except TimeoutError:
             return False
+        finally:
+            self._sock.settimeout(patience)
         return False
 
     def _more(self) -> None:
