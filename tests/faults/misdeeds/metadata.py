@@ -13,6 +13,8 @@ LINK, TREE = (Against.LINK,), (Against.TREE,)
 ALL_OF_2 = bytes(a | b for a, b in zip(ALL, bytes(7) + b"\x10", strict=True))
 """All that we speak, and that we know version 2."""
 MOST = 30 * MIB
+FEW = MIB
+"""Bytes of questions whose answers fit into the buffers between."""
 ROW = b"\xab" * 32 + struct.pack(">IIII", 0, 0, 2, 1)
 HASH_REQUEST, HASHES, HASH_REJECT = 21, 22, 23
 
@@ -99,8 +101,16 @@ def metadata_that_is_here(scene: Scene) -> None:
 
 
 def questions_about_trees(scene: Scene) -> None:
-    """Of a torrent of version 1: each is refused, as far as the answers are read."""
-    scene.pour(scene.join(), wire.message(HASH_REQUEST, ROW))
+    """Of a torrent of version 1: each is refused."""
+    scene.pour(scene.join(), wire.message(HASH_REQUEST, ROW), FEW)
+
+
+def answers_that_are_never_read(scene: Scene) -> None:
+    """As before, until it is enough."""
+    peer, asked = scene.join(), wire.message(HASH_REQUEST, ROW) * 1000
+    with suppress(HangUpError):
+        while True:
+            peer.raw(asked)
 
 
 def rows_that_no_tree_has(scene: Scene) -> None:
@@ -123,7 +133,7 @@ def asks_of(scene: Scene, base: int, length: int, proofs: int) -> list[bytes]:
 
 def rows_without_end(scene: Scene) -> None:
     """The hashes of pieces, with their proofs, unread."""
-    scene.pour(scene.join(ALL_OF_2), b"".join(asks_of(scene, 2, 4, 2)))
+    scene.pour(scene.join(ALL_OF_2), b"".join(asks_of(scene, 2, 4, 2)), FEW)
 
 
 def leaves_without_end(scene: Scene) -> None:
@@ -156,6 +166,14 @@ METADATA = [
     Misdeed("`have` of a million pieces, before", (20,), haves_before_the_metadata, Fate.ENDURED, "", LINK),
     Misdeed("metadata that is here already", (20,), metadata_that_is_here, Fate.ENDURED),
     Misdeed("questions about trees that there are not", (19,), questions_about_trees, Fate.ENDURED),
+    Misdeed(
+        "questions whose answers are never read",
+        (26,),
+        answers_that_are_never_read,
+        Fate.DROPPED,
+        "does not read",
+        slow=True,
+    ),
     Misdeed("rows that no tree has", (19,), rows_that_no_tree_has, Fate.DROPPED, "no tree can have"),
     Misdeed("rows of hashes without end, unread", (19,), rows_without_end, Fate.ENDURED, "", TREE),
     Misdeed("leaves without end, which have to be read", (19,), leaves_without_end, Fate.ENDURED, "", TREE),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import Enum, unique
+from math import inf
 from random import Random
 from time import monotonic, sleep
 
@@ -117,16 +118,22 @@ class Scene:
         """A socket for uTP at an address of ours."""
         return self.stack.enter_context(Caller(self.port, self.host(nth)))
 
-    def pour(self, peer: Wire, data: bytes) -> int:
+    def pour(self, peer: Wire, data: bytes, most: float = inf) -> int:
         """Say `data` over and over while the time lasts, reading nothing; how many bytes were taken.
 
         In a second it is ten megabytes at most: what waits in the buffers of the system is worked off later.
+
+        Args:
+            peer: where.
+            data: what.
+            most: bytes, about.
         """
         data *= max(1, 60_000 // len(data))
         sent, end = 0, monotonic() + self.seconds
+        most = min(most, POURED_IN_A_SECOND * self.seconds)
         peer.patience(0.2)
         with suppress(HangUpError, TimeoutError):
-            while monotonic() < end and sent < POURED_IN_A_SECOND * self.seconds:
+            while monotonic() < end and sent < most:
                 peer.raw(data)
                 sent += len(data)
         return sent
