@@ -12,6 +12,7 @@ SEED_ONLY = (Against.SEED,)
 OURS = 500
 """The connection's number, where a caller has one; bittern's is one more."""
 DEAF = 30
+GONE = 40
 REQUEST = wire.message(wire.REQUEST, bytes(12))[:5]
 
 
@@ -157,9 +158,9 @@ def packets_of_any_bytes(scene: Scene) -> None:
 
 
 def comes_and_goes(scene: Scene) -> None:
-    """Calls, joins, and is gone without a word, again and again."""
+    """Calls, joins, and is gone without a word, again and again; half of the places of a torrent are taken so."""
     end, nth = scene.ends_at(), 0
-    while scene.goes_on(end) and nth < 100:
+    while scene.goes_on(end) and nth < GONE:
         with suppress(AssertionError):  # the calls of a host are few at a time
             joins(scene, nth)
         nth += 1

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -172,15 +173,15 @@ class Arena:
         held, (used, queued), began = victim.held(), victim.schedule(), monotonic()
         self.waits()
         victim.forget_peak()
-        memory, wrongs = victim.memory(), list[str]()
+        memory, wrongs, newcomer = victim.memory(), list[str](), inf
         with self._prepared(against, torrent):
             scene = Scene(victim.port, torrent, number, seconds, Random(crc32(misdeed.name.encode())))
             with scene.stack:
                 try:
                     misdeed.deed(scene)
+                    newcomer = self.newcomer()
                 except (AssertionError, HangUpError, TimeoutError) as error:
                     wrongs.append(f"{traceback.format_tb(error.__traceback__)[-1].strip()}: {error!r}")
-                newcomer = self.newcomer()
                 wrongs += self._unlike(misdeed, scene)
                 memory = victim.peak_memory() - memory
         if not wait_until(lambda: not victim.held() - held, DROP_SECONDS, 0.02):
