@@ -235,6 +235,32 @@ def test_a_closing_link_may_still_send_what_is_queued_and_gives_every_buffer_bac
     assert talk.wire.unsent == 0
 
 
+@pytest.mark.parametrize(("encrypted", "back"), [(False, 3), (True, 2)])
+def test_blocks_are_taken_back_unless_something_of_them_has_gone_or_may_be_enciphered(
+    back: int, *, encrypted: bool
+) -> None:
+    """The last first, and none of them is released by that; what was said between and behind them stays."""
+    talk = Talk(opened=True)
+    talk.wire.encrypted = encrypted
+    released: list[int] = []
+    for number in range(3):
+        bodies = [memoryview(bytes(BLOCK))] * 16
+        talk.wire.send_blocks(block_heads(number, 0, 16), bodies, 16 * BLOCK, lambda: released.append(1))
+        talk.wire.send_have(number)
+    assert [talk.wire.take_back_blocks() for _ in range(4)] == [nth < back for nth in range(4)]
+    kept = b"".join(b"".join(Piece(0, at * BLOCK, bytes(BLOCK)).encode() for at in range(16)) for _ in range(3 - back))
+    said = b"".join(Have(number).encode() for number in range(3))
+    assert b"".join(talk.wire.send_buffers(1 << 24)) == kept + said
+    assert released == []
+
+
+def test_what_has_begun_to_go_is_not_taken_back() -> None:
+    talk = Talk(opened=True)
+    talk.wire.send_blocks(block_heads(0, 0, 1), [memoryview(bytes(BLOCK))], BLOCK, lambda: None)
+    talk.wire.sent(1, 0.0)
+    assert not talk.wire.take_back_blocks()
+
+
 def test_nothing_is_said_on_a_closed_wire() -> None:
     talk = Talk(opened=True)
     talk.wire.close()
