@@ -77,16 +77,16 @@ def play(folder: Path, chosen: Sequence[Misdeed], seconds: float) -> list[Played
 
 def shake(folder: Path, number: int) -> dict[str, tuple[float, float]]:
     """CPU milliseconds of each kind of handshake, and the longest that an honest leecher waited meanwhile."""
-    folder.mkdir()
     costs = {}
-    with ExitStack() as stack:
-        arena = Arena(folder, stack)
-        torrent, victim = arena.torrents[Against.SEED], arena.victim
-        for kind in KINDS:
+    for at, kind in enumerate(KINDS):
+        (folder / f"shake-{at}").mkdir()
+        with ExitStack() as stack:
+            arena = Arena(folder / f"shake-{at}", stack)
+            torrent, victim = arena.torrents[Against.SEED], arena.victim
             arena.waits()
             each = cost(kind, victim.running.pid, victim.port, torrent.info_hash, number, IDLE_SECONDS)
             costs[kind.what] = each, arena.waits()[0]
-            print(f"{kind.what}: {each:.3f} ms", flush=True)
+        print(f"{kind.what}: {each:.3f} ms", flush=True)
     return costs
 
 
@@ -117,7 +117,7 @@ def main() -> None:
     chosen = [misdeed for misdeed in every if misdeed.name in args.misdeeds or not args.misdeeds]
     with machine.scratch() as scratch:
         played = play(scratch, chosen, args.seconds)
-        costs = shake(scratch / "handshakes", args.handshakes) if not args.misdeeds else {}
+        costs = shake(scratch, args.handshakes) if not args.misdeeds else {}
     wrongs = [f"{misdeed.name}: {wrong}" for misdeed, _, outcome in played for wrong in outcome.wrongs] + dearer(costs)
     if not args.misdeeds:
         _save(played, costs, args)
