@@ -319,3 +319,18 @@ async def test_a_listener_may_be_closed_while_it_pauses(
         listener.close()
         await asyncio.sleep(0.05)
     assert sock.fileno() == -1
+
+
+async def test_a_link_ends_when_the_address_at_our_end_is_ours_no_more(
+    turn: Turn, pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Toy(b"", (1,))
+    link = serve(turn, pair[0], left)
+    assert link in turn.links
+    assert not link.host_gone((), 1.0), "loopback is always there"
+    monkeypatch.setattr(TcpLink, "our_host", lambda _: "192.0.2.1")
+    assert not link.host_gone(("192.0.2.1", "192.0.2.2"), 1.0)
+    assert left.loss is None
+    assert link.host_gone(("192.0.2.2",), 1.0)
+    assert left.loss is not None
+    assert left.loss.kind is LossKind.UNREACHABLE

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import bittern
+from bittern.base.ids import PeerId
 from bittern.io.interfaces import Interface
 from bittern.io.nat.gateways import Gateway
 from bittern.session import roaming as module
@@ -11,6 +12,7 @@ from bittern.session.roaming import Roaming, standing
 
 from .rig import album, settings, torrent, tracking
 
+NEW_ID = PeerId(b"-BZ0100-in-a-new-net")
 HOME = {False: Gateway("192.168.1.1", "wlan0"), True: Gateway("fe80::1%wlan0", "wlan0")}
 
 
@@ -44,7 +46,7 @@ async def test_in_another_network_trackers_are_told_at_once(tmp_path: Path, monk
     with tracking() as tracker:
         async with bittern.Session(settings(tmp_path / "state")) as session:
             assert session._parts is not None
-            roaming = Roaming(session._parts.runtime)
+            roaming = Roaming(session._parts.runtime, lambda: NEW_ID)
             await session.add(torrent(content, tracker.url), content.parent)
             await asyncio.to_thread(tracker.wait_for, lambda announce: announce.event == "started")
             for _ in range(3):
@@ -61,3 +63,30 @@ async def test_in_another_network_trackers_are_told_at_once(tmp_path: Path, monk
             roaming.look()
             await asyncio.sleep(0.1)
             assert len(tracker.announces) == 2
+
+
+async def test_connections_from_an_address_that_is_gone_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(monkeypatch)
+    left, told = list[frozenset[str]](), list[PeerId]()
+
+    def hosts_changed(hosts: frozenset[str]) -> bool:
+        left.append(hosts)
+        return "192.168.1.7" not in hosts
+
+    async with bittern.Session(settings(tmp_path / "state")) as session:
+        assert session._parts is not None
+        runtime = session._parts.runtime
+        monkeypatch.setattr(runtime, "hosts_changed", hosts_changed)
+        monkeypatch.setattr(runtime, "join_again", told.append)
+        roaming = Roaming(runtime, lambda: NEW_ID)
+        for _ in range(2):
+            roaming.look()
+        assert (left, told) == ([frozenset(machine.hosts)], [])
+        machine.hosts = ("192.168.1.8",)
+        machine.gateways.clear()
+        for _ in range(2):
+            roaming.look()
+        assert left[1:] == [frozenset(machine.hosts)]
+        assert told == [NEW_ID], "those that did not see us go would refuse the old one"

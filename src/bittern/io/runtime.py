@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +107,12 @@ class Runtime:
         self.core.presence.cut(reason, self.now())
         self.tasks.start(self.http.close(), "hang up")
         self.turn.soon()
+
+    def hosts_changed(self, hosts: Collection[str]) -> bool:
+        """These are the machine's addresses now: connections from others end; whether there were any."""
+        now = self.now()
+        ended = [link for link in list(self.turn.links) if link.host_gone(hosts, now)]
+        return bool(ended)
 
     def join_again(self, peer_id: PeerId) -> None:
         """There is a network again; `doors` are open, and we go by another id (see Core)."""

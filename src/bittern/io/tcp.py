@@ -7,8 +7,9 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 
 from bittern.base.address import Address
 from bittern.base.rate import TokenBucket
@@ -56,7 +57,7 @@ class TcpLink:
         address: the other end.
     """
 
-    __slots__ = ("_address", "_loop", "_reading", "_sock", "_stream", "_turn", "_writing")
+    __slots__ = ("__weakref__", "_address", "_loop", "_reading", "_sock", "_stream", "_turn", "_writing")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn, sock: socket.socket, address: Address) -> None:
         self._loop = loop
@@ -66,6 +67,7 @@ class TcpLink:
         self._stream: Stream | None = None
         self._reading = False
         self._writing = False
+        turn.links.add(self)
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -96,6 +98,18 @@ class TcpLink:
         if self._sock is not None and not self._reading and self._stream is not None:
             self._reading = True
             self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def our_host(self) -> str | None:
+        """The IP address at our end; None when the link has ended."""
+        return str(self._sock.getsockname()[0]).partition("%")[0].removeprefix("::ffff:") if self._sock else None
+
+    def host_gone(self, hosts: Collection[str], now: float) -> bool:
+        """Whether the address at our end is none of `hosts`; the link has ended then, for no answer can come."""
+        host = self.our_host()
+        if host is None or host in hosts or ip_address(host).is_loopback or ip_address(host).is_link_local:
+            return False
+        self._lose(LinkLost(LossKind.UNREACHABLE, "our own address is gone"), now)
+        return True
 
     def close(self) -> None:
         """See Link."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
+from weakref import WeakSet
 
 _AFTER_ERROR_SECONDS = 1.0
 
@@ -13,6 +14,14 @@ class Sender(Protocol):
 
     def flush(self, now: float) -> None:
         """Send it; raises nothing, for others come after it."""
+        ...
+
+
+class Departing(Protocol):
+    """What ends when our address at its end is gone."""
+
+    def host_gone(self, hosts: Collection[str], now: float) -> bool:
+        """See TcpLink."""
         ...
 
 
@@ -32,6 +41,8 @@ class Turn:
         self._senders: dict[Sender, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self.links: WeakSet[Departing] = WeakSet()
+        """All connections over TCP, for who has to look at each."""
 
     def start(self, settle: Callable[[float], float | None], unsettled: Callable[[], bool]) -> None:
         """From now on `settle(now)` ends each turn; it returns when the next is due at the latest.

@@ -157,7 +157,7 @@ class Parts:
                 settings.for_engine(capabilities.sockets(), rc4=settings.encrypts and rc4.available()),
                 dht_port=foundation.dht_port(settings),
             ),
-            _new_peer_id(anonymous=settings.anonymous),
+            new_peer_id(anonymous=settings.anonymous),
             foundation.sockets,
             on_events,
             route=foundation.route,
@@ -174,7 +174,7 @@ class Parts:
         node = OwnNode(surroundings, foundation.ports.of(Purpose.DHT)) if settings.dht else None
         whereabouts = Whereabouts(settings, runtime, foundation.route)
         binding = foundation.route.binding
-        new_id = partial(_new_peer_id, anonymous=settings.anonymous)
+        new_id = partial(new_peer_id, anonymous=settings.anonymous)
         tether = Tether(binding, runtime, whereabouts, new_id) if binding is not None else None
         return cls(foundation, surroundings, waking, steward, hand, rules, filtering, node, whereabouts, tether)
 
@@ -224,7 +224,7 @@ async def _kept_port(store: Store) -> int:
     return port
 
 
-def _new_peer_id(*, anonymous: bool) -> PeerId:
+def new_peer_id(*, anonymous: bool) -> PeerId:
     """`-BZ` and the version (BEP 20), then chance; nothing but chance for who is anonymous."""
     if anonymous:
         return PeerId(secrets.token_urlsafe(15).encode())

@@ -1,8 +1,10 @@
 """A machine that goes from one network to another: what was learned, and told, in the old one is out of date."""
 
 import logging
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from bittern.base.ids import PeerId
 from bittern.io.interfaces import WATCHED, InterfaceWatch, interfaces
 from bittern.io.nat.gateways import default_gateway
 from bittern.io.runtime import Runtime
@@ -39,11 +41,14 @@ class Roaming:
 
     Args:
         runtime: the engine and its world.
+        new_id: draws a peer id.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, new_id: Callable[[], PeerId]) -> None:
         self._runtime = runtime
+        self._new_id = new_id
         self._standing = standing()
+        self._hosts: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -60,6 +65,9 @@ class Roaming:
 
     def look(self) -> None:
         """See where we are, and act on it. Without a network there is nobody to be told."""
+        if self._has_left():
+            # Those at the other ends did not see us go: they would take us for a peer that they have, and refuse us.
+            self._runtime.join_again(self._new_id())
         here = standing()
         if here and here != self._standing:
             if self._standing:
@@ -67,3 +75,14 @@ class Roaming:
             self._standing = here
             self._runtime.core.presence.roamed(self._runtime.now())
             self._runtime.turn.soon()
+
+    def _has_left(self) -> bool:
+        """Whether connections had an end at an address that is ours no more; they are over."""
+        try:
+            hosts = frozenset(host for each in interfaces() for host in each.hosts)
+        except OSError:
+            return False
+        if hosts == self._hosts:
+            return False
+        self._hosts = hosts
+        return self._runtime.hosts_changed(hosts)

@@ -1,12 +1,13 @@
 """What goes on in the background while a session is open."""
 
 from collections.abc import Coroutine, Iterator, Mapping
+from functools import partial
 
 from bittern.base.ids import InfoHashV1
 
 from .entry import Entry
 from .forwarding import Forwarding
-from .parts import Parts
+from .parts import Parts, new_peer_id
 from .roaming import Roaming
 from .seeking import Seeking
 from .settings import Settings
@@ -30,7 +31,7 @@ def services(
     if parts.tether is not None:
         yield parts.tether.run(), "bittern interface"
     elif not parts.runtime.doors.local:
-        yield Roaming(parts.runtime).run(), "bittern network"
+        yield Roaming(parts.runtime, partial(new_peer_id, anonymous=settings.anonymous)).run(), "bittern network"
     if settings.port_file is not None or settings.port_command is not None:
         yield Forwarding(parts.whereabouts.move, settings.port_file, settings.port_command).run(), "bittern port"
     if settings.keep_torrents:
