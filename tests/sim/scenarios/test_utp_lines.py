@@ -161,8 +161,10 @@ def test_a_line_that_takes_less_is_found_out(seed: int, mtu: int, figure: Figure
     assert rate > 0.1 * RATE
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "black hole"])
-@pytest.mark.parametrize("mtu", [1280, 800])
+@pytest.mark.parametrize(
+    ("mtu", "told"),
+    [(800, False), *(pytest.param(*way, marks=LONG) for way in ((800, True), (1280, True), (1280, False)))],
+)
 def test_a_line_that_takes_less_all_of_a_sudden_stops_nothing(
     seed: int, mtu: int, figure: Figure, *, told: bool
 ) -> None:
