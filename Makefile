@@ -14,7 +14,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 PARTS := $(addprefix test-,rooms sim programs sessions partners finding lines transfers)
-.PHONY: help demo test $(PARTS) lint check bench drill hostile fuzz fuzz-smoke sim docs docs-serve clean
+.PHONY: help demo test $(PARTS) lint check bench ceilings drill hostile fuzz fuzz-smoke sim docs docs-serve clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ drill: $(DEV_STAMP)  ## Each fault done to the real program: kills, disks, machi
 
 hostile: $(DEV_STAMP)  ## Each misdeed of hostile peers, and 10,000 handshakes of each kind; table into bench/results
 	$(BIN)/python -m bench.hostile
+
+ceilings: $(DEV_STAMP)  ## What a million pieces, 100,000 files and the like cost, against limits; table into bench/results
+	$(BIN)/python -m bench.ceilings
 
 fuzz: $(DEV_STAMP)  ## Each fuzz target for SECONDS (10) of CPU time
 	$(BIN)/python -m fuzz all --seconds $(SECONDS) --seed $(SEED)
