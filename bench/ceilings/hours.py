@@ -21,7 +21,7 @@ from bittern.sim.swarm import Swarm
 from .meter import Meter
 
 HOUR = 3600.0
-HOURS, SHORT = 72, 2
+HOURS, SHORT = 72, 1
 VISIT_SECONDS = 600.0
 """A newcomer comes so often, and stays for so long at most."""
 NODES = 20

@@ -13,7 +13,7 @@ from .meter import Meter
 from .rooms import open_session, reached, watched
 
 PIECES = 1_000_000
-SHORT = 30_000
+SHORT = 15_000
 PIECE = 16384
 ODD = 2000
 """Pieces that are not zeros: the last to be found, in the middle of what is there."""
