@@ -54,9 +54,7 @@ def _failing(call: str, error: str, when: str = "1+") -> Callable[[Scene], Seque
 
 
 REFUSALS = {
-    "EACCES": Refusal(
-        OTHER, "nothing can be written there", _humble, lambda p: p.chmod(0o555), lambda p: p.chmod(0o755)
-    ),
+    "EACCES": Refusal(OTHER, "permission denied", _humble, lambda p: p.chmod(0o555), lambda p: p.chmod(0o755)),
     "a folder in the file's place": Refusal(
         EXISTS, "not a regular file", set_up=lambda p: (p / NAME).mkdir(), undo=lambda p: (p / NAME).rmdir()
     ),
