@@ -27,8 +27,14 @@ VISIT_SECONDS = 600.0
 NODES = 20
 SLACK, SPARE = 1.25, 100
 """What may be more at the end: by this share, and by so many."""
-_POOLED = "Slab.blocks"
-"""Buffers that are kept for the next use: as many as were needed at a time, within the budget of memory."""
+_BOUNDED = {
+    "Slab.blocks": 4096,
+    "Gate._askers": 4096,
+    "Gate._proven": 4096,
+    "Gate._proven[]": 8192,
+    "_Asker": 4096,
+}
+"""What grows up to a bound, and no further: buffers within the budget of memory, and nodes that are remembered."""
 _OURS = ("bittern.engine.", "bittern.wire.", "bittern.base.", "bittern.codec.")
 _CONTAINERS = (dict, list, set, deque, bytearray, frozenset, tuple)
 
@@ -87,7 +93,7 @@ def grown(before: Counter[str], after: Counter[str]) -> dict[str, tuple[int, int
     return {
         name: (before[name], count)
         for name, count in after.items()
-        if count > before[name] * SLACK + SPARE and name != _POOLED
+        if count > max(before[name] * SLACK + SPARE, _BOUNDED.get(name, 0))
     }
 
 

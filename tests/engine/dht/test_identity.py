@@ -29,6 +29,15 @@ def test_one_network_has_one_vote() -> None:
     assert (we.id, we.host) == (OLD, None)
 
 
+def test_whose_vote_is_forgotten_needs_no_memory() -> None:
+    """A node that runs for months hears of tens of thousands of networks."""
+    we = identity()
+    for voter in voters(20 * VOTES):
+        we.told(voter, HERE, 0.0)
+    assert len(we._voters) == VOTES  # noqa: SLF001 - nothing else tells
+    assert not we.told(voters(1, 20 * VOTES - 1)[0], ELSEWHERE, 0.0)
+
+
 def test_a_third_of_liars_changes_nothing_by_itself() -> None:
     we = identity()
     for number, voter in enumerate(voters(VOTES * 2)):

@@ -1,6 +1,6 @@
 """Who we are: an id that is bound to the address at which others see us (BEP 42), once enough of them agree."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Final
@@ -30,7 +30,7 @@ class Identity:
         """Where others see us, once they agree."""
         self._entropy = entropy
         self._votes: deque[tuple[str, str]] = deque(maxlen=VOTES)
-        self._voters: Counter[str] = Counter()
+        self._voters: set[str] = set()  # the networks of those votes
         self._rest_until = -inf
 
     def told(self, voter: str, host: str, now: float) -> bool:
@@ -38,12 +38,12 @@ class Identity:
         if is_near(voter) or is_near(host):
             return False
         network = network_of(voter)
-        if self._voters[network]:
+        if network in self._voters:
             return False  # one vote for each network
         if len(self._votes) == VOTES:
-            self._voters[self._votes[0][0]] -= 1
+            self._voters.discard(self._votes[0][0])
         self._votes.append((network, host))
-        self._voters[network] += 1
+        self._voters.add(network)
         agree = sum(said == host for _, said in self._votes)
         if agree < NEEDED or agree * 3 < len(self._votes) * 2:
             return False
