@@ -34,7 +34,7 @@ def test_whose_vote_is_forgotten_needs_no_memory() -> None:
     we = identity()
     for voter in voters(20 * VOTES):
         we.told(voter, HERE, 0.0)
-    assert len(we._voters) == VOTES  # noqa: SLF001 - nothing else tells
+    assert len(we._voters) == VOTES
     assert not we.told(voters(1, 20 * VOTES - 1)[0], ELSEWHERE, 0.0)
 
 
