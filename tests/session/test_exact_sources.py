@@ -55,6 +55,8 @@ async def test_the_first_that_has_it_gives_it_once(meta: Metainfo) -> None:
         assert asked.sources.urls[0] == f"{url}/none.torrent"
         assert await asked.find() == meta
         assert asked.failures == [(f"{url}/none.torrent", "the server answered with HTTP status 404", inf)]
+        assert asked.sources.urls  # until what came is understood: there is a way to the metadata
+        asked.sources.enough()
         assert asked.sources.urls == ()
         assert await asked.find() is None
 

@@ -57,7 +57,7 @@ class ExactSources:
     async def find(self, wanted: Callable[[], bool]) -> Metainfo | None:
         """The torrent, from the first that has it; None where no URL is left, or it is not wanted any more.
 
-        It is given once: nobody is asked again afterwards.
+        They count as asked still, until `enough` is called.
 
         Args:
             wanted: whether those that failed are to be asked again, each time twice as late.
@@ -67,13 +67,16 @@ class ExactSources:
             for url in tuple(self._urls):
                 found = await self._ask(url, wait if wanted() else inf)
                 if found is not None:
-                    self._urls.clear()
                     return found
             if not self._urls or not wanted():
                 break
             await asyncio.sleep(wait)
             wait = min(2 * wait, RETRY_MOST_SECONDS)
         return None
+
+    def enough(self) -> None:
+        """Ask nobody any more."""
+        self._urls.clear()
 
     async def _ask(self, url: str, again: float) -> Metainfo | None:
         assert self._link is not None

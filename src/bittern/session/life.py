@@ -345,7 +345,9 @@ class Life:
             self._standing.enter(State.METADATA)
 
     async def _take_metadata(self, raw: bytes) -> None:
-        info = await self.journal.understand(raw)
+        await self._begin_with(await self.journal.understand(raw))
+
+    async def _begin_with(self, info: Info) -> None:
         self._identity.learn(info)
         self.publisher.publish(events.MetadataReceived(info.name, info.total_size))
         self.publisher.wake()
@@ -358,11 +360,14 @@ class Life:
     async def _look_elsewhere(self) -> None:
         """Fetch the .torrent from where the link says it is: that may be quicker than peers, and tell more."""
         found = await self.elsewhere.find(wanted=lambda: self.info is None and self.state is State.METADATA)
-        if found is not None:
-            self._identity.enrich(found)
-            self._membership.tell_more()
-            if self.info is None:
-                await self._take_metadata(found.info.raw)
+        if found is None:
+            return
+        self._identity.enrich(found)
+        self._membership.tell_more()
+        info = await self.journal.understand(found.info.raw) if self.info is None else None
+        self.elsewhere.enough()  # not before: meanwhile, too, there is a way to the metadata
+        if info is not None and self.info is None:
+            await self._begin_with(info)
 
     async def _stand_ready(self, info: Info) -> None:
         """Touch no file until `resume`; what a .torrent file needs is found out first."""
