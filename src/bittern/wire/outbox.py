@@ -21,7 +21,7 @@ class Outbox:
     def __init__(self) -> None:
         self._parts: deque[Buffer] = deque()
         self._gather: bytearray | None = None  # the last part, while it may still grow
-        self._releases: deque[tuple[int, int, int, Callable[[], None]]] = deque()  # end, bytes, parts, whom to tell
+        self._releases: deque[tuple[int, int, list[Buffer], Callable[[], None]]] = deque()  # end, bytes, parts, then
         self.queued = 0
         """Bytes not sent yet."""
         self.blocks = 0
@@ -47,7 +47,7 @@ class Outbox:
         size = len(heads) + length
         self.queued += size
         self.blocks += size
-        self._releases.append((self.taken + self.queued, size, len(parts), release))
+        self._releases.append((self.taken + self.queued, size, parts, release))
 
     def buffers(self, limit: int) -> Sequence[Buffer]:
         """The first parts, about `limit` bytes of them."""
@@ -84,26 +84,26 @@ class Outbox:
             release()
         return busy
 
-    def take_back(self, kept: int) -> bool:
-        """Send the run that was queued last not at all, if nothing of it has gone; `release` is not called.
+    def take_back(self, kept: int) -> Callable[[], None] | None:
+        """Send the run that was queued last not at all, if nothing of it has gone: its `release`, not called.
 
         Args:
             kept: bytes from the first unsent one on that stay: they may be on their way already, in another form.
         """
         if not self._releases or self._releases[-1][0] - self._releases[-1][1] < self.taken + kept:
-            return False
-        end, size, count, _ = self._releases.pop()
+            return None
+        end, size, parts, release = self._releases.pop()
         behind, left = list[Buffer](), self.taken + self.queued - end
         while left:
             behind.append(self._parts.pop())
             left -= len(behind[-1])
-        for _ in range(count):
+        for _ in parts:
             self._parts.pop()
         self._parts.extend(reversed(behind))
         self._gather = None
         self.queued -= size
         self.blocks -= size
-        return True
+        return release
 
     def clear(self) -> None:
         """Forget everything: the link is gone."""

@@ -379,10 +379,10 @@ class PeerWire:
         self._outbox.add_run(heads, bodies, length, release)
         self._link.wake_sender()
 
-    def take_back_blocks(self) -> bool:
-        """Send the last of `send_blocks` not at all; False where something of it may have gone already.
+    def take_back_blocks(self) -> Callable[[], None] | None:
+        """Send the last of `send_blocks` not at all: its `release`; None where something of it may have gone already.
 
-        Its `release` is not called then.
+        It is left to the caller to call it, or not.
         """
         return self._outbox.take_back(SIZE if self.encrypted else 0)  # so much may be enciphered already
 

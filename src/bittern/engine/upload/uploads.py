@@ -80,7 +80,7 @@ class Uploads:
         self._slabs.share(self, wake)
         self._chunks = Chunks(self._slabs)
         self._lines: dict[int, deque[_Read]] = {}  # being read, or behind one that is
-        self._given: dict[int, deque[tuple[Peer, _Read]]] = {}  # to connections, which have not sent all of it
+        self._holders: dict[int, Peer] = {}  # to whose connections something was given; it may have gone since
         self._tickets: dict[int, tuple[Chunk | None, list[tuple[Peer, _Read]]]] = {}
         self._stuck: dict[int, tuple[int, float]] = {}  # bytes sent, and since when no more
         self._jobs: list[ReadRun] = []
@@ -98,12 +98,13 @@ class Uploads:
         if now != self._turn:
             self._turn, self._fetched = now, 0
         ahead = AHEAD_BYTES if self._fetched < TURN_BYTES else RUN_BYTES
+        scarce = not self._slabs.plenty
         while queue.queued and queue.held < HELD_MOST and peer.wire.unsent + queue.reading < ahead:
             most = peer.lanes.up.available(now)
             if most <= 0:
                 self._waiting[peer.number] = peer
                 return False
-            if queue.held and queue.held >= self._chunks.room:
+            if scarce and queue.held and queue.held >= self._chunks.room:
                 break  # who has some leaves as much for others, and is back here when its own has gone
             slab = self._slabs.take() or self._chunks.take() or self._take_from_others()
             if slab is None and not queue.held:
@@ -149,6 +150,7 @@ class Uploads:
     def forget(self, peer: Peer) -> None:
         """The peer is gone: what is read for it is not sent."""
         self._waiting.pop(peer.number, None)
+        self._holders.pop(peer.number, None)
         waiting = {id(read) for _, reads in self._tickets.values() for _, read in reads if read.chunk is None}
         for read in self._lines.pop(peer.number, ()):
             if id(read) not in waiting:
@@ -196,12 +198,16 @@ class Uploads:
     def _take_back(self) -> Slab | None:
         """For a peer that has nothing: what another one, the one that has most, was given and has not begun to take."""
         slab = None
-        rich = sorted((line for line in self._given.values() if len(line) > 1), key=len, reverse=True)
-        for line in rich:
-            peer, read = line[-1]
-            if self._lines.get(peer.number) or not peer.wire.take_back_blocks():
-                continue  # what is being read comes behind it
-            line.pop()
+        holders = sorted(self._holders.values(), key=lambda peer: peer.uploads.held, reverse=True)
+        self._holders = {peer.number: peer for peer in holders if peer.uploads.held}
+        for rich in holders:
+            if rich.uploads.held < 2 or self._lines.get(rich.number):
+                continue  # what is being read comes behind what was given
+            release = rich.wire.take_back_blocks()
+            if release is None:
+                continue
+            assert isinstance(release, partial)
+            peer, read = release.args
             queue = peer.uploads
             queue.put_back(read.piece, read.begin, read.length)
             queue.sent -= read.length
@@ -304,18 +310,10 @@ class Uploads:
             read = line.popleft()
             peer.uploads.reading -= read.length
             heads = heads_from(read.piece, read.begin, read.length)
-            peer.wire.send_blocks(heads, read.bodies(), read.length, partial(self._gone, peer, read))
-            self._given.setdefault(peer.number, deque()).append((peer, read))
+            peer.wire.send_blocks(heads, read.bodies(), read.length, partial(self._free, peer, read))
+            self._holders[peer.number] = peer
             peer.uploads.sent += read.length
             self.total += read.length
-
-    def _gone(self, peer: Peer, read: _Read) -> None:
-        """The oldest read that was given to a connection has been sent, or ended with it."""
-        line = self._given[peer.number]
-        line.popleft()
-        if not line:
-            del self._given[peer.number]
-        self._free(peer, read)
 
     def _free(self, peer: Peer, read: _Read) -> None:
         peer.uploads.held -= 1
