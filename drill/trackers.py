@@ -80,9 +80,10 @@ class Audience:
             self.now += 1
             self.most = max(self.most, self.now)
         time.sleep(ANSWER_SECONDS)
+        with self._lock:
+            self.now -= 1  # before the answer: who has it may ask for the next torrent at once
         page(bencode({"interval": 1800, "peers": b""}))(sock)
         with self._lock:
-            self.now -= 1
             self.answered += 1
 
 

@@ -78,11 +78,18 @@ class Forwarding:
 
     async def _run_command(self, command: str) -> None:
         pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        job = await asyncio.create_subprocess_shell(
-            command, stdin=nothing, stdout=pipe, limit=MAX_BYTES, start_new_session=True
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_shell(
+                command, stdin=nothing, stdout=pipe, limit=MAX_BYTES, start_new_session=True
+            )
         )
-        assert job.stdout is not None
         try:
+            job = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(await starting)  # asyncio would end the shell alone, not what it has begun
+            raise
+        try:
+            assert job.stdout is not None
             while line := await job.stdout.readline():
                 self.follow(port_in(line))
         except ValueError:
