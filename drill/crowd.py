@@ -3,39 +3,16 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from drill.drivers.crowd import Tally
 from tests.faults.rigs.torrent import Torrent
 from tests.interop.rigs.process import Running
 
 DRIVER = Path(__file__).parent / "drivers" / "crowd.py"
 ANSWER_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What all of them did so far; see the driver.
-
-    Attributes:
-        open: connections whose handshake was answered, now.
-        most: of them at a time.
-        turned_away: connections that ended.
-        given: blocks that seeds sent.
-        taken: blocks that leeches got.
-        wrong: those of them that are not what the torrent has there.
-        longest_wait: seconds between asking for a block, unchoked, and getting it.
-    """
-
-    open: int
-    most: int
-    turned_away: int
-    given: int
-    taken: int
-    wrong: int
-    longest_wait: float
 
 
 class Crowd:

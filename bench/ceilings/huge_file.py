@@ -9,7 +9,7 @@ from bittern.codec.bencode import encode
 from bittern.codec.merkle import leaf_hashes, subtree_root
 
 from .meter import MIB, Meter
-from .rooms import open_session, reached, watched
+from .rooms import open_session, reached, restarted_seed, watched
 
 PIECE = 512 * MIB
 PIECES = 2 << 20
@@ -44,14 +44,7 @@ async def play(meter: Meter, folder: Path, piece: int) -> None:
     with meter.step("read the .torrent file"):
         torrent = bittern.Metainfo.load(folder / "big.torrent")
     async with watched(meter), AsyncExitStack() as stack:
-        async with open_session(folder / "seed") as session:
-            with meter.step("add what is complete"):
-                seed = await session.add(torrent, folder / "whole", trust=True)
-                await seed.completed()
-        with meter.step("start again"):
-            session = await stack.enter_async_context(open_session(folder / "seed"))
-            (seed,) = session.torrents
-            await reached(lambda: seed.status.state is bittern.State.SEEDING)
+        session, _ = await stack.enter_async_context(restarted_seed(meter, torrent, folder))
         async with open_session(folder / "leech") as leech:
             with meter.step("fetch a piece"):
                 got = await leech.add(torrent, folder / "out", peers=[f"127.0.0.1:{session.port}"])

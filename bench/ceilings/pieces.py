@@ -10,7 +10,7 @@ import bittern
 from bittern.codec.bencode import encode
 
 from .meter import Meter
-from .rooms import open_session, reached, watched
+from .rooms import open_session, reached, restarted_seed, watched
 
 PIECES = 1_000_000
 SHORT = 15_000
@@ -65,14 +65,7 @@ async def play(meter: Meter, folder: Path) -> None:
         torrent = bittern.Metainfo.load(folder / "big.torrent")
     count = torrent.info.geometry.piece_count
     async with watched(meter), AsyncExitStack() as stack:
-        async with open_session(folder / "seed") as session:
-            with meter.step("add what is complete"):
-                seed = await session.add(torrent, folder / "whole", trust=True)
-                await seed.completed()
-        with meter.step("start again"):
-            session = await stack.enter_async_context(open_session(folder / "seed"))
-            (seed,) = session.torrents
-            await reached(lambda: seed.status.state is bittern.State.SEEDING)
+        session, seed = await stack.enter_async_context(restarted_seed(meter, torrent, folder))
         with meter.step("peers come to the seed, and go"):
             await visits(session.port, torrent)
             await reached(lambda: not seed.peers)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +35,20 @@ async def reached(so: Callable[[], bool]) -> None:
     """Wait until something is so."""
     while not so():  # noqa: ASYNC110 - of many things, none of which tells
         await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def restarted_seed(
+    meter: Meter, torrent: bittern.Metainfo, folder: Path
+) -> AsyncIterator[tuple[bittern.Session, bittern.Torrent]]:
+    """A session that has all of `torrent` from the session before it; both beginnings are steps."""
+    async with open_session(folder / "seed") as session:
+        with meter.step("add what is complete"):
+            seed = await session.add(torrent, folder / "whole", trust=True)
+            await seed.completed()
+    async with AsyncExitStack() as stack:
+        with meter.step("start again"):
+            session = await stack.enter_async_context(open_session(folder / "seed"))
+            (seed,) = session.torrents
+            await reached(lambda: seed.status.state is bittern.State.SEEDING)
+        yield session, seed

@@ -13,6 +13,7 @@ import hashlib
 import json
 import struct
 import sys
+from dataclasses import asdict, dataclass
 from itertools import count
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -55,6 +56,7 @@ class Torrent:
         return self.data[offset : offset + length]
 
 
+@dataclass(slots=True)
 class Tally:
     """What all of them did so far.
 
@@ -68,9 +70,13 @@ class Tally:
         longest_wait: seconds between asking for a block, unchoked, and getting it.
     """
 
-    def __init__(self) -> None:
-        self.open = self.most = self.turned_away = self.given = self.taken = self.wrong = 0
-        self.longest_wait = 0.0
+    open: int = 0
+    most: int = 0
+    turned_away: int = 0
+    given: int = 0
+    taken: int = 0
+    wrong: int = 0
+    longest_wait: float = 0.0
 
 
 class Peer(asyncio.Protocol):
@@ -181,7 +187,7 @@ async def crowd(port: int, seeds: int, leeches: int, torrents: list[Torrent]) ->
             work = live(port, source, torrent, tally, number, dials, seed=each < seeds)
             lives.append(loop.create_task(work))
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(vars(tally)), flush=True)
+        print(json.dumps(asdict(tally)), flush=True)
     for task in lives:
         task.cancel()
     await asyncio.gather(*lives, return_exceptions=True)
