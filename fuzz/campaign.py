@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -34,9 +35,11 @@ class Campaign:
         seconds: of CPU time a turn.
         enough: CPU seconds after which a target has no more turns.
         until: when the last turn ends, by `time.time`.
+        names: of the targets that have turns.
     """
 
-    def __init__(self, seconds: float, enough: float, until: float) -> None:
+    def __init__(self, seconds: float, enough: float, until: float, names: Sequence[str] = NAMES) -> None:
+        self._names = names
         self._seconds = seconds
         self._enough = enough
         self._until = until
@@ -53,7 +56,7 @@ class Campaign:
     def _next(self) -> str | None:
         with self._lock:
             out = self._busy | self._broken
-            waiting = [name for name in NAMES if self._spent(name) < self._enough and name not in out]
+            waiting = [name for name in self._names if self._spent(name) < self._enough and name not in out]
             if not waiting or time.time() > self._until - _GRACE_SECONDS:
                 return None
             name = min(waiting, key=self._tried)
@@ -124,17 +127,20 @@ def table(ledger: dict[str, Figures]) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Run turns, then write what came of all so far."""
     parser = argparse.ArgumentParser(prog="fuzz.campaign", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="TARGET", help=f"all, if none is named: {', '.join(NAMES)}")
     parser.add_argument("--until", help="HH:MM UTC; without it, only write the table")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of a turn")
     parser.add_argument("--enough", type=float, default=600.0, help="CPU time of a target in all")
     options = parser.parse_args(argv)
+    if unknown := sorted({*options.names} - {*NAMES}):
+        parser.error(f"no such target: {', '.join(unknown)}")
     until = 0.0
     if options.until:
         now = time.time()
         hour, minute = map(int, options.until.split(":"))
         until = now - now % 86400 + hour * 3600 + minute * 60
-    campaign = Campaign(options.seconds, options.enough, until)
+    campaign = Campaign(options.seconds, options.enough, until, options.names or NAMES)
     with ThreadPoolExecutor(options.jobs) as pool:
         for each in [pool.submit(campaign.work) for _ in range(options.jobs)]:
             each.result()
