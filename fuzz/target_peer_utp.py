@@ -30,6 +30,7 @@ class _Ends:
 
     def __init__(self, scene: Scene, guest: Guest) -> None:
         self._guest = guest
+        self._scene = scene
         self.utp = SimUtp(guest.host, scene.paths, UtpSettings(), self)
         guest.host.end_turn = self._turn
 
@@ -39,8 +40,11 @@ class _Ends:
             self._guest.host.touch()
 
     def accepted(self, link: Link, now: float) -> Stream:
-        """See Ends."""
-        return self._guest.connected(link)
+        """See Ends. Who has left takes nobody's call any more."""
+        stream = self._guest.connected(link)
+        if self._guest not in self._scene.guests.values():
+            link.close()
+        return stream
 
     def connected(self, ticket: int, link: Link, now: float) -> Stream:
         """See Ends."""
