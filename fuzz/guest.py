@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TypeVar
 
-from bittern.base.errors import ProtocolError
+from bittern.base.errors import BencodeError, ProtocolError
 from bittern.codec.bencode import decode_prefix
 from bittern.codec.layers import Layers
 from bittern.engine.swarm.welcome import UT_METADATA
@@ -151,7 +151,10 @@ class Guest:
             case HashRequest():
                 self._rows.append(message)
             case Extended(number, payload) if number:
-                said = decode_prefix(payload)[0]
+                try:
+                    said = decode_prefix(payload)[0]
+                except BencodeError:  # messages about holes to punch are binary
+                    return
                 if isinstance(said, dict) and said.get(b"msg_type") == 0 and isinstance(said[b"piece"], int):
                     self._metadata.append(said[b"piece"])
 

@@ -142,3 +142,22 @@ def test_syncing_pieces_of_a_file_that_is_gone_names_it(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(StorageError, match=r"a\.bin"):
         content.sync([0])
+
+
+def test_files_may_become_wanted_while_it_is_looked_at_how_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A selection and a save are on different threads."""
+    info = torrent(album(tmp_path / "album")).info
+    content = content_of(info, tmp_path / "nothing", select=[])
+    content.storage.want([])
+    parked = content.storage.parked
+    assert len(parked) == 3
+
+    def lifted(number: int) -> bool:
+        parked.discard(number)
+        return False
+
+    monkeypatch.setattr(content.storage.parts, "holds", lifted)
+    assert content.look_again() == [None] * len(info.files)
+    assert not parked

@@ -46,10 +46,12 @@ def test_an_answer_comes_after_a_round_trip() -> None:
 def test_names_have_the_addresses_that_they_were_given_and_numbers_their_own() -> None:
     client = Client()
     client.services.names["both"] = ("198.51.100.7", "2001:db8::7")
-    for ticket, (host, ipv6) in enumerate([("both", False), ("both", True), ("10.0.0.1", False), ("10.0.0.1", True)]):
+    for ticket, (host, ipv6) in enumerate(
+        [("both", False), ("both", True), ("10.0.0.1", False), ("10.0.0.1", True), ("nobody", False)]
+    ):
         client.udp.resolve(Resolve(ticket, host, ipv6=ipv6))
     client.world.run(1.0)
-    assert client.heard == [(0, ("198.51.100.7",)), (1, ("2001:db8::7",)), (2, ("10.0.0.1",)), (3, ())]
+    assert client.heard == [(0, ("198.51.100.7",)), (1, ("2001:db8::7",)), (2, ("10.0.0.1",)), (3, ()), (4, ())]
 
 
 def test_as_many_are_lost_as_was_said() -> None:

@@ -273,7 +273,7 @@ def refuse_foreign(
     info = content.info
     # A piece that is partly in the part file says nothing about the file that has the rest.
     checked = Bitfield(have.size, suspects)
-    for number in content.storage.parked:
+    for number in tuple(content.storage.parked):  # it may change meanwhile: somebody wants a file
         for piece in _pieces(info, number):
             checked.discard(piece)
     foreign = []

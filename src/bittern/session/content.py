@@ -229,7 +229,7 @@ class Content:
             stamp = FileStamp(status.st_size, -status.st_mtime_ns)
         except OSError:
             stamp = None
-        for number in parked:
+        for number in tuple(parked):  # at the same time another thread may make files that are wanted now
             self._stamps[number] = stamp if parts.holds(number) else None
         return list(self._stamps)
 

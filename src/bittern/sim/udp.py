@@ -54,8 +54,9 @@ class SimUdp:
         self._host.network.world.after(ROUND_TRIP_SECONDS / 2, partial(self._arrive, wish))
 
     def resolve(self, wish: Resolve) -> None:
-        """Look a name up; a numeric host is its own address."""
-        hosts = self._services.names.get(wish.host, (wish.host,))
+        """Look a name up; a numeric host is its own address, and nobody knows the other names."""
+        numeric = ":" in wish.host or wish.host.replace(".", "").isdigit()
+        hosts = self._services.names.get(wish.host, (wish.host,) if numeric else ())
         found = tuple(host for host in hosts if (":" in host) == wish.ipv6)
         self._host.network.world.after(ROUND_TRIP_SECONDS, partial(self._resolved, wish.ticket, found))
 
