@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bittern.engine.nat.control import AGAIN_SECONDS, MOST_TRIES, PCP_TRIES, PortControl
+from bittern.engine.nat.control import (
+    AGAIN_SECONDS,
+    BURST,
+    MOST_REFUSED_SECONDS,
+    MOST_TRIES,
+    PACE_SECONDS,
+    PCP_TRIES,
+    PortControl,
+)
 from bittern.engine.nat.lease import MOST_RENEWAL, Lease, Wish, renewal_seconds, wishes_for
 from bittern.wire.pcp import Carrier
 
@@ -166,3 +174,50 @@ def test_an_ipv6_address_is_mapped_to_itself() -> None:
     there.control.advance(0.0)
     there.until(1.0)
     assert {lease.external_host for lease in there.control.leases} == {"2001:db8::5"}
+
+
+def test_a_refusal_for_more_than_a_hundred_years_is_asked_about_within_half_an_hour() -> None:
+    class Grim(Router):
+        def answer(self, data: bytes, now: float) -> bytes | None:
+            said = super().answer(data, now)
+            return said[:4] + b"\xff" * 4 + said[8:] if said is not None and said[3] else said
+
+    router = Grim("pcp", refuses=8)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(10.0)
+    assert there.control.refusal == "the router has no room for it"
+    router.refuses = 0
+    there.until(10.0 + MOST_REFUSED_SECONDS)
+    assert len(there.control.leases) == 2
+
+
+@KINDS
+def test_a_router_that_always_forgets_is_asked_at_a_bounded_pace(knows: str) -> None:
+    class Forgetful(Router):
+        def answer(self, data: bytes, now: float) -> bytes | None:
+            self.born += 1000.0
+            return super().answer(data, now)
+
+    there = talk(Forgetful(knows, born=-1e7))
+    there.control.advance(0.0)
+    there.until(600.0)
+    assert 2 < len(there.sent) <= BURST + MOST_TRIES + 600 / PACE_SECONDS
+    there.control.release(there.now)
+    there.until(there.now + 1.0)
+    assert there.control.leases == ()
+
+
+@KINDS
+def test_what_was_granted_before_and_comes_late_is_not_taken_for_the_end(knows: str) -> None:
+    router = Router(knows)
+    there = talk(router)
+    there.control.advance(0.0)
+    there.until(10.0)
+    late = [router.answer(datagram, there.now) for _, datagram in there.sent]
+    there.control.release(there.now)
+    there.control.take_datagrams()  # lost
+    for answer in filter(None, late):
+        there.control.receive(answer, there.now)
+    there.until(20.0)
+    assert (router.held, there.control.leases) == ({}, ())

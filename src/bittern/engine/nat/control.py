@@ -21,6 +21,11 @@ AGAIN_SECONDS: Final = 900.0
 """It is asked anew after so long: it may have been replaced."""
 REFUSED_SECONDS: Final = 300.0
 """What was refused is asked for again after so long."""
+MOST_REFUSED_SECONDS: Final = 1800.0
+"""And after so long at the latest, whatever the router says: it is what it is to say at most (RFC 6887 7.4)."""
+PACE_SECONDS: Final = 3.0
+"""Seconds for each question, after `BURST` at once: there are routers whose every answer leads to another one."""
+BURST: Final = 20
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +37,6 @@ class _Item:
     due: float
     lease: Lease | None = None
     until: float = inf
-    asked_at: float = 0.0
 
 
 class PortControl:
@@ -61,6 +65,7 @@ class PortControl:
         self._asked: _Item | None = None
         self._tries = 0
         self._repeat_due = inf
+        self._pace = now
         self._host: str | None = None
         self._closing = False
         self._out: list[bytes] = []
@@ -75,7 +80,9 @@ class PortControl:
 
     def next_deadline(self) -> float:
         """When `advance` has something to do."""
-        due = self._repeat_due if self._asked is not None else min(item.due for item in self._items)
+        due = self._repeat_due
+        if self._asked is None:
+            due = max(min(item.due for item in self._items), self._open_at)
         return min(due, *(item.until for item in self._items))
 
     def take_datagrams(self) -> list[bytes]:
@@ -95,7 +102,7 @@ class PortControl:
                 self._send(self._asked, now)
             else:
                 self._give_up(now)
-        if self._asked is None:
+        if self._asked is None and self._open_at <= now:
             item = min(self._items, key=lambda item: item.due)
             if item.due <= now:
                 self._asked, self._tries = item, 0
@@ -116,7 +123,7 @@ class PortControl:
 
     def release(self, now: float) -> None:
         """Take everything back; `leases` is empty when that is done."""
-        self._closing, self._asked, self._repeat_due = True, None, inf
+        self._closing, self._asked, self._repeat_due, self._pace = True, None, inf, now
         for item in self._items:
             item.due = now if item.lease is not None else inf
         self.advance(now)
@@ -129,8 +136,13 @@ class PortControl:
 
     # --- asking
 
+    @property
+    def _open_at(self) -> float:
+        """When a new question may be asked."""
+        return self._pace - PACE_SECONDS * BURST
+
     def _send(self, item: _Item, now: float) -> None:
-        item.asked_at = now
+        self._pace = max(self._pace, now) + PACE_SECONDS
         self._repeat_due = now + FIRST_WAIT * 2**self._tries
         self._tries += 1
         self._out.append(self._question(item))
@@ -165,7 +177,9 @@ class PortControl:
             return
         if isinstance(said, pcp.Refused):
             if said.nonce in (item.nonce, b""):
-                self._refused(item, str(said), now + max(said.lifetime, REFUSED_SECONDS), now)
+                self._refused(
+                    item, str(said), now + min(max(said.lifetime, REFUSED_SECONDS), MOST_REFUSED_SECONDS), now
+                )
         elif (said.nonce, said.carrier, said.port) == (item.nonce, item.wish.carrier, item.wish.port):
             lease = Lease(said.carrier, said.port, said.external_port, said.external_host, "PCP")
             self._granted(item, lease, said.lifetime, said.epoch, now)
@@ -198,9 +212,9 @@ class PortControl:
             item.lease, item.until = None, inf
             self._answered(item, inf if self._closing else now + REFUSED_SECONDS)
             return
-        if not self._closing:
-            item.lease, item.until = lease, now + lifetime
-        self.refusal = None
+        if self._closing:
+            return  # what was granted before comes late, or twice
+        item.lease, item.until, self.refusal = lease, now + lifetime, None
         self._answered(item, now + renewal_seconds(lifetime))
         for other in self._items:
             if other.lease is None and other.wish is not None and other.wish.port == lease.port:
