@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bittern.base.errors import MetainfoError, NoSuchTorrentError, SessionError,
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.session import events
+from bittern.session.goals import Goal
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
@@ -245,6 +247,72 @@ async def test_a_session_has_to_be_open(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="async with"):
         _ = session.port
     await session.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_session_that_is_opened_again_begins_anew(tmp_path: Path, *, kept: bool) -> None:
+    """Its torrents are those that are kept, with handles of their own; who looks for changes hears that others went."""
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    link = Magnet.parse("magnet:?xt=urn:btih:" + "ab" * 20)
+    session = Session(settings(tmp_path / "s", keep_torrents=kept))
+    async with session:
+        before = await session.add(meta, tmp_path)
+        await asyncio.wait_for(before.completed(), SECONDS)
+        await session.add(link)
+        seen = session.changes()
+        assert set(seen.torrents) == {meta.info.wire_hash, link.wire_hash}
+    assert (session.torrents, session.get(meta.info.wire_hash), dict(session.changes().torrents)) == ((), None, {})
+    async with session:
+        changes = session.changes(seen.revision)
+        if kept:
+            there = session.torrents[0]
+            assert changes.gone == ()
+        else:
+            assert set(changes.gone) == {meta.info.wire_hash, link.wire_hash}
+            assert session.torrents == ()
+            there = await session.add(meta, tmp_path)
+        assert there is not before
+        await asyncio.wait_for(there.completed(), SECONDS)
+        with pytest.raises(NoSuchTorrentError):
+            await before.recheck()
+
+
+def test_a_session_may_be_opened_again_on_another_loop(tmp_path: Path) -> None:
+    session = Session(settings(tmp_path / "s"))
+
+    async def run() -> None:
+        async with session:
+            await session.add("magnet:?xt=urn:btih:" + "ab" * 20)
+
+    asyncio.run(run())
+    asyncio.run(run())
+
+
+async def test_of_two_who_remove_a_torrent_one_is_told_that_it_is_gone(tmp_path: Path) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    async with Session(settings(tmp_path / "s", keep_torrents=True)) as session:
+        there = await session.add(meta, tmp_path)
+        await asyncio.wait_for(there.completed(), SECONDS)
+        first, second = await asyncio.gather(session.remove(there), session.remove(there), return_exceptions=True)
+        assert first is None
+        assert isinstance(second, NoSuchTorrentError)
+
+
+async def test_what_is_set_of_a_torrent_that_is_gone_does_not_reach_the_one_that_was_added_since(
+    tmp_path: Path,
+) -> None:
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    session = Session(settings(tmp_path / "s", keep_torrents=True))
+    async with session:
+        gone = await session.add(meta, tmp_path)
+        await session.remove(gone)
+        again = await session.add(meta, tmp_path)
+        for command in (partial(gone.set_priority, 3), partial(gone.set_goal, Goal(ratio=1)), partial(gone.move, 0)):
+            with pytest.raises(NoSuchTorrentError):
+                command()
+        assert (again.priority, again.goal) == (0, None)
+    with pytest.raises(NoSuchTorrentError):
+        again.set_priority(3)
 
 
 async def test_a_torrent_of_version_2_alone_goes_from_one_session_to_another(tmp_path: Path) -> None:

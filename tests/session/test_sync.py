@@ -260,5 +260,7 @@ def test_a_session_may_be_opened_and_closed_by_hand(tmp_path: Path) -> None:
         session.open()
     assert session.port
     session.close()
+    with session:
+        assert session.port
     session.close()
     assert names() == []

@@ -13,6 +13,7 @@ from bittern.engine.web.seeds import WebSeeds
 from .entry import Entry, Mode
 from .events import Publisher
 from .filtering import Filtering
+from .goals import Goal
 from .life import Life
 from .limits import Limits
 from .options import check_priorities
@@ -128,7 +129,19 @@ class Hand:
         for place, each in enumerate(moved(order, entry, position)):
             if each.position != place:
                 each.position = place
-                self.changed(each)
+                self._changed(each)
+
+    def rank(self, entry: Entry, priority: int) -> None:
+        """Let a torrent go before those of a lower priority."""
+        self._check(entry)
+        entry.priority = priority
+        self._changed(entry)
+
+    def aim(self, entry: Entry, goal: Goal | None) -> None:
+        """Give a torrent a goal of its own, which is ahead of it; None for that of the session."""
+        self._check(entry)
+        entry.goal, entry.goal_met = goal, False
+        self._changed(entry)
 
     def limit(self, entry: Entry, limits: Limits) -> None:
         """Hold a torrent to `limits` from now on, awake or asleep."""
@@ -137,7 +150,7 @@ class Hand:
         if entry.life is not None:
             entry.life.options.limits = limits
             entry.life.apply_limits()
-        self.changed(entry)
+        self._changed(entry)
 
     def ip_filtered(self, entry: Entry) -> bool:
         """Whether the IP filter is for a torrent."""
@@ -155,7 +168,7 @@ class Hand:
         entry.super_seed = on
         if entry.life is not None:
             entry.life.super_seed(on=on)
-        self.changed(entry)
+        self._changed(entry)
 
     def prioritize(self, entry: Entry, priorities: Mapping[int, int]) -> None:
         """Want files so much from now on; a torrent that sleeps wakes up for it.
@@ -173,7 +186,7 @@ class Hand:
             check_priorities(info, priorities)
             self._waking.wake(entry)
         entry.file_priorities = {**(entry.file_priorities or {}), **priorities}
-        self.changed(entry)
+        self._changed(entry)
 
     async def relocate(self, entry: Entry, choose: Callable[[Info, Placement], Placement]) -> None:
         """Move or rename the files of a torrent, which wakes up for it; see `Torrent.move_to`."""
@@ -182,7 +195,7 @@ class Hand:
             await life.relocate(choose)
         finally:
             entry.follow(life.options, life.info)
-            self.changed(entry)
+            self._changed(entry)
 
     async def set_deadline(self, entry: Entry, piece: int, seconds: float | None) -> None:
         """Need a piece of a torrent in time, which wakes up for it; see `Torrent.set_deadline`."""
@@ -197,7 +210,7 @@ class Hand:
             await life.publisher.change()
         return life
 
-    def changed(self, entry: Entry) -> None:
+    def _changed(self, entry: Entry) -> None:
         """Something was set that is to be kept, and that the queue may depend on."""
         self._steward.keep(entry)
         self._steward.look_again(entry)

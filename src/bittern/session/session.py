@@ -4,21 +4,18 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
-from bittern.base.address import Address
-from bittern.base.errors import BitternError, NoSuchTorrentError, SessionError
+from bittern.base.errors import NoSuchTorrentError, SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, NodeHeard, SleeperCalled
 from bittern.engine.nat.lease import Lease
 from bittern.io.dht import Table
-from bittern.io.route import Route
 from bittern.io.tasks import Tasks
 
 from .board import Board
@@ -33,7 +30,7 @@ from .privacy import effective
 from .queue import Places
 from .services import services
 from .settings import Settings
-from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent
+from .sources import TorrentSource, check_web_seeds, find_peer, find_torrent, peers_of
 from .status import IpFilterStatus, StatusChanges
 from .torrent import Torrent
 
@@ -42,7 +39,9 @@ class Session:
     """A BitTorrent client: `async with Session(Settings(...)) as session`.
 
     Everything happens on the running loop and a few threads; leaving the block tells trackers, saves progress and
-    ends all of it.
+    ends all of it. Then it may be opened again, also on another loop: it begins anew, with what is kept in its folder.
+
+    While it is not open it has no torrents, and whatever needs more than `settings` raises SessionError.
 
     Args:
         settings: how it behaves.
@@ -74,8 +73,9 @@ class Session:
         """
         if self._parts is not None:
             raise SessionError("the session is open already")
-        if self._ending is not None:  # nobody waits for it any more, and the folder is not free before
+        if self._ending is not None and not self._ending.done():  # nobody waits for it, and the folder is not free yet
             await asyncio.wait([self._ending])
+        self._forget()
         settings = effective(self.settings)
         foundation = await Foundation.lay(settings)
         try:
@@ -151,8 +151,8 @@ class Session:
 
     def get(self, info_hash: InfoHashV1) -> Torrent | None:
         """The torrent with this info hash, as the wire carries it; None when there is none."""
-        entry = self._entries.get(info_hash)
-        return self._handle(entry, self._open()) if entry is not None else None
+        entry, parts = self._entries.get(info_hash), self._parts
+        return self._handle(entry, parts) if entry is not None and parts is not None else None
 
     async def find(self, source: TorrentSource) -> Metainfo | Magnet:
         """What `source` names, read or fetched; nothing is added.
@@ -211,7 +211,8 @@ class Session:
             NetworkError: the URL can not be fetched, or a peer's name is unknown.
             OSError: the .torrent file can not be read.
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
-            SessionError: the session is not open, or a web seed is no such URL.
+            SessionError: the session is not open, a web seed is no such URL, or a peer is not written so.
+            StorageError: the state folder can not be used.
         """
         self._open()
         check_web_seeds(web_seeds)
@@ -233,7 +234,7 @@ class Session:
             super_seed=super_seed,
         )
         if isinstance(found, Magnet):
-            options.addresses += await _peers_of(found, route)
+            options.addresses += await peers_of(found, route)
         parts = self._open()  # it may have been closed in between
         entry = self._door.admit(parts, found, options)
         parts.filtering.exempt(entry.info_hash, on=not ip_filtered)
@@ -429,6 +430,13 @@ class Session:
         if self._parts is not None:
             self._parts.steward.look_again(entry)
 
+    def _forget(self) -> None:
+        """The torrents of the last time are not those of the next, whose handles are others."""
+        for info_hash in self._entries:
+            self._board.drop(info_hash)
+        self._entries.clear()
+        self._handles.clear()
+
     def _handle(self, entry: Entry, parts: Parts) -> Torrent:
         handle = self._handles.get(entry.info_hash)
         if handle is None:
@@ -437,10 +445,12 @@ class Session:
 
     async def _remove(self, entry: Entry, *, delete_data: bool = False) -> None:
         parts = self._open()
+        if self._entries.get(entry.info_hash) is not entry:  # somebody else, or a goal, was faster
+            raise NoSuchTorrentError(f"{entry.name} is not in this session any more")
         self._handles.pop(entry.info_hash, None)
         self._board.drop(entry.info_hash)
-        await self._door.dismiss(parts, entry, delete_data=delete_data)
         parts.filtering.exempt(entry.info_hash, on=False)
+        await self._door.dismiss(parts, entry, delete_data=delete_data)
         await parts.filtering.keep()
 
     def _on_events(self, events: list[Event]) -> None:
@@ -461,12 +471,3 @@ class Session:
             life = lives.get(event.torrent)
             if life is not None:
                 life.on_event(event)
-
-
-async def _peers_of(magnet: Magnet, route: Route) -> tuple[Address, ...]:
-    """The peers that a link names (`x.pe`), as far as they can be found."""
-    found: list[Address] = []
-    for peer in magnet.peers:
-        with suppress(BitternError):
-            found += await find_peer(peer, route)
-    return tuple(found)

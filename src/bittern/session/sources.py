@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bittern.base.address import Address
@@ -87,6 +88,15 @@ async def find_peer(text: str, route: Route, purpose: Purpose = Purpose.PEERS) -
         return await route.look_up(host, port, purpose, kind=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NetworkError(f"{text}: {getattr(error, 'strerror', None) or error}") from None
+
+
+async def peers_of(magnet: Magnet, route: Route) -> tuple[Address, ...]:
+    """The peers that a link names (`x.pe`), as far as they can be found."""
+    found: list[Address] = []
+    for peer in magnet.peers:
+        with suppress(BitternError):
+            found += await find_peer(peer, route)
+    return tuple(found)
 
 
 async def fetch_torrent(

@@ -106,7 +106,7 @@ class Steward:
     async def _save_urgent(self) -> None:
         while self._urgent:
             urgent, self._urgent = self._urgent, {}
-            await self._save([entry for key, entry in urgent.items() if key in self._entries])
+            await self._save([entry for key, entry in urgent.items() if self._entries.get(key) is entry])
 
     async def tick(self, now: float) -> None:
         """Do what time demands."""

@@ -190,7 +190,7 @@ class Session(_StandIn[asynchronous.Session]):
 
     @property
     def bans(self) -> dict[str, float | None]:
-        """Banned addresses, and the seconds until each ban ends; None for as long as the session is open."""
+        """Banned addresses, and the seconds until each ban ends; None for good."""
         return self._look(lambda inner: inner.bans)
 
     def get(self, info_hash: InfoHashV1) -> "Torrent | None":

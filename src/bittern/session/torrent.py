@@ -26,7 +26,8 @@ from .status import TROUBLED, PeerStatus, State, Status, TrackerStatus, WebSeedS
 class Torrent:
     """A torrent of a session; made by `Session.add`.
 
-    What is read is read without waiting. Where a method waits, its cancellation changes nothing.
+    What is read is read without waiting. Where a method waits, its cancellation changes nothing. When it was removed,
+    or the session closed, what was known can still be read; what would change it raises NoSuchTorrentError.
     """
 
     def __init__(self, entry: Entry, hand: Hand) -> None:
@@ -256,13 +257,11 @@ class Torrent:
 
     def set_priority(self, priority: int) -> None:
         """Run before those of a lower priority, whatever their place in the queue; 0 is what all have at first."""
-        self._entry.priority = priority
-        self._hand.changed(self._entry)
+        self._hand.rank(self._entry, priority)
 
     def set_goal(self, goal: Goal | None) -> None:
         """Set a goal of its own; None for that of the session. One that is behind the torrent counts anew."""
-        self._entry.goal, self._entry.goal_met = goal, False
-        self._hand.changed(self._entry)
+        self._hand.aim(self._entry, goal)
 
     def set_limits(
         self,
