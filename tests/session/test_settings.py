@@ -47,7 +47,7 @@ def test_a_value_out_of_range_names_its_field(bad: dict[str, Any]) -> None:
 
 
 def test_paths_may_be_given_as_text() -> None:
-    settings = Settings(save_path="downloads", state_dir="state")  # type: ignore[arg-type]  # what users do
+    settings = Settings(save_path="downloads", state_dir="state")
     assert (settings.save_path, settings.state_dir) == (Path("downloads"), Path("state"))
 
 

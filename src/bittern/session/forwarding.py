@@ -30,10 +30,10 @@ def port_in(text: bytes) -> int | None:
     return ports[0] if len(ports) == 1 else None
 
 
-def port_of_file(path: Path) -> int | None:
+def port_of_file(path: str | os.PathLike[str]) -> int | None:
     """The port in a file; None where there is none, or no file."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             return port_in(file.read(MAX_BYTES))
     except OSError:
         return None
@@ -48,7 +48,7 @@ class Forwarding:
         command: of the shell, that prints it once, and is run again, or a line for each change; None for none.
     """
 
-    def __init__(self, move: Callable[[int], None], file: Path | None, command: str | None) -> None:
+    def __init__(self, move: Callable[[int], None], file: str | os.PathLike[str] | None, command: str | None) -> None:
         self._move = move
         self._file = file
         self._command = command

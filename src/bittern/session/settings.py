@@ -38,9 +38,9 @@ class Settings:
 
     # --- places
 
-    save_path: Path = Path()
+    save_path: str | os.PathLike[str] = Path()
     """The folder that downloads go to, where `Session.add` names no other."""
-    state_dir: Path | None = None
+    state_dir: str | os.PathLike[str] | None = None
     """The folder of saved progress; None for `$XDG_STATE_HOME/bittern`."""
     keep_torrents: bool = False
     """Whether torrents that are added are there again in the next session with the same `state_dir`. One such session
@@ -74,7 +74,7 @@ class Settings:
     system. With an `interface` they are asked by it; those on this machine itself are not then, name others."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
-    port_file: Path | None = None
+    port_file: str | os.PathLike[str] | None = None
     """A file that holds the port that is forwarded to us, by a VPN for example: it is watched, and listened there. The
     port of `port` is used while the file does not say."""
     port_command: str | None = None
@@ -267,7 +267,7 @@ class Settings:
         Raises:
             SessionError: the user has no home.
         """
-        return self.state_dir if self.state_dir is not None else state_folder(environ)
+        return Path(self.state_dir) if self.state_dir is not None else state_folder(environ)
 
     @property
     def speaks_udp(self) -> bool:
