@@ -161,7 +161,7 @@ async def test_a_torrent_is_kept_as_it_was_added_or_at_least_its_metadata(tmp_pa
     found = await roster.source(entry)
     assert found is not None
     assert (found.info, found.trackers) == (meta.info, (("http://b",),))
-    await roster.keep_source(entry.info_hash, meta.to_bytes())
+    await roster.enter(entry, meta, kept=False)
     again = await roster.source(entry)
     assert again == roster.source_now(entry)
     assert again is not None

@@ -64,11 +64,7 @@ class Door:
     async def keep(self, parts: Parts, entry: Entry, found: Metainfo | Magnet) -> None:
         """Write a new torrent down; what goes wrong is told, and tried again."""
         try:
-            if isinstance(found, Metainfo):
-                source = await parts.surroundings.in_thread(found.to_bytes)
-                await parts.roster.keep_source(entry.info_hash, source)
-            if parts.surroundings.settings.keep_torrents:
-                await parts.roster.save([entry])
+            await parts.roster.enter(entry, found, kept=parts.surroundings.settings.keep_torrents)
         except StorageError as error:
             if entry.publisher is not None:
                 entry.publisher.publish(SaveFailed(str(error)))

@@ -57,9 +57,11 @@ class Inspection:
             SessionError: a selected file does not exist, or one that has a priority.
             StorageError: a file is there under two names.
         """
-        options, in_thread = self._options, self._surroundings.in_thread
-        handles = self._surroundings.runtime.handles
-        content = await in_thread(Content, info, options.save_path, handles, options.select, options.content, layers)
+        return await self._surroundings.in_thread(self._open, info, layers, saved)
+
+    def _open(self, info: Info, layers: Mapping[bytes, bytes], saved: bytes | None) -> Content:
+        options, handles = self._options, self._surroundings.runtime.handles
+        content = Content(info, options.save_path, handles, options.select, options.content, layers)
         if options.root is not None or options.names:
             placement = Placement.of(info, options)
             content.place(placement.folder / placement.root, placement.paths(info))
@@ -69,8 +71,8 @@ class Inspection:
             content.choose(Bitfield.marked(wanted), options.wanted_files(info))
         resume = read_resume(saved, info)
         suffix = self._surroundings.settings.part_suffix
-        await in_thread(partial(content.find, resume.files if resume is not None else None, suffix=suffix))
-        await in_thread(content.park)
+        content.find(resume.files if resume is not None else None, suffix=suffix)
+        content.park()
         return content
 
     async def run(
@@ -123,13 +125,7 @@ class Inspection:
             had = resume.have() if ours and resume is not None else None
             if had is not None or not ours:
                 await in_thread(refuse_foreign, content, stamps, suspects, have, had)
-        if content.storage.parked:
-            stamps = await in_thread(content.settle)
-        await in_thread(content.storage.suffixes.expect, have)
-        if options.content is None and any(
-            not file.length and stamp is None for file, stamp in zip(info.files, stamps, strict=True)
-        ):
-            await in_thread(content.storage.create_empty, content.wanted_files)
+        stamps = await in_thread(self._make_ready, content, stamps, have)
         await self._journal.start(info, trackers, have, stamps, resume)
         if self._surroundings.settings.preallocate and content.bytes_in(have) < content.total_bytes:
             await in_thread(content.storage.allocate, content.wanted_files)
@@ -143,12 +139,25 @@ class Inspection:
         return bool(found.good)
 
     async def _look(self, content: Content, believed: Resume | None) -> tuple[Stamps, Plan]:
-        in_thread = self._surroundings.in_thread
-        stamps = await in_thread(content.look)
-        if believed is not None:
-            miss(content, stamps, believed)
-        trust, parked = self._options.trust, content.storage.parked
-        return stamps, await in_thread(plan, content.info, stamps, believed, trust=trust, parked=parked)
+        def look() -> tuple[Stamps, Plan]:
+            stamps = content.look()
+            if believed is not None:
+                miss(content, stamps, believed)
+            trust, parked = self._options.trust, content.storage.parked
+            return stamps, plan(content.info, stamps, believed, trust=trust, parked=parked)
+
+        return await self._surroundings.in_thread(look)
+
+    def _make_ready(self, content: Content, stamps: Stamps, have: Bitfield) -> Stamps:
+        """Let the files be as they are to be while pieces are stored; how they look then."""
+        if content.storage.parked:
+            stamps = content.settle()
+        content.storage.suffixes.expect(have)
+        if self._options.content is None and any(
+            not file.length and stamp is None for file, stamp in zip(content.info.files, stamps, strict=True)
+        ):
+            content.storage.create_empty(content.wanted_files)
+        return stamps
 
     async def _hash(self, content: Content, todo: Plan, have: Bitfield, note: Note) -> None:
         """Add to `have` what is right of the suspects; now and then `note` how far it has come."""

@@ -186,13 +186,17 @@ class Journal:
         stamps = await surroundings.in_thread(content.look_again)
         self._uploaded = swarm.uploaded
         resume = self._resume(content.info, swarm.download.have, stamps, swarm)
+
+        def sync() -> bytes:
+            content.storage.sync()
+            return resume.encode()
+
         try:
-            await surroundings.in_thread(content.storage.sync)
+            blob = await surroundings.in_thread(sync)
         except StorageError:
             self._started = False  # what the system lost it does not lose again: only a check tells what is there
             raise
         try:
-            blob = await surroundings.in_thread(resume.encode)
             if self._layers:
                 await surroundings.store.keep_layers(self._info_hash, self._layers)
                 self._layers = {}

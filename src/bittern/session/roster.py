@@ -101,17 +101,32 @@ class Roster:
         rows = [_row_of(entry) for entry in batch]
         for entry in batch:
             entry.unsaved = False
-        marks = ", ".join("?" * len(_COLUMNS.split(", ")))
         try:
-            await self._store.transact(
-                lambda connection: connection.executemany(
-                    f"INSERT OR REPLACE INTO members ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - constants
-                    rows,
-                )
-            )
+            await self._store.transact(partial(_save, rows=rows))
         except BaseException:
             for entry in batch:
                 entry.unsaved = True
+            raise
+
+    async def enter(self, entry: Entry, found: Metainfo | Magnet, *, kept: bool) -> None:
+        """Write a new torrent down: what it was found to be, and itself if it is `kept`.
+
+        Raises:
+            StorageError: it can not be written; it stays `unsaved`.
+        """
+        rows = [_row_of(entry)] if kept else []
+
+        def enter(connection: sqlite3.Connection) -> None:
+            if isinstance(found, Metainfo):
+                values = (entry.info_hash, found.to_bytes())
+                connection.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", values)
+            _save(connection, rows)
+
+        entry.unsaved = False
+        try:
+            await self._store.transact(enter)
+        except BaseException:
+            entry.unsaved = True
             raise
 
     async def delete(self, entry: Entry, *, kept: bool = True) -> None:
@@ -135,16 +150,6 @@ class Roster:
             )
 
         await self._store.transact(delete)
-
-    async def keep_source(self, info_hash: bytes, torrent: bytes) -> None:
-        """Keep the bytes of a .torrent file.
-
-        Raises:
-            StorageError: they can not be written.
-        """
-        await self._store.transact(
-            lambda connection: connection.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (info_hash, torrent))
-        )
 
     async def source(self, entry: Entry) -> Metainfo | None:
         """The torrent as it was added, or what peers told of it; None when its metadata is not known.
@@ -249,6 +254,12 @@ def _metainfo(found: tuple[bytes | None, bytes | None], entry: Entry) -> Metainf
         return None
     web_seeds = Magnet.parse(entry.link).web_seeds if entry.link is not None else ()
     return Metainfo.from_info(Info.parse(info), entry.tiers, web_seeds)
+
+
+def _save(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    marks = ", ".join("?" * len(_COLUMNS.split(", ")))
+    statement = f"INSERT OR REPLACE INTO members ({_COLUMNS}) VALUES ({marks})"  # noqa: S608 - constants
+    connection.executemany(statement, rows)
 
 
 def _row_of(entry: Entry) -> tuple[object, ...]:
