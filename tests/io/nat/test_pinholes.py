@@ -63,3 +63,15 @@ async def test_a_router_without_such_a_firewall_is_asked_for_nothing() -> None:
         with pytest.raises(GatewayError, match="no firewall for IPv6"):
             await pinholes(place).hold()
     assert router.calls == []
+
+
+async def test_what_is_opened_counts_though_something_else_is_refused() -> None:
+    router = UpnpRouter(most_pinholes=1)
+    async with router.running() as place:
+        ours = pinholes(place)
+        for _ in range(3):
+            await ours.hold()
+            assert [lease.carrier for lease in ours.leases] == [Carrier.TCP]
+            assert router.pinholes == {1: (HOST6, PORT)}
+        await ours.close(2.0)
+    assert router.pinholes == {}

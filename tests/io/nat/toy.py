@@ -64,6 +64,7 @@ class UpnpRouter:
         place: what its answers to searches say; None for where it is.
         control: where calls go to, as its description says.
         chunked: whether its answers come in chunks.
+        most_pinholes: that it has room for.
         port: of its HTTP server; set when it runs.
     """
 
@@ -75,6 +76,7 @@ class UpnpRouter:
     control: str = "/ctl"
     description: bytes | None = None
     chunked: bool = False
+    most_pinholes: int = 9
     port: int = 0
     _open: int = 0
     _asked_by_ipv6: int = 0
@@ -155,6 +157,9 @@ class UpnpRouter:
     def _pinhole(self, action: str, said: dict[str, str]) -> tuple[int, bytes]:
         assert self._asked_by_ipv6
         number = int(said.get("UniqueID", len(self.pinholes) + 1))
+        if action == "AddPinhole" and number > self.most_pinholes:
+            error = "<errorCode>701</errorCode><errorDescription>no room</errorDescription>"
+            return 500, (ENVELOPE % f"<s:Fault><detail><UPnPError>{error}</UPnPError></detail></s:Fault>").encode()
         if action == "AddPinhole":
             self.pinholes[number] = said["InternalClient"], int(said["InternalPort"])
         elif number not in self.pinholes:

@@ -63,16 +63,27 @@ class Pinholes:
         """Have all opened, for the first time or again; seconds until it is to be called again.
 
         Raises:
-            GatewayError: the router knows no UPnP, has no such firewall, or refuses.
+            GatewayError: the router knows no UPnP, has no such firewall, or refuses all of them.
         """
+        refusal: GatewayError | None = None
         try:
             if self._service is None:
                 self._service = await self._find()
+            for pinhole in self._open:  # before others are opened: a router that forgot them gives their numbers anew
+                await self._renew(self._service, pinhole)
+            there = {(lease.carrier, lease.port) for lease in self.leases}
             for wish in self.wishes:
-                await self._hold_open(self._service, wish)
+                if (wish.carrier, wish.port) in there:
+                    continue
+                try:
+                    opened = await run(open_pinhole(self._service, wish, self.ours6), self._dial)
+                    self._now_have((*self._open, opened))
+                except GatewayError as error:
+                    refusal = error
+            if refusal is not None and not self._open:
+                raise refusal
         except GatewayError as error:
             self._service, self.refusal = None, str(error)
-            self._now_have(())
             raise
         self.refusal = None
         return renewal_seconds(LIFETIME_SECONDS)
@@ -98,13 +109,12 @@ class Pinholes:
         parts = urlsplit(service.url)
         return replace(service, url=parts._replace(netloc=f"[{self.gateway6.host}]:{parts.port or 80}").geturl())
 
-    async def _hold_open(self, service: Service, wish: Wish) -> None:
-        there = next((it for it in self._open if (it.lease.carrier, it.lease.port) == (wish.carrier, wish.port)), None)
-        if there is not None:
-            if await run(keep_pinhole(service, there), self._dial):
+    async def _renew(self, service: Service, pinhole: Pinhole) -> None:
+        """Keep one open, or know it no more."""
+        with suppress(GatewayError):  # whatever that is: it is asked for anew
+            if await run(keep_pinhole(service, pinhole), self._dial):
                 return
-            self._now_have(tuple(it for it in self._open if it is not there))
-        self._now_have((*self._open, await run(open_pinhole(service, wish, self.ours6), self._dial)))
+        self._now_have(tuple(it for it in self._open if it is not pinhole))
 
     def _now_have(self, pinholes: tuple[Pinhole, ...]) -> None:
         before, self._open = self.leases, pinholes
