@@ -16,6 +16,7 @@ from .settings import EngineSettings
 from .sources.turnstile import Turnstile
 from .sources.udp_trackers import UdpTrackers
 from .swarm.bans import Bans
+from .swarm.crowds import Crowds
 from .swarm.ip_filter import IpFilter
 from .swarm.places import Places
 from .swarm.priority import Ourselves
@@ -34,6 +35,7 @@ class Shared:
         scratch: receive buffers of the loop.
         limits: of all torrents and of groups.
         places: connections of all torrents.
+        crowds: the torrents that have peers, which make room for each other's.
         memory: for blocks on their way to the disk, of all torrents.
         upload_memory: for blocks on their way from the disk, of all torrents.
         bans: hosts that no torrent deals with.
@@ -55,6 +57,7 @@ class Shared:
     scratch: Scratch = field(default_factory=Scratch)
     limits: Limits = field(init=False)
     places: Places = field(init=False)
+    crowds: Crowds = field(default_factory=Crowds)
     memory: Memory = field(init=False)
     upload_memory: Memory = field(init=False)
     bans: Bans = field(default_factory=Bans)

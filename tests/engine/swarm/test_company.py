@@ -3,8 +3,12 @@ import pytest
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.ids import PeerId
 from bittern.engine.events import PeerDropped
+from bittern.engine.settings import EngineSettings
+from bittern.engine.swarm.company import Company
+from bittern.engine.swarm.members import Members
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.peerbook import Source
+from bittern.engine.swarm.turnover import SPEAK_SECONDS
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
@@ -15,14 +19,20 @@ LIE = RemoteProtocolError(Offence.CORRUPT_DATA, "piece 0")
 
 
 def arrives(
-    hall: Hall, line: Line, *, incoming: bool = True, refusal: str | None = None, twin: Peer | None = None
+    hall: Hall,
+    line: Line,
+    *,
+    incoming: bool = True,
+    refusal: str | None = None,
+    twin: Peer | None = None,
+    now: float = 0.0,
 ) -> Peer | None:
     """A handshake over `line`, of a newcomer or of a `twin` that is there already."""
-    wire = PeerWire(line, Scratch(), None, 0.0)  # type: ignore[arg-type]  # nobody greets
+    wire = PeerWire(line, Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
     hello = Handshake(
         bytes(8), HASH, twin.peer_id if twin is not None else PeerId(b"-YY0000-%012d" % line.address.port)
     )
-    return hall.company.receive(wire, hello, 0.0, incoming=incoming, refusal=refusal)
+    return hall.company.receive(wire, hello, now, incoming=incoming, refusal=refusal)
 
 
 def test_who_is_touched_is_to_be_settled_with_the_torrent() -> None:
@@ -91,6 +101,43 @@ def test_a_newcomer_is_a_peer_and_whoever_is_not_let_in_leaves_room_for_a_dial()
     closed = Line("10.0.0.3", 8)
     assert arrives(hall, closed, refusal="we are closed") is None
     assert (closed.closed, hall.company.touched) == (True, {1: ann, 2: bob})
+
+
+def test_nobody_makes_room_for_who_is_not_let_in_anyway() -> None:
+    hall = Hall(EngineSettings(max_peers=2))
+    ann, bob = hall.comes("10.0.0.1"), hall.comes("10.0.0.2")
+    hall.book.ban("10.0.0.3")
+    banned, late = Line("10.0.0.3", 8), SPEAK_SECONDS
+    assert arrives(hall, banned, now=late) is None
+    assert arrives(hall, Line("10.0.0.4", 8), refusal="we are closed", now=late) is None
+    assert arrives(hall, Line("10.0.0.5", 8), twin=bob, now=late) is None
+    assert arrives(hall, Line("10.0.0.6", 8), incoming=False, now=late) is None, "nobody named it"
+    assert hall.company.peers == {1: ann, 2: bob}
+    assert arrives(hall, Line("10.0.0.7", 8), now=late) is not None
+    assert hall.gone == [ann.number]
+
+
+def test_a_silent_peer_of_another_torrent_makes_room_where_all_places_are_taken() -> None:
+    """Of the one that came first; who is of use stays, whatever comes."""
+    hall = Hall(EngineSettings(max_connections=3))
+    shared, gone = hall.shared, list[int]()
+    members = Members(2, hall.book, shared)
+    other = Company(2, members, hall.book, shared, lambda peer, _: gone.append(peer.number))
+    for port in (1, 2, 3):
+        wire = PeerWire(Line(f"10.0.1.{port}", port), Scratch(), None, 0.0)  # type: ignore[arg-type]  # nobody greets
+        hello = Handshake(bytes(8), HASH, PeerId(b"-ZZ0000-%012d" % port))
+        came = other.receive(wire, hello, port / 10, incoming=True, refusal=None)
+        assert came is not None
+        came.peer_interested = port == 1
+    assert arrives(hall, Line("10.0.0.1", 7), now=SPEAK_SECONDS) is None
+    late = SPEAK_SECONDS + 0.3
+    assert arrives(hall, Line("10.0.0.1", 7), now=late) is not None
+    assert gone == [2]
+    assert arrives(hall, Line("10.0.0.2", 8), now=late) is not None
+    assert arrives(hall, Line("10.0.0.3", 9), now=late) is None
+    assert (gone, list(other.peers), len(shared.crowds)) == ([2, 3], [1], 2)
+    other.drop(other.peers[1], "gone", late)
+    assert len(shared.crowds) == 1
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -65,8 +65,8 @@ class Door:
 
     def would_give_way(self, number: int, now: float) -> Peer | None:
         """Who makes room for a newcomer."""
-        wire = PeerWire(Line(f"10.0.0.{number}"), Scratch(), None, now)  # type: ignore[arg-type]  # nobody greets
-        return self.members.gives_way(wire, Handshake(bytes(8), HASH, PeerId(b"-XX0000-%012d" % number)), now)
+        idle, weaker = self.members.gives_way(Address(f"10.0.0.{number}", 1), now)
+        return idle or weaker
 
     def leaves(self, peer: Peer, now: float) -> None:
         del self.members.peers[peer.number]
@@ -253,6 +253,8 @@ def test_a_newcomer_of_higher_rank_takes_an_idle_peers_place() -> None:
     order = [ranked[rank] for rank in sorted(ranked)]
     low, middle, high = order[0], order[4], order[7]
     peers = {number: door.comes(number) for number in (middle, low)}
+    for each in door.members.peers.values():
+        each.peer_interested = True
     now = SETTLED_SECONDS
     assert door.would_give_way(high, now - 1.0) is None
     assert door.would_give_way(high, now) is peers[low]
@@ -261,8 +263,23 @@ def test_a_newcomer_of_higher_rank_takes_an_idle_peers_place() -> None:
     assert peer is not None
     door.leaves(peer, now)
     assert door.would_give_way(high, now) is None
-    assert door.comes(high) is not None
+    newcomer = door.comes(high)
+    assert newcomer is not None
+    newcomer.peer_interested = True
     assert door.would_give_way(low, 2 * now) is None
+
+
+def test_where_a_network_has_its_share_only_its_own_make_room() -> None:
+    """Else who knocks again and again would push out one peer after the other and never come in."""
+    door = Door(most=4, per_network=1)
+    door.shared.ourselves.told("123.213.32.10", "10.0.0.9")
+    one, *_ = [door.comes(number) for number in (1, 2, 3, 4)]
+    assert one is not None
+    now = SETTLED_SECONDS
+    assert door.would_give_way(1, now) is one
+    one.peer_interested = True
+    assert door.would_give_way(1, now) is None
+    assert door.would_give_way(5, now) is door.members.peers[2]
 
 
 def test_who_hangs_up_before_a_word_is_tried_plainly_and_nobody_hears_of_it() -> None:

@@ -10,7 +10,15 @@ from bittern.base.geometry import BLOCK
 from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
-from bittern.engine.swarm.turnover import SETTLED_SECONDS, is_sated, least_useful, outranked, useless
+from bittern.engine.swarm.turnover import (
+    SETTLED_SECONDS,
+    SPEAK_SECONDS,
+    is_sated,
+    least_useful,
+    outranked,
+    unheard,
+    useless,
+)
 from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
 from bittern.wire import donthave
@@ -173,6 +181,36 @@ def test_a_newcomer_takes_the_place_of_the_lowest_idle_rank_below_its_own(ranks:
 def test_who_gives_or_takes_is_never_pushed_out() -> None:
     busy = flowing(1, down=1000)
     assert outranked([busy], Address("10.9.9.9", 9), lambda address: address.port / 10, 100.0) is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.sampled_from(["silent", "wanted", "wants", "took", "metadata"]))))
+def test_any_newcomer_takes_the_place_of_who_was_of_no_use_for_longest(crowd: list[tuple[float, str]]) -> None:
+    peers = []
+    for number, (joined_at, what) in enumerate(sorted(crowd), start=1):
+        peer = make_peer(number)
+        peer.joined_at, peer.am_interested, peer.peer_interested = joined_at, what == "wanted", what == "wants"
+        peer.uploads.sent = int(what == "took")
+        peer.says = ExtendedHandshake(metadata_size=1000 if what == "metadata" else None)
+        peers.append(peer)
+    silent = [n for n, (at, what) in enumerate(sorted(crowd), start=1) if what == "silent" and at <= 20 - SPEAK_SECONDS]
+    gone = unheard(peers, 20.0)
+    assert (gone.number if gone is not None else None) == min(silent, default=None)
+
+
+def test_metadata_is_of_no_use_where_it_is_known() -> None:
+    peer = make_peer()
+    peer.says, peer.pieces = ExtendedHandshake(metadata_size=1000), Bitfield(2)
+    assert unheard([peer], SPEAK_SECONDS) is peer
+
+
+def test_who_says_nothing_loses_its_place_to_any_newcomer() -> None:
+    """Nobody knows our address here, so that nobody ranks higher than anybody."""
+    with Playbook(pieces=2, have="10", settings=FULL) as play:
+        play.joins("ann", have="11").joins("bob").joins("carl").is_interested("carl")
+        play.joins("dan").expect_drop("dan").waits(SPEAK_SECONDS)
+        play.joins("eve", have="11").unchokes("eve").expect_drop("bob")
+        assert (play.actors["ann"].lost_by, play.actors["carl"].lost_by, play.actors["eve"].lost_by) == (None,) * 3
+        play.joins("fred").expect_drop("fred")
 
 
 def test_now_and_then_the_worst_makes_room_for_one_that_waits() -> None:

@@ -4,6 +4,7 @@ import socket
 import struct
 import time
 
+from bittern.engine.swarm.turnover import SPEAK_SECONDS
 from tests.faults.rigs import wire
 from tests.faults.rigs.misdeed import DROP_SECONDS, Against, Fate, Misdeed, Scene
 from tests.faults.rigs.utp import FIN, RESET
@@ -12,6 +13,7 @@ from tests.faults.rigs.wire import HangUpError
 SILENT = 500
 CALLERS = 300
 MOST_SILENT = 200
+MOST_PEERS = 80
 
 
 def silent_crowd(scene: Scene) -> None:
@@ -46,6 +48,20 @@ def joins_and_leaves(scene: Scene) -> None:
 def joined_and_silent(scene: Scene) -> None:
     for nth in range(30):
         scene.join(nth=nth)
+
+
+def silence_in_every_place(scene: Scene) -> None:
+    """As many as a torrent may have say nothing: the first of them goes for one who asks, and none for nobody.
+
+    All but one, which an honest peer has.
+    """
+    crowd = [scene.join(nth=nth) for nth in range(MOST_PEERS - 1)]
+    time.sleep(SPEAK_SECONDS)
+    good = scene.unchoked(nth=MOST_PEERS)
+    assert crowd[0].is_hung_up_on(DROP_SECONDS)
+    for peer in (good, *crowd[:4]):  # so that there is room for who comes next
+        peer.close()
+        scene.wires.remove(peer)
 
 
 def same_peer_id(scene: Scene) -> None:
@@ -109,6 +125,13 @@ CONNECTIONS = [
     Misdeed("connections that are reset at once, without end", (30,), resets, Fate.ENDURED),
     Misdeed("peers that come and go without end", (30,), joins_and_leaves, Fate.ENDURED),
     Misdeed("peers that join and say nothing", (29,), joined_and_silent, Fate.ENDURED),
+    Misdeed(
+        f"{MOST_PEERS} peers, as many as may be, that join and say nothing",
+        (29, 30),
+        silence_in_every_place,
+        Fate.ENDURED,
+        against=(Against.SEED,),
+    ),
     Misdeed("a peer id that is here already", (34,), same_peer_id, Fate.ENDURED),
     Misdeed("a handshake byte by byte", (29,), handshake_byte_by_byte, Fate.CLOSED, slow=True),
     Misdeed("connections that say nothing, to their end", (29,), silence_before_the_handshake, Fate.CLOSED, slow=True),

@@ -11,6 +11,7 @@ from bittern.base.ids import PeerId
 from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
+from bittern.engine.swarm.turnover import SPEAK_SECONDS
 from bittern.sim.network import PORT
 from bittern.testing.actor import Actor
 from bittern.testing.playbook import Playbook
@@ -103,6 +104,51 @@ def test_one_network_may_have_one_place_only() -> None:
         assert twin.lost_by is not None
         play.joins("bob")
         assert (play.actors["ann"].lost_by, play.actors["bob"].lost_by) == (None, None)
+
+
+def test_a_crowd_that_says_nothing_holds_its_places_for_seconds() -> None:
+    """Three of each of 27 networks take all 80 places but that of one who is served; they come back whenever they go.
+
+    A good peer that dials now and then is let in five seconds after them at the latest, is served, and stays.
+    """
+    with Playbook(pieces=2, have="11") as play:
+        play.joins("ann").is_interested("ann")
+        hosts = [play.network.host(f"crowd{number}") for number in range(27)]
+        for host in hosts:
+            host.latency = 0.0
+        crowd: list[Actor] = []
+
+        def come_back() -> None:
+            here = [actor for actor in crowd if actor.lost_by is None]
+            for number, host in enumerate(hosts):
+                for _ in range(3 - sum(actor.host is host for actor in here)):
+                    actor = Actor.on(host, play.content.info.wire_hash, bytes(8))
+                    name = PeerId(b"-PL0000-%03d%09d" % (number, len(crowd)))
+                    actor.hello = type(actor.hello)(bytes(8), actor.hello.info_hash, name)
+                    actor.say(actor.hello.encode())
+                    play.network.connect(host, play.process.host.address, actor.connected, lambda _: None)
+                    crowd.append(actor)
+            play.waits(0.0)
+
+        come_back()
+        assert len(play.torrent.peers) == EngineSettings().max_peers
+        tries = 0
+        while tries < 10:
+            play.joins(f"good{tries}")
+            if play.actors[f"good{tries}"].lost_by is None:
+                break
+            come_back()
+            play.waits(1.0)
+            tries += 1
+        assert tries <= SPEAK_SECONDS
+        good = f"good{tries}"
+        play.is_interested(good)
+        for _ in range(30):
+            come_back()
+            play.waits(1.0)
+        assert Unchoke() in play.heard(good)
+        assert play.block(1) in play.asks(good, 1).heard(good)
+        assert (play.actors[good].lost_by, play.actors["ann"].lost_by) == (None, None)
 
 
 # --- liars

@@ -10,9 +10,10 @@ from bittern.wire.handshake import Handshake
 from bittern.wire.peerwire import PeerWire
 
 from .ip_filter import Blocked
-from .members import FILTERED, Members
+from .members import ALL_TAKEN, FILTERED, Members
 from .peer import Peer
 from .peerbook import Peerbook
+from .turnover import unheard
 
 
 class Company:
@@ -76,18 +77,28 @@ class Company:
             incoming: whether it connected to us.
             refusal: why nobody is let in at all.
         """
+        self._members.answered(wire)
         crossed = self._members.crossed(wire, handshake, now, incoming=incoming)
         if crossed is not None:
             self.drop(crossed, Offence.DUPLICATE_PEER.value, now)
-        weaker = self._members.gives_way(wire, handshake, now)
-        if weaker is not None and refusal is None:
-            self.drop(weaker, "a peer of higher rank wants its place", now)
         if not incoming and wire.link.address not in self._book:  # it was dialed before that was known
             refusal = "who named it may not name any peer"
+        if refusal is None and not self._members.unfit(handshake, wire.link.address, now):
+            self._make_room(wire.link.address, now)
         peer = self._members.admit(wire, handshake, now, incoming=incoming, refusal=refusal)
         if peer is None:
             self.touch_all()  # there may be room for a dial
+        else:
+            self._shared.crowds.gathered(self._torrent, self)
         return peer
+
+    def unheard(self, now: float) -> Peer | None:
+        """The peer that was of no use for longest, and gives way to anybody."""
+        return unheard(self.peers.values(), now)
+
+    def give_way(self, peer: Peer, now: float) -> None:
+        """A newcomer has the place of `peer`, which neither gave nor wanted anything."""
+        self.drop(peer, "it is of no use, and another peer wants its place", now, sated=True)
 
     def ban(self, peer: Peer, offence: RemoteProtocolError, now: float) -> None:
         """Have nothing to do with a peer's address any more, over no connection."""
@@ -142,3 +153,15 @@ class Company:
         self._parted(peer, now)
         self.touch_all()
         self._members.left(peer, reason, offence=offence, now=now, sated=sated)
+        if not self.peers:
+            self._shared.crowds.scattered(self._torrent)
+
+    def _make_room(self, newcomer: Address, now: float) -> None:
+        """Let somebody make room for a newcomer, here, or in another torrent where all have too many together."""
+        idle, weaker = self._members.gives_way(newcomer, now)
+        if idle is not None:
+            self.give_way(idle, now)
+        elif weaker is not None:
+            self.drop(weaker, "a peer of higher rank wants its place", now)
+        elif self._members.no_room(newcomer) == ALL_TAKEN:
+            self._shared.crowds.relieve(now)

@@ -16,11 +16,14 @@ from .ip_filter import Blocked
 from .peer import Peer
 from .peerbook import Peerbook, Source
 from .places import is_this_machine, network_of
-from .turnover import TURNOVER_SECONDS, least_useful, outranked, useless
+from .turnover import TURNOVER_SECONDS, least_useful, outranked, unheard, useless
 from .welcome import crosses
 
 FILTERED = "the IP filter blocks the address"
 BLOCKED_CLIENT = "its client is blocked"
+NETWORK_TAKEN = "its network has as many peers with us as one may have"
+TORRENT_TAKEN = "we have as many peers as we want"
+ALL_TAKEN = "we have as many connections as we want"
 _COUNTED = {FILTERED: Blocked.INCOMING, BLOCKED_CLIENT: Blocked.CLIENT}
 
 
@@ -102,6 +105,10 @@ class Members:
 
     # --- coming
 
+    def answered(self, wire: PeerWire) -> None:
+        """The handshake of `wire` came: if we dialed it, the place of the dial is free."""
+        self._dialing.answered(wire.key)
+
     def crossed(self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool) -> Peer | None:
         """The peer whose connection gives way to a new one, `wire`, that leads to the same client."""
         twin, shared, address = self._twin(handshake), self._shared, wire.link.address
@@ -110,13 +117,31 @@ class Members:
         replaced = crosses(twin, address, shared.peer_id, shared.ourselves.rank, incoming=incoming, now=now)
         return twin if replaced else None
 
-    def gives_way(self, wire: PeerWire, handshake: Handshake, now: float) -> Peer | None:
-        """The peer that makes room for a new one that ranks higher, where no other room is left (BEP 40)."""
-        shared, address = self._shared, wire.link.address
-        full = shared.places.full or len(self.peers) >= shared.settings.max_peers
-        if not full or self._twin(handshake) is not None or self._unwelcome(handshake, address, now) is not None:
-            return None
-        return outranked(self.peers.values(), address, shared.ourselves.rank, now)
+    def gives_way(self, newcomer: Address, now: float) -> tuple[Peer | None, Peer | None]:
+        """Who makes room for a new peer, where it is needed: one of no use so far, or else one of lower rank (BEP 40).
+
+        Where the network of the newcomer has as many peers as it may, only these can.
+        """
+        lack = self.no_room(newcomer)
+        if lack is None:
+            return None, None
+        if lack == NETWORK_TAKEN:
+            return unheard(self._kin(newcomer), now), None
+        crowd = self.peers.values()
+        return unheard(crowd, now), outranked(crowd, newcomer, self._shared.ourselves.rank, now)
+
+    def no_room(self, newcomer: Address) -> str | None:
+        """Why there is no room for one more peer at this address; None where there is."""
+        if len(self._kin(newcomer)) >= self._shared.settings.max_per_network:
+            return NETWORK_TAKEN
+        if len(self.peers) >= self._shared.settings.max_peers:
+            return TORRENT_TAKEN
+        return ALL_TAKEN if self._shared.places.full else None
+
+    def unfit(self, handshake: Handshake, address: Address, now: float) -> bool:
+        """Whether a newcomer would not be let in even if there was room."""
+        ours = handshake.peer_id == self._shared.peer_id
+        return ours or self._twin(handshake) is not None or self._unwelcome(handshake, address, now) is not None
 
     def admit(
         self, wire: PeerWire, handshake: Handshake, now: float, *, incoming: bool, refusal: str | None = None
@@ -130,7 +155,6 @@ class Members:
             incoming: whether it connected to us.
             refusal: why nobody is let in at all.
         """
-        self._dialing.answered(wire.key)
         address = wire.link.address
         twin = self._twin(handshake)
         refusal = self._refusal(handshake, address, refusal, now)
@@ -216,16 +240,14 @@ class Members:
             return unwelcome
         if self._twin(handshake) is not None:
             return Offence.DUPLICATE_PEER.value
-        if len(self.peers) >= self._shared.settings.max_peers:
-            return "we have as many peers as we want"
-        if self._shared.places.full:
-            return "we have as many connections as we want"
-        if not is_this_machine(address.host):
-            network = network_of(address.host)
-            kin = sum(network_of(peer.address.host) == network for peer in self.peers.values())
-            if kin >= self._shared.settings.max_per_network:
-                return "its network has as many peers with us as one may have"
-        return None
+        return self.no_room(address)
+
+    def _kin(self, address: Address) -> list[Peer]:
+        """The peers of one network, in order of arrival; none where any number may be."""
+        if is_this_machine(address.host):
+            return []
+        network = network_of(address.host)
+        return [peer for peer in self.peers.values() if network_of(peer.address.host) == network]
 
     def _unwelcome(self, handshake: Handshake, address: Address, now: float) -> str | None:
         """Why we want nothing to do with who is at `address`, whatever it wants of us; None where we do."""

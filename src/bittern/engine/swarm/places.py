@@ -1,6 +1,7 @@
 """Connections of a core: how many there may be, how many being made, how fast, and how many of one network."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from bittern.base.throttle import Throttle
@@ -10,6 +11,7 @@ DIAL_BURST_SECONDS = 0.5
 """So many seconds' worth of dials may be made at once after a while without any."""
 
 
+@lru_cache(maxsize=1024)
 def network_of(host: str) -> str:
     """Whom an address belongs to: an IPv4 address stands for itself, an IPv6 address for its /64.
 

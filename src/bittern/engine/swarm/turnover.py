@@ -6,6 +6,9 @@ from bittern.base.address import Address
 
 from .peer import Peer
 
+SPEAK_SECONDS = 5.0
+"""A newcomer takes the place of nobody who has had less time to say what it has, or that it wants something."""
+
 SETTLED_SECONDS = 60.0
 """A peer has so long to show that it is of use."""
 
@@ -33,6 +36,19 @@ def useless(peers: Iterable[Peer], rank: Rank, now: float) -> list[Peer]:
     """Peers of which we want nothing and that want nothing of us: the lowest rank first, then who came first."""
     idle = [peer for peer in _settled(peers, now) if not (peer.am_interested or peer.peer_interested)]
     return sorted(idle, key=lambda peer: (rank(peer.address) or 0.0, peer.joined_at, peer.number))
+
+
+def unheard(peers: Iterable[Peer], now: float) -> Peer | None:
+    """The peer that gives way to any newcomer when there is no room, whatever their ranks; None when all are to stay.
+
+    It is the one that came first of those of no use so far: neither side said that it wants anything, nothing went
+    either way, and no metadata is to be had. So places are not held by saying nothing.
+
+    Args:
+        peers: in order of arrival.
+        now: the time.
+    """
+    return next((peer for peer in peers if now - peer.joined_at >= SPEAK_SECONDS and not _of_use(peer)), None)
 
 
 def least_useful(peers: Iterable[Peer], rank: Rank, now: float, *, seeding: bool) -> list[Peer]:
@@ -63,6 +79,11 @@ def outranked(peers: Iterable[Peer], newcomer: Address, rank: Rank, now: float) 
     ranks = [(value, peer.number, peer) for peer in idle if (value := rank(peer.address)) is not None]
     lowest = min(ranks, default=None)
     return lowest[2] if lowest is not None and lowest[0] < wanted else None
+
+
+def _of_use(peer: Peer) -> bool:
+    wanted = peer.am_interested or peer.peer_interested or peer.was_useful
+    return wanted or (peer.pieces is None and peer.says.metadata_size is not None)
 
 
 def _settled(peers: Iterable[Peer], now: float) -> list[Peer]:
