@@ -202,7 +202,7 @@ class HashLeaves:
 
 @dataclass(frozen=True, slots=True)
 class ForgetPiece:
-    """Drop what is remembered of a piece whose extents will not all come (torrent removed, or asked anew)."""
+    """Drop what is remembered of a piece whose extents will not all come: it is asked for anew."""
 
     torrent: int
     piece: int

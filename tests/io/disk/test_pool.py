@@ -336,6 +336,23 @@ def test_jobs_of_a_torrent_that_is_gone_are_dropped(loop: Loop, tmp_path: Path) 
     assert not loop.pool.read_now(1, 0, memoryview(bytearray(1)))
 
 
+def test_a_torrent_that_comes_back_under_its_number_begins_its_pieces_anew(loop: Loop, tmp_path: Path) -> None:
+    """As one does that slept, of which a file that was given up in the middle of a piece is wanted again."""
+    info, data = several([300], 300)
+    attach(loop, info, tmp_path)
+    for begin in (0, 100):
+        loop.pool.submit(job(info, bytes(300), 0, begin, 100))
+    loop.pool.hand_over()
+    loop.take(2)
+    loop.pool.detach(1)
+    attach(loop, info, tmp_path)
+    for begin in (200, 100, 0):
+        loop.pool.submit(job(info, data, 0, begin, 100))
+    loop.pool.hand_over()
+    assert loop.take(4)[-1] == PieceChecked(1, 0, good=True)
+    assert stored(tmp_path, info) == data
+
+
 def test_closing_finishes_what_was_submitted_and_ends_the_threads(tmp_path: Path) -> None:
     loop, threads = Loop(), threading.active_count()
     info, data = several([64 * 1000], 1000)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from queue import SimpleQueue
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bittern.base.errors import StorageError
 from bittern.codec.merkle import PieceHasher, leaf_hashes
@@ -50,6 +51,10 @@ class _Piece:
     written: int = 0
 
 
+# Of one thread; with its storage a torrent's are gone: who comes back under the same number begins anew.
+_Begun = WeakKeyDictionary[FileStorage, dict[int, _Piece]]
+
+
 class DiskPool:
     """The disk port of the real world (see ports.Disk).
 
@@ -62,7 +67,6 @@ class DiskPool:
         self._storages: dict[int, FileStorage] = {}
         self._done: deque[Completion] = deque()
         self._woken = False
-        self._pieces: list[dict[tuple[int, int], _Piece]] = [{} for _ in range(_STORERS)]
         self._stores: list[_Queue] = [SimpleQueue() for _ in range(_STORERS)]
         self._reads: _Queue = SimpleQueue()
         self._batches: list[list[DiskJob]] = [[] for _ in range(_STORERS)]
@@ -130,32 +134,30 @@ class DiskPool:
         self._threads.clear()
 
     def _start(self) -> None:
-        for number, queue in enumerate(self._stores):
-            self._threads.append(
-                threading.Thread(target=self._work, args=(queue, self._pieces[number]), name=f"bittern-store-{number}")
-            )
-        for number in range(_READERS):
-            self._threads.append(
-                threading.Thread(target=self._work, args=(self._reads, {}), name=f"bittern-read-{number}")
-            )
+        work = [(queue, f"bittern-store-{number}") for number, queue in enumerate(self._stores)]
+        work += [(self._reads, f"bittern-read-{number}") for number in range(_READERS)]
+        self._threads += [threading.Thread(target=self._work, args=(queue,), name=name) for queue, name in work]
         for thread in self._threads:
             thread.start()
 
-    def _work(self, queue: _Queue, pieces: dict[tuple[int, int], _Piece]) -> None:
+    def _work(self, queue: _Queue) -> None:
+        begun: _Begun = WeakKeyDictionary()
         while (batch := queue.get()) is not None:
             done: list[Completion] = []
             for job in batch:
-                done += self._do(job, pieces)
+                done += self._do(job, begun)
             self._tell(done)
 
-    def _do(self, job: DiskJob, pieces: dict[tuple[int, int], _Piece]) -> tuple[Completion, ...]:
+    def _do(self, job: DiskJob, begun: _Begun) -> tuple[Completion, ...]:
         storage = self._storages.get(job.torrent)
-        if isinstance(job, ForgetPiece) or storage is None:
-            pieces.pop((job.torrent, getattr(job, "piece", -1)), None)
+        if storage is None:
+            return ()
+        if isinstance(job, ForgetPiece):
+            begun.get(storage, {}).pop(job.piece, None)
             return ()
         try:
             if isinstance(job, StoreExtent):
-                done = self._store(storage, job, pieces)
+                done = self._store(storage, job, begun)
                 if storage.suffixed and isinstance(done[-1], PieceChecked) and done[-1].good:
                     storage.suffixes.stored(job.piece)
                 return done
@@ -173,9 +175,7 @@ class DiskPool:
             )
         return (RunRead(job),)
 
-    def _store(
-        self, storage: FileStorage, job: StoreExtent, pieces: dict[tuple[int, int], _Piece]
-    ) -> tuple[Completion, ...]:
+    def _store(self, storage: FileStorage, job: StoreExtent, begun: _Begun) -> tuple[Completion, ...]:
         data = job.data
         if len(data) == job.piece_length and not job.leaves:
             good = sha1(data).digest() == job.expected
@@ -189,10 +189,10 @@ class DiskPool:
             if checked.good:
                 storage.write(job.piece_offset, data)
             return ExtentStored(job), checked
-        key = (job.torrent, job.piece)
-        piece = pieces.get(key)
+        pieces = begun.setdefault(storage, {})
+        piece = pieces.get(job.piece)
         if piece is None:
-            piece = pieces[key] = _Piece(job.hasher() if job.leaves else sha1(), job.expected)
+            piece = pieces[job.piece] = _Piece(job.hasher() if job.leaves else sha1(), job.expected)
         if job.begin == piece.hashed:
             piece.digest.update(data)
             piece.hashed += len(data)
@@ -200,7 +200,7 @@ class DiskPool:
         piece.written += len(data)
         if piece.written < job.piece_length:
             return (ExtentStored(job),)
-        del pieces[key]
+        del pieces[job.piece]
         self._hash_rest(storage, job, piece)
         if isinstance(piece.digest, PieceHasher):
             return ExtentStored(job), PieceChecked.of(job, piece.expected, piece.digest)
