@@ -47,7 +47,7 @@ def extent(piece: int, begin: int, length: int, *, wrong: bool = False) -> Store
     data = bytearray(CONTENT[offset + begin : offset + begin + length])
     data[0] ^= wrong
     expected = sha1(CONTENT[offset : offset + PIECE]).digest()
-    return StoreExtent(1, piece, begin, memoryview(data), offset, PIECE, expected, slab=None)
+    return StoreExtent(1, piece, begin, memoryview(data), offset, PIECE, expected, extent=None)
 
 
 def test_a_piece_in_extents_is_written_at_once_and_checked_with_the_last() -> None:

@@ -149,7 +149,7 @@ class StoreExtent:
         piece_offset: byte offset of the piece in the torrent.
         piece_length: bytes of the piece.
         expected: SHA-1 of the piece, or the root of its hash tree, or both of a hybrid (codec.hybrid).
-        slab: what the engine wants back with the answer.
+        extent: what the engine wants back with the answer.
         leaves: 16 KiB leaves under the root, a power of two (BEP 52); 0 for SHA-1 alone.
         data_length: of a hybrid, the bytes that are in the tree: the rest is a pad.
     """
@@ -161,7 +161,7 @@ class StoreExtent:
     piece_offset: int
     piece_length: int
     expected: bytes
-    slab: object
+    extent: object
     leaves: int = 0
     data_length: int = 0
 

@@ -193,7 +193,7 @@ class Download:
         """The disk gave an extent's buffer back."""
         self.at_disk -= len(job.data)
         self._recovering = self._recovering and self.at_disk > 0
-        extent = job.slab
+        extent = job.extent
         assert isinstance(extent, Extent)
         self.assembly.slabs.give(extent.slab)
         self._last_done = extent
@@ -345,7 +345,7 @@ class Download:
             piece_offset=self.geometry.offset(piece),
             piece_length=self.geometry.piece_length(piece),
             expected=expected,
-            slab=extent,
+            extent=extent,
             leaves=leaves,
             data_length=layers.data_length(piece) if layers is not None else 0,
         )
