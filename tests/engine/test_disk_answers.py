@@ -48,7 +48,7 @@ class Case:
         settings, limits = EngineSettings(sequential=True), TorrentLimits(hall.shared.limits)
         self.download = Download(1, info, Bitfield(2), Bitfield.full(2), settings, Random(1))
         ends, hashes = PieceEnd(1, hall.company, hall.shared), HashRoutes(1, hall.company, hall.shared)
-        taking = Taking(hall.company, MetadataExchange(HASH), hashes, ends, limits, hall.shared)
+        taking = Taking(hall.company, MetadataExchange(HASH), hashes, limits, hall.shared)
         serving, suggesting = Serving(settings, HASH, Random(2)), Suggesting(Random(3))
         giving = Giving(1, hall.company, hall.members, serving, suggesting, limits, hall.shared)
         web = WebSeeds(1, HASH, hall.company, hall.shared)

@@ -108,20 +108,19 @@ class Torrent:
         self._company = Company(number, self._members, self.peerbook, shared, self._parted)
         self.web = WebSeeds(number, wire_hash, self._company, shared)
         self._hashes = HashRoutes(number, self._company, shared)
-        self._ends = PieceEnd(number, self._company, shared)
         suggesting = Suggesting(chance.rng_for("suggesting", wire_hash))
         self._serving = Serving(shared.settings, wire_hash, chance.rng_for("choker", wire_hash))
         self._traffic = Traffic(self.peers, self.web)
-        self.down, self.up = self._traffic.down, self._traffic.up
         self.limits = TorrentLimits(shared.limits)
         self._finding = Finding(self._company, self._members, self.peerbook, self.names, announcer, shared)
-        self._taking = Taking(self._company, self._metadata, self._hashes, self._ends, self.limits, shared)
+        self._taking = Taking(self._company, self._metadata, self._hashes, self.limits, shared)
         self._giving = Giving(number, self._company, self._members, self._serving, suggesting, self.limits, shared)
         self._pex = self._finding.pex
         self.nodes = self._finding.nodes
         parts = (self._metadata, self._hashes, self._serving, suggesting, self._pex, self.nodes, self._finding.punching)
         self._messages = Messages(self._company, self._members, *parts, self._learned)
-        self._answers = DiskAnswers(self._ends, self._hashes, self._taking, self._giving, self.web)
+        ends = PieceEnd(number, self._company, shared)
+        self._answers = DiskAnswers(ends, self._hashes, self._taking, self._giving, self.web)
         said = (shared.settings, shared.ourselves, self._metadata, self._serving, self._pex)
         self._introductions = Introductions(self.peers, *said)
 

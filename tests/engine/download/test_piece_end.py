@@ -107,23 +107,6 @@ def test_an_answer_to_what_was_begun_anew_is_no_piece() -> None:
     assert case.hall.events() == []
 
 
-def test_while_the_disk_is_behind_nothing_is_read_from_who_owes_us_something() -> None:
-    case = Case(blocks=1, disk_queue_bytes=1)
-    ann, bob = case.comes(1), case.comes(2)
-    case.asks(ann, bob)
-    case.gives(ann)
-    [job] = case.download.take_jobs()
-    case.end.set_congestion(case.download, 1.0)
-    assert case.end.congested
-    assert not bob.wire.receive_buffers()
-    case.download.extent_done(job)
-    case.end.set_congestion(case.download, 9.0)
-    assert not case.end.congested
-    assert bob.wire.receive_buffers()
-    assert bob.pipeline is not None
-    assert bob.pipeline.heard_at == 9.0
-
-
 def test_a_torrent_that_contradicts_itself_is_nobodys_fault_and_told_once() -> None:
     case = Case(blocks=1)
     ann, bob = case.comes(1), case.comes(2)

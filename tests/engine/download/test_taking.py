@@ -7,7 +7,6 @@ from bittern.base.geometry import BLOCK
 from bittern.engine.download.download import Download
 from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
-from bittern.engine.download.piece_end import PieceEnd
 from bittern.engine.download.taking import Taking
 from bittern.engine.effects import StoreExtent
 from bittern.engine.limits import TorrentLimits
@@ -29,10 +28,9 @@ class Case:
         shared = self.hall.shared
         info, self.data = info_of(4 * BLOCK, 2 * BLOCK)
         self.metadata = MetadataExchange(HASH)
-        self.ends = PieceEnd(1, self.hall.company, shared)
         self.limits = TorrentLimits(shared.limits)
         hashes = HashRoutes(1, self.hall.company, shared)
-        self.taking = Taking(self.hall.company, self.metadata, hashes, self.ends, self.limits, shared)
+        self.taking = Taking(self.hall.company, self.metadata, hashes, self.limits, shared)
         settings = EngineSettings(sequential=True, disk_queue_bytes=disk_queue_bytes)
         self.download = Download(1, info, Bitfield(2), Bitfield.full(2), settings, Random(1))
         if metadata:
@@ -89,13 +87,25 @@ def test_what_came_goes_to_the_disk_and_who_waits_for_it_is_looked_at_when_it_is
     case.gives(ann)
     jobs = case.turn()
     assert sum(len(job.data) for job in jobs) == len(case.data)
-    assert case.ends.congested
     case.hall.company.touched.clear()
     for job in jobs:
         case.taking.stored(job)
     assert case.hall.company.touched == {1: ann}
+
+
+def test_while_the_disk_is_behind_nothing_is_read_from_who_owes_us_something() -> None:
+    case = Case(disk_queue_bytes=1)
+    ann = case.comes(1)
     case.turn()
-    assert not case.ends.congested
+    case.gives(ann, 2)
+    jobs = case.turn(1.0)
+    assert len(jobs) == 1
+    assert not ann.wire.receive_buffers()
+    case.taking.stored(jobs[0])
+    case.turn(9.0)
+    assert ann.wire.receive_buffers()
+    assert ann.pipeline is not None
+    assert ann.pipeline.heard_at == 9.0
 
 
 def test_what_is_stored_without_haste_wakes_nobody() -> None:

@@ -17,13 +17,9 @@ class PieceEnd:
         torrent: its number.
         company: its peers.
         shared: surroundings of the torrent.
-
-    Attributes:
-        congested: nothing is read from peers, for the disk is behind.
     """
 
     def __init__(self, torrent: int, company: Company, shared: Shared) -> None:
-        self.congested = False
         self._torrent = torrent
         self._company = company
         self._shared = shared
@@ -52,20 +48,6 @@ class PieceEnd:
             # Also to who has the piece: only so do two peers learn that both have everything.
             peer.wire.send_have(piece)
         return True
-
-    def set_congestion(self, download: Download, now: float) -> None:
-        """Stop reading from peers while the disk is behind, so that memory does not grow."""
-        if download.congested == self.congested:
-            return
-        self.congested = download.congested
-        for peer in self._company.peers.values():
-            if peer.pipeline is None:
-                continue
-            if self.congested and peer.pipeline.outstanding:
-                peer.wire.pause()
-            elif not self.congested:
-                peer.wire.resume()
-                peer.pipeline.heard_at = max(peer.pipeline.heard_at, now)  # it was not the peer that was silent
 
     def contradicted(self, download: Download, piece: int) -> None:
         """A piece has one of a hybrid's two hashes: no peer is to blame, and nobody could bring what has both."""

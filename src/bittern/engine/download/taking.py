@@ -14,7 +14,6 @@ from .asking import cancel, top_up
 from .download import Download
 from .exchange import MetadataExchange
 from .hash_routes import HashRoutes
-from .piece_end import PieceEnd
 from .watch import watch
 
 
@@ -25,7 +24,6 @@ class Taking:
         company: its peers.
         metadata: the info dictionary.
         hashes: what is missing of its hash trees.
-        ends: knows whether the disk is behind.
         limits: how fast blocks may come.
         shared: surroundings of the torrent.
     """
@@ -35,7 +33,6 @@ class Taking:
         company: Company,
         metadata: MetadataExchange,
         hashes: HashRoutes,
-        ends: PieceEnd,
         limits: TorrentLimits,
         shared: Shared,
     ) -> None:
@@ -43,10 +40,10 @@ class Taking:
         self._peers = company.peers.values()
         self._metadata = metadata
         self._hashes = hashes
-        self._ends = ends
         self._limits = limits
         self._shared = shared
         self._download: Download | None = None
+        self._congested = False  # nothing is read from peers, for the disk is behind
 
     def ready(self, download: Download) -> None:
         """The metadata is known: blocks may come."""
@@ -74,8 +71,8 @@ class Taking:
             spared = cancel(asker, peers, download, piece, block)
             if spared is not None:
                 touched[spared.number] = spared
-        if download.congested != self._ends.congested:
-            self._ends.set_congestion(download, now)
+        if download.congested != self._congested:
+            self._set_congestion(now, congested=download.congested)
         wanted = hashes.exchange.wanted
         for peer in touched.values():
             if wanted:
@@ -99,7 +96,7 @@ class Taking:
         """Once a second: see who keeps us waiting, and who may be asked again."""
         download = self._download
         patience = self._shared.settings.request_timeout_seconds
-        watch(self._company, download, patience, now, congested=self._ends.congested)
+        watch(self._company, download, patience, now, congested=self._congested)
 
     def left(self, peer: Peer) -> None:
         """A peer is gone: what it owed is asked of others."""
@@ -110,6 +107,18 @@ class Taking:
             holdings.gone(peer, download)
         self._metadata.lost(peer)
         self._hashes.exchange.lost(peer)
+
+    def _set_congestion(self, now: float, *, congested: bool) -> None:
+        """Stop reading from peers while the disk is behind, so that memory does not grow."""
+        self._congested = congested
+        for peer in self._peers:
+            if peer.pipeline is None:
+                continue
+            if congested and peer.pipeline.outstanding:
+                peer.wire.pause()
+            elif not congested:
+                peer.wire.resume()
+                peer.pipeline.heard_at = max(peer.pipeline.heard_at, now)  # it was not the peer that was silent
 
     @property
     def impatient(self) -> bool:
