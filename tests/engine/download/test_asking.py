@@ -99,6 +99,16 @@ def test_a_cancel_goes_to_who_owed_the_block() -> None:
     assert take_sent(ann) == b""
 
 
+def test_a_block_that_another_brought_first_counts_against_no_limit_of_who_can_not_reject() -> None:
+    download, [peer] = make()
+    peer.fast = False
+    peer.lanes.down.set_limit(1e6)
+    top_up(peer, [peer], download, 0.0)
+    before = peer.lanes.down.available(0.0)
+    cancel(peer.pipeline, [peer], download, *asked(peer)[-1])
+    assert peer.lanes.down.available(0.0) == before + BLOCK
+
+
 def test_who_is_no_longer_asked_is_told_so_or_not() -> None:
     download, [ann, bob] = make(peers=2)
     for peer, told in ((ann, True), (bob, False)):

@@ -9,7 +9,7 @@ from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import Run
 
 from .download import Download
-from .relief import relieve, rescue
+from .relief import call_off, relieve, rescue
 from .urgent import ready_in
 
 
@@ -62,7 +62,7 @@ def cancel(asker: object, peers: Iterable[Peer], download: Download, piece: int,
     """A block that was asked of two came from the other: tell the one that owed it. Returns that peer."""
     for peer in peers:
         if peer.pipeline is asker:
-            peer.wire.send_cancel(piece, block * BLOCK, download.geometry.block_length(piece, block))
+            call_off(peer, [(piece, block)], download)
             return peer
     return None
 

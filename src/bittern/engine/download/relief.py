@@ -5,7 +5,7 @@ its answer (BEP 6). What comes from it all the same was on its way already and i
 goes first, and nothing goes that it would bring nearly as soon.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def relieve(peer: Peer, others: Iterable[Peer], download: Download, now: float) 
         if chosen:
             other.wire.divert()
             runs += download.take_over(pipeline, other.pipeline, chosen, now)
-            _tell(other, chosen, download)
+            call_off(other, chosen, download)
     return runs
 
 
@@ -94,7 +94,7 @@ def spare(
                 other.pipeline.withdraw(piece, block)
                 download.assembly.let_go(piece, block, other.pipeline)
                 download.assembly.give_to_all(piece)
-            _tell(other, chosen, download)
+            call_off(other, chosen, download)
             count += len(chosen)
     return count
 
@@ -155,9 +155,9 @@ def _choose(taker: _Taker, other: Pipeline, download: Download, wait: float, mos
     return chosen
 
 
-def _tell(peer: Peer, spared: Sequence[tuple[int, int]], download: Download) -> None:
-    """Blocks (piece, block) are not to come from `peer` any more."""
-    for piece, block in spared:
+def call_off(peer: Peer, blocks: Iterable[tuple[int, int]], download: Download) -> None:
+    """Blocks (piece, block) are not to come from `peer` any more: it is told, and its limit has them back."""
+    for piece, block in blocks:
         length = download.geometry.block_length(piece, block)
         peer.wire.send_cancel(piece, block * BLOCK, length)
         if not peer.fast:  # else its reject gives it back
