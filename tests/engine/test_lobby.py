@@ -11,7 +11,7 @@ from bittern.engine.torrent import Torrent
 from bittern.engine.world import Shared
 from bittern.sim.world import World
 from bittern.wire.handshake import Handshake
-from bittern.wire.peerwire import HANDSHAKE_SECONDS, PeerWire
+from bittern.wire.peerwire import HANDSHAKE_SECONDS, PeerWire, WireState
 from bittern.wire.stream import LinkLost
 from tests.engine.peers import HASH, OURS, Line
 
@@ -72,6 +72,14 @@ def test_a_dialed_wire_belongs_to_its_torrent_once() -> None:
     assert case.lobby.leave(wire) is None
     _, wire = case.comes(2)
     assert case.lobby.leave(wire) is None
+
+
+def test_who_is_refused_waits_for_nothing() -> None:
+    case, line = Case(), Line("10.0.0.1")
+    assert case.lobby.refuse(line, 0.0).state is WireState.CLOSED
+    assert line.closed
+    assert not case.lobby.wires
+    assert case.lobby.next_deadline() is None
 
 
 def test_of_too_many_the_oldest_goes_but_nobody_whom_we_dialed() -> None:

@@ -32,7 +32,7 @@ from .inquiries import Inquiries
 from .limits import Limits
 from .lobby import Lobby
 from .neighbours import Neighbours
-from .ports import Chance, Disk, Receiver
+from .ports import Chance, Disk
 from .presence import Presence
 from .settings import EngineSettings
 from .sources.announcer import Tally
@@ -92,7 +92,6 @@ class Core:
         self._last_torrent = 0
         self._deadlines = Deadlines()  # of torrents by number
         self._dials: dict[int, Connect | ConnectWeb] = {}  # that are under way, by ticket
-        self._receivers: tuple[Receiver, ...] = (self._inquiries,)
 
     # --- torrents
 
@@ -253,11 +252,10 @@ class Core:
 
     def accepted(self, link: Link, now: float) -> Stream:
         """The stream for an incoming connection; see Acceptor."""
-        wire = self._lobby.enter(link, now)
         host = link.address.host
         if self._shared.bans.banned(host, now) or self._shared.ip_filter.turns_away(host):
-            self._lobby.turn_away(wire)
-            return wire
+            return self._lobby.refuse(link, now)
+        wire = self._lobby.enter(link, now)
         self._lobby.crowd_out(host)
         return self._encrypting.arrived(link, wire)
 
@@ -286,11 +284,7 @@ class Core:
         """A `ConnectWeb` succeeded; the stream for its link."""
         torrent = self._dialed_for(ticket)
         stream = torrent.web.connected(ticket, link, now) if torrent is not None else None
-        if stream is None:
-            wire = self._lobby.enter(link, now)
-            self._lobby.turn_away(wire)
-            return wire
-        return stream
+        return stream if stream is not None else self._lobby.refuse(link, now)
 
     def web_failed(self, ticket: int, reason: str, now: float) -> None:
         """A `ConnectWeb` led to nothing."""
@@ -356,10 +350,8 @@ class Core:
         self._encrypting.worked_out(ticket, secret, now)
 
     def datagram(self, data: bytes, source: Address, now: float) -> None:
-        """A datagram came; whom it is for, its first bytes say. What nobody asked for is dropped."""
-        for receiver in self._receivers:
-            if receiver.datagram(data, source, now):
-                return
+        """A datagram came that a tracker may have sent; what nobody asked for is dropped."""
+        self._inquiries.datagram(data, source, now)
 
     def datagram_refused(self, address: Address, reason: str, now: float) -> None:
         """The system can not send to `address`."""

@@ -48,12 +48,10 @@ class Inquiries:
         self._shared.udp_trackers.resolved(ticket, hosts, now)
         self._take_answers(now)
 
-    def datagram(self, data: bytes, source: Address, now: float) -> bool:
-        """See Receiver."""
-        ours = self._shared.udp_trackers.datagram(data, source, now)
-        if ours:
+    def datagram(self, data: bytes, source: Address, now: float) -> None:
+        """A datagram came that a tracker may have sent."""
+        if self._shared.udp_trackers.datagram(data, source, now):
             self._take_answers(now)
-        return ours
 
     def unreachable(self, address: Address, reason: str, now: float) -> None:
         """The system can not send to `address`."""

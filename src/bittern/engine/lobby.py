@@ -46,6 +46,12 @@ class Lobby:
         self._deadlines.set(wire.key, wire.next_due())
         return wire
 
+    def refuse(self, link: Link, now: float) -> PeerWire:
+        """A connection that nobody wants, ended without a word; its wire, which knows that."""
+        wire = self.enter(link, now)
+        self.turn_away(wire)
+        return wire
+
     def crowd_out(self, newcomer: str) -> None:
         """Somebody came from this host: who is one too many for it goes."""
         came = [(key, wire.link.address.host) for key, wire in self.wires.items() if key not in self._dialed]

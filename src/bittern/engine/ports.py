@@ -5,7 +5,6 @@ Hot bytes go through method calls with ints; cold decisions are the values of `e
 
 from typing import TYPE_CHECKING, Protocol
 
-from bittern.base.address import Address
 from bittern.wire.stream import Link, Stream
 
 from .effects import AnnounceLocally, Connect, ConnectWeb, DiskJob, GiveUp, HttpGet, Resolve, SendDatagram, WorkOut
@@ -55,14 +54,6 @@ class Udp(Protocol):
 
     def send(self, wish: SendDatagram) -> None:
         """Send one; `Core.datagram_refused` says where the system can not."""
-        ...
-
-
-class Receiver(Protocol):
-    """A part of the engine that datagrams are for; all share one port."""
-
-    def datagram(self, data: bytes, source: Address, now: float) -> bool:
-        """Take a datagram that is ours; False leaves it to others."""
         ...
 
 
