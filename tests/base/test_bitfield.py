@@ -67,13 +67,6 @@ def test_any_history_leaves_it_equal_to_a_set(case: tuple[int, set[int]], steps:
     assert list(twin) == sorted(members)
 
 
-@given(sets(), st.data())
-def test_lacking_is_having_less_than_the_other(case: tuple[int, set[int]], data: st.DataObject) -> None:
-    size, members = case
-    others = data.draw(st.sets(st.sampled_from(range(size)))) if size else set()
-    assert Bitfield(size, members).lacks_some_of(Bitfield(size, others)) is bool(others - members)
-
-
 @given(st.integers(0, 70))
 def test_full_holds_every_piece(size: int) -> None:
     full = Bitfield.full(size)

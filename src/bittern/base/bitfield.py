@@ -212,10 +212,6 @@ class Bitfield:
         """The members that `other`, of the same size, has not, in order; fast where they are few."""
         return members(self.as_int() & ~other.as_int(), self._size)
 
-    def lacks_some_of(self, other: "Bitfield") -> bool:
-        """Whether `other` has a piece that this set has not."""
-        return bool(other.as_int() & ~self.as_int())
-
     def _put(self, pieces: int) -> None:
         """Have the members of a set that has the form of `as_int`, and no others."""
         self._bits[:] = pieces.to_bytes(len(self._bits))

@@ -42,15 +42,6 @@ class Geometry:
         """Blocks of a full piece."""
         return -(-self.piece_size // BLOCK)
 
-    @property
-    def block_total(self) -> int:
-        """Blocks of the whole torrent."""
-        if not self.total_length:
-            return 0
-        last = self.piece_count - 1
-        absent = sum(self.blocks_per_piece - self.block_count(piece) for piece in self.short)
-        return last * self.blocks_per_piece + self.block_count(last) - absent
-
     def piece_length(self, piece: int) -> int:
         """Bytes of `piece`; 0 for a piece outside the torrent."""
         if piece < 0:

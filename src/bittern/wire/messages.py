@@ -50,8 +50,6 @@ PIECE_HEADER: Final = 9
 """Bytes of a `piece` body before its block: number, piece, begin."""
 MAX_PIECE_BODY: Final = PIECE_HEADER + BLOCK
 """We ask for at most 16 KiB, so no honest `piece` message is longer (nor is any from libtorrent)."""
-MAX_REQUEST: Final = 131072
-"""Bytes that one request may ask for: BEP 3 speaks of 2**14, its early clients asked for up to 2**17."""
 MAX_BITFIELD_BODY: Final = 1 + 2_097_152 // 8
 """Longest `bitfield` body while the number of pieces is not known: torrents have at most 2**21 pieces."""
 MAX_EXTENDED_BODY: Final = 1 << 16

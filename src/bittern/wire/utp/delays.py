@@ -83,11 +83,6 @@ class RoundTrips:
         self._deviation = 0.0
         self._timeouts = 0
 
-    @property
-    def timeouts(self) -> int:
-        """How many times in a row nothing came."""
-        return self._timeouts
-
     def add(self, seconds: float) -> None:
         """An answer took so long."""
         self.least = min(self.least, seconds)
