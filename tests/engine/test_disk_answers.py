@@ -10,8 +10,8 @@ from bittern.base.geometry import BLOCK
 from bittern.engine.disk_answers import DiskAnswers, Outcome
 from bittern.engine.download.asking import top_up
 from bittern.engine.download.download import Download
-from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
+from bittern.engine.download.metadata_exchange import MetadataExchange
 from bittern.engine.download.piece_end import PieceEnd
 from bittern.engine.download.taking import Taking
 from bittern.engine.effects import (

@@ -6,7 +6,7 @@ import pytest
 
 from bittern.base.bitfield import Bitfield
 from bittern.engine.download.download import Download
-from bittern.engine.download.exchange import MetadataExchange
+from bittern.engine.download.metadata_exchange import MetadataExchange
 from bittern.engine.introductions import Introductions
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.pex import PeerExchange

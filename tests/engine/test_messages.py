@@ -8,8 +8,8 @@ from bittern.base.bitfield import Bitfield
 from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.download import Download
-from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
+from bittern.engine.download.metadata_exchange import MetadataExchange
 from bittern.engine.messages import Messages
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.nodes import NodeExchange

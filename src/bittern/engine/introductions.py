@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from .download.download import Download
-from .download.exchange import MetadataExchange
+from .download.metadata_exchange import MetadataExchange
 from .settings import EngineSettings
 from .sources.pex import PeerExchange
 from .swarm.peer import Peer

@@ -13,8 +13,8 @@ from bittern.wire.stream import LinkLost
 from .download import holdings
 from .download.asking import stop_asking
 from .download.download import Download
-from .download.exchange import MetadataExchange
 from .download.hash_routes import HashRoutes
+from .download.metadata_exchange import MetadataExchange
 from .sources.nodes import NodeExchange
 from .sources.pex import PeerExchange
 from .swarm.company import Company

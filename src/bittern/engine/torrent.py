@@ -24,8 +24,8 @@ from bittern.wire.stream import LinkLost
 from .disk_answers import DiskAnswers, Outcome
 from .download.asking import reprioritize, update_interest
 from .download.download import Download
-from .download.exchange import MetadataExchange
 from .download.hash_routes import HashRoutes
+from .download.metadata_exchange import MetadataExchange
 from .download.piece_end import PieceEnd
 from .download.priorities import piece_priorities
 from .download.taking import Taking

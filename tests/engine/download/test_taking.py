@@ -5,8 +5,8 @@ from random import Random
 from bittern.base.bitfield import Bitfield
 from bittern.base.geometry import BLOCK
 from bittern.engine.download.download import Download
-from bittern.engine.download.exchange import MetadataExchange
 from bittern.engine.download.hash_routes import HashRoutes
+from bittern.engine.download.metadata_exchange import MetadataExchange
 from bittern.engine.download.taking import Taking
 from bittern.engine.effects import StoreExtent
 from bittern.engine.limits import TorrentLimits

@@ -12,8 +12,8 @@ from bittern.engine.world import Shared
 from . import holdings
 from .asking import cancel, top_up
 from .download import Download
-from .exchange import MetadataExchange
 from .hash_routes import HashRoutes
+from .metadata_exchange import MetadataExchange
 from .watch import watch
 
 

@@ -7,7 +7,7 @@ import pytest
 from bittern.base.errors import RemoteProtocolError
 from bittern.base.geometry import BLOCK
 from bittern.base.ids import InfoHashV1
-from bittern.engine.download.exchange import MOST_UNSENT, MetadataExchange, Outcome
+from bittern.engine.download.metadata_exchange import MOST_UNSENT, MetadataExchange, Outcome
 from bittern.engine.swarm.peer import Peer
 from bittern.wire.blocks import block_heads
 from bittern.wire.extended import ExtendedHandshake
