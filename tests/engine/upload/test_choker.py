@@ -35,7 +35,7 @@ CROWD = st.lists(
         snubbed=st.booleans(),
         age=st.floats(0, 200),
         served=st.booleans(),
-        turn=st.sampled_from((0.0, 0.3, 1.0, 2.0)),
+        stint=st.sampled_from((0.0, 0.3, 1.0, 2.0)),
         waited=st.integers(0, 4),
         progress=st.sampled_from((0.0, 0.1, 0.5, 0.9, 1.0)),
         debt=st.sampled_from((-3.0, 0.0, 1.0, 9.0)),
@@ -147,8 +147,8 @@ def test_beginners_and_the_almost_complete_come_before_those_in_the_middle() -> 
 
 def test_a_turn_goes_on_until_it_is_over_and_then_who_waited_longest_is_next() -> None:
     crowd = [
-        Contender(number=1, served=True, turn=0.9),
-        Contender(number=2, served=True, turn=1.0),
+        Contender(number=1, served=True, stint=0.9),
+        Contender(number=2, served=True, stint=1.0),
         Contender(number=3, waited=2),
         Contender(number=4, waited=5),
     ]
@@ -162,12 +162,12 @@ def test_a_turn_goes_on_until_it_is_over_and_then_who_waited_longest_is_next() -
 @given(peers=st.integers(1, 12), slots=st.integers(1, 5))
 def test_round_robin_is_a_line_of_people(need: int, peers: int, slots: int) -> None:
     """The naive model: a queue; who was served for `need` rounds goes to its end if anybody waits there."""
-    turn, waited, served = dict.fromkeys(range(peers), 0), dict.fromkeys(range(peers), 0), frozenset[int]()
+    stints, waited, served = dict.fromkeys(range(peers), 0), dict.fromkeys(range(peers), 0), frozenset[int]()
     line, at_desk = deque(range(peers)), dict[int, int]()
     for _ in range(60):
         crowd = [
             Contender(
-                number=one, served=one in served, turn=turn[one] / need if one in served else 0, waited=waited[one]
+                number=one, served=one in served, stint=stints[one] / need if one in served else 0, waited=waited[one]
             )
             for one in range(peers)
         ]
@@ -181,7 +181,7 @@ def test_round_robin_is_a_line_of_people(need: int, peers: int, slots: int) -> N
             at_desk[line.popleft()] = 0
         assert len(served) == len(at_desk)
         for one in range(peers):
-            turn[one] = turn[one] + 1 if one in served else 0
+            stints[one] = stints[one] + 1 if one in served else 0
             waited[one] = 0 if one in served else waited[one] + 1
             at_desk = {number: rounds + (number == one) for number, rounds in at_desk.items()}
         assert max(waited.values()) <= need * -(-peers // slots), "somebody waits longer than the line is"

@@ -17,7 +17,7 @@ from bittern.engine.upload.allowed_fast import ALLOWED_BYTES, ALLOWED_PIECES
 from bittern.engine.upload.choker import OPTIMISTIC_SECONDS, SeedChoker
 from bittern.engine.upload.serving import Serving
 from bittern.engine.upload.slots import SlotCount
-from bittern.engine.upload.turn import TURN_PIECES, TURN_ROUNDS
+from bittern.engine.upload.stint import STINT_PIECES, STINT_ROUNDS
 from bittern.wire.messages import AllowedFast, Choke, Message, Reject, Unchoke
 from tests.engine.peers import make_peer, messages_of, take_sent
 
@@ -121,7 +121,7 @@ def test_a_choke_rejects_everything_that_waits_for_who_speaks_fast() -> None:
     loser, winner = unchoked(serving), make_peer(2)
     winner.peer_interested = True
     serving.admit(loser, [(0, 0, 3 * BLOCK, 3)])
-    winner.uploads.turn.optimistic_until = 100.0
+    winner.uploads.stint.optimistic_until = 100.0
     rechoke(serving, {1: loser, 2: winner}, 0.0)
     assert said(loser) == [Choke(), *(Reject(0, at * BLOCK, BLOCK) for at in range(3))]
     assert (loser.uploads.queued, said(winner)) == (0, [Unchoke()])
@@ -172,7 +172,7 @@ def test_a_seed_serves_each_in_turn_until_it_got_its_share() -> None:
     for _ in range(9):
         rechoke(serving, peers, 0.0)
         [one] = [peer for peer in peers.values() if not peer.am_choking]
-        one.uploads.sent += TURN_PIECES * GEOMETRY.piece_size // 2
+        one.uploads.sent += STINT_PIECES * GEOMETRY.piece_size // 2
         served.append(one.number)
     assert served == [1, 1, 2, 2, 3, 3, 1, 1, 2]
 
@@ -180,10 +180,10 @@ def test_a_seed_serves_each_in_turn_until_it_got_its_share() -> None:
 def test_who_takes_nothing_does_not_keep_the_others_waiting() -> None:
     serving, peers = make(slots=1), in_line(2)
     served = []
-    for _ in range(2 * TURN_ROUNDS):
+    for _ in range(2 * STINT_ROUNDS):
         rechoke(serving, peers, 0.0)
         served += [peer.number for peer in peers.values() if not peer.am_choking]
-    assert served == [1] * TURN_ROUNDS + [2] * TURN_ROUNDS
+    assert served == [1] * STINT_ROUNDS + [2] * STINT_ROUNDS
 
 
 def test_a_turn_interrupted_by_a_refusal_goes_on_in_the_next_round() -> None:
@@ -197,7 +197,7 @@ def test_a_turn_interrupted_by_a_refusal_goes_on_in_the_next_round() -> None:
     assert (said(peers[1]), peers[1].am_choking) == ([Unchoke(), Choke()], True)
     rechoke(serving, peers, 0.0)
     assert (said(peers[1]), peers[2].am_choking) == ([Unchoke()], True)
-    assert peers[1].uploads.turn.rounds == 2
+    assert peers[1].uploads.stint.rounds == 2
 
 
 def test_automatic_slots_grow_while_more_goes_out() -> None:

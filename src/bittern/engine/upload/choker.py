@@ -50,7 +50,7 @@ class Contender:
         snubbed: it owes us blocks and sends none.
         age: seconds since it joined.
         served: it is not choked.
-        turn: how much of its turn is used up: 0 when it is not served, 1 and more when the turn is over.
+        stint: how much of its stint is used up: 0 when it is not served, 1 and more when it is over.
         waited: rounds that it wanted to be served and was not, since it was last served.
         progress: the part of the torrent that it has, 0 to 1.
         debt: pieces that it took from us ever and gave nothing for; less than 0 where it gave more than it took.
@@ -63,7 +63,7 @@ class Contender:
     snubbed: bool = False
     age: float = 0.0
     served: bool = False
-    turn: float = 0.0
+    stint: float = 0.0
     waited: int = 0
     progress: float = 0.0
     debt: float = 0.0
@@ -83,10 +83,10 @@ def fastest(one: Contender) -> tuple[float, ...]:
 
 
 def round_robin(one: Contender) -> tuple[float, ...]:
-    """See SeedChoker.ROUND_ROBIN: a turn that was begun goes on, then come those who wait, the longest first."""
+    """See SeedChoker.ROUND_ROBIN: a stint that was begun goes on, then come those who wait, the longest first."""
     if not one.served:
         return (1.0, -one.waited)
-    return (0.0, 0.0) if one.turn < 1 else (2.0, one.turn)
+    return (0.0, 0.0) if one.stint < 1 else (2.0, one.stint)
 
 
 def anti_leech(one: Contender) -> tuple[float, ...]:
@@ -107,15 +107,15 @@ def rechoke(contenders: Sequence[Contender], slots: int, lucky: Collection[int],
     Args:
         contenders: all peers.
         slots: peers to serve at a time, the lucky ones included.
-        lucky: numbers of the peers that have a turn by chance.
+        lucky: numbers of the peers that are served by chance.
         ranking: orders the others.
     """
     ranked = sorted(
         (one for one in contenders if one.interested and not one.snubbed and one.number not in lucky),
         key=lambda one: (ranking(one), one.number),
     )
-    turn = sorted(one.number for one in contenders if one.interested and one.number in lucky)
-    return frozenset((turn + [one.number for one in ranked])[: max(0, slots)])
+    first = sorted(one.number for one in contenders if one.interested and one.number in lucky)
+    return frozenset((first + [one.number for one in ranked])[: max(0, slots)])
 
 
 def optimistic(contenders: Sequence[Contender], unchoked: Collection[int], rng: "Random") -> int | None:

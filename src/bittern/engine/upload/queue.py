@@ -4,7 +4,7 @@ from collections import deque
 
 from bittern.base.geometry import BLOCK
 
-from .turn import Turn
+from .stint import Stint
 
 RUN_BLOCKS = 16
 """Blocks that are read and sent together: 256 KiB stay in a processor's cache between the two."""
@@ -42,7 +42,7 @@ class UploadQueue:
         reading: bytes being read from the disk now.
         allowed: for pieces that the peer may ask for while choked, how many blocks it still may; None: not offered.
         refused: requests refused since the peer was choked.
-        turn: how it fares among those who are served.
+        stint: how it fares among those who are served.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class UploadQueue:
         "reading",
         "refused",
         "sent",
-        "turn",
+        "stint",
     )
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class UploadQueue:
         self.reading = 0
         self.refused = 0
         self.sent = 0
-        self.turn = Turn()
+        self.stint = Stint()
 
     def add(self, piece: int, begin: int, length: int, count: int = 1) -> None:
         """Queue `count` requests that were admitted, for neighbouring blocks of `length` bytes together."""

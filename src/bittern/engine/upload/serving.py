@@ -223,7 +223,7 @@ class Serving:
         if peer.fast:
             peer.wire.send_reject(*request)
         elif not peer.am_choking:
-            peer.uploads.turn.interrupted = True
+            peer.uploads.stint.interrupted = True
             self._choke(peer)
 
     def rechoke(self, peers: Mapping[int, Peer], now: float, *, seeding: bool) -> None:
@@ -239,7 +239,7 @@ class Serving:
             self._tell(self._super.next_round(), peers)
         piece_size = self._geometry.piece_size
         for peer in peers.values():
-            peer.uploads.turn.next_round(served=not peer.am_choking, interested=peer.peer_interested)
+            peer.uploads.stint.next_round(served=not peer.am_choking, interested=peer.peer_interested)
         everybody = {
             peer: _contender(peer, now, piece_size, seeding=seeding) for peer in peers.values() if self._may_serve(peer)
         }
@@ -259,10 +259,10 @@ class Serving:
     def _lucky(self, peers: Mapping[int, Peer], contenders: list[Contender], ranking: Ranking, now: float) -> list[int]:
         """The optimistic unchokes: each kept for its time, then drawn anew."""
         lucky = [
-            peer.number for peer in peers.values() if peer.uploads.turn.optimistic_until > now and peer.peer_interested
+            peer.number for peer in peers.values() if peer.uploads.stint.optimistic_until > now and peer.peer_interested
         ]
         for number in by_chance(contenders, self._slots.count, lucky, ranking, self._rng):
-            peers[number].uploads.turn.optimistic_until = now + OPTIMISTIC_SECONDS
+            peers[number].uploads.stint.optimistic_until = now + OPTIMISTIC_SECONDS
             lucky.append(number)
         return lucky
 
@@ -295,7 +295,7 @@ class Serving:
     def _unchoke(peer: Peer) -> None:
         peer.am_choking = False
         peer.uploads.refused = 0
-        peer.uploads.turn.begin(peer.uploads.sent)
+        peer.uploads.stint.begin(peer.uploads.sent)
         peer.wire.send_unchoke()
 
 
@@ -309,9 +309,9 @@ def _contender(peer: Peer, now: float, piece_size: int, *, seeding: bool) -> Con
         takes=peer.up.rate(now),
         snubbed=not seeding and peer.pipeline is not None and peer.pipeline.snubbed,
         age=now - peer.joined_at,
-        served=not peer.am_choking or uploads.turn.interrupted,
-        turn=uploads.turn.used(uploads.sent, piece_size),
-        waited=uploads.turn.waited,
+        served=not peer.am_choking or uploads.stint.interrupted,
+        stint=uploads.stint.used(uploads.sent, piece_size),
+        waited=uploads.stint.waited,
         progress=pieces.count / pieces.size if pieces is not None and pieces.size else 0.0,
         debt=(uploads.sent - peer.pipeline.arrived) / piece_size if peer.pipeline is not None and not seeding else 0.0,
     )

@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass
 
-TURN_PIECES = 20
-"""A turn is over when so many pieces went out to the peer..."""
-TURN_ROUNDS = 6
+STINT_PIECES = 20
+"""A stint is over when so many pieces went out to the peer..."""
+STINT_ROUNDS = 6
 """... or so many rounds: who takes nothing does not keep the others waiting."""
 
 
 @dataclass(slots=True)
-class Turn:
-    """The turn of one peer.
+class Stint:
+    """The stint of one peer.
 
     Attributes:
         rounds: that it is being served already.
         waited: that it wanted to be served and was not, since it was last served.
-        sent_before: bytes it had got when the turn began.
+        sent_before: bytes it had got when the stint began.
         optimistic_until: it is served by chance until then.
-        interrupted: it was choked in the middle of its turn only to say no to what it asked, and is next.
+        interrupted: it was choked in the middle of its stint only to say no to what it asked, and is next.
     """
 
     rounds: int = 0
@@ -41,5 +41,5 @@ class Turn:
             self.waited += 1
 
     def used(self, sent: int, piece_size: int) -> float:
-        """The part of the turn that is used up, for a peer that got `sent` bytes until now; 1 and more: over."""
-        return max((sent - self.sent_before) / (TURN_PIECES * piece_size), self.rounds / TURN_ROUNDS)
+        """The part of the stint that is used up, for a peer that got `sent` bytes until now; 1 and more: over."""
+        return max((sent - self.sent_before) / (STINT_PIECES * piece_size), self.rounds / STINT_ROUNDS)
