@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bittern.io import capabilities
 
 from .allocating import allocated, free_bytes, set_aside
 from .failures import storage_error
-from .handles import Handles, pread, pwrite
+from .handles import Handle, Handles, pread, pwrite
 from .linking import Linking
 from .moving import carry
 from .parking import Parking
@@ -151,12 +152,8 @@ class FileStorage:
             if wanted is not None and number not in wanted:
                 continue
             if not file.length and not file.pad and file.symlink is None:
-                try:
-                    self._handles.release(
-                        self._handles.acquire(self.paths[number], write=True, trusted=self.where.trusted)
-                    )
-                except OSError as error:
-                    raise storage_error(error, self.paths[number]) from error
+                with self._opened(number, write=True):
+                    pass
 
     def allocate(self, wanted: Collection[int]) -> None:
         """Have the system set aside all the room that files need, before anything is fetched. Blocks.
@@ -181,14 +178,8 @@ class FileStorage:
             detail = f"{sum(short.values())} bytes are needed, {free} are free"
             raise StorageError(StorageError.Kind.DISK_FULL, str(self.where.root), detail)
         for number in short:
-            try:
-                handle = self._handles.acquire(self.paths[number], write=True, trusted=self.where.trusted)
-                try:
-                    set_aside(handle.fd, self._info.files[number].length)
-                finally:
-                    self._handles.release(handle)
-            except OSError as error:
-                raise storage_error(error, self.paths[number]) from error
+            with self._opened(number, write=True) as handle:
+                set_aside(handle.fd, self._info.files[number].length)
 
     def mark_executable(self, wanted: Collection[int]) -> None:
         """Let those who may read a file run it, where the torrent says that it is a program (BEP 47). Blocks.
@@ -202,15 +193,9 @@ class FileStorage:
         for number, file in enumerate(self._info.files):
             if not file.executable or number not in wanted or number in self.parked or not hasattr(os, "fchmod"):
                 continue
-            try:
-                handle = self._handles.acquire(self.paths[number], write=False, trusted=self.where.trusted)
-                try:
-                    mode = os.fstat(handle.fd).st_mode & 0o7777
-                    os.fchmod(handle.fd, mode | (mode & 0o444) >> 2)
-                finally:
-                    self._handles.release(handle)
-            except OSError as error:
-                raise storage_error(error, self.paths[number]) from error
+            with self._opened(number, write=False) as handle:
+                mode = os.fstat(handle.fd).st_mode & 0o7777
+                os.fchmod(handle.fd, mode | (mode & 0o444) >> 2)
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write `data` at `offset` of the torrent; what falls into pads is dropped.
@@ -279,6 +264,19 @@ class FileStorage:
         """Close its files."""
         self._handles.forget(self.parts.path)
         self._handles.close(str(self.where.root))
+
+    @contextmanager
+    def _opened(self, number: int, *, write: bool) -> Iterator[Handle]:
+        """A file, for what is done to it seldom; what the system refuses is a StorageError."""
+        path = self.paths[number]
+        try:
+            handle = self._handles.acquire(path, write=write, trusted=self.where.trusted)
+            try:
+                yield handle
+            finally:
+                self._handles.release(handle)
+        except OSError as error:
+            raise storage_error(error, path) from error
 
     def _write_parked(self, number: int, begin: int, data: memoryview) -> None:
         with self.where.lock:
