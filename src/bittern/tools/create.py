@@ -11,7 +11,8 @@ from bittern.codec.bencode import encode
 from bittern.codec.info import MAX_PIECES
 from bittern.codec.merkle import piece_level, subtree_root, tree_width
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
+from bittern.io.disk.hashing import HashJob, HashResult, hash_pieces
+from bittern.io.disk.spans import Span, Trouble
 from bittern.version import __version__
 
 from .scan import Content, ContentError, SourceFile

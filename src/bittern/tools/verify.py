@@ -14,7 +14,8 @@ from bittern.codec.filemap import FileMap
 from bittern.codec.hybrid import contradiction
 from bittern.codec.merkle import HASH_BYTES, tree_width
 from bittern.codec.metainfo import File, Info, Metainfo
-from bittern.io.disk.hashing import HashJob, HashResult, Span, Trouble, hash_pieces
+from bittern.io.disk.hashing import HashJob, HashResult, hash_pieces
+from bittern.io.disk.spans import Span, Trouble
 from bittern.io.disk.unfinished import SUFFIX
 
 from .create import Progress

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bittern.codec.merkle import leaf_hashes, piece_hash, subtree_root
 from bittern.io.disk import hashing, spans
-from bittern.io.disk.hashing import HashJob, Span, SpanFault, Trouble, hash_pieces
-from bittern.io.disk.spans import CHUNK, open_regular
+from bittern.io.disk.hashing import HashJob, hash_pieces
+from bittern.io.disk.spans import CHUNK, Span, SpanFault, Trouble, open_regular
 
 
 @pytest.fixture(params=["preadv", "readinto"])

@@ -20,9 +20,7 @@ from typing import TypeAlias
 from bittern.codec.hybrid import contradicts
 from bittern.codec.merkle import leaf_hashes, subtree_root
 
-from .spans import CHUNK, Span, SpanFault, SpanReader, Trouble, open_regular, windows
-
-__all__ = ["HashJob", "HashResult", "PieceHasher", "Span", "SpanFault", "Trouble", "hash_pieces", "thread_count"]
+from .spans import CHUNK, Span, SpanFault, SpanReader, open_regular, windows
 
 BATCH = 4 << 20
 """Bytes of pieces handed to a thread at once: a hand-over costs what hashing 100 KiB does."""
@@ -86,7 +84,7 @@ def thread_count() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-class PieceHasher:
+class JobHasher:
     """One thread's reader and hasher: a buffer of `CHUNK` bytes and a few open files, both reused.
 
     Args:
@@ -169,7 +167,7 @@ def hash_pieces(
     todo: SimpleQueue[_Batch | None] = SimpleQueue()
     done: SimpleQueue[_Outcome] = SimpleQueue()
     workers = [
-        Thread(target=_work, args=(PieceHasher(open_file, stop), todo, done), name="bittern-hash", daemon=True)
+        Thread(target=_work, args=(JobHasher(open_file, stop), todo, done), name="bittern-hash", daemon=True)
         for _ in range(threads)
     ]
     for worker in workers:
@@ -185,7 +183,7 @@ def hash_pieces(
             worker.join()
 
 
-def _work(hasher: PieceHasher, todo: "SimpleQueue[_Batch | None]", done: "SimpleQueue[_Outcome]") -> None:
+def _work(hasher: JobHasher, todo: "SimpleQueue[_Batch | None]", done: "SimpleQueue[_Outcome]") -> None:
     """One thread: hash batches until there is none."""
     while batch := todo.get():
         number, jobs = batch
