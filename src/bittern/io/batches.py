@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from bittern.base.address import Address
 
 from .mmsg import NAME, Header, Message, Vector, address_of, name_of
-from .sockets import LONGEST
+from .sockets import LONGEST, SOL_UDP, UDP_GRO
 
 BATCH: Final = 64
 """Datagrams of a call at most."""
@@ -25,8 +25,6 @@ WORTH_A_SLOT: Final = 256
 _CONTROL: Final = 64
 _LONG: Final = 65536
 _ETHERNET: Final = 1472  # what most packets of uTP have where there are many
-_SOL_UDP: Final = 17
-_UDP_GRO: Final = 104  # linux/udp.h
 _CONTROL_LENGTH: Final = ctypes.sizeof(ctypes.c_size_t)  # struct cmsghdr begins with it
 _GATHERED: Final = struct.Struct("=iii")  # level, type, and for UDP_GRO the bytes of a segment
 
@@ -135,7 +133,7 @@ class BatchReader:
             if control:
                 start = at * _CONTROL
                 level, kind, segment_said = _GATHERED.unpack_from(self._controls, start + _CONTROL_LENGTH)
-                segment = segment_said if (level, kind) == (_SOL_UDP, _UDP_GRO) else size
+                segment = segment_said if (level, kind) == (SOL_UDP, UDP_GRO) else size
             yield Row(self._single(at, size), segment, address_of(bytes(self._names[at * NAME : (at + 1) * NAME])))
 
     def _single(self, at: int, size: int) -> memoryview:

@@ -17,9 +17,8 @@ from bittern.wire.stream import Buffer
 
 from . import capabilities
 from .batches import BatchWriter
+from .sockets import SOL_UDP, UDP_SEGMENT
 
-_SOL_UDP: Final = 17
-_UDP_SEGMENT: Final = 103  # linux/udp.h
 _SEGMENT: Final = struct.Struct("=H")
 _CAN_NOT: Final = frozenset((errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP))
 """What a network card, or a kernel, says that can not cut bursts."""
@@ -103,7 +102,7 @@ class BurstSender:
 
     def _put(self, buffers: Sequence[Buffer], address: Address, segment: int) -> None:
         if segment:
-            self._sock.sendmsg(buffers, ((_SOL_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment)),), 0, address)
+            self._sock.sendmsg(buffers, ((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment)),), 0, address)
         elif capabilities.SENDMSG:
             self._sock.sendmsg(buffers, (), 0, address)
         else:

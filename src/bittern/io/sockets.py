@@ -1,9 +1,15 @@
 """What sockets have in common: each speaks one family of addresses."""
 
 import socket
+from typing import Final
 
-LONGEST = 65535
+LONGEST: Final = 65535
 """Bytes of the longest datagram."""
+SOL_UDP: Final = 17
+UDP_SEGMENT: Final = 103
+"""Of a message that is sent: bytes of each datagram that Linux is to cut it into (linux/udp.h)."""
+UDP_GRO: Final = 104
+"""Of one that came: bytes of each datagram that Linux has gathered in it (linux/udp.h)."""
 
 
 def family_of(host: str) -> socket.AddressFamily:

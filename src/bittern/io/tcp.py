@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from bittern.base.address import Address
 from bittern.base.rate import TokenBucket
 from bittern.base.transport import Transport
-from bittern.wire.stream import Link, LinkLost, LossKind, Stream
+from bittern.wire.stream import Buffer, Link, LinkLost, LossKind, Stream
 
 from . import capabilities
 from .turn import Turn
@@ -119,7 +119,7 @@ class TcpLink:
             with suppress(OSError):
                 buffers = self._stream.send_buffers(SEND_BYTES)
                 if buffers:
-                    self._send(self._sock, list(buffers))
+                    self._send(self._sock, buffers)
         self._shut()
 
     def flush(self, now: float) -> None:
@@ -131,7 +131,7 @@ class TcpLink:
                 if not buffers:
                     break
                 try:
-                    count = self._send(sock, list(buffers))
+                    count = self._send(sock, buffers)
                 except (BlockingIOError, InterruptedError):
                     count = 0
                 except OSError as error:
@@ -181,7 +181,7 @@ class TcpLink:
             self._break(error, self._turn.now())
 
     @staticmethod
-    def _send(sock: socket.socket, buffers: list[bytes | bytearray | memoryview]) -> int:
+    def _send(sock: socket.socket, buffers: Sequence[Buffer]) -> int:
         if capabilities.SENDMSG:
             return sock.sendmsg(buffers)
         sent = 0

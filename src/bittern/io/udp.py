@@ -23,7 +23,7 @@ from .bursts import BurstSender
 from .complaints import ask_for_complaints, complaints
 from .datagram_port import Sender
 from .route import DIRECT, Route
-from .sockets import LONGEST
+from .sockets import LONGEST, SOL_UDP, UDP_GRO
 from .sorter import Receiver, Sorter
 
 READS_AT_ONCE: Final = 32
@@ -35,8 +35,6 @@ RECEIVE_BYTES: Final = 4 << 20
 SEND_BYTES: Final = 1 << 20
 """Likewise until they are sent."""
 
-_SOL_UDP: Final = 17
-_UDP_GRO: Final = 104  # linux/udp.h
 _CONTROL_BYTES: Final = 64
 _PAYLOAD_BYTES: Final = 512
 """A datagram of so many carries content: there are more of its kind. Questions come from everywhere, one by one."""
@@ -86,7 +84,7 @@ class UdpPort:
             if isinstance(self._loop, asyncio.SelectorEventLoop):  # uvloop gives up a socket with an error
                 ask_for_complaints(sock)
             if capabilities.SEGMENTS:
-                sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+                sock.setsockopt(SOL_UDP, UDP_GRO, 1)
 
     def rebind(self, sock: socket.socket | None) -> None:
         """Go on with another socket; with None, what is sent is as if it were lost, until the next one.
@@ -285,7 +283,7 @@ def _receive(sock: socket.socket, view: memoryview) -> tuple[int, int, tuple[str
         return count, count, name
     count, control, _, name = sock.recvmsg_into((view,), _CONTROL_BYTES)
     for level, kind, value in control:
-        if level == _SOL_UDP and kind == _UDP_GRO:
+        if level == SOL_UDP and kind == UDP_GRO:
             return count, int.from_bytes(value[:4], sys.byteorder), name
     return count, count, name
 
