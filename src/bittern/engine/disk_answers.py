@@ -73,9 +73,9 @@ class DiskAnswers:
             case RunRead(job):
                 self._giving.read(job.ticket)
             case LeavesHashed(job, leaves):
-                self._hashes.exchange.leaves_read(job.ticket, leaves)
+                self._hashes.exchange.leaves_read(job.piece, leaves)
             case DiskFailed(HashLeaves() as job, _):
-                self._hashes.exchange.leaves_read(job.ticket, None)
+                self._hashes.exchange.leaves_read(job.piece, None)
             case DiskFailed(ReadRun() as job, error):
                 self._giving.unreadable(job, error)
             case DiskFailed(StoreExtent() as job, error):

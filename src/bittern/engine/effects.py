@@ -189,13 +189,13 @@ class ReadRun:
 
 @dataclass(frozen=True, slots=True)
 class HashLeaves:
-    """Hash the blocks of `length` bytes at `offset` of the torrent, the start of one; off the loop (BEP 52).
+    """Hash the blocks of a piece: `length` bytes at `offset` of the torrent; off the loop (BEP 52).
 
     Answered by `LeavesHashed` or `DiskFailed`.
     """
 
     torrent: int
-    ticket: int
+    piece: int
     offset: int
     length: int
 
