@@ -108,7 +108,7 @@ def test_where_the_system_cannot_read_without_waiting_it_is_asked_once(
             raise OSError(errno.EOPNOTSUPP, "not supported")
         return real(handle, into, offset, flags)
 
-    monkeypatch.setattr(module, "pread", pread)
+    monkeypatch.setattr(handles, "pread", pread)
     monkeypatch.setattr(capabilities, "READ_NOWAIT", 8)
     for in_memory in (True, False):
         monkeypatch.setattr(capabilities, "in_memory", lambda _, answer=in_memory: answer)
@@ -125,8 +125,8 @@ def test_a_read_in_small_steps_is_put_together(tmp_path: Path, monkeypatch: pyte
     """The system may read and write less than it was asked to."""
     info, data = several([1000], 16)
     real_read, real_write = handles.pread, handles.pwrite
-    monkeypatch.setattr(module, "pread", lambda handle, into, at, flags: real_read(handle, into[:7], at, flags))
-    monkeypatch.setattr(module, "pwrite", lambda handle, data, at: real_write(handle, data[:11], at))
+    monkeypatch.setattr(handles, "pread", lambda handle, into, at, flags: real_read(handle, into[:7], at, flags))
+    monkeypatch.setattr(handles, "pwrite", lambda handle, data, at: real_write(handle, data[:11], at))
     storage = storage_of(info, tmp_path)
     storage.write(0, memoryview(data))
     assert read(storage, 3, 990) == data[3:993]
@@ -153,7 +153,7 @@ def test_a_write_that_the_system_refuses_is_told_with_its_file(
 
     storage = storage_of(info, tmp_path)
     storage.write(0, memoryview(data)[:10])
-    monkeypatch.setattr(module, "pwrite", refuse)
+    monkeypatch.setattr(handles, "pwrite", refuse)
     error = refusal(lambda: storage.write(5, memoryview(data)[5:30]))
     assert error.path == str(tmp_path / "name" / "d" / "f0")
     assert error.kind is storage_error(OSError(code, ""), "").kind

@@ -30,7 +30,7 @@ from bittern.engine.effects import (
     RunRead,
     StoreExtent,
 )
-from bittern.io.disk import files, handles
+from bittern.io.disk import handles
 from bittern.io.disk.handles import Handle
 from bittern.io.disk.pool import DiskPool
 from bittern.sim.content import Content as ContentV2
@@ -279,7 +279,7 @@ def test_what_the_system_refuses_is_told_and_the_threads_live_on(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(handle, part, offset)
 
-    monkeypatch.setattr(files, "pwrite", pwrite)
+    monkeypatch.setattr(handles, "pwrite", pwrite)
     for piece in range(4):
         loop.pool.submit(job(info, data, piece))
     loop.pool.hand_over()
@@ -309,7 +309,7 @@ def test_a_part_that_could_not_be_written_may_come_again_after_a_forget(
         loop.pool.submit(job(info, data, 0, 0, 100))
         loop.pool.hand_over()
         loop.take(1)
-        patch.setattr(files, "pwrite", refuse)
+        patch.setattr(handles, "pwrite", refuse)
         loop.pool.submit(job(info, data, 0, 100, 100))
         loop.pool.hand_over()
         [failed] = loop.take(1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bittern.base.errors import StorageError
-from bittern.io.disk import files, handles, spans
+from bittern.io.disk import handles, spans
 from bittern.io.disk.handles import Handle, pread
 from bittern.session import events
 from bittern.session.session import Session
@@ -49,7 +49,7 @@ class BadDisk:
                 raise
             return preadv(descriptor, into, offset)
 
-        monkeypatch.setattr(files, "pread", read)
+        monkeypatch.setattr(handles, "pread", read)
         monkeypatch.setattr(spans, "_preadv", scan)
 
     def _check(self, offset: int, length: int) -> None:

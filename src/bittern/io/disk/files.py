@@ -15,7 +15,7 @@ from bittern.io import capabilities
 
 from .allocating import allocated, free_bytes, set_aside
 from .failures import storage_error
-from .handles import Handle, Handles, pread, pwrite
+from .handles import Handle, Handles, read_all, write_all
 from .linking import Linking
 from .moving import carry
 from .parking import Parking
@@ -270,11 +270,8 @@ class FileStorage:
         """A file, for what is done to it seldom; what the system refuses is a StorageError."""
         path = self.paths[number]
         try:
-            handle = self._handles.acquire(path, write=write, trusted=self.where.trusted)
-            try:
+            with self._handles.opened(path, write=write, trusted=self.where.trusted) as handle:
                 yield handle
-            finally:
-                self._handles.release(handle)
         except OSError as error:
             raise storage_error(error, path) from error
 
@@ -288,9 +285,7 @@ class FileStorage:
         try:
             handle = self._handles.acquire(path, write=True, trusted=self.where.trusted)
             try:
-                done = 0
-                while done < len(data):
-                    done += pwrite(handle, data[done:], begin + done)
+                write_all(handle, data, begin)
             finally:
                 self._handles.release(handle)
         except OSError as error:
@@ -305,12 +300,7 @@ class FileStorage:
         try:
             handle = self._handles.acquire(path, write=False, trusted=self.where.trusted)
             try:
-                done = 0
-                while done < len(into):
-                    count = pread(handle, into[done:] if done else into, begin + done, flags)
-                    if not count:
-                        return False
-                    done += count
+                return read_all(handle, into, begin, flags) == len(into)
             finally:
                 self._handles.release(handle)
         except BlockingIOError:
@@ -323,4 +313,3 @@ class FileStorage:
             if isinstance(error, FileNotFoundError) and self.where.moved(number, path):
                 return self._read_file(number, begin, into, flags)
             raise storage_error(error, path) from error
-        return True

@@ -5,7 +5,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bittern.io import capabilities
@@ -91,6 +92,15 @@ class Handles:
             handle.users -= 1
             if handle.stale and not handle.users:
                 os.close(handle.fd)
+
+    @contextmanager
+    def opened(self, path: str, *, write: bool, trusted: Sequence[str] = ()) -> Iterator[Handle]:
+        """The file from `acquire` to `release`, for what is done seldom: this costs some calls more."""
+        handle = self.acquire(path, write=write, trusted=trusted)
+        try:
+            yield handle
+        finally:
+            self.release(handle)
 
     def forget(self, path: str) -> None:
         """Close the file at `path`, which is another one, or none, from now on."""
@@ -211,3 +221,18 @@ def pread(handle: Handle, into: memoryview, offset: int, flags: int) -> int:
         data = os.read(handle.fd, len(into))
     into[: len(data)] = data
     return len(data)
+
+
+def write_all(handle: Handle, data: memoryview, offset: int) -> None:
+    """Write `data` at `offset`."""
+    done = 0
+    while done < len(data):
+        done += pwrite(handle, data[done:], offset + done)
+
+
+def read_all(handle: Handle, into: memoryview, offset: int, flags: int = 0) -> int:
+    """Fill `into` from `offset` on; how many bytes came: fewer than it holds where the file ends."""
+    done = 0
+    while done < len(into) and (count := pread(handle, into[done:] if done else into, offset + done, flags)):
+        done += count
+    return done

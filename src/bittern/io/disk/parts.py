@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bittern.codec.metainfo import Info
 
 from .atomic import sync_folder
-from .handles import Handles, pread, pwrite
+from .handles import Handles, read_all, write_all
 from .opening import open_safely
 from .spans import Span
 
@@ -114,16 +114,10 @@ class PartFile:
         slots = list(self._layout.slots(file, begin, len(data)))
         if any(slot.offset is None for slot in slots):
             return False
-        handle = self._handles.acquire(self.path, write=True)
-        try:
+        with self._handles.opened(self.path, write=True) as handle:
             for offset, start, length in slots:
                 assert offset is not None
-                done = start - begin
-                while done < start - begin + length:
-                    rest = data[done : start - begin + length]
-                    done += pwrite(handle, rest, offset + done - (start - begin))
-        finally:
-            self._handles.release(handle)
+                write_all(handle, data[start - begin : start - begin + length], offset)
         return True
 
     def read(self, file: int, begin: int, into: memoryview) -> bool:
@@ -135,18 +129,11 @@ class PartFile:
         slots = list(self._layout.slots(file, begin, len(into)))
         if any(slot.offset is None for slot in slots):
             return False
-        handle = self._handles.acquire(self.path, write=False)
-        try:
+        with self._handles.opened(self.path, write=False) as handle:
             for offset, start, length in slots:
                 assert offset is not None
-                part, done = into[start - begin : start - begin + length], 0
-                while done < length:
-                    count = pread(handle, part[done:], offset + done, 0)
-                    if not count:
-                        return False
-                    done += count
-        finally:
-            self._handles.release(handle)
+                if read_all(handle, into[start - begin : start - begin + length], offset) < length:
+                    return False
         return True
 
     def lift(self, file: int, path: str, trusted: Sequence[str]) -> None:
@@ -188,15 +175,10 @@ class PartFile:
     def _all(self, offset: int | None, length: int) -> bytes:
         """The bytes of a place; none when nothing was ever written there."""
         assert offset is not None
+        data = bytearray(length)
         try:
-            handle = self._handles.acquire(self.path, write=False)
+            with self._handles.opened(self.path, write=False) as handle:
+                read_all(handle, memoryview(data), offset)
         except FileNotFoundError:
             return b""
-        try:
-            into, done = memoryview(bytearray(length)), 0
-            while done < length and (count := pread(handle, into[done:], offset + done, 0)):
-                done += count
-        finally:
-            self._handles.release(handle)
-        data = bytes(into)
-        return data if data.count(0) < length else b""
+        return bytes(data) if data.count(0) < length else b""

@@ -35,11 +35,8 @@ class Unsynced:
             OSError: the system can not say so.
         """
         # Opened for writing, a file that has gone would be made anew; Windows syncs no other.
-        handle = self._handles.acquire(path, write=os.name == "nt", trusted=self._where.trusted)
-        try:
+        with self._handles.opened(path, write=os.name == "nt", trusted=self._where.trusted) as handle:
             getattr(os, "fdatasync", os.fsync)(handle.fd)
-        finally:
-            self._handles.release(handle)
 
     def sync_all(self, fleeting: str) -> None:
         """Wait until all that was written is on the disk.
