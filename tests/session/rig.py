@@ -4,7 +4,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -113,3 +114,20 @@ async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < give_up_at, "it did not come to that"
         await asyncio.sleep(0.01)
+
+
+async def most_in_a_turn(work: Callable[[], Awaitable[object]], count: int) -> int:
+    """How many of `count` works, begun together, go on in one turn of the loop at most, which is busy meanwhile."""
+    turn, turns = 0, list[int]()
+
+    async def one() -> None:
+        await work()
+        turns.append(turn)
+
+    works = [asyncio.ensure_future(one()) for _ in range(count)]
+    while len(turns) < count:
+        time.sleep(0.01)  # noqa: ASYNC251 - so that threads are done with all that they were given
+        turn += 1
+        await asyncio.sleep(0)
+    await asyncio.gather(*works)
+    return max(Counter(turns).values())

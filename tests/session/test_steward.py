@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
+from bittern.base.address import Address
+from bittern.session.entry import Entry
 from bittern.session.goals import AtGoal, Goal
 from bittern.session.queue import Places
 from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.session.torrent import Torrent
+from bittern.session.waking import Waking
 from tests.session.rig import PIECE, eventually, fill, settings, torrent
 
 
@@ -47,6 +52,25 @@ async def test_the_queue_lets_so_many_run_and_changes_live(tmp_path: Path) -> No
         session.set_places(Places())
         await torrents[2].resume()
         await eventually(lambda: running(torrents) == [0, 1, 2, 3])
+
+
+async def test_those_that_have_places_at_a_start_are_woken_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the queue is decided anew while they rise: thousands would else be begun thousands of times."""
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as session:
+        await downloads(session, tmp_path, 12)
+    woken: list[Entry] = []
+    wake = Waking.wake
+
+    def counted(self: Waking, entry: Entry, heard: tuple[Address, ...] = ()) -> None:
+        woken.append(entry)
+        wake(self, entry, heard)
+
+    monkeypatch.setattr(Waking, "wake", counted)
+    async with Session(settings(tmp_path / "a", keep_torrents=True)) as session:
+        await eventually(lambda: running(list(session.torrents)) == list(range(12)))
+        assert len(woken) == 12
 
 
 async def test_those_that_wait_sleep_and_wake_in_their_turn(tmp_path: Path) -> None:

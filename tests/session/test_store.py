@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from bittern.base.errors import StorageError
-from bittern.session.store import FILE, Record, Store
+from bittern.session.store import AT_A_TIME, FILE, Record, Store
+from tests.session.rig import most_in_a_turn
 
 HASH = bytes(range(20))
 RECORD = Record(HASH, "/down", b"d4:name1:ae", (("http://a/",), ("http://b/", "http://c/")), b"resume")
@@ -173,3 +174,8 @@ async def test_what_one_downloads_is_nobody_elses_business(tmp_path: Path) -> No
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert set(modes.values()) == {0o600}
     assert FILE in modes
+
+
+async def test_what_follows_of_many_reads_is_spread_over_turns_of_the_loop(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        assert await most_in_a_turn(lambda: store.load(HASH, "/down"), 100) <= AT_A_TIME

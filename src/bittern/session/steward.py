@@ -25,7 +25,7 @@ ROUND_SECONDS = 10.0
 SLOW_AFTER_SECONDS = 60.0
 """A torrent of the queue is slow when it moved nothing worth a place for so long."""
 DECIDE_SECONDS_EACH = 20e-6
-"""The queue is decided so long after a command, for each torrent that is awake: some ten times what that takes."""
+"""The queue is decided so long after a command, for each that is awake or waits: some ten times what that takes."""
 
 _IN_SWARM = (State.METADATA, State.DOWNLOADING, State.SEEDING)
 _RANKED = (State.QUEUED, State.CHECKING, *_IN_SWARM)  # what is checked has its place, for what it does then
@@ -96,7 +96,7 @@ class Steward:
         else:
             self._queue.pop(entry.info_hash, None)
         if self._decision is None:
-            seconds = len(self._waking.awake) * DECIDE_SECONDS_EACH
+            seconds = (len(self._waking.awake) + len(self._queue)) * DECIDE_SECONDS_EACH
             self._decision = asyncio.get_running_loop().call_later(seconds, self.decide)
 
     def keep(self, entry: Entry) -> None:
@@ -168,15 +168,14 @@ class Steward:
         # Who sleeps and seeds takes no place and needs none: thousands of them are not looked at.
         concerned = {**self._waking.awake, **self._queue}.values()
         torrents = [e for e in concerned if e.mode is not Mode.PAUSED and e.now_doing in _RANKED]
-        waiting = any(entry.now_doing is State.QUEUED for entry in torrents)
+        waiting = {e.number for e in torrents if e.now_doing is State.QUEUED and not self._waking.rises(e)}
         if self.places.unlimited and not waiting:
             return
         running = who_runs([self._queued(entry, now) for entry in torrents], self.places)
         for entry in torrents:
-            state = entry.now_doing
-            if entry.number in running and state is State.QUEUED:
+            if entry.number in running and entry.number in waiting:
                 self._start(entry)
-            elif entry.number not in running and state in _IN_SWARM:
+            elif entry.number not in running and entry.now_doing in _IN_SWARM:
                 self._waking.stop(entry, State.QUEUED)
 
     def _start(self, entry: Entry) -> None:

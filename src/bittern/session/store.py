@@ -20,6 +20,9 @@ from bittern.io.disk.failures import storage_error
 VERSION = 1
 FILE = "state.sqlite3"
 _BUSY_SECONDS = 5.0
+AT_A_TIME = 4
+"""Jobs that are given to the thread; of thousands the others wait on the loop, which would else do in one turn what
+follows of all of them."""
 _LITTLE_BYTES = 256 << 10
 """With less room than this, a write that failed without a reason failed for want of room."""
 
@@ -82,6 +85,7 @@ class Store:
         self.folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bittern-state")
         self._connection: sqlite3.Connection | None = None
+        self._queue = asyncio.Semaphore(AT_A_TIME)
 
     async def open(self) -> None:
         """Open the file, or make it.
@@ -216,7 +220,8 @@ class Store:
         return self._thread.submit(self._transaction, work).result()
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        async with self._queue:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _write(self, statement: str, values: tuple[object, ...]) -> None:
         def write() -> None:

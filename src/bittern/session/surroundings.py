@@ -13,6 +13,10 @@ from bittern.io.runtime import Runtime
 from .settings import Settings
 from .store import Store
 
+AT_A_TIME = 8
+"""Jobs that are given to threads, which are fewer. Thousands of torrents begin, and end, together: were all their jobs
+done at once, the loop would do what follows of all in one turn, and nobody else would be served meanwhile."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,10 +50,13 @@ class Surroundings:
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
     lives: dict[int, Listener] = field(default_factory=dict)
     checking: asyncio.Semaphore = field(init=False)
+    _queue: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.checking = asyncio.Semaphore(self.settings.active_checks)
+        self._queue = asyncio.Semaphore(AT_A_TIME)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what blocks off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, lambda: work(*args, **kwargs))
+        async with self._queue:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, lambda: work(*args, **kwargs))

@@ -69,6 +69,10 @@ class Waking:
             self._waking[entry.info_hash] = task
             task.add_done_callback(lambda _: self._waking.pop(entry.info_hash, None))
 
+    def rises(self, entry: Entry) -> bool:
+        """Whether a torrent is on its way to being awake."""
+        return entry.info_hash in self._waking
+
     async def awaken(self, entry: Entry) -> Life:
         """The life of a torrent, woken up if it has none.
 
