@@ -84,7 +84,7 @@ bench: $(DEV_STAMP)  ## All benches, beside libtorrent; tables into bench/result
 drill: $(DEV_STAMP)  ## Each fault done to the real program: kills, disks, machines, networks; table into bench/results
 	$(BIN)/python -m drill --seed $(SEED)
 
-hostile: $(DEV_STAMP)  ## Each misdeed of hostile peers, and 10,000 handshakes of each kind; table into bench/results
+hostile: $(DEV_STAMP)  ## Each misdeed of hostile peers (in 15 minutes), 10,000 handshakes of each kind; table into bench/results
 	$(BIN)/python -m bench.hostile
 
 ceilings: $(DEV_STAMP)  ## What a million pieces, 100,000 files and the like cost, against limits; table into bench/results

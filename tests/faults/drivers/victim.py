@@ -10,6 +10,7 @@ answered by a line of JSON. The end of its input is its end.
     banned HOST         whether a host is banned
     connected HOST      how many peers of that host there are
     add LINK FOLDER     take a torrent in, for `remove`
+    limit RATE          serve it at so many bytes a second at most
     remove
 """
 
@@ -81,6 +82,9 @@ class Victim:
                 return sum(peer.host == host for torrent in self._torrents for peer in torrent.peers)
             case "add", (link, folder):
                 return (await self.take(link, folder)).info_hash.hex()
+            case "limit", (rate,):
+                self._torrents[-1].set_limits(up=float(rate))
+                return True
             case "remove", ():
                 torrent = self._torrents.pop()
                 await self._session.remove(torrent)

@@ -130,11 +130,14 @@ class Arena:
     def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
-    def _start(self, driver: str, *words: object) -> Running:
-        command = [BITTERN[0], _DRIVERS / f"{driver}.py", *map(str, words)]
+    def driver(self, name: str, *words: object) -> Running:
+        """One of our drivers, which ends with its `with` block."""
+        command = [BITTERN[0], _DRIVERS / f"{name}.py", *map(str, words)]
         env = {"PYTHONPATH": f"{_DRIVERS.parents[2]}:{_DRIVERS.parents[2] / 'src'}"}
-        running = Running(command, self._folder / f"{driver}.log", env=env, talks=True)  # type: ignore[arg-type]
-        return self._stack.enter_context(running)
+        return Running(command, self._folder / f"{name}.log", env=env, talks=True)  # type: ignore[arg-type]
+
+    def _start(self, driver: str, *words: object) -> Running:
+        return self._stack.enter_context(self.driver(driver, *words))
 
     def waits(self) -> tuple[float, float, float]:
         """The longest waits since the last time: of the leecher, the seed, and the control."""
@@ -212,12 +215,12 @@ class Arena:
             return
         self.victim.ask("add", *map(str, sources[against]))
         try:
-            assert wait_until(lambda: self._greets(torrent), DROP_SECONDS, 0.01)
+            assert wait_until(lambda: self.greets(torrent), DROP_SECONDS, 0.01)
             yield
         finally:
             self.victim.ask("remove")
 
-    def _greets(self, torrent: Torrent) -> bool:
+    def greets(self, torrent: Torrent) -> bool:
         """Whether the victim talks to peers of a torrent."""
         with closing(wire.dial(self.victim.port, torrent.info_hash)) as peer:
             peer.hello(peer_id=b"-GO0000-greetsgreets")
