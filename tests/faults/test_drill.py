@@ -13,7 +13,7 @@ from drill.invariant import Surroundings, believed
 from drill.row import Outcome, Room, Row
 from drill.rows import ROWS
 from drill.saved import damages
-from drill.strace import injected, killed, most_in_a_thread
+from drill.strace import by_thread, injected, killed, most_in_a_thread
 from tests.faults.rigs.kills import Kill
 from tests.faults.rigs.program import get, home
 from tests.faults.rigs.torrent import MIB, PIECE, Torrent, make_album
@@ -112,6 +112,7 @@ def test_calls_that_were_noted_are_counted_by_thread(tmp_path: Path) -> None:
     )
     assert (most_in_a_thread(log, "pwrite64"), most_in_a_thread(log, "openat")) == (2, 1)
     assert most_in_a_thread(log, "fsync") == 0
+    assert by_thread(log) == {11: {"pwrite64": 1}, 12: {"pwrite64": 2, "openat": 1}}
     assert (injected(log), killed(log)) == (1, True)
     assert (injected(tmp_path / "none"), killed(tmp_path / "none")) == (0, False)
 
