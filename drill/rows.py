@@ -2,6 +2,7 @@
 
 from drill.clock import ROWS as CLOCK
 from drill.configs import ROWS as CONFIGS
+from drill.crossing import ROWS as CROSSING
 from drill.descriptors import ROWS as DESCRIPTORS
 from drill.endings import ROWS as ENDINGS
 from drill.files import ROWS as FILES
@@ -25,6 +26,7 @@ ROWS: tuple[Row, ...] = (
     *MEMORY,
     *KILLS,
     *SYSCALLS,
+    *CROSSING,
     *POWER,
     *FILES,
     *FULL,

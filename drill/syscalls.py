@@ -4,6 +4,7 @@ Random moments seldom hit the short ones. Here each call that changes something 
 them in its thread; n is drawn among those that a run without kills makes.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -17,8 +18,8 @@ from tests.faults.rigs.torrent import MIB, PIECE, Torrent, make_album
 from tests.interop.rigs.process import RigError
 
 _SIZES = (300_000, 10, 2 * MIB - 300_010)
-_NEVER = "60000"
-_LATENT = "delay_enter=1"  # a call that is noted and does nothing else
+NEVER = "60000"
+LATENT = "delay_enter=1"  # a call that is noted and does nothing else
 
 ON_CONTENT = ("openat", "pwrite64", "fdatasync", "mkdirat")
 ON_STATE = ("pwrite64", "openat", "unlink", "ftruncate")
@@ -26,7 +27,7 @@ ON_MOVES = ("rename", "mkdir", "unlink", "fsync", "write", "rmdir")
 ON_REMOVAL = ("unlink", "rmdir", "openat")
 
 
-def _drawn(room: Room, counts: dict[str, int], each: int) -> Iterator[tuple[str, int]]:
+def drawn(room: Room, counts: dict[str, int], each: int) -> Iterator[tuple[str, int]]:
     """For each call some of its numbers, the first among them; of all of them a single one when time is short."""
     chosen = [(call, nth) for call, last in counts.items() if last for nth in _numbers(room, last, each)]
     yield from room.rng.sample(chosen, 1) if room.short else chosen
@@ -53,7 +54,7 @@ class Downloads:
         """How often a whole download makes each call."""
         scene = self.scene()
         log = scene.home / "strace.txt"
-        with scene.get(self.seed, before=Fault(tuple(calls), _LATENT, _NEVER).before(log, paths(scene))) as job:
+        with scene.get(self.seed, before=Fault(tuple(calls), LATENT, NEVER).before(log, paths(scene))) as job:
             demand(job.ends(DONE_SECONDS) == 0, f"{job.lines[-3:]}")
         return {call: most_in_a_thread(log, call) for call in calls}
 
@@ -63,7 +64,7 @@ def download(room: Room) -> Outcome:
     work = Downloads(room)
     kills = again = most = 0
     for calls, paths in ((ON_CONTENT, content_paths), (ON_STATE, state_paths)):
-        for call, nth in _drawn(room, work.counts(calls, paths), 2):
+        for call, nth in drawn(room, work.counts(calls, paths), 2):
             scene = work.scene()
             log = scene.home / "strace.txt"
             before = Fault((call,), "signal=SIGKILL", str(nth)).before(log, paths(scene))
@@ -87,14 +88,22 @@ class Removals:
     def __init__(self, room: Room) -> None:
         self.room = room
         self.torrent: Torrent = make_album(room.below("content"), _SIZES)
-        self.seed = seed_of(self.torrent, room)
-        self._numbers = count()
+        self._kept = room.below("kept")
+        self._scene = Scene(room, self.torrent)
+        self._scene.complete(seed_of(self.torrent, room))
+        for number, path in enumerate(self._changing):
+            shutil.copytree(path, self._kept / str(number), symlinks=True)
 
     def complete(self) -> Scene:
-        """A download that is complete."""
-        scene = Scene(self.room, self.torrent, str(next(self._numbers)))
-        scene.complete(self.seed)
-        return scene
+        """A download that is complete: one and the same, each time as it was."""
+        for number, path in enumerate(self._changing):
+            shutil.rmtree(path, ignore_errors=True)
+            shutil.copytree(self._kept / str(number), path, symlinks=True)
+        return self._scene
+
+    @property
+    def _changing(self) -> tuple[Path, Path]:
+        return self._scene.into, self._scene.state
 
     def session(self, scene: Scene, before: Sequence[str] = ()) -> Remote:
         """A session with what the download left."""
@@ -116,11 +125,11 @@ def remove(room: Room) -> Outcome:
     work, kills = Removals(room), 0
     scene = work.complete()
     log = scene.home / "strace.txt"
-    counting = Fault(ON_REMOVAL, _LATENT, _NEVER).before(log, [*content_paths(scene), *state_paths(scene)])
+    counting = Fault(ON_REMOVAL, LATENT, NEVER).before(log, [*content_paths(scene), *state_paths(scene)])
     demand(work.do(scene, ["remove"], counting) == "removed", "it was not removed")
     demand(not (scene.into / work.torrent.root).exists(), "something is left")
     counts = {call: most_in_a_thread(log, call) for call in ON_REMOVAL}
-    for call, nth in _drawn(room, counts, 1):
+    for call, nth in drawn(room, counts, 1):
         scene = work.complete()
         log = scene.home / "strace.txt"
         before = Fault((call,), "signal=SIGKILL", str(nth)).before(log, [*content_paths(scene), *state_paths(scene)])
@@ -154,9 +163,9 @@ def move(room: Room) -> Outcome:
         return [*content_paths(scene), there, there / work.torrent.root, *dict.fromkeys(moved), *state_paths(scene)]
 
     calls = (*ON_MOVES, "pwrite64", "fdatasync")
-    demand(work.do(scene, ["move", target], Fault(calls, _LATENT, _NEVER).before(log, paths(scene))) == "moved", "no")
+    demand(work.do(scene, ["move", target], Fault(calls, LATENT, NEVER).before(log, paths(scene))) == "moved", "no")
     demand(work.torrent.right(target) == set(range(work.torrent.pieces)), "the content is not right after a move")
-    for call, nth in _drawn(room, {call: most_in_a_thread(log, call) for call in calls}, 1):
+    for call, nth in drawn(room, {call: most_in_a_thread(log, call) for call in calls}, 1):
         scene = work.complete()
         log, target = scene.home / "strace.txt", scene.into / "elsewhere"
         fault = Fault((call,), "signal=SIGKILL", str(nth))
@@ -183,7 +192,7 @@ def metadata(room: Room) -> Outcome:
     work, kills = Downloads(room), 0
     link = f"magnet:?xt=urn:btih:{work.torrent.info_hash.hex()}"
     counts = {call: min(last, 40) for call, last in work.counts(ON_STATE, state_paths).items()}
-    for call, nth in _drawn(room, counts, 2):
+    for call, nth in drawn(room, counts, 2):
         scene = work.scene()
         log = scene.home / "strace.txt"
         before = Fault((call,), "signal=SIGKILL", str(nth)).before(log, state_paths(scene))
