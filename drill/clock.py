@@ -93,7 +93,7 @@ def _clock(job: Program) -> float:
 
 
 def _row(name: str, fault: str, run: Callable[[Room], Outcome]) -> Row:
-    return Row(name, fault, "bytes go on, no burst of announces, progress is saved", run, missing)
+    return Row(name, fault, "bytes go on, no burst of announces, progress is saved", run, missing, waits=True)
 
 
 ROWS = (

@@ -1,4 +1,4 @@
-"""kill -9 at chosen system calls of a move from one file system to another: a copy, synced, renamed, then a deletion."""
+"""kill -9 at chosen system calls of a move between file systems: a copy, synced, renamed, then a deletion."""
 
 import os
 import tempfile

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from drill.flow import comes, comes_within
 from drill.row import Outcome, Room, Row, demand
@@ -152,12 +153,13 @@ def _missing() -> str | None:
     return missing or (None if shutil.which("nft") else "`nft` is not installed (Debian: nftables)")
 
 
+_BACK = f"back within {BACK_SECONDS} s"
+_row = partial(Row, waits=True)
+
 ROWS = (
-    Row(
-        "suspend", "the download is stopped for minutes (SIGSTOP)", "back within 60 s, no burst of announces", suspended
-    ),
-    Row("suspend-seed", "the only seed is stopped for minutes", "back within 60 s", suspended_seed),
-    Row("partition", "the network passes nothing for 10 minutes", "back within 60 s", partition, _missing),
-    Row("address", "the machine's address changes", "back within 60 s", address_changes, _missing),
-    Row("partner-dies", "kill -9 of the seed that serves", "the other one serves within 60 s", partner_dies),
+    _row("suspend", "the download is stopped for minutes (SIGSTOP)", f"{_BACK}, no burst of announces", suspended),
+    _row("suspend-seed", "the only seed is stopped for minutes", _BACK, suspended_seed),
+    _row("partition", "the network passes nothing for 10 minutes", _BACK, partition, _missing),
+    _row("address", "the machine's address changes", _BACK, address_changes, _missing),
+    _row("partner-dies", "kill -9 of the seed that serves", "the other one serves within 60 s", partner_dies),
 )

@@ -94,6 +94,7 @@ class Row:
         run: makes the fault happen and looks. It raises AssertionError, or another error of its rigs, where the
             demand is not met, and also where the fault did not happen.
         missing: what keeps this machine from running it, or None.
+        waits: whether it does next to nothing but wait, and so may run beside any others.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Row:
     demand: str
     run: Callable[[Room], Outcome]
     missing: Callable[[], str | None] = lambda: None
+    waits: bool = False
 
     def outcome(self, room: Room) -> Outcome:
         """Run it; what was raised is a failure and its reason."""

@@ -20,11 +20,11 @@ from drill.syscalls import ROWS as SYSCALLS
 from drill.trackers import ROWS as TRACKERS
 
 ROWS: tuple[Row, ...] = (
-    # Those that wait longest come first: rows may run beside each other.
+    # Those that take longest come first: rows run beside each other.
     *PAUSES,
+    *KILLS,
     *SWEEP,
     *MEMORY,
-    *KILLS,
     *SYSCALLS,
     *CROSSING,
     *POWER,

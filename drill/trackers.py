@@ -115,6 +115,7 @@ ROWS = (
         "trackers that are down, hang, send garbage, or refuse",
         "the download goes on, each is told, and asked later and later",
         failing,
+        waits=True,
     ),
     Row(
         "announces",

@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from threading import Barrier, Lock
 
 import pytest
 
 from bittern.session.store import FILE
 from drill import kills
+from drill.__main__ import run_all
 from drill.invariant import Surroundings, believed
 from drill.row import Outcome, Room, Row
 from drill.rows import ROWS
@@ -36,6 +38,29 @@ def test_a_row_that_raises_has_failed_and_what_it_started_is_gone(tmp_path: Path
     outcome = Row("bad", "a fault", "a demand", run).outcome(room)
     assert outcome == Outcome(passed=False, remarks="AssertionError: a piece is false")
     assert started[0].exit_code is not None
+
+
+def test_rows_that_wait_run_beside_all_others_and_these_by_turns() -> None:
+    """Were it not so, nobody would come to the barriers, and the time for that would run out."""
+    everybody, by_turns = Barrier(3, timeout=60), Lock()
+
+    def do(row: Row) -> tuple[Outcome | None, float]:
+        if row.name == "b":  # the first by turns, beside both that wait
+            everybody.wait()
+            return Outcome(passed=by_turns.acquire(blocking=False)), 1.0
+        if row.name == "d":
+            return Outcome(passed=by_turns.locked()), 2.0
+        everybody.wait()
+        return None, 0.0
+
+    rows = [Row(name, "a fault", "a demand", lambda _: Outcome(passed=True), waits=name in "ac") for name in "abcd"]
+    found = run_all(rows, 1, do)
+    assert [(row.name, outcome and outcome.passed) for row, outcome, _ in found] == [
+        ("a", None),
+        ("b", True),
+        ("c", None),
+        ("d", True),
+    ]
 
 
 @pytest.fixture(scope="module")
