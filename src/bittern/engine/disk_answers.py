@@ -71,7 +71,7 @@ class DiskAnswers:
             case PieceChecked():
                 return self._checked(download, completion, now)
             case RunRead(job):
-                self._giving.read(job.ticket)
+                self._giving.was_read(job.ticket)
             case LeavesHashed(job, leaves):
                 self._hashes.exchange.leaves_read(job.piece, leaves)
             case DiskFailed(HashLeaves() as job, _):

@@ -90,7 +90,7 @@ def test_what_is_not_at_hand_is_read_first() -> None:
     [job] = case.turn()
     assert blocks(said(ann)) == []
     job.into[:] = case.data[job.offset : job.offset + len(job.into)]
-    case.giving.read(job.ticket)
+    case.giving.was_read(job.ticket)
     assert case.hall.company.touched == {1: ann}
     assert blocks(said(ann)) == [(1, 0), (1, 1)]
 
@@ -187,7 +187,7 @@ def test_of_who_is_gone_nothing_is_left() -> None:
     [job] = case.turn()
     del case.hall.company.peers[ann.number]
     case.giving.left(ann)
-    case.giving.read(job.ticket)
+    case.giving.was_read(job.ticket)
     assert case.hall.company.touched == {}
     assert bob.number in case.hall.company.peers
 

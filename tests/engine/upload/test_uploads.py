@@ -126,7 +126,7 @@ class Service(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(at=st.integers(0, 50))
     def read_done(self, at: int) -> None:
-        self.uploads.read(do(self.jobs.pop(at % len(self.jobs))))
+        self.uploads.was_read(do(self.jobs.pop(at % len(self.jobs))))
 
     @precondition(lambda self: self.jobs)
     @rule(at=st.integers(0, 50))
@@ -194,7 +194,7 @@ def test_what_is_read_late_does_not_overtake_what_was_asked_before() -> None:
     uploads.serve(peer, 0.0)
     assert take_sent(peer) == b""
     [job] = uploads.take_jobs()
-    assert uploads.read(do(job)) == [peer]
+    assert uploads.was_read(do(job)) == [peer]
     assert blocks_of(take_sent(peer)) == [(0, 0, BLOCK), (0, BLOCK, BLOCK), (0, 2 * BLOCK, BLOCK), (1, 0, BLOCK)]
 
 
@@ -212,7 +212,7 @@ def test_a_failed_read_gives_back_what_was_asked_and_lets_the_next_pass() -> Non
     assert uploads._slabs.used == 0
 
 
-@pytest.mark.parametrize("finish", [Uploads.read, Uploads.failed])
+@pytest.mark.parametrize("finish", [Uploads.was_read, Uploads.failed])
 def test_a_read_for_a_peer_that_left_gives_its_memory_back(finish: Callable[[Uploads, int], object]) -> None:
     uploads, disk, peer = served()
     disk.warm = False
@@ -226,7 +226,7 @@ def test_a_read_for_a_peer_that_left_gives_its_memory_back(finish: Callable[[Upl
 
 def test_unknown_tickets_are_nobodys() -> None:
     uploads, _, _ = served()
-    assert (uploads.read(99), uploads.failed(99)) == ([], [])
+    assert (uploads.was_read(99), uploads.failed(99)) == ([], [])
 
 
 def test_a_limit_stops_serving_until_there_are_tokens() -> None:
@@ -318,7 +318,7 @@ def fetch(uploads: Uploads, peers: list[Peer]) -> int:
         count += len(jobs)
         for job in jobs:
             job.into[:] = WHOLE[job.offset : job.offset + len(job.into)]
-            uploads.read(job.ticket)
+            uploads.was_read(job.ticket)
 
 
 def data_of(peer: Peer) -> bytes:
@@ -409,7 +409,7 @@ def ahead(uploads: Uploads, peer: Peer, piece: int, first: int, count: int = 1) 
     jobs = uploads.take_jobs()
     for job in jobs:
         job.into[:] = WHOLE[job.offset : job.offset + len(job.into)]
-        uploads.read(job.ticket)
+        uploads.was_read(job.ticket)
     uploads.serve(peer, 0.0)
     assert (
         data_of(peer) == WHOLE[GEOMETRY.offset(piece, first * BLOCK) :][: GEOMETRY.block_length(piece, first) * count]
@@ -470,7 +470,7 @@ def test_a_chunk_that_was_read_ahead_for_nobody_gives_its_memory_back() -> None:
         [job] = uploads.take_jobs()
         take_sent(peer)
         uploads.forget(peer)
-        assert (uploads.read(job.ticket) if good else uploads.failed(job.ticket)) == []
+        assert (uploads.was_read(job.ticket) if good else uploads.failed(job.ticket)) == []
         assert uploads._slabs.used == 0
 
 

@@ -87,10 +87,10 @@ class Giving:
         if jobs := uploads.take_jobs():
             self._shared.effects.extend(jobs)
 
-    def read(self, ticket: int) -> None:
+    def was_read(self, ticket: int) -> None:
         """The disk has read what peers wait for."""
         if self._uploads is not None:
-            for reader in self._uploads.read(ticket):
+            for reader in self._uploads.was_read(ticket):
                 self._company.touch(reader)
 
     def unreadable(self, job: ReadRun, error: StorageError) -> None:

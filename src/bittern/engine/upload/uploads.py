@@ -126,7 +126,7 @@ class Uploads:
             self._send_ready(peer, line)
         return True
 
-    def read(self, ticket: int) -> list[Peer]:
+    def was_read(self, ticket: int) -> list[Peer]:
         """A waiting read is done; the peers that it was for, if there still are any."""
         served = []
         for peer, read in self._ended(ticket, good=True):
