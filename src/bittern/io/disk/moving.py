@@ -29,7 +29,7 @@ def carry(
     source: str,
     target: str,
     switch: Callable[[], None],
-    turn: AbstractContextManager[object],
+    lock: AbstractContextManager[object],
     stop: Event,
     progress: Callable[[int], None],
 ) -> None:
@@ -39,7 +39,7 @@ def carry(
         source: a regular file; when there is none, nothing is to be done.
         target: where it goes; missing folders are made.
         switch: called when the file is at `target`; users look there from now on.
-        turn: held while the file changes its place, `switch` included.
+        lock: held while the file changes its place, `switch` included.
         stop: when set, ends it early.
         progress: told the bytes of a copy as they are written.
 
@@ -48,7 +48,7 @@ def carry(
         OSError: EEXIST if something else is at `target`; else as the system says. The source is as it was.
     """
     if not os.path.lexists(source):
-        with turn:
+        with lock:
             switch()
         return
     if stop.is_set():
@@ -56,13 +56,13 @@ def carry(
     if os.path.lexists(target):
         if not _is_copy(source, target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-        with turn:  # a crash came between the last two steps
+        with lock:  # a crash came between the last two steps
             switch()
             os.unlink(source)
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
-        with turn:
+        with lock:
             os.rename(source, target)
             switch()
     except OSError as error:
@@ -78,7 +78,7 @@ def carry(
         with suppress(OSError):
             os.unlink(draft)
         raise
-    with turn:
+    with lock:
         os.rename(draft, target)
         sync_folder(os.path.dirname(target))
         switch()
