@@ -12,9 +12,8 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.geometry import BLOCK
 
 from .blocks import HEAD, REQUEST, SPAN, Head, Run, head_at
-from .hashes import HASHES, MAX_HASHES_BODY
 from .landing import Landing
-from .messages import BITFIELD, EXTENDED, FIXED_BODY, MAX_BITFIELD_BODY, MAX_EXTENDED_BODY, MAX_UNKNOWN_BODY, PIECE
+from .messages import BITFIELD, PIECE, max_body
 from .messages import REQUEST as REQUEST_ID
 from .sink import PeerSink, request_runs, tell
 
@@ -26,12 +25,7 @@ _WINDOW_LEAST = 4
 _length_at = Struct(">I").unpack_from
 _two_at = Struct(">II").unpack_from
 
-_LIMITS = [MAX_UNKNOWN_BODY] * 256
-for _kind, _body in FIXED_BODY.items():
-    _LIMITS[_kind] = _body
-_LIMITS[BITFIELD] = MAX_BITFIELD_BODY
-_LIMITS[EXTENDED] = MAX_EXTENDED_BODY
-_LIMITS[HASHES] = MAX_HASHES_BODY
+_LIMITS = [max_body(kind) for kind in range(256)]
 
 
 class Scratch:
