@@ -7,7 +7,7 @@ from typing import Final
 
 from bittern.base.errors import ProtocolError
 
-from .messages import Buffer
+from .stream import Buffer
 
 PORT: Final = 53
 MAX_DATAGRAM: Final = 4096

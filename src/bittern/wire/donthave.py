@@ -4,7 +4,7 @@ from typing import Final
 
 from bittern.base.errors import Offence, RemoteProtocolError
 
-from .messages import Buffer
+from .stream import Buffer
 
 NAME: Final = "lt_donthave"
 """What the extension is called in the extension handshake."""

@@ -9,7 +9,8 @@ from bittern.base.address import Address
 from bittern.base.errors import BencodeError, Offence, RemoteProtocolError
 from bittern.codec.bencode import Limits, Value, decode_prefix, encode
 
-from .messages import MAX_EXTENDED_BODY, Buffer, Extended
+from .messages import MAX_EXTENDED_BODY, Extended
+from .stream import Buffer
 
 HANDSHAKE_EXT_ID: Final = 0
 """The extended message number of the handshake; extensions have 1..255."""

@@ -8,7 +8,7 @@ from typing import Final, Self
 from bittern.base.errors import LocalProtocolError, Offence, RemoteProtocolError
 from bittern.base.ids import InfoHashV1, PeerId
 
-from .messages import Buffer
+from .stream import Buffer
 
 PROTOCOL: Final = b"\x13BitTorrent protocol"
 """The first 20 bytes: a length and a name."""

@@ -7,7 +7,7 @@ from typing import Final, Self
 from bittern.base.address import Address, parse_compact
 from bittern.base.errors import Offence, RemoteProtocolError
 
-from .messages import Buffer
+from .stream import Buffer
 
 NAME: Final = "ut_holepunch"
 """What the extension is called in the extension handshake."""

@@ -37,7 +37,7 @@ from .krpc import (
     SampleInfohashes,
     Want,
 )
-from .messages import Buffer
+from .stream import Buffer
 
 _LIMITS: Final = Limits(depth=10, tokens=1000, size=MAX_DATAGRAM)
 _MAX_VERSION: Final = 16

@@ -8,7 +8,7 @@ from bittern.base.address import Address
 from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.base.ids import InfoHashV1
 
-from .messages import Buffer
+from .stream import Buffer
 
 GROUP_V4: Final = Address("239.192.152.143", 6771)
 GROUP_V6: Final = Address("ff15::efc0:988f", 6771)

@@ -24,8 +24,7 @@ from .hashes import (
     HashRequest,
     parse_hashes,
 )
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
+from .stream import Buffer
 
 CHOKE: Final = 0
 UNCHOKE: Final = 1

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 
 from bittern.base.errors import GatewayError
 
-from .messages import Buffer
 from .pcp import Carrier
+from .stream import Buffer
 
 VERSION: Final = 0
 RESULTS: Final = {

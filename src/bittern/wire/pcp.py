@@ -8,7 +8,7 @@ from typing import Final
 
 from bittern.base.errors import GatewayError
 
-from .messages import Buffer
+from .stream import Buffer
 
 PORT: Final = 5351
 """Where a gateway is asked, by PCP and by NAT-PMP."""

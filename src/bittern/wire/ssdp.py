@@ -6,7 +6,7 @@ from typing import Final, Self
 from bittern.base.address import Address
 from bittern.base.errors import GatewayError
 
-from .messages import Buffer
+from .stream import Buffer
 
 GROUP: Final = Address("239.255.255.250", 1900)
 MAX_DATAGRAM: Final = 2048

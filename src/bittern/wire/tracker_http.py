@@ -21,7 +21,7 @@ from .announce import (
     ScrapeEntry,
     clamp_interval,
 )
-from .messages import Buffer
+from .stream import Buffer
 
 MAX_REPLY: Final = 1 << 20
 """Bytes of the longest answer that is read, uncompressed."""

@@ -24,7 +24,7 @@ from .announce import (
     ScrapeEntry,
     clamp_interval,
 )
-from .messages import Buffer
+from .stream import Buffer
 
 PROTOCOL_ID: Final = 0x41727101980
 """Stands for the connection id in a request for one."""

@@ -8,7 +8,7 @@ from bittern.base.geometry import BLOCK, Geometry
 from bittern.codec.bencode import encode
 
 from .extended import MAX_METADATA, parse_dict
-from .messages import Buffer
+from .stream import Buffer
 
 NAME: Final = "ut_metadata"
 """The extension's name in the handshake of BEP 10."""

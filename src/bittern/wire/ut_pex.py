@@ -11,7 +11,7 @@ from bittern.base.errors import Offence, RemoteProtocolError
 from bittern.codec.bencode import Value, encode
 
 from .extended import parse_dict
-from .messages import Buffer
+from .stream import Buffer
 
 NAME: Final = "ut_pex"
 """The extension's name in the handshake of BEP 10."""

@@ -10,7 +10,7 @@ from bittern.engine.swarm.peerbook import Peerbook, Source
 from bittern.engine.swarm.places import is_this_machine
 from bittern.engine.swarm.reach import scope_of, sees
 from bittern.engine.swarm.turnover import is_sated
-from bittern.wire.messages import Buffer
+from bittern.wire.stream import Buffer
 from bittern.wire.ut_pex import MOST, NAME, PexFlag, PexMessage
 
 from .allowed import sources_for

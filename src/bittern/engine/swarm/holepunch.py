@@ -13,7 +13,7 @@ from math import inf
 from bittern.base.address import Address
 from bittern.base.transport import Transport
 from bittern.wire.holepunch import NAME, Holepunch, HolepunchError, HolepunchKind
-from bittern.wire.messages import Buffer
+from bittern.wire.stream import Buffer
 from bittern.wire.ut_pex import PexFlag
 
 from .company import Company
