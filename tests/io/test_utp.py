@@ -93,6 +93,17 @@ def call(one: End, address: Address, ticket: int = 7) -> None:
     one.utp.connect(Connect(ticket, 1, address, Transport.UTP))
 
 
+async def test_of_a_port_that_nobody_knows_nothing_is_left_when_it_is_cut(ends: Ends, until: Until) -> None:
+    one, other = ends(("::1",)), ends()
+    for ticket in range(3):
+        call(one, other.address, ticket)
+        await until(lambda ticket=ticket: ticket in one.went)  # type: ignore[misc]
+        one.udp.cut()
+        one.utp.cut()
+        assert len(one.utp._ports) == 1
+        assert len(one.utp) == 0
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("gathers", [True, False])
 async def test_bytes_arrive_in_order_both_ways(

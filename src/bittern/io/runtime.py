@@ -105,6 +105,8 @@ class Runtime:
         self.udp.cut()
         self._multicast.close()
         self.core.presence.cut(reason, self.now())
+        if self._utp is not None:
+            self._utp.cut()
         self.tasks.start(self.http.close(), "hang up")
         self.turn.soon()
 

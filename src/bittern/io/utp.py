@@ -237,6 +237,11 @@ class UtpNet:
         for port in self._ports.values():
             port.give_up(wish.ticket)
 
+    def cut(self) -> None:
+        """The ports that nobody knows are closed (UdpPorts.cut): nothing is kept of them. Nobody is told."""
+        for port in [port for port in self._ports if port not in self._udp.ports]:
+            self._ports.pop(port).close()
+
     def close(self) -> None:
         """End all connections."""
         for port in self._ports.values():
