@@ -15,6 +15,11 @@ def test_a_home_that_nobody_has_is_a_name_like_others(tmp_path: Path, monkeypatc
     assert absolute("~nobody-is-called-so/a") == Path(os.path.realpath(tmp_path)) / "~nobody-is-called-so" / "a"
 
 
+def test_what_no_file_can_be_called_is_an_error_of_ours() -> None:
+    with pytest.raises(SessionError, match="is no path"):
+        absolute("a\0b")
+
+
 def test_links_on_the_way_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

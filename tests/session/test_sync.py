@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 import subprocess
 import sys
 import threading
@@ -189,6 +190,8 @@ def test_every_command_reaches_the_session(tmp_path: Path) -> None:
         got.set_deadline(0, None)
         with pytest.raises(SessionError):
             got.set_deadline(99, 1.0)
+        with pytest.raises(SessionError, match="must be a number"):
+            got.set_deadline(0, math.nan)
         got.rename("songs")
         got.rename_file(0, "uno.bin")
         got.move_to(tmp_path / "else")

@@ -8,9 +8,16 @@ from bittern.base.errors import SessionError
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """A file or folder that a user names, without links; `~` is the user's home where there is one."""
-    # Not Path.expanduser, which raises where there is no such home.
-    return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
+    """A file or folder that a user names, without links; `~` is the user's home where there is one.
+
+    Raises:
+        SessionError: no file can be called so.
+    """
+    try:
+        # Not Path.expanduser, which raises where there is no such home.
+        return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
+    except ValueError as error:  # a zero byte in it
+        raise SessionError(f"{os.fspath(path)!r} is no path: {error}") from None
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 from bittern.base.bitfield import Bitfield
@@ -192,6 +193,8 @@ class Life:
 
     def set_deadline(self, piece: int, seconds: float | None) -> None:
         """See `Torrent.set_deadline`."""
+        if seconds is not None and isnan(seconds):
+            raise SessionError(f"seconds = {seconds}: must be a number")
         if self.info is None or not 0 <= piece < self.info.geometry.piece_count:
             raise SessionError(f"there is no piece {piece}, or what the torrent is made of is not known yet")
         if self.swarm is None or self.swarm.download is None:

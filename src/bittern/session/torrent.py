@@ -234,7 +234,7 @@ class Torrent:
         It waits while files are being checked; a torrent that sleeps wakes up. That time counts.
 
         Raises:
-            SessionError: there is no such piece, or it is not known yet what the torrent is made of.
+            SessionError: there is no such piece, it is not known yet what the torrent is made of, or this is no time.
             BitternError: the torrent slept and does not wake up, or failed.
         """
         await self._hand.set_deadline(self._entry, piece, seconds)
@@ -359,7 +359,7 @@ class Torrent:
             StorageError: something is in the way, there is no room, or the system refuses; all is as it was.
             MoveCancelledError: `cancel_move` was called; all is as it was.
             AlreadyAddedError: another process is at work on the torrent there.
-            SessionError: its files are not known yet, or being checked or moved.
+            SessionError: its files are not known yet, or being checked or moved; or this is no folder.
         """
         where = absolute(folder)
         await self._hand.relocate(self._entry, lambda _, now: Placement(where, now.root, now.names))
