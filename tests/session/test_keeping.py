@@ -33,7 +33,7 @@ class Case:
         self.publisher = events.Publisher(100)
         self.heard = self.publisher.stream()
         surroundings = session._open().surroundings
-        lock = TorrentLock(surroundings.store.folder / "locks", self.info.wire_hash, self.options.place)
+        lock = TorrentLock(surroundings.store.folder, self.info.wire_hash, self.options.place)
         self.identity = Identity(meta, self.options)
         self.keeping = Keeping(self.identity, self.options, lock, surroundings, self.publisher)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import AlreadyAddedError
+from bittern.base.errors import AlreadyAddedError, StorageError
 from bittern.session.lock import TorrentLock
 
 HASH = bytes(20)
@@ -26,7 +26,7 @@ def test_another_place_or_torrent_has_its_own_lock(tmp_path: Path) -> None:
 
 
 def test_released_locks_leave_no_files_and_may_be_released_twice(tmp_path: Path) -> None:
-    lock = TorrentLock(tmp_path / "locks", HASH, "/here")
+    lock = TorrentLock(tmp_path, HASH, "/here")
     lock.release()
     lock.release()
     assert list((tmp_path / "locks").iterdir()) == []
@@ -45,3 +45,9 @@ def test_the_end_of_a_process_lets_go(tmp_path: Path) -> None:
             TorrentLock(tmp_path, HASH, "/here")
         holder.kill()
     TorrentLock(tmp_path, HASH, "/here").release()
+
+
+def test_where_no_lock_can_be_made_the_error_says_so(tmp_path: Path) -> None:
+    (tmp_path / "locks").touch()
+    with pytest.raises(StorageError, match="locks"):
+        TorrentLock(tmp_path, HASH, "/here")

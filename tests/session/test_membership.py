@@ -16,7 +16,7 @@ async def test_leaving_that_is_interrupted_has_not_left(tmp_path: Path, monkeypa
         there = await session.add(torrent(fill(tmp_path / "a.bin", PIECE)), tmp_path)
         await there.completed()
         life = life_of(session, there)
-        swarm, lives = life.swarm, dict(session._open().surroundings.lives)
+        swarm, lives = life.swarm, dict(session._open().surroundings.listeners)
         with monkeypatch.context() as patch:
             patch.setattr(membership, "drain", lambda _: asyncio.sleep(30))
             recheck = asyncio.ensure_future(life._membership.leave())
@@ -25,7 +25,7 @@ async def test_leaving_that_is_interrupted_has_not_left(tmp_path: Path, monkeypa
             recheck.cancel()
             await asyncio.wait([recheck])
         assert life.swarm is swarm
-        assert session._open().surroundings.lives == lives
+        assert session._open().surroundings.listeners == lives
         await there.recheck()
         assert there.status.complete
 

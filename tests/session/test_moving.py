@@ -146,6 +146,18 @@ async def test_what_is_in_the_way_is_told_and_nothing_has_moved(tmp_path: Path) 
         assert len(files_below(tmp_path / "new")) == 1
 
 
+async def test_a_move_that_can_not_be_locked_is_refused_and_the_torrent_goes_on(tmp_path: Path) -> None:
+    meta = torrent(album(tmp_path / "src" / "album"))
+    async with Session(settings(tmp_path / "a")) as session:
+        there = await session.add(meta, tmp_path / "src")
+        await there.completed()
+        (tmp_path / "a" / "locks").rename(tmp_path / "a" / "away")
+        (tmp_path / "a" / "locks").touch()
+        with pytest.raises(StorageError, match="locks"):
+            await there.move_to(tmp_path / "new")
+        assert (there.path, there.status.state) == (tmp_path / "src" / "album", State.SEEDING)
+
+
 async def test_what_fails_midway_or_is_cancelled_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meta = torrent(album(tmp_path / "src" / "album"))
     before = files_below(tmp_path / "src")

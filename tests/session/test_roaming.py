@@ -8,7 +8,7 @@ from bittern.base.ids import PeerId
 from bittern.io.interfaces import Interface
 from bittern.io.nat.gateways import Gateway
 from bittern.session import roaming as module
-from bittern.session.roaming import Roaming, standing
+from bittern.session.roaming import Roaming, location
 
 from .rig import album, settings, torrent, tracking
 
@@ -28,17 +28,17 @@ class Machine:
 
 def test_where_a_machine_is_its_routers_and_its_own_addresses_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(monkeypatch)
-    assert standing() == (("192.168.1.1", ("192.168.1.7",)), ("fe80::1%wlan0", ()))
+    assert location() == (("192.168.1.1", ("192.168.1.7",)), ("fe80::1%wlan0", ()))
     machine.hosts = ("192.168.1.7", "2a00::8")  # a temporary address
-    assert standing() == (("192.168.1.1", ("192.168.1.7",)), ("fe80::1%wlan0", ()))
+    assert location() == (("192.168.1.1", ("192.168.1.7",)), ("fe80::1%wlan0", ()))
     machine.hosts = ()
-    assert standing() == ()
+    assert location() == ()
 
     def silent() -> list[Interface]:
         raise OSError
 
     monkeypatch.setattr(module, "interfaces", silent)
-    assert standing() == ()
+    assert location() == ()
 
 
 async def test_in_another_network_trackers_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

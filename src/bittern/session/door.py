@@ -7,7 +7,6 @@ from bittern.base.errors import AlreadyAddedError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.failures import storage_error
 
 from .content import Content
 from .deleting import delete_content
@@ -49,11 +48,7 @@ class Door:
         info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
         if info_hash in self._entries:
             raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
-        folder = parts.surroundings.store.folder / "locks"
-        try:
-            lock = TorrentLock(folder, info_hash, options.place)
-        except OSError as error:
-            raise storage_error(error, str(folder)) from error
+        lock = TorrentLock(parts.surroundings.store.folder, info_hash, options.place)
         self._last_number += 1
         entry = _new_entry(self._last_number, found, options)
         entry.position = len(self._entries)

@@ -8,30 +8,35 @@ from pathlib import Path
 from typing import Self
 
 from bittern.base.errors import AlreadyAddedError
+from bittern.io.disk.failures import storage_error
 
 
 class TorrentLock:
     """Held until `release`, or until the process ends, however it ends.
 
     Args:
-        folder: where lock files are.
+        state: the state folder; lock files are in one of it.
         info_hash: of the torrent.
         place: where its files go; the same torrent in two places has two locks.
 
     Raises:
         AlreadyAddedError: another process, or another session of this one, holds it.
-        OSError: the lock file can not be made.
+        StorageError: the lock file can not be made.
     """
 
-    def __init__(self, folder: Path, info_hash: bytes, place: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, state: Path, info_hash: bytes, place: str) -> None:
+        folder = state / "locks"
         self.place = place
         """Where the torrent's files go."""
         self._path = folder / f"{sha256(info_hash + os.fsencode(place)).hexdigest()[:32]}.lock"
-        self._descriptor = self._acquire()
-        while not self._named():  # its owner left in between and took the name with it
-            os.close(self._descriptor)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = self._acquire()
+            while not self._named():  # its owner left in between and took the name with it
+                os.close(self._descriptor)
+                self._descriptor = self._acquire()
+        except OSError as error:
+            raise storage_error(error, str(folder)) from error
 
     def release(self) -> None:
         """Let others have it."""

@@ -50,7 +50,7 @@ class Membership:
             self.swarm = runtime.core.add(self._identity.info_hash, self.tiers, now, self._identity.own_trackers)
             if isinstance(source, Magnet):
                 runtime.core.also_called(self.swarm, source.info_hash_v1, source.info_hash_v2)
-            self._surroundings.lives[self.swarm.number] = self._listener
+            self._surroundings.listeners[self.swarm.number] = self._listener
             self._options.limits.apply(self.swarm)
             if self._surroundings.settings.web_connections:
                 self.swarm.web.add(self._identity.web_seeds)
@@ -149,7 +149,7 @@ class Membership:
         except BaseException:
             self.swarm = swarm  # not yet, then
             raise
-        self._surroundings.lives.pop(swarm.number, None)
+        self._surroundings.listeners.pop(swarm.number, None)
         self._surroundings.runtime.remove(swarm)
         return swarm
 
@@ -163,10 +163,10 @@ class Membership:
         if swarm is None:
             return
         if listener is not None:
-            self._surroundings.lives[swarm.number] = listener
+            self._surroundings.listeners[swarm.number] = listener
             self._surroundings.runtime.lull(swarm)
         else:
-            self._surroundings.lives.pop(swarm.number, None)
+            self._surroundings.listeners.pop(swarm.number, None)
             self._surroundings.runtime.remove(swarm)
 
 

@@ -81,7 +81,7 @@ class Mover:
         there = self._lock.place == move.target
         other = None
         if move.place != move.target:
-            other = TorrentLock(store.folder / "locks", info_hash, move.place if there else move.target)
+            other = TorrentLock(store.folder, info_hash, move.place if there else move.target)
         try:
             move.was.apply(info, self._options)
             content = await open_content()
@@ -116,7 +116,7 @@ class Mover:
         to.apply(info, planned)
         place, target = self._journal.place, planned.place
         await in_thread(_refuse, content, to)
-        other = TorrentLock(store.folder / "locks", info.wire_hash, target) if target != place else None
+        other = TorrentLock(store.folder, info.wire_hash, target) if target != place else None
         self._stop = Event()
         try:
             await begin_move(store, info.wire_hash, Move(place, to, was, target))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from secrets import token_bytes
 
 from bittern.base.address import Address, is_local
-from bittern.base.errors import AlreadyAddedError, BitternError, SessionError
+from bittern.base.errors import AlreadyAddedError, BitternError, SessionError, StorageError
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.dht.state import NodeState
 from bittern.engine.sources.allowed import sources_for
@@ -177,8 +177,8 @@ class OwnNode:
         """
         if self._surroundings.settings.anonymous:
             return
-        with suppress(AlreadyAddedError, OSError):
-            self._lock = TorrentLock(self._surroundings.store.folder / "locks", b"", "dht")
+        with suppress(AlreadyAddedError, StorageError):
+            self._lock = TorrentLock(self._surroundings.store.folder, b"", "dht")
 
     async def _keep(self) -> None:
         if self._lock is None or self._table is None:

@@ -12,7 +12,6 @@ from bittern.base.errors import AlreadyAddedError, SessionError
 from bittern.base.ids import InfoHashV1, PeerId
 from bittern.engine.events import Event
 from bittern.io import capabilities, rc4
-from bittern.io.disk.failures import storage_error
 from bittern.io.proxying import Purpose
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
@@ -207,11 +206,9 @@ class Parts:
 def _profile_lock(store: Store) -> TorrentLock:
     """Makes a session the only one that keeps its torrents in a folder."""
     try:
-        return TorrentLock(store.folder / "locks", b"", "session")
+        return TorrentLock(store.folder, b"", "session")
     except AlreadyAddedError:
         raise SessionError(f"another session with keep_torrents uses {store.folder}: end it first") from None
-    except OSError as error:
-        raise storage_error(error, str(store.folder)) from error
 
 
 async def _kept_port(store: Store) -> int:

@@ -14,13 +14,13 @@ LOOK_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 1.0
 """A network that comes takes so long to be there: addresses first, then routes."""
 
-Standing: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+Location: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Of each family that leads to the world: the router, and our own addresses on its side."""
 
 _log = logging.getLogger("bittern.network")
 
 
-def standing() -> Standing:
+def location() -> Location:
     """Where the machine is; empty where there is no network, or the system does not tell."""
     try:
         hosts = {each.name: each.hosts for each in interfaces() if each.up}
@@ -47,7 +47,7 @@ class Roaming:
     def __init__(self, runtime: Runtime, new_id: Callable[[], PeerId]) -> None:
         self._runtime = runtime
         self._new_id = new_id
-        self._standing = standing()
+        self._location = location()
         self._hosts: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -68,11 +68,11 @@ class Roaming:
         if self._has_left():
             # Those at the other ends did not see us go: they would take us for a peer that they have, and refuse us.
             self._runtime.join_again(self._new_id())
-        here = standing()
-        if here and here != self._standing:
-            if self._standing:
+        here = location()
+        if here and here != self._location:
+            if self._location:
                 _log.info("in another network: trackers are told")
-            self._standing = here
+            self._location = here
             self._runtime.core.presence.roamed(self._runtime.now())
             self._runtime.turn.soon()
 

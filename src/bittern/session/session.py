@@ -391,7 +391,7 @@ class Session:
             await parts.rules.close()
             await parts.filtering.close()
             await parts.waking.close()
-            await parts.steward.save_places()
+            await parts.steward.save_moved()
             await goodbye
         finally:
             parts.hand.close()
@@ -457,7 +457,7 @@ class Session:
         parts = self._parts
         if parts is None:
             return
-        lives = parts.surroundings.lives
+        listeners = parts.surroundings.listeners
         for event in events:
             if isinstance(event, NodeHeard):
                 if parts.node is not None:
@@ -468,6 +468,6 @@ class Session:
                 if entry is not None:
                     parts.waking.wake(entry, event.addresses)
                 continue
-            life = lives.get(event.torrent)
-            if life is not None:
-                life.on_event(event)
+            listener = listeners.get(event.torrent)
+            if listener is not None:
+                listener.on_event(event)

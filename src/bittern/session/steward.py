@@ -152,7 +152,7 @@ class Steward:
                 entry.note(status_of(entry.life, entry.life.name, now), now)
                 entry.follow(entry.life.options, entry.life.info)
 
-    async def save_places(self) -> None:
+    async def save_moved(self) -> None:
         """Write down where files are that were being moved when the last save began; lives have ended."""
         for entry in self._waking.awake.values():
             if entry.life is not None:

@@ -39,7 +39,7 @@ class Surroundings:
         route: how we get out.
         store: saved state.
         threads: for what blocks: looking at files, syncing, hashing.
-        lives: by the engine's number, who is told what happens in a swarm.
+        listeners: by the engine's number, who is told what happens in a swarm.
         checking: one check at a time, unless told otherwise: each uses all processors and wants the disk for itself.
     """
 
@@ -48,7 +48,7 @@ class Surroundings:
     route: Route
     store: Store
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
-    lives: dict[int, Listener] = field(default_factory=dict)
+    listeners: dict[int, Listener] = field(default_factory=dict)
     checking: asyncio.Semaphore = field(init=False)
     _queue: asyncio.Semaphore = field(init=False)
 

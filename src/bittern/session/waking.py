@@ -14,7 +14,6 @@ from bittern.base.errors import BitternError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
-from bittern.io.disk.failures import storage_error
 from bittern.io.tasks import Tasks
 
 from .entry import Entry, Mode
@@ -105,7 +104,7 @@ class Waking:
         if entry.info_hash not in runtime.core.dormitory:
             tiers = entry.tiers if self._surroundings.settings.use_trackers else ()
             sleeper = runtime.core.add_sleeping(entry.info_hash, tiers, runtime.now(), entry.also, entry.own_trackers)
-            self._surroundings.lives[sleeper.number] = entry
+            self._surroundings.listeners[sleeper.number] = entry
             runtime.turn.soon()
         entry.enter(State.SEEDING, time.monotonic())
         self._changed(entry)
@@ -116,7 +115,7 @@ class Waking:
         if entry.info_hash in runtime.core.dormitory:
             number = runtime.core.remove_sleeping(entry.info_hash, runtime.now())
             if number is not None:
-                self._surroundings.lives.pop(number, None)
+                self._surroundings.listeners.pop(number, None)
             runtime.turn.soon()
         entry.enter(state, time.monotonic())
         self._changed(entry)
@@ -223,7 +222,7 @@ class Waking:
                 paused=entry.mode is Mode.PAUSED,
                 heard=heard,
             )
-            lock = self._lock(entry, options)
+            lock = TorrentLock(self._surroundings.store.folder, entry.info_hash, options.place)
         except BitternError as error:
             entry.error = error
             self.stand_up(entry, State.FAILED)
@@ -232,13 +231,6 @@ class Waking:
             lock.release()
             return
         self.begin(entry, source, options, lock)
-
-    def _lock(self, entry: Entry, options: AddOptions) -> TorrentLock:
-        folder = self._surroundings.store.folder / "locks"
-        try:
-            return TorrentLock(folder, entry.info_hash, options.place)
-        except OSError as error:
-            raise storage_error(error, str(folder)) from error
 
     async def _lull(self, entry: Entry, life: Life) -> None:
         try:
