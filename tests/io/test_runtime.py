@@ -15,6 +15,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent
 from bittern.io import capabilities
+from bittern.io.disk.files import FileStorage
 from bittern.io.route import DIRECT
 from bittern.io.runtime import Runtime
 from tests.io.conftest import Until
@@ -38,7 +39,7 @@ class Client:
 
     def join(self, info: Info, folder: Path, *, seed: bool) -> Torrent:
         torrent = self.runtime.core.add(info.wire_hash, (), self.runtime.now())
-        self.runtime.disk.attach(torrent.number, self.runtime.storage(info, folder))
+        self.runtime.disk.attach(torrent.number, FileStorage(info, folder, self.runtime.handles))
         count = info.geometry.piece_count
         torrent.begin(info, Bitfield.full(count) if seed else Bitfield(count), None, self.runtime.now())
         return torrent
@@ -68,7 +69,7 @@ async def test_a_torrent_goes_from_one_to_the_other_byte_for_byte(
 ) -> None:
     ann, bob = clients
     info, data = several(lengths, piece_size, pads=(1,) if len(lengths) > 1 else ())
-    there = ann.runtime.storage(info, tmp_path / "ann")
+    there = FileStorage(info, tmp_path / "ann", ann.runtime.handles)
     for at in range(0, len(data), 1 << 20):
         there.write(at, memoryview(data)[at : at + (1 << 20)])
     ann.join(info, tmp_path / "ann", seed=True)
@@ -77,7 +78,7 @@ async def test_a_torrent_goes_from_one_to_the_other_byte_for_byte(
     bob.runtime.turn.soon()
     await until(lambda: Completed(torrent.number) in bob.events)
     into = bytearray(len(data))
-    bob.runtime.storage(info, tmp_path / "bob").read_into(0, memoryview(into))
+    FileStorage(info, tmp_path / "bob", bob.runtime.handles).read_into(0, memoryview(into))
     assert into == data
     assert torrent.left_bytes == 0
 
@@ -85,7 +86,7 @@ async def test_a_torrent_goes_from_one_to_the_other_byte_for_byte(
 async def test_a_runtime_may_be_closed_in_the_middle_of_everything(until: Until, tmp_path: Path) -> None:
     ann, bob = Client(b"ann"), Client(b"bob")
     info, data = several([8_000_000], 65536)
-    ann.runtime.storage(info, tmp_path / "ann").write(0, memoryview(data))
+    FileStorage(info, tmp_path / "ann", ann.runtime.handles).write(0, memoryview(data))
     ann.join(info, tmp_path / "ann", seed=True)
     torrent = bob.join(info, tmp_path / "bob", seed=False)
     dead = [Address("127.0.0.1", port) for port in range(1, 6)]

@@ -1,4 +1,4 @@
-"""Which event loop long-running commands use, and how Ctrl-C ends them."""
+"""How long-running commands run, and how Ctrl-C ends them."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` on the loop that suits transfers best."""
+    """Run `work` to its end, on the standard event loop (ADR 2)."""
     return asyncio.run(work)
 
 

@@ -4,10 +4,8 @@ import asyncio
 import socket
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
 from bittern.base.ids import PeerId
-from bittern.codec.metainfo import Info
 from bittern.engine.core import Core
 from bittern.engine.driver import Driver
 from bittern.engine.events import Event
@@ -17,7 +15,6 @@ from bittern.engine.torrent import Torrent
 
 from . import capabilities
 from .chance import SeededChance
-from .disk.files import FileStorage
 from .disk.handles import Handles
 from .disk.pool import DiskPool
 from .doors import Doors
@@ -125,10 +122,6 @@ class Runtime:
     def searches_locally(self) -> bool:
         """Whether there is a local network to look for peers in (BEP 14)."""
         return self._multicast.networks > 0
-
-    def storage(self, info: Info, folder: Path) -> FileStorage:
-        """The files of a torrent below `folder`."""
-        return FileStorage(info, folder, self.handles)
 
     def now(self) -> float:
         """Monotonic seconds of this turn."""

@@ -114,8 +114,8 @@ class Mapper:
         """Why nothing is let in, for people; None where something is, or nobody knows yet."""
         if self.leases:
             return None
-        told = [part.control.refusal for part in (self._talking,) if part is not None]
-        return next(filter(None, [*told, self._upnp.part.refusal if self._upnp is not None else None]), None)
+        by_datagram = self._talking.control.refusal if self._talking is not None else None
+        return by_datagram or (self._upnp.part.refusal if self._upnp is not None else None)
 
     async def run(self) -> None:
         """Keep at it until cancelled; `close` is to follow."""
