@@ -3,13 +3,14 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from drill.files import blocks_from
 from drill.invariant import believed
 from drill.row import Outcome, Room, Row, demand
 from drill.scene import Scene, seed_of
 from drill.session import Remote
 from tests.faults.rigs.disks import fill, missing, small_disk
 from tests.faults.rigs.hostile import Proxy
-from tests.faults.rigs.torrent import MIB, NAME, PIECE, make
+from tests.faults.rigs.torrent import BLOCK, MIB, NAME, PIECE, make
 from tests.interop.rigs.process import Running
 
 DISK_FULL = 9  # of contract.md
@@ -18,11 +19,13 @@ _SIZE = 2 * MIB
 _RETRY = 1.0
 
 
-def _lacking() -> str | None:
+def lacking() -> str | None:
+    """What keeps this machine from making small disks, or None."""
     return missing("unshare", "nsenter", "mount")
 
 
-def _on_small_disk(path: Path, size: int = MIB) -> AbstractContextManager[tuple[tuple[str, ...], Path]]:
+def on_small_disk(path: Path, size: int = MIB) -> AbstractContextManager[tuple[tuple[str, ...], Path]]:
+    """A disk of `size` bytes on `path`; see `small_disk`."""
     path.mkdir(parents=True, exist_ok=True)
     return small_disk(path, size)
 
@@ -38,7 +41,7 @@ def content(room: Room) -> Outcome:
     seed = seed_of(torrent, room)
     scene = Scene(room, torrent)
     target = room.below("mounted/disk")
-    with _on_small_disk(target) as (enter, inside):
+    with on_small_disk(target) as (enter, inside):
         with scene.get(seed, before=enter, into=target) as job:
             demand(job.ends(_WAIT) == DISK_FULL, f"exit status {job.running.exit_code}, {job.lines[-3:]}")
             warning, line = job.messages
@@ -64,19 +67,24 @@ def recovers(room: Room) -> Outcome:
     seed = seed_of(torrent, room)
     target, state = room.below("disk"), room.below("state")
     with (
-        _on_small_disk(target) as (enter, inside),
+        on_small_disk(target) as (enter, inside),
         Remote(state, room.folder / "log-session.txt", enter, retry_seconds=_RETRY) as session,
     ):
         session.ask("add", torrent.path, target, f"127.0.0.1:{seed}")
         full = session.until(lambda status: bool(status["error"]))
         demand("no space left" in full["error"], full["error"])
         demand(full["done_bytes"] <= MIB, f"{full['done_bytes']} bytes are said to be stored")
+        kept = len(torrent.right(inside))
+        served = blocks_from(session.ask("port"), torrent, 0)
+        demand(served["right"] > kept * PIECE // BLOCK // 2, f"of {kept} pieces that are there it serves {served}")
+        demand(not served["wrong"], f"it serves {served}")
         _resize(enter, target, 2 * _SIZE, room.folder / "grow.log")
         done = session.until(lambda status: status["state"] == "seeding")
         demand(torrent.right(inside) == set(range(torrent.pieces)), "the content is not right")
         session.quit()
         demand(believed(state, torrent, inside) <= torrent.right(inside), "more was saved than is right")
-    return Outcome(passed=True, figures={"bytes stored when full": full["done_bytes"], "lag ms": done["lag_ms"]})
+    figures = {"bytes stored when full": full["done_bytes"], "blocks served then": served["right"]}
+    return Outcome(passed=True, figures={**figures, "lag ms": done["lag_ms"]})
 
 
 def state(room: Room) -> Outcome:
@@ -84,7 +92,7 @@ def state(room: Room) -> Outcome:
     torrent = make(room.below("content"), _SIZE)
     seed = seed_of(torrent, room)
     scene = Scene(room, torrent)
-    with _on_small_disk(scene.state) as (enter, inside), Proxy(seed, limit=MIB) as half:
+    with on_small_disk(scene.state) as (enter, inside), Proxy(seed, limit=MIB) as half:
         with scene.get(half.address, before=enter) as job:
             job.saw("checked", seconds=_WAIT)
             fill(inside / "hog")
@@ -105,20 +113,20 @@ ROWS = (
         "ENOSPC: the content's disk is full",
         "a warning at the start; exit status 9, one line with the file; with more room it goes on where it was",
         content,
-        _lacking,
+        lacking,
     ),
     Row(
         "disk-full-recovers",
         "ENOSPC under a session, then there is room",
-        "it says so, claims nothing false, and goes on alone",
+        "it says so, claims nothing false, serves what it has, and goes on alone",
         recovers,
-        _lacking,
+        lacking,
     ),
     Row(
         "state-disk-full",
         "ENOSPC: the disk of the saved state is full, the content's is not",
         "the download goes on and says that nothing is saved; what is stored is found again by hashing",
         state,
-        _lacking,
+        lacking,
     ),
 )

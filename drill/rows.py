@@ -10,6 +10,7 @@ from drill.full import ROWS as FULL
 from drill.habitat import ROWS as HABITAT
 from drill.kills import ROWS as KILLS
 from drill.memory import ROWS as MEMORY
+from drill.others import ROWS as OTHERS
 from drill.pauses import ROWS as PAUSES
 from drill.power import ROWS as POWER
 from drill.refusals import ROWS as REFUSALS
@@ -30,6 +31,7 @@ ROWS: tuple[Row, ...] = (
     *POWER,
     *FILES,
     *FULL,
+    *OTHERS,
     *REFUSALS,
     *SAVED,
     *DESCRIPTORS,

@@ -20,10 +20,10 @@ from tests.interop.rigs.place import LOOPBACK
 DONE_SECONDS = 60
 
 
-def seed_of(torrent: Torrent, room: Room) -> int:
-    """The port of an honest seed that serves until the row is over."""
+def seed_of(torrent: Torrent, room: Room, name: str = "seed") -> int:
+    """The port of an honest seed that serves until the row is over; it has a folder of this name."""
     content = Content(torrent.folder, torrent.root)
-    return room.enter(Libtorrent().seed(torrent.path, content, LOOPBACK, room.below("seed"))).port
+    return room.enter(Libtorrent().seed(torrent.path, content, LOOPBACK, room.below(name))).port
 
 
 class Scene:

@@ -39,12 +39,12 @@ class Remote:
     ) -> None:
         self.running.stop()
 
-    def ask(self, *words: str | Path) -> Any:
+    def ask(self, *words: str | Path | int) -> Any:
         """Its answer to a line."""
         self.tell(*words)
         return json.loads(self.running.read_line(ANSWER_SECONDS))
 
-    def tell(self, *words: str | Path) -> None:
+    def tell(self, *words: str | Path | int) -> None:
         """A line, of which no answer is waited for."""
         self.running.say("\t".join(map(str, words)))
 

@@ -2,8 +2,9 @@
 
     python session.py STATE [SETTING=VALUE...]
 
-`add TORRENT FOLDER [PEER...]`, `status`, `port`, `recheck`, `move FOLDER`, `remove` (with its data), `quit`. `status`
-says the state, the error, bytes done, and how late the loop was at most, in milliseconds, since the last time.
+`add TORRENT FOLDER [PEER...]`, `status [NUMBER]`, `port`, `recheck`, `move FOLDER`, `remove` (with its data), `quit`.
+All is about the torrent that was added last, or the one of this number, from 0. `status` says the state, the error,
+bytes done, and how late the loop was at most, in milliseconds, since the last time.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Lag:
 
 
 class Driver:
-    """Does what lines say, in one session with one torrent."""
+    """Does what lines say, in one session."""
 
     def __init__(self, session: Session, lag: Lag) -> None:
         self._session = session
@@ -70,9 +71,9 @@ class Driver:
         self._torrent = await self._session.add(source, folder, peers=peers)
         return "added"
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self, number: str = "-1") -> dict[str, Any]:
         """How it is."""
-        status = self._there.status
+        status = self._session.torrents[int(number)].status
         error = None if status.error is None else str(status.error)
         return {
             "state": status.state.value,
