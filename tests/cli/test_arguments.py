@@ -1,6 +1,6 @@
 import pytest
 
-from bittern.cli.arguments import checked_node, checked_url, tracker_tiers
+from bittern.cli.arguments import checked_node, checked_url, group, list_as_written, tracker_tiers
 from bittern.cli.failures import UsageError
 
 
@@ -26,3 +26,13 @@ def test_nodes_are_a_host_and_a_port(text: str, node: tuple[str, int]) -> None:
 def test_what_is_no_node_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="HOST:PORT"):
         checked_node(text)
+
+
+def test_commands_of_a_group_are_listed_in_the_order_in_which_they_were_written() -> None:
+    app = group("zoo", "Animals.")
+    names = ["zebra", "ant", "monkey"]
+    for name in names:
+        app.command(print, name=name, help=f"See the {name}.")
+    list_as_written(app)
+    page = app.generate_docs()
+    assert sorted(names, key=page.index) == names

@@ -61,6 +61,12 @@ def group(name: str, summary: str) -> App:
     return App(name=name, help=summary, help_format="plaintext", help_epilogue="", result_action="return_value")
 
 
+def list_as_written(app: App) -> None:
+    """Let the help page of an app have its commands in the order in which they were added, not by the alphabet."""
+    for place, command in enumerate(app.subapps):
+        command.sort_key = place
+
+
 def checked_url(text: str) -> str:
     """`text` if it is a URL with a host.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Json, Port, check_peers, check_proxy, group
+from bittern.cli.arguments import Json, Port, check_peers, check_proxy, group, list_as_written
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.notices import notices
@@ -184,6 +184,8 @@ def node(*, place: Place | None = None) -> None:
 
     run(_node(place or Place()))
 
+
+list_as_written(dht)
 
 # ---------------------------------------------------------------------- what they do
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import BencodeError
-from bittern.cli.arguments import group
+from bittern.cli.arguments import group, list_as_written
 from bittern.cli.failures import TypedBencodeError, UsageError
 from bittern.cli.output import note, printable, say
 
@@ -255,6 +255,9 @@ def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeou
 
     download_all(_client(timeout, trace=trace), _magnet(link), output)
     say(f"Downloaded to {output}.")
+
+
+list_as_written(lab)  # from bytes to whole torrents, as docs/how-it-works has it
 
 
 def _piece(client: "Client", target: "Target", piece: int, output: Path) -> None:
