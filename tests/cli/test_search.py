@@ -80,3 +80,12 @@ async def test_whom_a_torrent_asks_follows_from_it_and_from_the_settings(tmp_pat
         search = Search.of(await session.add(f"{LINK}&tr=http://127.0.0.1:1/announce", tmp_path), session)
         assert (search.asked, search.found) == (NOWHERE.asked, NOWHERE.found)
         assert search.advice(0) == "ask the DHT, without --no-dht, too"
+
+
+async def test_a_proxy_that_knows_no_udp_leaves_no_way_to_the_dht(tmp_path: Path) -> None:
+    """Nobody is said to be asked there, though it is not switched off."""
+    choice = settings(tmp_path / "s", dht=True, proxy="http://127.0.0.1:1", listen=None)
+    async with Session(choice) as session:
+        torrent = await session.add(f"{LINK}&tr=http://127.0.0.1:1/announce", tmp_path)
+        await eventually(lambda: torrent.status.state is State.METADATA)
+        assert Search.of(torrent, session).words == "1 tracker"

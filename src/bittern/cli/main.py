@@ -26,7 +26,7 @@ from .exit_codes import ExitCode
 from .mistaken import meant_by, understood
 
 if TYPE_CHECKING:
-    from cyclopts import App, CycloptsError
+    from cyclopts import App, CycloptsError, MissingArgumentError
 
 
 class Command(NamedTuple):
@@ -204,13 +204,13 @@ def _run(words: list[str], options: _Globals) -> int:
         result = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         command = " ".join(["bittern", *(error.command_chain or ())])
-        raise UsageError(f"{_said(error, words)} See `{command} --help`") from error
+        raise UsageError(f"{_said(error, words, app)} See `{command} --help`") from error
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _said(error: "CycloptsError", words: Sequence[str]) -> str:
+def _said(error: "CycloptsError", words: Sequence[str], app: "App") -> str:
     """What is wrong with the command line, as a sentence."""
-    from cyclopts import CoercionError, UnknownCommandError, UnusedCliTokensError
+    from cyclopts import CoercionError, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
     if isinstance(error, UnknownCommandError) and not error.command_chain and (meant := meant_by(words)):
         return meant
@@ -223,9 +223,20 @@ def _said(error: "CycloptsError", words: Sequence[str]) -> str:
     ):
         source = error.token.source  # a file, which converters of our own can not name
         text = text if source in text else f"{source}: {text}"
+    if isinstance(error, MissingArgumentError) and (what := _help_of(error, app)):
+        text = f"{text.removesuffix('.')}: {what}"
     if isinstance(error, UnusedCliTokensError):
         text = f"Not expected here: {' '.join(error.unused_tokens or ())} (a name with spaces needs quotes)"
     return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _help_of(error: "MissingArgumentError", app: "App") -> str | None:
+    """What the help page says of the argument that is missing."""
+    for name in error.command_chain or ():
+        app = app[name]
+    missing = error.argument.name if error.argument else ""
+    arguments = app.assemble_argument_collection(parse_docstring=True)
+    return next((each.parameter.help for each in arguments if each.name == missing), None)
 
 
 def _report(error: BaseException) -> int:

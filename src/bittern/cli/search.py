@@ -40,7 +40,8 @@ class Search:
         private = torrent.info is not None and torrent.info.private
         trackers = sum(tracker.supported for tracker in torrent.trackers) if settings.use_trackers else 0
         asked = [f"{trackers} tracker{'' if trackers == 1 else 's'}"] if trackers else []
-        if settings.dht and not private:
+        in_dht = session.searches_dht and not private
+        if in_dht:
             asked.append("the DHT")
         if session.searches_locally and not private:
             asked.append("the local network")
@@ -48,7 +49,6 @@ class Search:
             asked.append(f"{'the web server' if len(urls) == 1 else 'the web servers'} of the link")
         unused = "" if settings.dht or private else "the DHT, without --no-dht"
         failing = [tracker.message is not None for tracker in torrent.trackers if tracker.supported and trackers]
-        in_dht = settings.dht and not private
         mute = all(failing) and not (in_dht and session.dht.nodes) and bool(failing or in_dht)
         return cls(tuple(asked), torrent.found_by, unused, mute)
 

@@ -104,9 +104,9 @@ def _show(report: list[dict[str, Any]]) -> None:
     for torrent in report:
         say(printable(torrent["source"], 200))
         for row in torrent["trackers"]:
-            counts = (
-                f"{row['seeds']} seeds, {row['leechers']} leechers, {row['downloads']} downloads"
-                if "seeds" in row
-                else ""
-            )
-            say(f"  {printable(row['url'], 200)}: {counts or printable(row['error'], 300)}")
+            found = [_count(row[what], what) for what in ("seeds", "leechers", "downloads") if what in row]
+            say(f"  {printable(row['url'], 200)}: {', '.join(found) or printable(row['error'], 300)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what.removesuffix('s') if number == 1 else what}"
