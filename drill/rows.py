@@ -18,6 +18,7 @@ from drill.row import Row
 from drill.saved import ROWS as SAVED
 from drill.sweep import ROWS as SWEEP
 from drill.syscalls import ROWS as SYSCALLS
+from drill.threads import ROWS as THREADS
 from drill.trackers import ROWS as TRACKERS
 
 ROWS: tuple[Row, ...] = (
@@ -35,6 +36,7 @@ ROWS: tuple[Row, ...] = (
     *REFUSALS,
     *SAVED,
     *DESCRIPTORS,
+    *THREADS,
     *CLOCK,
     *ENDINGS,
     *TRACKERS,

@@ -53,6 +53,7 @@ NAMES = {
     "Status",
     "StatusChanges",
     "StorageError",
+    "ThreadLimitError",
     "Torrent",
     "TrackerError",
     "TrackerStatus",

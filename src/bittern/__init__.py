@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .base.errors import ProtocolError as ProtocolError
     from .base.errors import SessionError as SessionError
     from .base.errors import StorageError as StorageError
+    from .base.errors import ThreadLimitError as ThreadLimitError
     from .base.errors import TrackerError as TrackerError
     from .base.geometry import Geometry as Geometry
     from .base.ids import InfoHashV1 as InfoHashV1
@@ -75,6 +76,7 @@ _PLACES = {
     "ProtocolError": "base.errors",
     "SessionError": "base.errors",
     "StorageError": "base.errors",
+    "ThreadLimitError": "base.errors",
     "TrackerError": "base.errors",
     "Geometry": "base.geometry",
     "InfoHashV1": "base.ids",
@@ -145,6 +147,7 @@ __all__ = [
     "Status",
     "StatusChanges",
     "StorageError",
+    "ThreadLimitError",
     "Torrent",
     "TrackerError",
     "TrackerStatus",

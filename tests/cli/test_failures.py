@@ -25,6 +25,7 @@ from bittern.base.errors import (
     ResumeError,
     SessionError,
     StorageError,
+    ThreadLimitError,
     TrackerError,
 )
 from bittern.cli.failures import MissingFileError, TypedBencodeError, UsageError, failure
@@ -37,6 +38,7 @@ CASES: list[tuple[BaseException, int]] = [
     (MissingFileError("x"), 3),
     (MetainfoError("info.name", "missing"), 26),
     (MagnetError("x"), 27),
+    (ThreadLimitError(), 1),
     (TrackerError("x"), 6),
     (KrpcError(203, "x"), 6),
     (NetworkError("x"), 6),
@@ -97,6 +99,11 @@ def test_notes_say_where_and_come_first() -> None:
 def test_the_system_names_the_file() -> None:
     error = FileNotFoundError(errno.ENOENT, "No such file or directory", "a.torrent")
     assert failure(error).line == "bittern: a.torrent: no such file or directory; check the path"
+
+
+def test_a_thread_that_the_system_refused_is_said_wherever_it_was_wanted() -> None:
+    """Python's own words for it are those of a bug."""
+    assert failure(RuntimeError("can't start new thread")) == failure(ThreadLimitError())
 
 
 def test_hostile_text_in_an_error_does_not_reach_the_terminal() -> None:

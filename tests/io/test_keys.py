@@ -1,6 +1,9 @@
 """Secrets worked out beside the loop."""
 
 import asyncio
+import threading
+
+import pytest
 
 from bittern.engine.effects import WorkOut
 from bittern.io.keys import KeyThread
@@ -49,5 +52,21 @@ async def test_the_loop_goes_on_meanwhile() -> None:
             turns += 1
             await asyncio.sleep(0)
     assert turns > 20
+    await tasks.close()
+    keys.close()
+
+
+async def test_without_a_thread_the_loop_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    ear, tasks = Ear(), Tasks()
+    keys = KeyThread(Turn(asyncio.get_running_loop()), ear, tasks)  # type: ignore[arg-type]  # as above
+    keys.work_out(WorkOut(1, OURS, THEIRS))
+    async with asyncio.timeout(20):
+        while not ear.heard:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+    assert ear.heard == {1: shared_secret(OURS, THEIRS)}
     await tasks.close()
     keys.close()

@@ -17,6 +17,17 @@ async def test_a_numeric_address_is_its_own_answer() -> None:
     assert [entry[4] for entry in found] == [("127.0.0.1", 80)]
 
 
+async def test_without_a_thread_addresses_are_known_and_names_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    found = await look_up("::1", 80, kind=socket.SOCK_STREAM)
+    assert [entry[4][:2] for entry in found] == [("::1", 80)]
+    with pytest.raises(OSError, match="no more threads"):
+        await look_up("localhost", 80)
+
+
 @pytest.mark.parametrize("name", ["nobody.invalid", "a..b", "x" * 300])
 async def test_a_name_that_is_none_is_an_error(name: str) -> None:
     with pytest.raises((OSError, UnicodeError)):

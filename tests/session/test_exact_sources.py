@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -31,13 +32,15 @@ class Asked:
     def __init__(self, link: Magnet | None) -> None:
         self.failures: list[tuple[str, str, float]] = []
         self._http = HttpFetcher("test", DIRECT)
-        self.sources = ExactSources(link, self._http, lambda *said: self.failures.append(said))
+        self._threads = ThreadPoolExecutor(1)
+        self.sources = ExactSources(link, self._http, self._threads, lambda *said: self.failures.append(said))
 
     async def find(self, *, lasting: bool = False) -> Metainfo | None:
         try:
             return await asyncio.wait_for(self.sources.find(lambda: lasting), SECONDS)
         finally:
             await self._http.close()
+            self._threads.shutdown()
 
 
 @pytest.fixture

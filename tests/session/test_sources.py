@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -52,7 +53,8 @@ def raw(tmp_path: Path) -> bytes:
 async def found(source: str | Path) -> object:
     http = HttpFetcher("test", DIRECT)
     try:
-        return await find_torrent(source, http)
+        with ThreadPoolExecutor(1) as threads:
+            return await find_torrent(source, http, threads)
     finally:
         await http.close()
 

@@ -216,6 +216,18 @@ class ProxyError(NetworkError):
         self.errno = errno
 
 
+class ThreadLimitError(BitternError):
+    """The system lets the process start no more threads."""
+
+    def __init__(self) -> None:
+        super().__init__("the system lets bittern start no more threads")
+
+    @staticmethod
+    def means(error: BaseException) -> bool:
+        """Whether Python says this with `error`, for which it has no class of its own."""
+        return isinstance(error, RuntimeError) and str(error) == "can't start new thread"
+
+
 class SessionError(BitternError):
     """A request to the session cannot be met."""
 

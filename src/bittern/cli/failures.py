@@ -18,6 +18,7 @@ from bittern.base.errors import (
     ProtocolError,
     ResumeError,
     StorageError,
+    ThreadLimitError,
     TrackerError,
 )
 
@@ -74,6 +75,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (ProtocolError, ExitCode.NETWORK, "try another peer"),
     (IpListError, ExitCode.OTHER, "name a list in the form of P2P, DAT or CIDR"),
     (ResumeError, ExitCode.OTHER, "run `bittern verify` to see what is there"),
+    (ThreadLimitError, ExitCode.OTHER, "allow more (ulimit -u, or pids.max of its cgroup), and run it again"),
     (BitternError, ExitCode.OTHER, ""),
     (BrokenPipeError, ExitCode.OTHER, ""),
     (FileNotFoundError, ExitCode.NOT_FOUND, "check the path"),
@@ -103,6 +105,8 @@ def failure(error: BaseException) -> Failure:
     """
     if isinstance(error, KeyboardInterrupt):
         return Failure(ExitCode.INTERRUPTED, "bittern: interrupted")
+    if ThreadLimitError.means(error):
+        error = ThreadLimitError()  # of a part that knows no word for it
     code, advice = _verdict(error)
     if isinstance(error, BrokenPipeError):
         return Failure(code, "")  # the reader left: it wants no more, not even a message

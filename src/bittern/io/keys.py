@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from bittern.base.errors import ThreadLimitError
 from bittern.engine.core import Core
 from bittern.engine.effects import WorkOut
 from bittern.wire.mse.keys import shared_secret
 
 from .tasks import Tasks
+from .threads import starting
 from .turn import Turn
 
 
@@ -49,7 +51,11 @@ class KeyThread:
         try:
             while self._wishes:
                 wishes, self._wishes = self._wishes, []
-                secrets = await loop.run_in_executor(self._thread, _secrets, wishes)
+                try:
+                    with starting():
+                        secrets = await loop.run_in_executor(self._thread, _secrets, wishes)
+                except ThreadLimitError:  # then all else has to wait
+                    secrets = _secrets(wishes)
                 for wish, secret in zip(wishes, secrets, strict=True):
                     self._core.worked_out(wish.ticket, secret, self._turn.now())
                 self._turn.soon()

@@ -5,16 +5,22 @@ executor are waited for when the loop ends; these are not.
 """
 
 import asyncio
+import errno
 import socket
 import threading
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, TypeAlias
+
+from bittern.base.errors import ThreadLimitError
+
+from .threads import starting
 
 Found: TypeAlias = list[tuple[Any, ...]]
 
 
 async def look_up(host: str, port: int | None, *, family: int = 0, kind: int = 0) -> Found:
-    """What `socket.getaddrinfo` says, without blocking the loop.
+    """What `socket.getaddrinfo` says, without blocking the loop; of a numeric address that is known at once.
 
     Args:
         host: a name, or a numeric address.
@@ -23,8 +29,11 @@ async def look_up(host: str, port: int | None, *, family: int = 0, kind: int = 0
         kind: of sockets; 0 for any.
 
     Raises:
-        OSError, UnicodeError: the name is not known, or is none.
+        OSError, UnicodeError: the name is not known, or is none, or no thread can be started.
     """
+    with suppress(ValueError):
+        ip_address(host)
+        return list(socket.getaddrinfo(host, port, family, kind))
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Found] = loop.create_future()
 
@@ -45,5 +54,9 @@ async def look_up(host: str, port: int | None, *, family: int = 0, kind: int = 0
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(tell, found)
 
-    threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+    try:
+        with starting():
+            threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+    except ThreadLimitError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
     return await future

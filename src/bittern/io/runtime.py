@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor
 from dataclasses import replace
 
 from bittern.base.ids import PeerId
@@ -139,8 +140,12 @@ class Runtime:
         self.disk.detach(torrent.number)
         self.turn.soon()
 
-    async def close(self) -> None:
-        """End everything; what was submitted to the disk is finished first."""
+    async def close(self, threads: Executor | None = None) -> None:
+        """End everything; what was submitted to the disk is finished first.
+
+        Args:
+            threads: has one to wait for the disk; that of the loop unless given.
+        """
         self.doors.close()
         self._multicast.close()
         self.turn.close()
@@ -151,7 +156,7 @@ class Runtime:
             self._utp.close()
         self.udp.close()
         await self.http.close()
-        await self._loop.run_in_executor(None, self.disk.close)
+        await self._loop.run_in_executor(threads, self.disk.close)
         self.handles.close()
 
     def _settle(self, now: float) -> float | None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from bittern.base.errors import SessionError
+from bittern.io.threads import starting
 
 PATIENCE_SECONDS = 30.0
 """What goes on at the end may take so long; then it is cancelled."""
@@ -35,8 +36,13 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="bittern-sync", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin.
+
+        Raises:
+            ThreadLimitError: the system allows no more threads.
+        """
+        with starting():
+            self._thread.start()
         self._begun = True
 
     def wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from bittern.io.threads import starting
+
 from .session import Session
 from .settings import Settings
 from .sources import TorrentSource
@@ -45,7 +47,8 @@ def download(
     work = _Work(replace(settings or Settings(), save_path=Path(into)), source, peers, timeout)
     thread = threading.Thread(target=work.run, name="bittern-download")
     try:
-        thread.start()
+        with starting():
+            thread.start()
         work.ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
     except BaseException:
         work.cancel()

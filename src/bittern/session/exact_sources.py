@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from math import inf
 from typing import Self
 
@@ -30,12 +31,16 @@ class ExactSources:
     Args:
         link: that says so; its first five http and https URLs count. None for no link.
         http: fetches.
+        threads: for what blocks.
         failed: is told a URL, why it gave nothing, and after how many seconds it is asked again (infinity: never).
     """
 
-    def __init__(self, link: Magnet | None, http: HttpFetcher, failed: Callable[[str, str, float], None]) -> None:
+    def __init__(
+        self, link: Magnet | None, http: HttpFetcher, threads: Executor, failed: Callable[[str, str, float], None]
+    ) -> None:
         self._link = link
         self._http = http
+        self._threads = threads
         self._failed = failed
         self._urls = list(link.torrent_urls[:MOST_URLS]) if link is not None else []
 
@@ -47,7 +52,8 @@ class ExactSources:
         def failed(url: str, reason: str, again: float) -> None:
             publisher.publish(TorrentFileFailed(url, reason, again))
 
-        return cls(source if isinstance(source, Magnet) and asked else None, surroundings.runtime.http, failed)
+        link = source if isinstance(source, Magnet) and asked else None
+        return cls(link, surroundings.runtime.http, surroundings.threads, failed)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -82,7 +88,7 @@ class ExactSources:
         assert self._link is not None
         try:
             local = torrent_may_be_local(url)
-            found = await fetch_torrent(url, self._http, local=local, timeout_seconds=FETCH_SECONDS)
+            found = await fetch_torrent(url, self._http, self._threads, local=local, timeout_seconds=FETCH_SECONDS)
         except BitternError as error:
             self._failed(url, str(error), again)
             return None

@@ -15,6 +15,7 @@ from bittern.io import capabilities, rc4
 from bittern.io.proxying import Purpose
 from bittern.io.route import Route
 from bittern.io.runtime import Runtime
+from bittern.io.threads import pool
 from bittern.io.udp_ports import Ports
 from bittern.version import __version__
 
@@ -68,6 +69,7 @@ class Foundation:
             StorageError: the state can not be used.
             NetworkError: the port is taken.
             SessionError: another session keeps its torrents there, or the proxy is no such URL.
+            ThreadLimitError: the system allows no thread.
         """
         store, route = Store(settings.state_folder()), route_of(settings)
         await store.open()
@@ -150,7 +152,11 @@ class Parts:
             on_events: is told what the engine tells.
             changed: is told of torrents whose state changed by a command.
             remove: takes a torrent out.
+
+        Raises:
+            ThreadLimitError: the system allows too few threads.
         """
+        threads = pool(3, "bittern-files")
         runtime = Runtime(
             replace(
                 settings.for_engine(capabilities.sockets(), rc4=settings.encrypts and rc4.available()),
@@ -163,7 +169,7 @@ class Parts:
             ports=foundation.ports,
             seed=settings.seed,
         )
-        surroundings = Surroundings(settings, runtime, foundation.route, foundation.store)
+        surroundings = Surroundings(settings, runtime, foundation.route, foundation.store, threads)
         waking = Waking(surroundings, foundation.roster, changed)
         steward = Steward(settings, entries, waking, foundation.roster, board, remove)
         filtering = Filtering(surroundings)
@@ -196,7 +202,7 @@ class Parts:
             await self.whereabouts.close(0.0)
             if self.node is not None:
                 await self.node.close()
-            await self.runtime.close()
+            await self.runtime.close(self.surroundings.threads)
             self.foundation.ports.close()
             self.surroundings.threads.shutdown()
         finally:

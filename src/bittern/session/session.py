@@ -70,6 +70,7 @@ class Session:
             IpListError: a list of `Settings.ip_filter` is none, or damaged.
             OSError: it can not be read.
             SessionError: it is open, or another session keeps its torrents in the same folder.
+            ThreadLimitError: the system allows too few threads.
         """
         if self._parts is not None:
             raise SessionError("the session is open already")
@@ -86,6 +87,7 @@ class Session:
             raise
         self._parts = parts
         try:
+            parts.runtime.disk.begin()
             await parts.filtering.begin()
             if self.settings.keep_torrents:
                 await parts.rules.restore()
@@ -162,7 +164,8 @@ class Session:
             NetworkError: the URL can not be fetched.
             OSError: the .torrent file can not be read.
         """
-        return await find_torrent(source, self._open().runtime.http)
+        parts = self._open()
+        return await find_torrent(source, parts.runtime.http, parts.surroundings.threads)
 
     async def add(
         self,

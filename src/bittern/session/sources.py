@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,8 +29,13 @@ TorrentSource = Metainfo | Magnet | str | os.PathLike[str]
 digits, or 64 hexadecimal ones of version 2."""
 
 
-async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | Magnet:
+async def find_torrent(source: TorrentSource, http: HttpFetcher, threads: Executor) -> Metainfo | Magnet:
     """The torrent that `source` names. A file of that name goes before an info hash.
+
+    Args:
+        source: a torrent, a link, or the name of one.
+        http: fetches it.
+        threads: for what blocks.
 
     Raises:
         BencodeError, MetainfoError, MagnetError: it is invalid; a note names the file or URL.
@@ -43,8 +49,8 @@ async def find_torrent(source: TorrentSource, http: HttpFetcher) -> Metainfo | M
         return Magnet.parse(text)
     try:
         if _URL.match(text):
-            return await fetch_torrent(text, http)
-        return await asyncio.to_thread(_load, text)
+            return await fetch_torrent(text, http, threads)
+        return await asyncio.get_running_loop().run_in_executor(threads, _load, text)
     except BitternError as error:
         error.add_note(text)
         raise
@@ -100,13 +106,14 @@ async def peers_of(magnet: Magnet, route: Route) -> tuple[Address, ...]:
 
 
 async def fetch_torrent(
-    url: str, http: HttpFetcher, *, local: bool = True, timeout_seconds: float = FETCH_SECONDS
+    url: str, http: HttpFetcher, threads: Executor, *, local: bool = True, timeout_seconds: float = FETCH_SECONDS
 ) -> Metainfo:
     """The .torrent file at `url`.
 
     Args:
         url: http or https.
         http: fetches it.
+        threads: for what blocks.
         local: whether the server may be in the local network (see engine.sources.guard).
         timeout_seconds: for all of it.
 
@@ -119,4 +126,4 @@ async def fetch_torrent(
         raise NetworkError(f"the server answered with HTTP status {status}")
     if body.lstrip()[:1] == b"<":
         raise NetworkError("there is a web page, not a .torrent file")
-    return await asyncio.to_thread(Metainfo.from_bytes, body)
+    return await asyncio.get_running_loop().run_in_executor(threads, Metainfo.from_bytes, body)

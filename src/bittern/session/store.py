@@ -9,13 +9,13 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bittern.base.errors import StorageError
 from bittern.io.disk.failures import storage_error
+from bittern.io.threads import pool
 
 VERSION = 1
 FILE = "state.sqlite3"
@@ -79,11 +79,14 @@ class Store:
 
     Args:
         folder: that holds it; made when missing.
+
+    Raises:
+        ThreadLimitError: the system allows no thread for it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bittern-state")
+        self._thread = pool(1, "bittern-state")
         self._connection: sqlite3.Connection | None = None
         self._queue = asyncio.Semaphore(AT_A_TIME)
 

@@ -47,7 +47,7 @@ class Surroundings:
     runtime: Runtime
     route: Route
     store: Store
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(3, "bittern-files"))
+    threads: ThreadPoolExecutor
     listeners: dict[int, Listener] = field(default_factory=dict)
     checking: asyncio.Semaphore = field(init=False)
     _queue: asyncio.Semaphore = field(init=False)

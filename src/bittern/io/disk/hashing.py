@@ -17,8 +17,10 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TypeAlias
 
+from bittern.base.errors import ThreadLimitError
 from bittern.codec.hybrid import contradicts
 from bittern.codec.merkle import leaf_hashes, subtree_root
+from bittern.io.threads import starting
 
 from .spans import CHUNK, Span, SpanFault, SpanReader, open_regular, windows
 
@@ -161,6 +163,9 @@ def hash_pieces(
         threads: at least 1; None for one for each processor.
         open_file: how a span's path becomes a file.
         stop: ends the work early when set.
+
+    Raises:
+        ThreadLimitError: the system lets not one thread start.
     """
     threads = threads or thread_count()
     stop = stop or Event()
@@ -170,17 +175,31 @@ def hash_pieces(
         Thread(target=_work, args=(JobHasher(open_file, stop), todo, done), name="bittern-hash", daemon=True)
         for _ in range(threads)
     ]
-    for worker in workers:
-        worker.start()
+    workers = _started(workers)
     try:
         # Three batches for each thread: enough that a slow one does not leave the others without work.
-        yield from _in_order(_group(jobs, BATCH), todo, done, 3 * threads, stop)
+        yield from _in_order(_group(jobs, BATCH), todo, done, 3 * len(workers), stop)
     finally:
         stop.set()
         for _ in workers:
             todo.put(None)
         for worker in workers:
             worker.join()
+
+
+def _started(workers: Sequence[Thread]) -> list[Thread]:
+    """Those that could be started: fewer take longer."""
+    running: list[Thread] = []
+    for worker in workers:
+        try:
+            with starting():
+                worker.start()
+        except ThreadLimitError:
+            if not running:
+                raise
+            break
+        running.append(worker)
+    return running
 
 
 def _work(hasher: JobHasher, todo: "SimpleQueue[_Batch | None]", done: "SimpleQueue[_Outcome]") -> None:

@@ -28,6 +28,7 @@ from bittern.engine.effects import (
     RunRead,
     StoreExtent,
 )
+from bittern.io.threads import starting
 
 from .files import FileStorage
 
@@ -74,6 +75,20 @@ class DiskPool:
         self._filled = 0  # bytes gathered for it
         self._threads: list[threading.Thread] = []
 
+    def begin(self) -> None:
+        """Start the threads; the first job does it where nobody has.
+
+        Raises:
+            ThreadLimitError: the system allows no more; `close` ends those that run.
+        """
+        work = [(queue, f"bittern-store-{number}") for number, queue in enumerate(self._stores)]
+        work += [(self._reads, f"bittern-read-{number}") for number in range(_READERS)]
+        for queue, name in work[len(self._threads) :]:
+            thread = threading.Thread(target=self._work, args=(queue,), name=name)
+            with starting():
+                thread.start()
+            self._threads.append(thread)
+
     def attach(self, torrent: int, storage: FileStorage) -> None:
         """Jobs of `torrent` go to `storage`."""
         self._storages[torrent] = storage
@@ -85,7 +100,7 @@ class DiskPool:
     def submit(self, job: DiskJob) -> None:
         """See ports.Disk. Small writes are gathered until `hand_over`."""
         if not self._threads:
-            self._start()
+            self.begin()
         if isinstance(job, (ReadRun, HashLeaves)):
             self._reads.put([job])
         elif isinstance(job, StoreExtent) and len(job.data) == job.piece_length:
@@ -132,13 +147,6 @@ class DiskPool:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-
-    def _start(self) -> None:
-        work = [(queue, f"bittern-store-{number}") for number, queue in enumerate(self._stores)]
-        work += [(self._reads, f"bittern-read-{number}") for number in range(_READERS)]
-        self._threads += [threading.Thread(target=self._work, args=(queue,), name=name) for queue, name in work]
-        for thread in self._threads:
-            thread.start()
 
     def _work(self, queue: _Queue) -> None:
         begun: _Begun = WeakKeyDictionary()
