@@ -177,9 +177,12 @@ def test_an_interrupt_is_one_line_and_leaves_nothing_behind(tmp_path: Path) -> N
         stderr=subprocess.PIPE,
         env=_environ(),
     )
-    _wait_for_threads(process.pid)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        _wait_for_threads(process.pid)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, out, err) == (ExitCode.INTERRUPTED, b"", b"bittern: interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["big"]
 

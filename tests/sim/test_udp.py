@@ -47,7 +47,7 @@ def test_names_have_the_addresses_that_they_were_given_and_numbers_their_own() -
     client = Client()
     client.services.names["both"] = ("198.51.100.7", "2001:db8::7")
     for ticket, (host, ipv6) in enumerate(
-        [("both", False), ("both", True), ("10.0.0.1", False), ("10.0.0.1", True), ("nobody", False)]
+        [("both", False), ("both", True), ("10.0.0.1", False), ("10.0.0.1", True), ("527.0.0.1", False)]
     ):
         client.udp.resolve(Resolve(ticket, host, ipv6=ipv6))
     client.world.run(1.0)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bittern.base.address import Address
 from bittern.engine.effects import Resolve, SendDatagram
+from bittern.wire.proxy.handshake import Endpoint
 
 from .host import Host
 from .http import ROUND_TRIP_SECONDS
@@ -55,8 +56,7 @@ class SimUdp:
 
     def resolve(self, wish: Resolve) -> None:
         """Look a name up; a numeric host is its own address, and nobody knows the other names."""
-        numeric = ":" in wish.host or wish.host.replace(".", "").isdigit()
-        hosts = self._services.names.get(wish.host, (wish.host,) if numeric else ())
+        hosts = self._services.names.get(wish.host, (wish.host,) if Endpoint(wish.host, 0).is_numeric else ())
         found = tuple(host for host in hosts if (":" in host) == wish.ipv6)
         self._host.network.world.after(ROUND_TRIP_SECONDS, partial(self._resolved, wish.ticket, found))
 
