@@ -12,12 +12,23 @@ from bittern.cli.exit_codes import ExitCode
 from bittern.cli.main import main
 from tests.session.rig import fill, write_torrent
 
+LINK = "magnet:?xt=urn:btih:" + "ab" * 20
 
-@pytest.mark.parametrize(("command", "code"), [("get", ExitCode.UNFINISHED), ("seed", ExitCode.OK)])
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("get a.torrent -d .", ExitCode.UNFINISHED),
+        (f"get {LINK} -d . --metadata-only", ExitCode.UNFINISHED),
+        (f"files {LINK}", ExitCode.UNFINISHED),
+        ("seed a.torrent .", ExitCode.OK),
+    ],
+)
 def test_who_interrupts_while_a_list_of_the_ip_filter_is_awaited_waits_no_longer(
-    tmp_path: Path, command: str, code: ExitCode
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, code: ExitCode
 ) -> None:
     """The server of the list takes the question and never answers it."""
+    monkeypatch.chdir(tmp_path)
     source = fill(tmp_path / "a.bin", 1000)
     write_torrent(source, tmp_path / "a.torrent")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -31,7 +42,6 @@ def test_who_interrupts_while_a_list_of_the_ip_filter_is_awaited_waits_no_longer
 
         thread = threading.Thread(target=interrupt)
         thread.start()
-        words = [command, str(tmp_path / "a.torrent"), *(["-d"] if command == "get" else []), str(tmp_path)]
-        words += ["--listen", "127.0.0.1", "--port", "0"]
+        words = [*command.split(), "--listen", "127.0.0.1", "--port", "0"]
         assert main([*words, "--ip-filter", f"http://127.0.0.1:{server.getsockname()[1]}/list"]) == code
         thread.join()

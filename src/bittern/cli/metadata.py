@@ -8,13 +8,13 @@ from bittern.codec.metainfo import Metainfo
 from bittern.codec.paths import safe_name
 from bittern.io.disk.atomic import write_atomic
 from bittern.session import events
-from bittern.session.session import Session
 from bittern.session.status import State
 from bittern.session.torrent import Torrent
 
 from .loop import interrupts
 from .network import Network, session_settings
 from .notices import notices
+from .opening import opened
 from .reports import Report
 from .transfer import Watch, find_ways, unless_stopped
 
@@ -45,7 +45,7 @@ async def fetch_metainfo(
     """
     settings = session_settings(network, sequential=False, ratio=None, minutes=None)
     with interrupts(_FAREWELL, report.say) as stop, notices(report.say):
-        async with Session(settings) as session:
+        async with opened(settings, stop, report) as session:
             found = await unless_stopped(session.find(source), stop)
             if isinstance(found, Metainfo):
                 return found
