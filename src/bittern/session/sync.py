@@ -376,7 +376,7 @@ class Torrent(_StandIn[handles.Torrent]):
         """What happens from now on: `for event in torrent.events()`. Ends with the torrent or the session.
 
         Args:
-            kinds: classes of events that are wanted; none for all.
+            kinds: classes of events that are wanted; none for all. To a slow reader `EventsLost` comes, too.
             timeout: seconds that each step waits at most for the next event; None for as long as it takes.
         """
         return EventStream(self._look(lambda inner: inner.events(*kinds)), self._background, timeout)

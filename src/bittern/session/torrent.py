@@ -150,7 +150,7 @@ class Torrent:
         """What happens from now on: `async for event in torrent.events()`. Ends with the torrent or the session.
 
         Args:
-            kinds: classes of events that are wanted; none for all.
+            kinds: classes of events that are wanted; none for all. To a slow reader `EventsLost` comes, too.
         """
         return self._hand.publisher(self._entry).stream(kinds)
 
