@@ -33,12 +33,11 @@ class Entry:
         contact: its id and address.
         number: its id as a number.
         bound: whether its id belongs to its address (BEP 42).
-        answered_at: when it answered last.
         heard_at: when anything came from it.
         failures: questions in a row without an answer.
     """
 
-    __slots__ = ("answered_at", "bound", "compact", "contact", "failures", "heard_at", "network", "number", "owner")
+    __slots__ = ("bound", "compact", "contact", "failures", "heard_at", "network", "number", "owner")
 
     def __init__(self, contact: Contact, now: float) -> None:
         host = contact.address.host
@@ -48,7 +47,7 @@ class Entry:
         self.bound = is_bound(contact.id, host)
         self.owner = owner_of(contact.address)
         self.network = self.owner if is_near(host) else network_of(host)
-        self.answered_at = self.heard_at = now
+        self.heard_at = now
         self.failures = 0
 
 
@@ -103,7 +102,7 @@ class Table:
         """`contact` answered a question; it comes into the table if there is a place for it."""
         entry = self._by_id.get(contact.id)
         if entry is not None and entry.contact.address == contact.address:
-            entry.answered_at = entry.heard_at = now
+            entry.heard_at = now
             entry.failures = 0
             self._buckets[self._index(entry.number)].changed_at = now
             return
