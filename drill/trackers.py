@@ -95,9 +95,10 @@ def at_the_start(room: Room) -> Outcome:
         torrents = make_many(room.below("content"), count, PIECE, tracker.url)
         with Host(room, torrents, down=MIB) as host:
             host.port()
-            began, slowest = time.monotonic(), 0.0
+            began, late, collected = time.monotonic(), 0.0, 0.0
             while audience.answered < count and time.monotonic() - began < SPREAD_SECONDS:
-                slowest = max(slowest, host.tally()["turn_seconds"])
+                tally = host.tally()
+                late, collected = max(late, tally["late_seconds"]), max(collected, tally["collection_seconds"])
                 time.sleep(0.2)
             took = round(time.monotonic() - began, 1)
             demand(audience.answered >= count, f"only {audience.answered} were announced")
@@ -106,7 +107,9 @@ def at_the_start(room: Room) -> Outcome:
         demand(audience.most <= AT_ONCE, f"{audience.most} announces at once")
         demand(audience.most > 1, "never two at once")
     figures = {"torrents": count, "announces at once, at most": audience.most, "s": took}
-    return Outcome(passed=True, figures={**figures, "longest turn ms": round(1000 * slowest)})
+    return Outcome(
+        passed=True, figures={**figures, "lag ms": round(1000 * late), "of Python's collector": round(1000 * collected)}
+    )
 
 
 ROWS = (

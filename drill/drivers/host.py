@@ -3,16 +3,48 @@
     python host.py STATE INTO CONTENT DOWN_LIMIT TORRENT...
 
 Every second one is a download into INTO, the others are seeds of what is in CONTENT. Says `ready PORT`, then answers
-each line of its input with one of JSON, and ends with its input.
+each line of its input with one of JSON, and ends with its input. How late the loop was, and how long Python's
+collections of garbage took, are the most since the last answer.
 """
 
 import asyncio
+import gc
 import json
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import bittern
+
+_TICK_SECONDS = 0.01
+
+
+class Lateness:
+    """How late the loop was, and how much of that were collections of garbage, which stop everything."""
+
+    def __init__(self) -> None:
+        self._late = self._collected = self._since = 0.0
+        gc.callbacks.append(self._collects)
+
+    async def watch(self) -> None:
+        """For ever."""
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(_TICK_SECONDS)
+            self._late = max(self._late, time.monotonic() - begun - _TICK_SECONDS)
+
+    def take(self) -> dict[str, float]:
+        """Seconds at most since the last call."""
+        taken = {"late_seconds": self._late, "collection_seconds": self._collected}
+        self._late = self._collected = 0.0
+        return taken
+
+    def _collects(self, phase: str, _info: object) -> None:
+        if phase == "start":
+            self._since = time.monotonic()
+        else:
+            self._collected = max(self._collected, time.monotonic() - self._since)
 
 
 async def host(state: Path, into: Path, content: Path, down: float, torrents: list[Path]) -> None:
@@ -29,23 +61,24 @@ async def host(state: Path, into: Path, content: Path, down: float, torrents: li
         utp=False,
         encryption_out="off",
     )
-    async with bittern.Session(settings) as session:
+    lateness = Lateness()
+    async with bittern.Session(settings) as session, asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(lateness.watch())
         for number, torrent in enumerate(torrents):
             seeds = bool(number % 2)
             await session.add(torrent, content if seeds else into, trust=seeds)
         print(f"ready {session.port}", flush=True)
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(None, sys.stdin.readline):
-            began = loop.time()
-            await asyncio.sleep(0)
             found = [torrent.status for torrent in session.torrents]
             tally = {
                 "states": Counter(status.state.name for status in found),
                 "peers": sum(status.peers for status in found),
                 "done_bytes": sum(status.done_bytes for status in found),
-                "turn_seconds": loop.time() - began,
+                **lateness.take(),
             }
             print(json.dumps(tally), flush=True)
+        watching.cancel()
 
 
 def main() -> None:

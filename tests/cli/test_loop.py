@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -14,6 +15,15 @@ def test_what_runs_gives_its_value() -> None:
         return 3
 
     assert run(work()) == 3
+
+
+def test_what_was_imported_is_not_looked_at_by_collections_while_something_runs() -> None:
+    async def work() -> tuple[int, int]:
+        return gc.get_freeze_count(), len(gc.get_objects())
+
+    frozen, others = run(work())
+    assert frozen > 10 * others
+    assert gc.get_freeze_count() == 0
 
 
 async def test_a_signal_sets_the_event_and_says_farewell(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """How long-running commands run, and how Ctrl-C ends them."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -18,7 +19,12 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end, on the standard event loop (ADR 2)."""
-    return asyncio.run(work)
+    # What was imported is never garbage; collections stop the loop, for less long where they need not look at it.
+    gc.freeze()
+    try:
+        return asyncio.run(work)
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager
