@@ -11,6 +11,7 @@ from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peer import Peer
 from bittern.engine.swarm.turnover import (
+    PATIENT_ROUNDS,
     SETTLED_SECONDS,
     SPEAK_SECONDS,
     is_sated,
@@ -19,6 +20,7 @@ from bittern.engine.swarm.turnover import (
     unheard,
     useless,
 )
+from bittern.engine.upload.choker import RECHOKE_SECONDS
 from bittern.sim.network import PORT
 from bittern.testing.playbook import Playbook
 from bittern.wire import donthave
@@ -183,16 +185,26 @@ def test_who_gives_or_takes_is_never_pushed_out() -> None:
     assert outranked([busy], Address("10.9.9.9", 9), lambda address: address.port / 10, 100.0) is None
 
 
-@given(st.lists(st.tuples(st.floats(0, 20), st.sampled_from(["silent", "wanted", "wants", "took", "metadata"]))))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 20), st.sampled_from(["silent", "let", "wanted", "wants", "asks", "took", "metadata"]))
+    )
+)
 def test_any_newcomer_takes_the_place_of_who_was_of_no_use_for_longest(crowd: list[tuple[float, str]]) -> None:
     peers = []
     for number, (joined_at, what) in enumerate(sorted(crowd), start=1):
         peer = make_peer(number)
-        peer.joined_at, peer.am_interested, peer.peer_interested = joined_at, what == "wanted", what == "wants"
+        peer.joined_at, peer.am_interested = joined_at, what == "wanted"
+        peer.peer_interested = what in ("wants", "let", "asks")
+        peer.uploads.stint.rounds = PATIENT_ROUNDS if what in ("let", "asks", "took") else PATIENT_ROUNDS - 1
+        if what == "asks":
+            peer.uploads.add(0, 0, BLOCK, 1)
         peer.uploads.sent = int(what == "took")
         peer.says = ExtendedHandshake(metadata_size=1000 if what == "metadata" else None)
         peers.append(peer)
-    silent = [n for n, (at, what) in enumerate(sorted(crowd), start=1) if what == "silent" and at <= 20 - SPEAK_SECONDS]
+    late = 20.0 - SPEAK_SECONDS
+    idle = ("silent", "let")
+    silent = [number for number, (at, what) in enumerate(sorted(crowd), start=1) if what in idle and at <= late]
     gone = unheard(peers, 20.0)
     assert (gone.number if gone is not None else None) == min(silent, default=None)
 
@@ -211,6 +223,15 @@ def test_who_says_nothing_loses_its_place_to_any_newcomer() -> None:
         play.joins("eve", have="11").unchokes("eve").expect_drop("bob")
         assert (play.actors["ann"].lost_by, play.actors["carl"].lost_by, play.actors["eve"].lost_by) == (None,) * 3
         play.joins("fred").expect_drop("fred")
+
+
+def test_who_says_that_it_wants_something_and_never_asks_has_its_place_for_three_rounds() -> None:
+    with Playbook(pieces=2, have="11", settings=FULL) as play:
+        for name in ("ann", "bob", "carl"):
+            play.joins(name).is_interested(name)
+        play.waits((PATIENT_ROUNDS - 2) * RECHOKE_SECONDS).joins("dan").expect_drop("dan")
+        play.asks("ann", 0).waits(2 * RECHOKE_SECONDS).joins("eve").expect_drop("bob")
+        assert (play.actors["ann"].lost_by, play.actors["carl"].lost_by, play.actors["eve"].lost_by) == (None,) * 3
 
 
 def test_now_and_then_the_worst_makes_room_for_one_that_waits() -> None:

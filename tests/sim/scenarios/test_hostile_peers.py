@@ -12,6 +12,7 @@ from bittern.engine.events import PeerDropped
 from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.peerbook import Source
 from bittern.engine.swarm.turnover import SPEAK_SECONDS
+from bittern.engine.upload.choker import RECHOKE_SECONDS
 from bittern.sim.network import PORT
 from bittern.testing.actor import Actor
 from bittern.testing.playbook import Playbook
@@ -111,8 +112,8 @@ def test_a_crowd_that_says_nothing_holds_its_places_for_seconds() -> None:
 
     A good peer that dials now and then is let in five seconds after them at the latest, is served, and stays.
     """
-    with Playbook(pieces=2, have="11") as play:
-        play.joins("ann").is_interested("ann")
+    with Playbook(pieces=8, have="all") as play:
+        play.joins("ann").is_interested("ann").asks("ann", 0)
         hosts = [play.network.host(f"crowd{number}") for number in range(27)]
         for host in hosts:
             host.latency = 0.0
@@ -143,10 +144,12 @@ def test_a_crowd_that_says_nothing_holds_its_places_for_seconds() -> None:
         assert tries <= SPEAK_SECONDS
         good = f"good{tries}"
         play.is_interested(good)
-        for _ in range(30):
+        for second in range(40):
             come_back()
             play.waits(1.0)
-        assert Unchoke() in play.heard(good)
+            if second == RECHOKE_SECONDS:
+                assert Unchoke() in play.heard(good)
+                assert play.block(0) in play.asks(good, 0).heard(good)
         assert play.block(1) in play.asks(good, 1).heard(good)
         assert (play.actors[good].lost_by, play.actors["ann"].lost_by) == (None, None)
 

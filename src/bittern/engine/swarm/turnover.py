@@ -9,6 +9,9 @@ from .peer import Peer
 SPEAK_SECONDS = 5.0
 """A newcomer takes the place of nobody who has had less time to say what it has, or that it wants something."""
 
+PATIENT_ROUNDS = 3
+"""Who was served for so many rounds of the choker, and asked for nothing, wants nothing, whatever it says."""
+
 SETTLED_SECONDS = 60.0
 """A peer has so long to show that it is of use."""
 
@@ -41,8 +44,8 @@ def useless(peers: Iterable[Peer], rank: Rank, now: float) -> list[Peer]:
 def unheard(peers: Iterable[Peer], now: float) -> Peer | None:
     """The peer that gives way to any newcomer when there is no room, whatever their ranks; None when all are to stay.
 
-    It is the one that came first of those of no use so far: neither side said that it wants anything, nothing went
-    either way, and no metadata is to be had. So places are not held by saying nothing.
+    It is the one that came first of those of no use so far: neither side said that it wants anything, or it was let
+    and did not ask; nothing went either way; and no metadata is to be had. So places are not held by words, or by none.
 
     Args:
         peers: in order of arrival.
@@ -82,8 +85,9 @@ def outranked(peers: Iterable[Peer], newcomer: Address, rank: Rank, now: float) 
 
 
 def _of_use(peer: Peer) -> bool:
-    wanted = peer.am_interested or peer.peer_interested or peer.was_useful
-    return wanted or (peer.pieces is None and peer.says.metadata_size is not None)
+    asks = peer.uploads.queued > 0 or peer.uploads.stint.rounds < PATIENT_ROUNDS
+    gives = peer.am_interested or (peer.pieces is None and peer.says.metadata_size is not None)
+    return gives or (peer.peer_interested and asks) or peer.was_useful
 
 
 def _settled(peers: Iterable[Peer], now: float) -> list[Peer]:
