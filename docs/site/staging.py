@@ -10,7 +10,7 @@ from .links import ROOT, TEXTS, DeadLinkError, place, relinked
 from .modules import with_modules
 from .names import Names
 
-PICTURES = {".svg", ".png", ".css"}
+PICTURES = {".svg", ".png", ".css", ".js"}
 FIRST = ("docs", "README.md", "ARCHITECTURE.md", "CHANGELOG.md")
 """Where the pages come from; what they link to comes after them."""
 

@@ -52,6 +52,15 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
 
 
 @pytest.mark.timeout(SECONDS)
+def test_pages_that_are_opened_from_the_disk_have_what_their_search_needs(site: Path) -> None:
+    """Browsers read no JSON from there, and make no worker of a file."""
+    assert (site / "search.js").exists()
+    page = site / "guide" / "downloading.html"
+    [found] = re.findall(r'<script src="?([^"> ]*iframe-worker[^"> ]*)', page.read_text())
+    assert (page.parent / found).exists()
+
+
+@pytest.mark.timeout(SECONDS)
 def test_names_in_guides_lead_to_the_reference(site: Path) -> None:
     page = (site / "guide" / "downloading.html").read_text()
     assert re.search(r'href="?\.\./reference/settings\.html#bittern\.Settings\.sequential"?', page)
