@@ -91,3 +91,9 @@ async def test_a_placement_that_can_not_be_read_is_as_none(info: Info, tmp_path:
     )
     assert await load_move(store, info.wire_hash, "/a") is None
     await store.close()
+
+
+@pytest.mark.parametrize("names", ['[[1e999, "a"]]', "[" * 100_000, '[[0, ".."]]', "5"])
+def test_what_was_never_written_is_no_placement(names: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Placement.decode(f'["/down", "root", {names}]')

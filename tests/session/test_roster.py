@@ -101,13 +101,28 @@ async def test_what_many_have_in_common_is_in_memory_once(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("tiers", "["),
+        ("tiers", "[" * 100_000),
+        ("also", b"short"),
+        ("goal", '[-1, null, null, "pause"]'),
+        ("file_priorities", '[[0, "much"]]'),
+        ("limits", '[1, 1, 1, 1, null, ["10.0.0.1"]]'),
+        ("limits", '["fast", 1, 1, 1, null]'),
+        ("limits", "[1, -1, 1, 1, null]"),
+        ("limits", f"[1, {10**400}, 1, 1, null]"),
+    ],
+)
+async def test_a_row_that_makes_no_sense_is_left_out(tmp_path: Path, column: str, value: object) -> None:
     store = Store(tmp_path)
     await store.open()
     roster = Roster(store)
     await roster.open()
     await roster.save([make(1), make(2)])
-    await store.transact(lambda connection: connection.execute("UPDATE members SET tiers = '[' WHERE number = 1"))
+    change = f"UPDATE members SET {column} = ? WHERE number = 1"
+    await store.transact(lambda connection: connection.execute(change, (value,)))
     assert [entry.number async for chunk in roster.load() for entry in chunk] == [2]
     await store.close()
 
@@ -166,4 +181,21 @@ async def test_a_torrent_is_kept_as_it_was_added_or_at_least_its_metadata(tmp_pa
     assert again == roster.source_now(entry)
     assert again is not None
     assert (again.info, again.trackers) == (meta.info, meta.trackers)
+    await store.close()
+
+
+async def test_a_source_of_another_kind_is_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    roster = Roster(store)
+    await roster.open()
+    entry = make(1)
+    await roster.save([entry])
+    for value in ("text", 5, None):
+        await store.put(Record(entry.info_hash, entry.place))
+        row = (value,)
+        await store.transact(
+            lambda connection, row=row: connection.execute("UPDATE torrents SET info = ?", row)  # type: ignore[misc]  # a lambda's default
+        )
+        assert await roster.source(entry) is None
     await store.close()

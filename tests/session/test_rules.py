@@ -152,7 +152,13 @@ async def test_who_was_banned_for_lies_is_so_in_the_next_session_and_old_bans_en
         assert session.bans == {"198.51.100.9": None}
 
 
-@pytest.mark.parametrize("text", ["[", "5", '{"a": 1}', '["x", "y"]', '[["nowhere", null]]', "[-1, -1]", "[[1]]"])
+DEEP = pytest.param("[" * 100_000, id="deep")
+HUGE = pytest.param(f"[{10**400}, {10**400}]", id="huge")
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "5", '{"a": 1}', '["x", "y"]', '[["nowhere", null]]', "[-1, -1]", "[[1]]", DEEP, HUGE]
+)
 async def test_rules_that_make_no_sense_are_forgotten(tmp_path: Path, text: str) -> None:
     async with Session(settings(tmp_path, keep_torrents=True)) as session:
         session.set_limits(up=5e5)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bittern.base.errors import StorageError
-from bittern.session.store import AT_A_TIME, FILE, Record, Store
+from bittern.session.store import AT_A_TIME, FILE, Record, Store, read_json
 from tests.session.rig import most_in_a_turn
 
 HASH = bytes(range(20))
@@ -179,3 +179,29 @@ async def test_what_one_downloads_is_nobody_elses_business(tmp_path: Path) -> No
 async def test_what_follows_of_many_reads_is_spread_over_turns_of_the_loop(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         assert await most_in_a_turn(lambda: store.load(HASH, "/down"), 100) <= AT_A_TIME
+
+
+async def test_facts_and_layers_of_another_kind_or_in_a_damaged_page_are_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    await store.open()
+    await store.keep_fact("port", "7000")
+    await store.keep_layers(bytes(20), {bytes(32): bytes(64)})
+    await store.do_durably([("UPDATE facts SET value = ?", (b"7000",)), ("UPDATE layers SET row = ?", (1 << 60,))])
+    assert await store.fact("port") is None
+    assert await store.layers(bytes(20)) == {}
+    await store.close()
+    path = tmp_path / FILE
+    whole = bytearray(path.read_bytes())
+    for at in range(4096, len(whole), 4096):
+        whole[at] = 0x55  # no kind of page
+    path.write_bytes(whole)
+    store = Store(tmp_path)
+    await store.open()
+    assert await store.fact("port") is None
+    assert await store.layers(bytes(20)) == {}
+    await store.close()
+
+
+def test_json_of_too_many_levels_is_none() -> None:
+    with pytest.raises(ValueError, match="levels"):
+        read_json("[" * 100_000)

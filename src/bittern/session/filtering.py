@@ -17,6 +17,7 @@ from bittern.io.disk.atomic import write_atomic
 
 from .folders import absolute
 from .status import IpFilterStatus
+from .store import read_json
 from .surroundings import Surroundings
 
 MOST_BYTES = 64 << 20
@@ -177,7 +178,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _hashes(text: str | None) -> Iterator[InfoHashV1]:
     try:
-        for each in json.loads(text or "[]"):
+        for each in read_json(text or "[]"):
             yield InfoHashV1.from_hex(each)
     except (ValueError, TypeError):
         _log.warning("it makes no sense which torrents the IP filter is not for: that is forgotten")

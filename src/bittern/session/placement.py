@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from bittern.codec.metainfo import Info
 from bittern.codec.paths import safe_path
 
 from .options import AddOptions
-from .store import Store
+from .store import Store, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ class Placement:
     @classmethod
     def decode(cls, text: str) -> "Placement":
         """What `encode` made; ValueError or TypeError if it did not."""
-        folder, root, names = json.loads(text)
-        checked = {int(number): str(name) for number, name in names}
+        folder, root, names = read_json(text)
+        checked = {index(number): str(name) for number, name in names}
         for path in (str(root), *checked.values()):
             if safe_path(path.split("/")) != tuple(path.split("/")):  # nothing in the store may lead elsewhere
                 raise ValueError(path)

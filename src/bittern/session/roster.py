@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import astuple
 from functools import partial
 
+from bittern.base.errors import BitternError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.info import Info
 from bittern.codec.magnet import Magnet
@@ -13,9 +14,9 @@ from bittern.codec.metainfo import Metainfo
 
 from .entry import Entry, Mode, Tiers
 from .goals import AtGoal, Goal
-from .limits import Limits
+from .limits import Limits, check_limit
 from .status import State
-from .store import Store
+from .store import Store, read_json
 
 CHUNK = 2000
 """Rows read at a time: a few milliseconds of work between two turns of the loop."""
@@ -156,7 +157,7 @@ class Roster:
 
         Raises:
             StorageError: the store can not be read.
-            BencodeError, MetainfoError: what is in it makes no sense.
+            BencodeError, MetainfoError, MagnetError: what is in it makes no sense.
         """
         # Read and understood off the loop: there may be a hundred thousand files.
         return await self._store.transact(lambda connection: _metainfo(_source(connection, entry), entry))
@@ -194,8 +195,10 @@ class _Reader:
                 name=str(name),
                 tiers=trackers,
                 own_tiers=own_tiers,
-                select=None if selection is None else tuple(map(_int, json.loads(str(selection)))),
-                file_priorities=None if priorities is None else dict(json.loads(str(priorities))),
+                select=None if selection is None else tuple(map(_int, read_json(str(selection)))),
+                file_priorities=None
+                if priorities is None
+                else {_int(at): _int(value) for at, value in read_json(str(priorities))},
                 limits=None if limits is None else _limits_of(str(limits)),
                 link=None if link is None else str(link),
                 mode=Mode(mode),
@@ -215,7 +218,7 @@ class _Reader:
                 private=None if row[24] is None else bool(row[24]),
                 unsaved=False,
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, BitternError):
             return None
 
     def _text(self, text: str) -> str:
@@ -223,7 +226,7 @@ class _Reader:
 
     def _tiers_of(self, text: str) -> tuple[int, Tiers]:
         if text not in self._tiers:
-            said = json.loads(text)
+            said = read_json(text)
             own = said.pop(0) if said and isinstance(said[0], int) else 0
             self._tiers[text] = own, tuple(tuple(map(str, tier)) for tier in said)
         return self._tiers[text]
@@ -243,7 +246,12 @@ def _source(connection: sqlite3.Connection, entry: Entry) -> tuple[bytes | None,
     torrent = connection.execute("SELECT torrent FROM sources WHERE info_hash = ?", (entry.info_hash,)).fetchone()
     query = "SELECT info FROM torrents WHERE info_hash = ? AND save_path = ?"
     info = connection.execute(query, (entry.info_hash, entry.place)).fetchone()
-    return torrent[0] if torrent else None, info[0] if info else None
+    return _blob(torrent), _blob(info)
+
+
+def _blob(row: tuple[object] | None) -> bytes | None:
+    """What the row holds, if that is what was written: SQLite lets any kind of value stand in any column."""
+    return row[0] if row is not None and isinstance(row[0], bytes) else None
 
 
 def _metainfo(found: tuple[bytes | None, bytes | None], entry: Entry) -> Metainfo | None:
@@ -302,13 +310,15 @@ def _limits_text(limits: Limits) -> str:
 
 
 def _limits_of(text: str) -> Limits:
-    down, up, peer_down, peer_up, group, *peers = json.loads(text)
+    down, up, peer_down, peer_up, group, *peers = read_json(text)
     own = {str(host): (own_down, own_up) for host, (own_down, own_up) in (peers[0] if peers else {}).items()}
-    return Limits(down, up, peer_down, peer_up, group, own)
+    for limit in (down, up, peer_down, peer_up, *(each for both in own.values() for each in both)):
+        check_limit("limit", limit, zero=True)
+    return Limits(down, up, peer_down, peer_up, None if group is None else str(group), own)
 
 
 def _goal_of(text: str) -> Goal:
-    ratio, seed_minutes, idle_minutes, then = json.loads(text)
+    ratio, seed_minutes, idle_minutes, then = read_json(text)
     return Goal(ratio=ratio, seed_minutes=seed_minutes, idle_minutes=idle_minutes, then=AtGoal(then))
 
 

@@ -24,7 +24,7 @@ from .limits import check_limit
 from .queue import Places
 from .settings import Settings
 from .steward import Steward
-from .store import Store
+from .store import Store, read_json
 
 _log = logging.getLogger("bittern.session")
 
@@ -75,8 +75,8 @@ class Rules:
             ("bans", self._take_bans),
         ):
             try:
-                take(json.loads(kept.get(name, "null")))
-            except (ValueError, TypeError, KeyError, AttributeError, SessionError):
+                take(read_json(kept.get(name, "null")))
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, SessionError):
                 _log.warning("the %s in the state folder make no sense, and are forgotten", name)
         self._bans_saved = self._runtime.core.bans.revision
 

@@ -147,9 +147,11 @@ class Store:
         def read() -> dict[bytes, bytes]:
             query = "SELECT root, row FROM layers WHERE info_hash = ?"
             try:
-                return {bytes(root): bytes(row) for root, row in self._connected().execute(query, (info_hash,))}
-            except (sqlite3.DatabaseError, TypeError):
+                found = self._connected().execute(query, (info_hash,)).fetchall()
+            except sqlite3.DatabaseError:
                 return {}
+            # SQLite lets any kind of value stand in any column.
+            return {root: row for root, row in found if isinstance(root, bytes) and isinstance(row, bytes)}
 
         return await self._run(read)
 
@@ -194,11 +196,14 @@ class Store:
         await self._run(write)
 
     async def fact(self, name: str) -> str | None:
-        """A single value that was kept under `name`."""
+        """A single value that was kept under `name`; None when none is, or none that can be read."""
 
         def read() -> str | None:
-            row = self._connected().execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-            return str(row[0]) if row else None
+            try:
+                row = self._connected().execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            except sqlite3.DatabaseError:
+                return None
+            return row[0] if row is not None and isinstance(row[0], str) else None
 
         return await self._run(read)
 
@@ -288,9 +293,9 @@ class Store:
                 return None
             info, trackers, resume = row
             if any(not isinstance(blob, bytes | None) for blob in (info, resume)):
-                return None  # SQLite lets any kind of value stand in any column
+                return None
             return Record(info_hash, save_path, info, _tiers(trackers), resume)
-        except (sqlite3.DatabaseError, ValueError, TypeError, RecursionError):
+        except (sqlite3.DatabaseError, ValueError, TypeError):
             return None
 
     def _close(self) -> None:
@@ -311,8 +316,20 @@ class Store:
         return StorageError(kind, str(self.folder / FILE), str(error))
 
 
+def read_json(text: Any) -> Any:
+    """What a value of the store says that should be JSON.
+
+    Raises:
+        ValueError, TypeError: it is none, or has more levels than anybody wrote.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+
+
 def _tiers(text: str) -> tuple[tuple[str, ...], ...]:
-    tiers = tuple(map(tuple, json.loads(text)))
+    tiers = tuple(map(tuple, read_json(text)))
     if not all(isinstance(url, str) for tier in tiers for url in tier):
         raise ValueError("a tracker that is no text")
     return tiers

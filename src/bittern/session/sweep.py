@@ -123,7 +123,9 @@ def _missing(entry: Entry) -> bool:
 def _saved(connection: sqlite3.Connection, entry: Entry) -> _Saved:
     record = connection.execute(_RECORD, (entry.info_hash, entry.place)).fetchone()
     placement = connection.execute(_PLACEMENT, (entry.info_hash, entry.place, entry.place)).fetchone()
-    return _Saved(*(record or (None, None)), *(placement or (None, None)))
+    # SQLite lets any kind of value stand in any column.
+    info, resume = (each if isinstance(each, bytes) else None for each in record or (None, None))
+    return _Saved(info, resume, *(placement or (None, None)))
 
 
 def _differs(entry: Entry, saved: _Saved, handles: Handles) -> StorageError | bool:
