@@ -14,6 +14,7 @@ from drill.others import ROWS as OTHERS
 from drill.pauses import ROWS as PAUSES
 from drill.power import ROWS as POWER
 from drill.refusals import ROWS as REFUSALS
+from drill.relocations import ROWS as RELOCATIONS
 from drill.row import Row
 from drill.saved import ROWS as SAVED
 from drill.sweep import ROWS as SWEEP
@@ -28,6 +29,7 @@ ROWS: tuple[Row, ...] = (
     *SWEEP,
     *MEMORY,
     *SYSCALLS,
+    *RELOCATIONS,
     *CROSSING,
     *POWER,
     *FILES,

@@ -1,4 +1,4 @@
-"""kill -9 at chosen system calls: in a download, a check, a move, a removal, and while metadata are fetched.
+"""kill -9 at chosen system calls: in a download, a removal, and while metadata are fetched.
 
 Random moments seldom hit the short ones. Here each call that changes something is where the program dies, the nth of
 them in its thread; n is drawn among those that a run without kills makes.
@@ -23,7 +23,6 @@ LATENT = "delay_enter=1"  # a call that is noted and does nothing else
 
 ON_CONTENT = ("openat", "pwrite64", "fdatasync", "mkdirat")
 ON_STATE = ("pwrite64", "openat", "unlink", "ftruncate")
-ON_MOVES = ("rename", "mkdir", "unlink", "fsync", "write", "rmdir")
 ON_REMOVAL = ("unlink", "rmdir", "openat")
 
 
@@ -83,7 +82,7 @@ def download(room: Room) -> Outcome:
 
 
 class Removals:
-    """Torrents of a session that are removed with their data, or moved."""
+    """A torrent of a session that is removed with its data, or moved, again and again."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
@@ -151,42 +150,6 @@ def remove(room: Room) -> Outcome:
     return Outcome(passed=True, figures={"kills": kills})
 
 
-def move(room: Room) -> Outcome:
-    """A move is killed at a rename, an unlink, a write to the state; the next start goes on, all files are whole."""
-    work, kills = Removals(room), 0
-    scene = work.complete()
-    log, target = scene.home / "strace.txt", scene.into / "elsewhere"
-
-    def paths(scene: Scene) -> list[Path]:
-        there = scene.into / "elsewhere"
-        moved = [path for name, _ in work.torrent.files for path in (there / name, (there / name).parent)]
-        return [*content_paths(scene), there, there / work.torrent.root, *dict.fromkeys(moved), *state_paths(scene)]
-
-    calls = (*ON_MOVES, "pwrite64", "fdatasync")
-    demand(work.do(scene, ["move", target], Fault(calls, LATENT, NEVER).before(log, paths(scene))) == "moved", "no")
-    demand(work.torrent.right(target) == set(range(work.torrent.pieces)), "the content is not right after a move")
-    for call, nth in drawn(room, {call: most_in_a_thread(log, call) for call in calls}, 1):
-        scene = work.complete()
-        log, target = scene.home / "strace.txt", scene.into / "elsewhere"
-        fault = Fault((call,), "signal=SIGKILL", str(nth))
-        work.do(scene, ["move", target], fault.before(log, paths(scene)))
-        if not killed(log):
-            continue
-        kills += 1
-        for name, length in work.torrent.files:
-            found = [path for path in (scene.into / name, target / name) if path.exists()]
-            demand(len(found) == 1, f"{call} {nth}: {name} is at {found}")
-            demand(found[0].stat().st_size == length, f"{call} {nth}: {name} is not whole")
-        with work.session(scene) as session:
-            session.ask("add", work.torrent.path, scene.into if (scene.into / work.torrent.root).exists() else target)
-            session.until(lambda status: status["state"] == "seeding")
-            demand(session.ask("move", target) == "moved", f"{call} {nth}: it does not go on")
-        demand(work.torrent.right(target) == set(range(work.torrent.pieces)), f"{call} {nth}: the content is not right")
-        demand(not work.torrent.right(scene.into), f"{call} {nth}: something is left where it was")
-    demand(kills, "nothing was killed")
-    return Outcome(passed=True, figures={"kills": kills})
-
-
 def metadata(room: Room) -> Outcome:
     """A magnet's download is killed at calls on the state while its metadata come and are kept; the next goes on."""
     work, kills = Downloads(room), 0
@@ -223,13 +186,6 @@ ROWS = (
         "kill -9 at the nth unlink, rmdir of a removal with data",
         "the next removal leaves nothing; nothing else is touched",
         remove,
-        strace.missing,
-    ),
-    Row(
-        "kill-move-at-calls",
-        "kill -9 at the nth rename, unlink, mkdir, fsync, write of a move",
-        "every file whole at one place; the next start goes on",
-        move,
         strace.missing,
     ),
     Row(

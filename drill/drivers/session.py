@@ -2,9 +2,9 @@
 
     python session.py STATE [SETTING=VALUE...]
 
-`add TORRENT FOLDER [PEER...]`, `status [NUMBER]`, `port`, `recheck`, `move FOLDER`, `remove` (with its data), `quit`.
-All is about the torrent that was added last, or the one of this number, from 0. `status` says the state, the error,
-bytes done, and how late the loop was at most, in milliseconds, since the last time.
+`add TORRENT FOLDER [PEER...]`, `status [NUMBER]`, `port`, `recheck`, `move FOLDER`, `rename PATH` (of the root folder),
+`remove` (with its data), `quit`. All is about the torrent that was added last, or the one of this number, from 0.
+`status` says the state, the error, bytes done, and how late the loop was at most, in milliseconds, since the last time.
 """
 
 import asyncio
@@ -55,6 +55,7 @@ class Driver:
             "port": self.port,
             "recheck": self.recheck,
             "move": self.move,
+            "rename": self.rename,
             "remove": self.remove,
         }
 
@@ -96,6 +97,12 @@ class Driver:
         if self._there.path != Path(folder) / self._there.name:
             await self._there.move_to(folder)
         return "moved"
+
+    async def rename(self, path: str) -> str:
+        """Give the root folder another name, unless it has that."""
+        if self._there.path != Path(path):
+            await self._there.rename(Path(path).name)
+        return "renamed"
 
     async def remove(self) -> str:
         """Remove it with its data."""
