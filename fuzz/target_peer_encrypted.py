@@ -1,8 +1,10 @@
 # Invariant: that of `peer`, for connections that begin with message stream encryption: whatever is said before, within
-# and behind its handshake, by who called and by who was called.
+# and behind its handshake, by who called and by who was called, and whatever becomes of the bytes on their way, above
+# the cipher and below it.
 """Fuzz target: a torrent with up to four peers that speak through the encrypted handshake, whole."""
 
 from dataclasses import replace
+from enum import IntEnum
 from functools import partial
 
 from bittern.sim.cipher import SimCipher
@@ -12,7 +14,7 @@ from bittern.wire.mse.keys import KEY_SIZE, name_mark, public_key, shared_secret
 from bittern.wire.mse.policy import Encryption
 from fuzz.driver import Target
 from fuzz.guest import Guest
-from fuzz.plays import play_edit
+from fuzz.plays import act, play_edit
 from fuzz.swarm import SETTINGS, Does, Role, Scene, holds, plain, play
 from fuzz.target_peer import GIVING, SEEDING, SEEDS, WORDS, does, said_edit
 
@@ -20,6 +22,14 @@ _SECRET = b"the fuzzer's secret."
 _PLAIN, _RC4 = 1, 2
 _OPEN = 64
 """A bit of what `JOIN` and `DIALED` say: nothing is encrypted."""
+
+
+class _Below(IntEnum):
+    """What becomes of bytes on their way: kinds of acts behind those of `Does`."""
+
+    OPENLY = 18  # they are not encrypted
+    CHANGED = 19  # some are changed when they are
+    AHEAD = 20  # some are lost of what the cipher makes
 
 
 class _Veiled(Scene):
@@ -34,6 +44,23 @@ class _Veiled(Scene):
         """As the cipher of its connection has it."""
         cipher = self._ciphers.get(guest)
         guest.say(processed(cipher, data) if cipher is not None and data else data)
+
+    def more(self, who: int, kind: int, said: bytes) -> None:
+        """Bytes that no cipher has seen, bytes changed behind it, or a cipher that is ahead of the other side's."""
+        guest = self.guest(who)
+        cipher = self._ciphers.get(guest)
+        match kind:
+            case _Below.OPENLY:
+                guest.say(said)
+            case _Below.AHEAD if cipher is not None:
+                processed(cipher, bytes(sum(said[:1])))
+            case _Below.CHANGED if len(said) > 1:
+                out = bytearray(said[2:] if cipher is None else processed(cipher, said[2:]))
+                for at in range(said[0], len(out), 256):
+                    out[at] ^= said[1]
+                guest.say(bytes(out))
+            case _:
+                self.say(guest, said)
 
     def joins(self, number: int, said: bytes, *, dialed: bool = False) -> Guest:
         """As `Scene.joins`; of what is said, the second byte is the method, the third the length of the pads."""
@@ -73,6 +100,9 @@ _PLAYS = (
     does(Does.DIALED, b"\3\2\x10") + SEEDING + GIVING,
     does(Does.DIALED, b"\3\1\0") + SEEDING + GIVING,
     does(Does.JOIN, b"\x43") + SEEDING + GIVING,
+    does(Does.JOIN, b"\3\2\0") + SEEDING + act(_Below.OPENLY, bytes(40)) + GIVING,
+    does(Does.JOIN, b"\3\2\0") + SEEDING + act(_Below.CHANGED, b"\5\1\0\0\0\5\4\0\0\0\1") + GIVING,
+    does(Does.DIALED, b"\3\2\0") + SEEDING + act(_Below.AHEAD, b"\1") + GIVING,
     does(Does.JOIN, b"\x80\2") + does(Does.RAW, bytes(200)) + does(Does.WAIT, b"\xff\1"),
 )
 _ROLES = (holds(plain), holds(plain, "all"))

@@ -173,6 +173,14 @@ async def test_names_may_be_looked_up_here_for_a_proxy_that_is_not_strict() -> N
     assert await route.look_up("localhost", 7, Purpose.WEB, family=socket.AF_INET) == [Address("127.0.0.1", 7)]
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "\u00fc.example", "a\0b"])
+async def test_what_no_proxy_could_look_up_has_no_address(name: str) -> None:
+    """An alias would be refused only when something is sent there, in the middle of a turn."""
+    route = Route(proxied=Proxied(ProxyServer(ProxyKind.SOCKS5, Endpoint("127.0.0.1", 1080))))
+    with pytest.raises(OSError, match="no name"):
+        await route.look_up(name, 80, Purpose.TRACKERS)
+
+
 def test_a_proxy_without_ipv6_is_asked_for_none() -> None:
     old = ProxyServer(ProxyKind.SOCKS4A, Endpoint("127.0.0.1", 1))
     assert Route(proxied=Proxied(old)).families([]) == (int(socket.AF_INET),)

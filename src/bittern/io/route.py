@@ -8,7 +8,9 @@ from enum import Enum, unique
 from typing import Final
 
 from bittern.base.address import Address
+from bittern.base.errors import ProxyError
 from bittern.wire.proxy.handshake import Endpoint
+from bittern.wire.proxy.socks import told_name
 
 from .binding import Binding
 from .dns import Open, addresses_of, servers_named
@@ -208,6 +210,10 @@ class Route:
         """
         if not Endpoint(host, 0).is_numeric and self._proxied is not None:
             if self.by_name(purpose) and self.proxying is not None:
+                try:
+                    told_name(host)  # else who sends to its alias would meet it
+                except ProxyError as error:
+                    raise OSError(error.errno, str(error)) from None
                 return [Address(self.proxying.aliases.alias(host), port or 0)] if family != socket.AF_INET6 else []
             if self._proxied.strict:
                 raise PermissionError(errno.EACCES, "names are not looked up but by the proxy")

@@ -85,7 +85,7 @@ def socks4a(target: Endpoint, user: str | None = None) -> Handshake:
     """
     name = b""
     if not target.is_numeric:
-        host, name = IPv4Address("0.0.0.1").packed, _name(target.host) + b"\0"  # an address that says: by name
+        host, name = IPv4Address("0.0.0.1").packed, told_name(target.host) + b"\0"  # an address that says: by name
     elif ":" in target.host:
         raise ProxyError("SOCKS 4 knows no IPv6", errno.EAFNOSUPPORT)
     else:
@@ -128,13 +128,18 @@ def _endpoint(packed: bytes) -> Endpoint:
 def _place(target: Endpoint) -> bytes:
     port = target.port.to_bytes(2)
     if not target.is_numeric:
-        name = _name(target.host)
+        name = told_name(target.host)
         return bytes((_NAME, len(name))) + name + port
     packed = ip_address(target.host).packed
     return bytes((_V4 if len(packed) == 4 else _V6,)) + packed + port
 
 
-def _name(host: str) -> bytes:
+def told_name(host: str) -> bytes:
+    """A name as a proxy is told it.
+
+    Raises:
+        ProxyError: no proxy could look it up.
+    """
     try:
         name = host.encode("ascii")
     except UnicodeError:
