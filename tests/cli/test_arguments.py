@@ -16,6 +16,15 @@ def test_what_is_no_url_is_refused_with_an_example(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["udp://a.example", "udp://a.example/announce", "UDP://[::1]/a", "udp://a:/x", "udp://a?b:1"]
+)
+def test_a_udp_tracker_needs_a_port(text: str) -> None:
+    with pytest.raises(UsageError, match="UDP has no usual port"):
+        checked_url(text)
+    assert checked_url("udp://[::1]:80/a:b") == "udp://[::1]:80/a:b"
+
+
+@pytest.mark.parametrize(
     ("text", "node"), [("a.b:1", ("a.b", 1)), (" 1.2.3.4:65535 ", ("1.2.3.4", 65535)), ("[::1]:7", ("::1", 7))]
 )
 def test_nodes_are_a_host_and_a_port(text: str, node: tuple[str, int]) -> None:

@@ -19,6 +19,7 @@ from .output import parse_size, printable
 
 _NODE = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[!-9;-~]{1,253})):(?P<port>[0-9]{1,5})")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
+_NO_PORT = re.compile(r"udp://(?:\[[^\]]*\]|[^:/?]*)(?::?[/?]|:?$)", re.IGNORECASE)
 
 
 def _size(hint: Any, tokens: Sequence[Token]) -> int:
@@ -76,6 +77,8 @@ def checked_url(text: str) -> str:
     url = clean_url(text)
     if not url or not _URL.match(url):
         raise UsageError(f"{text}: not a URL; write one like https://example.org/announce")
+    if _NO_PORT.match(url):
+        raise UsageError(f"{text}: UDP has no usual port; write it too, as in udp://example.org:6969/announce")
     return url
 
 
