@@ -144,7 +144,9 @@ def _perform(scene: _Scene, kind: int, said: bytes) -> None:
         case Does.UDP_WELL:
             scene.udp += [None] * (1 + len(said) % 8)
         case Does.LOCAL:
-            core.local_heard(said.replace(b"%HASH", bytes(torrent.wire_hash).hex().encode()), "10.0.77.1", now)
+            core.local_heard(
+                said.replace(b"%HASH", bytes(torrent.wire_hash).hex().encode()), f"10.0.77.{1 + (kind >> 5)}", now
+            )
         case Does.PAUSE if torrent.state is TorrentState.PAUSED:
             torrent.resume(now)
         case Does.PAUSE:

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import accumulate, pairwise
 from typing import Final
 from zlib import crc32
 
@@ -36,6 +37,7 @@ class Does(IntEnum):
     SAY = 6  # something is said to all connections, asked or not
     REDIRECT = 7  # the next request is sent elsewhere
     HALF = 8  # the next request is answered well for a while, and then no more
+    CHUNKED = 9  # it is answered well, in chunks of sizes that are said
 
 
 class _Server:
@@ -142,9 +144,20 @@ class _Scene:
         body = self.swarm.content.data[file.offset + first : file.offset + last + 1]
         if kind == Does.LIE:
             body = bytes(byte ^ 1 for byte in body)
+        if kind == Does.CHUNKED:
+            head = b"HTTP/1.1 206 X\r\nContent-Range: bytes %d-%d/%d\r\nTransfer-Encoding: chunked\r\n\r\n"
+            return head % (first, last, file.length) + _chunks(body, said)
         head = b"HTTP/1.1 206 X\r\nContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
         head %= first, last, file.length, last - first + 1
         return head + (body[: int.from_bytes(said[:2])] if kind == Does.HALF else body)
+
+
+def _chunks(body: bytes, said: bytes) -> bytes:
+    """`body` in chunks, some of which are as long as two bytes of `said` tell, and all the rest in one."""
+    sizes = [int.from_bytes(said[at : at + 2]) for at in range(0, len(said) - 1, 2)]
+    cuts = [0, *accumulate(sizes), len(body)]
+    parts = [body[begin:end] for begin, end in pairwise(cuts)]
+    return b"".join(b"%x;a=b\r\n%b\r\n" % (len(part), part) for part in parts if part) + b"0\r\n\r\n"
 
 
 def check(data: bytes) -> bool:
@@ -163,7 +176,7 @@ def check(data: bytes) -> bool:
                 for server in scene.servers:
                     if server.open:
                         server.say(said)
-            case how if how <= Does.HALF:
+            case how if how <= Does.CHUNKED:
                 scene.prepare(how, said)
         scene.swarm.settle()
     scene.swarm.settle(30.0)
@@ -184,6 +197,7 @@ _PLAYS = (
     act(Does.WELL) + act(Does.CLOSE) + act(Does.HALF, b"\x10\0") + _LATER + _WELL + _LATER,
     act(Does.STATUS, (503).to_bytes(2) + b"Retry-After: 20") + _LATER * 4 + _WELL + _LATER,
     act(Does.REDIRECT, b"http://m.example/content") + act(Does.REDIRECT, b"/elsewhere/content") + _WELL + _LATER,
+    act(Does.CHUNKED, b"\0\1\x40\0\x40\1") * 3 + act(Does.REDIRECT, b"/x/content") + act(Does.CHUNKED) * 9 + _LATER,
     act(Does.REDIRECT, b"http://127.0.0.1/") + _LATER + act(Does.REDIRECT, b"//w.example:99/") * 9 + _LATER,
     b"".join(act(Does.RAW, data) for data in WEBSEED.corpus[:6]) + _LATER,
     act(Does.SAY, b"HTTP/1.1 200 OK\r\n\r\n") + _WELL + act(Does.SAY, b"x") + _LATER,
