@@ -1,6 +1,7 @@
 """What holds for every test: a home of its own, and repeatable Hypothesis runs."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -15,6 +16,11 @@ hypothesis.settings.load_profile("bittern")
 NOTHING_LEAVES = {"BITTERN_NO_DHT": "1", "BITTERN_DHT_ROUTER": "127.0.0.1:9", "BITTERN_NO_NAT": "1"}
 
 FOR_THE_TESTS = {"BITTERN_CI", "BITTERN_INTEROP_JSON", "BITTERN_SIM_SEED"}
+
+
+# A shell ignores interrupts for what it runs in the background, and programs inherit that: tests of Ctrl-C would wait.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
