@@ -1,14 +1,20 @@
 import asyncio
+from collections.abc import Generator
 from random import Random
+from typing import Any
 
 import pytest
 
 from bittern.base.address import Address
 from bittern.base.errors import GatewayError
+from bittern.engine.nat.igd import Answers
 from bittern.engine.nat.lease import MOST_RENEWAL, Lease, wishes_for
+from bittern.io.nat import upnp as module
 from bittern.io.nat.gateways import Gateway
+from bittern.io.nat.soap import Dial, run
 from bittern.io.nat.upnp import CHECK_SECONDS, Upnp, find
 from bittern.io.route import DIRECT
+from bittern.wire.igd import Call
 from bittern.wire.pcp import Carrier
 from tests.engine.nat.router import EXTERNAL
 
@@ -98,3 +104,50 @@ async def test_a_router_that_is_gone_is_no_reason_to_wait_at_the_end() -> None:
     async with asyncio.timeout(1.0):
         await ours.close(0.5)
     assert ours.leases == ()
+
+
+async def test_a_mapping_that_is_not_renewed_once_is_taken_back_and_asked_for_at_its_port_again() -> None:
+    """One without an end, at the port that a conflict led to: nobody but us would ever take it back."""
+    router = UpnpRouter(only_permanent=True, taken={("TCP", PORT)})
+    async with router.running() as place:
+        ours = upnp(place)
+        assert await ours.hold() == CHECK_SECONDS
+        before, held = ours.leases, dict(router.held)
+        assert ours.leases[0].external_port != PORT
+        router.refuses["AddPortMapping"] = 501
+        with pytest.raises(GatewayError, match="501"):
+            await ours.hold()
+        assert ours.leases == ()
+        del router.refuses["AddPortMapping"]
+        await ours.hold()
+        assert (ours.leases, router.held) == (before, held)
+        router.refuses["AddPortMapping"] = 501
+        with pytest.raises(GatewayError, match="501"):
+            await ours.hold()
+        await ours.close(2.0)
+    assert router.held == {}
+
+
+async def test_who_is_cancelled_while_it_renews_takes_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, asked = asyncio.Event(), list[int]()
+
+    async def hangs(course: Generator[Call, Answers, Any], dial: Dial) -> Any:
+        asked.append(1)
+        if len(asked) > 1:  # the first asks for the router's address
+            begun.set()
+            await asyncio.Event().wait()
+        return await run(course, dial)
+
+    router = UpnpRouter()
+    async with router.running() as place:
+        ours = upnp(place)
+        await ours.hold()
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "run", hangs)
+            renewing = asyncio.create_task(ours.hold())
+            await begun.wait()
+            renewing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await renewing
+        await ours.close(2.0)
+    assert router.held == {}

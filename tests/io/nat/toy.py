@@ -9,7 +9,7 @@ from typing import cast
 
 from bittern.base.address import Address
 from bittern.io.nat.gateways import Gateway
-from bittern.wire.igd import FIREWALL
+from bittern.wire.igd import CONFLICT, FIREWALL, ONLY_PERMANENT
 from tests.engine.nat.router import EXTERNAL, Router
 
 HOST = "127.0.0.1"
@@ -65,6 +65,8 @@ class UpnpRouter:
         control: where calls go to, as its description says.
         chunked: whether its answers come in chunks.
         most_pinholes: that it has room for.
+        only_permanent: whether it knows mappings without an end alone.
+        taken: carriers and external ports that are somebody else's.
         port: of its HTTP server; set when it runs.
     """
 
@@ -77,6 +79,8 @@ class UpnpRouter:
     description: bytes | None = None
     chunked: bool = False
     most_pinholes: int = 9
+    only_permanent: bool = False
+    taken: set[tuple[str, int]] = field(default_factory=set)
     port: int = 0
     _open: int = 0
     _asked_by_ipv6: int = 0
@@ -140,11 +144,12 @@ class UpnpRouter:
         assert found is not None
         action = found[1]
         self.calls.append(action)
-        if action in self.refuses:
-            error = f"<errorCode>{self.refuses[action]}</errorCode><errorDescription>no</errorDescription>"
+        said = dict(re.findall(r"<(New\w+)>([^<]*)</", body))
+        code = self.refuses.get(action) or (self._objection(said) if action == "AddPortMapping" else 0)
+        if code:
+            error = f"<errorCode>{code}</errorCode><errorDescription>no</errorDescription>"
             fault = f"<s:Fault><detail><UPnPError>{error}</UPnPError></detail></s:Fault>"
             return 500, (ENVELOPE % fault).encode()
-        said = dict(re.findall(r"<(New\w+)>([^<]*)</", body))
         if action == "AddPortMapping":
             self.held[said["NewProtocol"], int(said["NewExternalPort"])] = int(said["NewInternalPort"])
         elif action == "DeletePortMapping":
@@ -153,6 +158,11 @@ class UpnpRouter:
             return self._pinhole(action, dict(re.findall(r"<(\w+)>([^<]*)</", body)))
         inner = f"<NewExternalIPAddress>{EXTERNAL}</NewExternalIPAddress>" if action.startswith("GetExternal") else ""
         return 200, (ENVELOPE % f'<u:{action}Response xmlns:u="{KIND}">{inner}</u:{action}Response>').encode()
+
+    def _objection(self, said: dict[str, str]) -> int:
+        if self.only_permanent and said["NewLeaseDuration"] != "0":
+            return ONLY_PERMANENT
+        return CONFLICT if (said["NewProtocol"], int(said["NewExternalPort"])) in self.taken else 0
 
     def _pinhole(self, action: str, said: dict[str, str]) -> tuple[int, bytes]:
         assert self._asked_by_ipv6

@@ -16,6 +16,7 @@ from bittern.engine.nat import igd
 from bittern.engine.nat.lease import Lease, Wish, renewal_seconds
 from bittern.wire import ssdp
 from bittern.wire.igd import Service, own_url, parse_description
+from bittern.wire.pcp import Carrier
 from bittern.wire.ssdp import Found
 
 from .exchange import exchange
@@ -126,6 +127,9 @@ class Upnp:
     refusal: str | None = None
     place: Address = ssdp.GROUP
     _service: Service | None = field(default=None, init=False)
+    _doubtful: bool = field(default=False, init=False)  # whether the service is to be found anew
+    # What the router may still have, whatever it answered last: mappings without an end stay until they are taken back.
+    _given: dict[tuple[Carrier, int], Lease] = field(default_factory=dict, init=False)
 
     async def hold(self) -> float:
         """Have all mapped, for the first time or again; seconds until it is to be called again.
@@ -134,26 +138,27 @@ class Upnp:
             GatewayError: the router knows no UPnP, or refuses.
         """
         try:
-            if self._service is None:
-                self._service = await self._find()
+            if self._service is None or self._doubtful:
+                self._service, self._doubtful = await self._find(), False
             host = None
             with suppress(GatewayError):
                 host = await run(igd.external_host(self._service), self._dial)
             return await self._map(self._service, host)
         except GatewayError as error:
-            self._service, self.refusal = None, str(error)
+            self._doubtful, self.refusal = True, str(error)
             self._now_have(())
             raise
 
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as it is done within so many seconds."""
-        service, leases = self._service, self.leases
+        service, given = self._service, tuple(self._given.values())
         self.leases = ()
+        self._given.clear()
         if service is None:
             return
         try:
             async with asyncio.timeout(seconds):
-                for lease in leases:
+                for lease in given:
                     with suppress(GatewayError):
                         await run(igd.take_back(service, lease), self._dial)
         except TimeoutError:
@@ -169,10 +174,10 @@ class Upnp:
         leases: list[Lease] = []
         renewals: list[float] = []
         refusal: GatewayError | None = None
-        known = {(lease.carrier, lease.port): lease.external_port for lease in self.leases}
         external = 0
         for wish in self.wishes:
-            wanted = known.get((wish.carrier, wish.port)) or external or wish.external_port
+            key = wish.carrier, wish.port
+            wanted = self._given[key].external_port if key in self._given else external or wish.external_port
             course = igd.map_port(service, Wish(wish.carrier, wish.port, wanted), self.ours, host, self.rng)
             try:
                 lease, lifetime = await run(course, self._dial)
@@ -180,12 +185,10 @@ class Upnp:
                 refusal = error
                 continue
             except asyncio.CancelledError:
-                self.leases = (
-                    *leases,
-                    Lease(wish.carrier, wish.port, wanted, host, "UPnP"),
-                )  # perhaps: to be taken back
+                self._given[key] = Lease(wish.carrier, wish.port, wanted, host, "UPnP")  # perhaps: to be taken back
                 raise
             leases.append(lease)
+            self._given[key] = lease
             external = lease.external_port
             renewals.append(renewal_seconds(int(lifetime)) if lifetime else CHECK_SECONDS)
         if not leases and refusal is not None:
