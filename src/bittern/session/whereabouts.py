@@ -45,11 +45,6 @@ class Whereabouts:
         """What the router lets in now."""
         return self._mapper.leases if self._mapper is not None else ()
 
-    @property
-    def refusal(self) -> str | None:
-        """Why it lets nothing in, for people; None where it does, or nobody knows, or nobody asks."""
-        return self._mapper.refusal if self._mapper is not None else None
-
     async def run(self) -> None:
         """Keep at it until cancelled; `close` is to follow."""
         if self._mapper is not None:

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from random import Random
@@ -68,7 +69,6 @@ async def test_a_router_that_knows_pcp_is_not_asked_by_upnp(until: Until) -> Non
     async with datagram_router(router) as port, other.running() as place, mapping(mapper(port, place)) as ours:
         await until(lambda: len(ours.leases) == 2)
         assert {lease.by for lease in ours.leases} == {"PCP"}
-        assert ours.refusal is None
         await asyncio.sleep(0.1)  # longer than it has to wait before it asks by UPnP
     assert (router.held, other.calls) == ({}, [])
 
@@ -131,13 +131,20 @@ async def test_where_our_address_is_one_of_the_whole_world_nobody_is_asked(
     assert asked == []
 
 
-async def test_a_refusal_by_one_protocol_leads_to_the_other_and_both_are_told(until: Until) -> None:
+async def test_a_refusal_by_one_protocol_leads_to_the_other_and_both_are_told(
+    until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bittern.nat")
     router = UpnpRouter(refuses={"AddPortMapping": 606})
     async with datagram_router(Router("pcp", refuses=2)) as port, router.running() as place:
         async with mapping(mapper(port, place)) as ours:
-            await until(lambda: "AddPortMapping" in router.calls)
-            assert ours.refusal == "the router does not allow it"
+            await until(lambda: len(caplog.messages) > 1)
+            await until(lambda: router.calls.count("AddPortMapping") > 1)
         assert ours.leases == ()
+    assert sorted(caplog.messages) == [  # each of them once
+        "the router does not allow it",
+        "the router refuses AddPortMapping: no (606)",
+    ]
 
 
 async def test_the_router_for_ipv6_is_asked_by_pcp_to_let_others_in(

@@ -109,14 +109,6 @@ class Mapper:
         """What the router lets in now."""
         return _held(self._talking, self._upnp) + _held(self._talking6, self._upnp6)
 
-    @property
-    def refusal(self) -> str | None:
-        """Why nothing is let in, for people; None where something is, or nobody knows yet."""
-        if self.leases:
-            return None
-        by_datagram = self._talking.control.refusal if self._talking is not None else None
-        return by_datagram or (self._upnp.part.refusal if self._upnp is not None else None)
-
     async def run(self) -> None:
         """Keep at it until cancelled; `close` is to follow."""
         loop = asyncio.get_running_loop()
@@ -195,8 +187,10 @@ class Mapper:
     async def _ask_by_upnp(self, now: float) -> None:
         for attempts, talking in ((self._upnp, self._talking), (self._upnp6, self._talking6)):
             failure = await attempts.ask(talking, now) if attempts is not None else None
-            if failure is not None:
-                self._say(failure)
+            by_datagram = talking.control.refusal if talking is not None else None
+            for reason in (by_datagram, failure):
+                if reason is not None:
+                    self._say(reason)
 
     def _on_change(self) -> None:
         for lease in self.leases:
