@@ -1,8 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bittern.base.errors import AlreadyAddedError, StorageError
+from bittern.base.errors import AlreadyAddedError, SessionError, StorageError
 from bittern.session import door
 from bittern.session.session import Session
 from bittern.session.status import State
@@ -21,6 +22,37 @@ async def test_one_torrent_has_one_place_in_a_session(tmp_path: Path) -> None:
         with pytest.raises(AlreadyAddedError, match="another bittern"):
             await two.add(meta, tmp_path)
         await (await two.add(meta, tmp_path / "elsewhere", peers=[f"127.0.0.1:{one.port}"])).completed()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"select": [0, 4]}, "there is no file 5: the torrent has 4"),
+        ({"select": [-1]}, "there is no file 0: the torrent has 4"),
+        ({"priorities": {4: 7}}, "priority 7 of file 5: there are 4 files, and 0 to 7"),
+        ({"priorities": {0: 8}}, "priority 8 of file 1: there are 4 files, and 0 to 7"),
+    ],
+)
+async def test_files_that_do_not_exist_are_no_torrent(tmp_path: Path, wrong: dict[str, Any], words: str) -> None:
+    meta = torrent(album(tmp_path / "album"))
+    async with Session(settings(tmp_path / "state", keep_torrents=True)) as session:
+        with pytest.raises(SessionError, match=words):
+            await session.add(meta, tmp_path, **wrong)
+        assert session.torrents == ()
+        there = await session.add(meta, tmp_path, select=[0, 3], priorities={3: 7})
+        await there.completed()
+        await session.remove(there)
+        with pytest.raises(SessionError, match=words):
+            await session.add(meta, tmp_path, **wrong)
+    async with Session(settings(tmp_path / "state", keep_torrents=True)) as session:
+        assert session.torrents == ()
+
+
+async def test_where_the_files_are_not_known_yet_any_may_be_selected(tmp_path: Path) -> None:
+    magnet = torrent(album(tmp_path / "album")).to_magnet()
+    async with Session(settings(tmp_path / "state")) as session:
+        there = await session.add(magnet, tmp_path, select=[4], priorities={4: 7})
+        assert there.status.state in (State.CHECKING, State.METADATA)
 
 
 async def test_a_torrent_is_forgotten_only_when_its_files_are_gone(

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bittern.base.bitfield import Bitfield
-from bittern.base.errors import SessionError, StorageError
+from bittern.base.errors import StorageError
 from bittern.codec.hybrid import expectation
 from bittern.codec.layers import Layers
 from bittern.codec.metainfo import File, Info
@@ -18,6 +18,8 @@ from bittern.io.disk.failures import storage_error
 from bittern.io.disk.files import FileStorage
 from bittern.io.disk.handles import Handles
 from bittern.io.disk.spans import open_regular
+
+from .options import check_selection
 
 _log = logging.getLogger("bittern.session")
 
@@ -237,9 +239,7 @@ class Content:
         shown = [number for number, file in enumerate(self.info.files) if not file.pad]
         if select is None:
             return frozenset(shown)
-        for number in select:
-            if not 0 <= number < len(shown):
-                raise SessionError(f"there is no file {number + 1}: the torrent has {len(shown)}")
+        check_selection(self.info, select)
         return frozenset([shown[number] for number in select])
 
     def _wanted(self) -> Bitfield:

@@ -13,7 +13,7 @@ from .deleting import delete_content
 from .entry import Entry, Mode, other_name
 from .events import SaveFailed
 from .lock import TorrentLock
-from .options import AddOptions
+from .options import AddOptions, check_priorities, check_selection
 from .parts import Parts
 from .placement import load_move
 from .status import State
@@ -43,11 +43,15 @@ class Door:
 
         Raises:
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
+            SessionError: a file is selected, or given a priority, that a torrent whose files are known does not have.
             StorageError: its lock can not be made.
         """
         info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
         if info_hash in self._entries:
             raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
+        if isinstance(found, Metainfo):
+            check_selection(found.info, options.select or ())
+            check_priorities(found.info, options.priorities)
         lock = TorrentLock(parts.surroundings.store.folder, info_hash, options.place)
         self._last_number += 1
         entry = _new_entry(self._last_number, found, options)

@@ -1,6 +1,6 @@
 """How one torrent is to be treated, as `Session.add` was told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,14 @@ class AddOptions:
     def wanted_files(self, info: Info) -> list[int]:
         """Numbers, among all files, of those that are wanted at all."""
         return [number for number, priority in enumerate(self.file_priorities(info)) if priority != SKIP]
+
+
+def check_selection(info: Info, select: Iterable[int]) -> None:
+    """Raise SessionError when there is no file of one of these numbers among those without pads."""
+    count = sum(not file.pad for file in info.files)
+    for number in select:
+        if not 0 <= number < count:
+            raise SessionError(f"there is no file {number + 1}: the torrent has {count}")
 
 
 def check_priorities(info: Info, priorities: Mapping[int, int]) -> None:

@@ -214,7 +214,8 @@ class Session:
             NetworkError: the URL can not be fetched, or a peer's name is unknown.
             OSError: the .torrent file can not be read.
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
-            SessionError: the session is not open, a web seed is no such URL, or a peer is not written so.
+            SessionError: the session is not open, a web seed is no such URL, a peer is not written so, or `select` or
+                `priorities` name what the torrent does not have; what a link leads to is not known yet: it FAILS then.
             StorageError: the state folder can not be used.
         """
         self._open()
