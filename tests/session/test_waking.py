@@ -1,17 +1,19 @@
 """Torrents that fall asleep, and what wakes them up again."""
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bittern.base.errors import SessionError
+from bittern.base.errors import SessionError, StorageError
 from bittern.codec.metainfo import Metainfo
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
+from bittern.session.store import FILE
 from bittern.session.torrent import Torrent
 from bittern.tools.create import Version
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent, tracking
@@ -151,6 +153,44 @@ async def test_commands_reach_a_sleeper(tmp_path: Path) -> None:
         assert not (tmp_path / "a.bin").exists()
     async with Session(sleepy(tmp_path / "a")) as session:
         assert session.torrents == ()
+
+
+@pytest.mark.parametrize("damage", ["bytes", "fields", "another torrent", "selection", "table"])
+async def test_a_sleeper_with_damaged_state_stays_until_it_is_removed_without_its_files(
+    tmp_path: Path, damage: str
+) -> None:
+    meta, other = torrent(album(tmp_path / "album")), torrent(fill(tmp_path / "b.bin", PIECE))
+    async with Session(sleepy(tmp_path / "a")) as session:
+        await asleep(session, meta, tmp_path)
+    connection = sqlite3.connect(tmp_path / "a" / FILE)
+    with connection:
+        if damage == "table":
+            connection.execute("ALTER TABLE sources RENAME COLUMN torrent TO torrents")
+        elif damage == "selection":
+            connection.execute("UPDATE members SET selection = '[99]'")
+        else:
+            value = {"bytes": b"junk", "fields": b"d4:infodee", "another torrent": other.to_bytes()}[damage]
+            connection.execute("UPDATE sources SET torrent = ?", (value,))
+    connection.close()
+    async with Session(sleepy(tmp_path / "a")) as session:
+        [there] = session.torrents
+        if damage != "selection":
+            with pytest.raises(SessionError, match=r"what was saved of album (is damaged|can not be read)"):
+                _ = there.metainfo
+            with pytest.raises(SessionError, match="what was saved of album"):
+                _ = there.files
+        with pytest.raises((SessionError, StorageError)):
+            await session.remove(there, delete_data=True)
+        assert session.torrents == (there,)
+        assert session.changes().gone == ()
+    if damage == "table":
+        return  # nothing can be written there, either
+    async with Session(sleepy(tmp_path / "a")) as session:
+        await session.remove(session.torrents[0])
+    async with Session(sleepy(tmp_path / "a")) as session:
+        assert session.torrents == ()
+    assert (tmp_path / "album" / "one.bin").exists()
+    assert (tmp_path / "b.bin").exists()
 
 
 async def test_a_sleeper_is_deleted_with_its_files_without_waking(tmp_path: Path) -> None:

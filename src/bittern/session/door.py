@@ -68,29 +68,46 @@ class Door:
             if entry.publisher is not None:
                 entry.publisher.publish(SaveFailed(str(error)))
 
-    async def dismiss(self, parts: Parts, entry: Entry, *, delete_data: bool) -> None:
+    @staticmethod
+    async def look_up(parts: Parts, entry: Entry) -> Content | None:
+        """What would be deleted with a torrent that sleeps; None for one that is awake, or of unknown files.
+
+        Raises:
+            SessionError: what was saved of it is damaged.
+            StorageError: it can not be read.
+        """
+        surroundings = parts.surroundings
+        found = await parts.roster.source(entry) if entry.life is None else None
+        if found is None:
+            return None
+        move = await load_move(surroundings.store, entry.info_hash, entry.place)
+        handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
+        folder = Path(entry.save_path)
+        content = await surroundings.in_thread(Content, found.info, folder, handles, entry.select, place)
+        if move is not None:
+            content.place(move.at.folder / move.at.root, move.at.paths(found.info))
+        return content
+
+    async def dismiss(self, parts: Parts, entry: Entry, stored: Content | None, *, delete_data: bool) -> None:
         """Take a torrent out and forget its progress.
 
         Files go first: should the process be killed meanwhile, the next start misses them, and knows whose they were.
+
+        Args:
+            parts: of the session.
+            entry: the torrent.
+            stored: where `delete_data`, what `look_up` found: no damage is to be met when the torrent is half gone.
+            delete_data: whether its files are deleted.
 
         Raises:
             StorageError: the state can not be written, or a file can not be deleted.
         """
         del self._entries[entry.info_hash]
         surroundings = parts.surroundings
-        found = await parts.roster.source(entry) if delete_data and entry.life is None else None
-        content = entry.life.content if entry.life is not None else None
-        move = await load_move(surroundings.store, entry.info_hash, entry.place) if found is not None else None
+        doomed = (entry.life.content if entry.life is not None else None) or stored
         refused: list[StorageError] = []
 
         async def erase() -> None:
-            doomed = content
-            if found is not None and doomed is None:
-                handles, place = surroundings.runtime.handles, Path(entry.content) if entry.content else None
-                folder = Path(entry.save_path)
-                doomed = await surroundings.in_thread(Content, found.info, folder, handles, entry.select, place)
-                if move is not None:
-                    doomed.place(move.at.folder / move.at.root, move.at.paths(found.info))
             if delete_data and doomed is not None:
                 try:
                     await surroundings.in_thread(delete_content, doomed)

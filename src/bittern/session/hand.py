@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from bittern.base.errors import NoSuchTorrentError, SessionError
+from bittern.base.errors import NoSuchTorrentError, SessionError, StorageError
 from bittern.codec.info import Info
 from bittern.codec.metainfo import Metainfo
 from bittern.engine.sources.tracker import TrackerSource
@@ -67,8 +67,15 @@ class Hand:
         return publisher
 
     def stored(self, entry: Entry) -> Metainfo | None:
-        """What is kept of a torrent that sleeps, read while the loop waits: about a millisecond."""
-        return self._roster.source_now(entry) if not self._closed else None
+        """What is kept of a torrent that sleeps, read while the loop waits: about a millisecond.
+
+        Raises:
+            SessionError: it can not be read, or is damaged.
+        """
+        try:
+            return self._roster.source_now(entry) if not self._closed else None
+        except StorageError as error:
+            raise SessionError(f"what was saved of {entry.name} can not be read: {error}") from error
 
     def stored_info(self, entry: Entry) -> Info | None:
         """What a torrent that sleeps is made of, read likewise."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import astuple
 from functools import partial
 
-from bittern.base.errors import BitternError
+from bittern.base.errors import BencodeError, BitternError, MagnetError, MetainfoError, SessionError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.info import Info
 from bittern.codec.magnet import Magnet
@@ -157,7 +157,7 @@ class Roster:
 
         Raises:
             StorageError: the store can not be read.
-            BencodeError, MetainfoError, MagnetError: what is in it makes no sense.
+            SessionError: what is in it makes no sense, or is of another torrent.
         """
         # Read and understood off the loop: there may be a hundred thousand files.
         return await self._store.transact(lambda connection: _metainfo(_source(connection, entry), entry))
@@ -255,7 +255,26 @@ def _blob(row: tuple[object] | None) -> bytes | None:
 
 
 def _metainfo(found: tuple[bytes | None, bytes | None], entry: Entry) -> Metainfo | None:
-    torrent, info = found
+    try:
+        metainfo = _understood(*found, entry)
+    except (BencodeError, MetainfoError, MagnetError) as error:
+        raise _damaged(entry, str(error)) from error
+    if metainfo is not None and entry.info_hash not in _names(metainfo.info):
+        raise _damaged(entry, "it is of another torrent")
+    return metainfo
+
+
+def _damaged(entry: Entry, reason: str) -> SessionError:
+    cure = "remove it without its files, and add it again"
+    return SessionError(f"what was saved of {entry.name} is damaged ({reason}): {cure}")
+
+
+def _names(info: Info) -> tuple[InfoHashV1 | None, ...]:
+    """What the wire may call a torrent."""
+    return info.info_hash_v1, info.info_hash_v2.truncated() if info.info_hash_v2 is not None else None
+
+
+def _understood(torrent: bytes | None, info: bytes | None, entry: Entry) -> Metainfo | None:
     if torrent is not None:
         return Metainfo.from_bytes(torrent)
     if info is None:

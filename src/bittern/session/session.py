@@ -257,7 +257,8 @@ class Session:
 
         Raises:
             NoSuchTorrentError: it is not in this session.
-            StorageError: the state can not be written, or a file can not be deleted.
+            SessionError: its files are to be deleted, and what was saved of it is damaged: it stays.
+            StorageError: the state can not be read, and it stays; or can not be written, or a file can not be deleted.
         """
         entry = self._entries.get(torrent.info_hash)
         if entry is None or self._handles.get(torrent.info_hash) is not torrent:
@@ -448,13 +449,14 @@ class Session:
         return handle
 
     async def _remove(self, entry: Entry, *, delete_data: bool = False) -> None:
-        parts = self._open()
+        stored = await self._door.look_up(self._open(), entry) if delete_data else None
+        parts = self._open()  # it may have been closed in between
         if self._entries.get(entry.info_hash) is not entry:  # somebody else, or a goal, was faster
             raise NoSuchTorrentError(f"{entry.name} is not in this session any more")
         self._handles.pop(entry.info_hash, None)
         self._board.drop(entry.info_hash)
         parts.filtering.exempt(entry.info_hash, on=False)
-        await self._door.dismiss(parts, entry, delete_data=delete_data)
+        await self._door.dismiss(parts, entry, stored, delete_data=delete_data)
         await parts.filtering.keep()
 
     def _on_events(self, events: list[Event]) -> None:

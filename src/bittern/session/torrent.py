@@ -49,7 +49,11 @@ class Torrent:
 
     @property
     def info(self) -> Info | None:
-        """What it is made of; None while that is unknown. While the torrent sleeps it is read from the store."""
+        """What it is made of; None while that is unknown. While the torrent sleeps it is read from the store.
+
+        Raises:
+            SessionError: what was saved of it can not be read, or is damaged.
+        """
         return self._life.info if self._life is not None else self._hand.stored_info(self._entry)
 
     @property
@@ -57,13 +61,20 @@ class Torrent:
         """As a .torrent file says it (`to_bytes` makes one): what a link led to, with its trackers and web seeds.
 
         None while it is unknown. Piece layers (BEP 52) that peers have not told yet are missing in it; with
-        `metadata_only` they are there once the torrent is PAUSED.
+        `metadata_only` they are there once the torrent is PAUSED. While the torrent sleeps it is read from the store.
+
+        Raises:
+            SessionError: what was saved of it can not be read, or is damaged.
         """
         return self._life.metainfo if self._life is not None else self._hand.stored(self._entry)
 
     @property
     def files(self) -> tuple[File, ...]:
-        """Its files without pads, in the order that `select` counts; empty while they are unknown."""
+        """Its files without pads, in the order that `select` counts; empty while they are unknown.
+
+        Raises:
+            SessionError: as for `info`.
+        """
         info = self.info
         return tuple([file for file in info.files if not file.pad]) if info is not None else ()
 
