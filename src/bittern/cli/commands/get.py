@@ -25,10 +25,12 @@ from bittern.cli.selection import FileChoice, ask_for_files
 from bittern.cli.sharing import Sharing
 from bittern.cli.sources import check_source
 from bittern.cli.transfer import StoppedError, Watch, find_ways, unless_stopped
+from bittern.codec.metainfo import Metainfo
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
 from bittern.session.torrent import Torrent
+from bittern.tools.show import numbered_files
 
 _FAREWELL = "stopping: saving progress, telling trackers (again to quit at once)"
 _DEFAULTS = Network()
@@ -183,8 +185,11 @@ class _Job:
         with interrupts(self.farewell, self.report.say) as stop, notices(self.report.say):
             async with opened(settings, stop, self.report) as session:
                 try:
+                    found = await unless_stopped(session.find(self.source), stop)
+                    if isinstance(found, Metainfo):
+                        self.choice.check(len(numbered_files(found.info)))
                     adding = session.add(
-                        self.source,
+                        found,
                         self.folder,
                         peers=self.network.peer,
                         web_seeds=self.web_seeds,
@@ -198,8 +203,6 @@ class _Job:
                     return ExitCode.UNFINISHED
                 self.sharing.hold(torrent)
                 self._torrent = torrent
-                if torrent.info is not None:
-                    self.choice.check(len(torrent.files))
                 watch = Watch(torrent, session, self.report, stop)
                 try:
                     await self._complete(torrent, watch, session)
