@@ -683,6 +683,21 @@ def test_of_a_torrent_that_we_do_not_have_or_that_is_paused_nothing_follows() ->
     assert (bench.turn(), len(bench.torrent.peerbook), bench.core.take_events()) == ([], 0, [])
 
 
+def test_guesses_at_what_we_have_change_nothing_that_the_local_network_hears() -> None:
+    """Neither a torrent that is not here, nor one that sleeps, is ever told of; they are called and no more."""
+    quiet, asked = Bench(EngineSettings(listen_port=7000)), Bench(EngineSettings(listen_port=7000))
+    for bench in (quiet, asked):
+        bench.core.add_sleeping(OTHER, (), 0.0)
+    unknown = InfoHashV1(b"\x07" * 20)
+    heard: tuple[list[LocalAnnounce], list[LocalAnnounce]] = [], []
+    for now in range(400):
+        overhears(asked.core, unknown, OTHER, now=float(now))
+        for bench, said in zip((quiet, asked), heard, strict=True):
+            said.extend(shouts(bench.core, float(now)))
+    assert [(announce.port, announce.info_hashes) for announce in heard[1]] == [(7000, (HASH,))] * 2
+    assert [announce.info_hashes for announce in heard[0]] == [announce.info_hashes for announce in heard[1]]
+
+
 def test_a_torrent_that_sleeps_is_called_but_told_of_nobody() -> None:
     """It may be private: that is not known before it is awake."""
     bench = Bench()

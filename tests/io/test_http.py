@@ -366,3 +366,26 @@ async def test_who_is_anonymous_does_not_say_what_it_is(server: Server) -> None:
     await nameless.close()
     assert b"agent" not in server.requests[0].lower()
     assert b"aiohttp" not in server.requests[0].lower()
+
+
+async def test_who_may_do_what_is_told_to_no_other_server(server: Server, fetcher: HttpFetcher) -> None:
+    """Within one server a redirect that names no host is gone along with; another port is another server."""
+    secret = b"Basic bWU6c2VjcmV0"  # me:secret
+    other = Server()
+    listening = await asyncio.start_server(other.serve, "127.0.0.1", 0)
+    other.port = listening.sockets[0].getsockname()[1]
+    other.answer = reply(b"there")
+    steps = iter(["/again", other.url])
+
+    async def redirect(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+        writer.write(reply(b"", "302 Found", f"Location: {next(steps)}"))
+        await writer.drain()
+
+    server.answer = redirect
+    async with listening:
+        assert await fetcher.fetch(f"http://me:secret@127.0.0.1:{server.port}/announce", MOST, 5.0) == (200, b"there")
+    assert [secret in request for request in server.requests] == [True, True]
+    [asked] = other.requests
+    assert b"authorization" not in asked.lower()
+    assert b"secret" not in asked
+    assert b"referer" not in asked.lower()

@@ -234,6 +234,19 @@ def test_who_says_that_it_wants_something_and_never_asks_has_its_place_for_three
         assert (play.actors["ann"].lost_by, play.actors["carl"].lost_by, play.actors["eve"].lost_by) == (None,) * 3
 
 
+def test_who_has_what_we_want_and_never_gives_it_keeps_its_place_for_a_minute() -> None:
+    """It may be about to: only who ranks higher takes its place then, or, at times, whoever waits."""
+    claimer, giver, newcomer = make_peer(1), flowing(2, down=1000), Address("10.9.9.9", 9)
+    claimer.am_interested = giver.am_interested = True
+    rank = {claimer.address: 0.1, giver.address: 0.0, newcomer: 0.2}.get
+    crowd = [claimer, giver]
+    assert unheard(crowd, 10 * SETTLED_SECONDS) is None
+    assert outranked(crowd, newcomer, rank, SETTLED_SECONDS - 1) is None
+    assert least_useful(crowd, rank, SETTLED_SECONDS - 1, seeding=False) == []
+    assert outranked(crowd, newcomer, rank, SETTLED_SECONDS) is claimer
+    assert least_useful(crowd, rank, SETTLED_SECONDS, seeding=False) == [claimer]
+
+
 def test_now_and_then_the_worst_makes_room_for_one_that_waits() -> None:
     """Peers that all want something stay for minutes; then the worst is replaced, one at a time."""
     with Playbook(pieces=2, settings=FULL) as play:
