@@ -180,3 +180,22 @@ async def test_a_proxy_without_udp_says_so_and_works_otherwise(echo: int) -> Non
         with pytest.raises(ProxyError, match="knows no UDP"):
             await one.associate(NOWHERE)
         assert await heard(await one.connect(Endpoint("127.0.0.1", echo))) == b"hello"
+
+
+async def test_an_address_of_the_proxy_that_nothing_of_ours_leads_to_is_passed_over(echo: int) -> None:
+    """It has one of each family, and we come from an address of IPv4 alone."""
+
+    def open_socket(host: str, kind: int) -> socket.socket:
+        if ":" in host:
+            raise OSError(errno.EAFNOSUPPORT, "no address of ours in this family")
+        sock = socket.socket(socket.AF_INET, kind)
+        sock.setblocking(False)
+        return sock
+
+    async def look_up(_: str, port: int) -> list[Address]:
+        return [Address("2001:db8::1", port), Address("127.0.0.1", port)]
+
+    async with running(Proxy()) as proxy:
+        server = ProxyServer(ProxyKind.SOCKS5, Endpoint("proxy.example", proxy.server.place.port))
+        through_it = Proxying(server, open_socket, look_up)
+        assert await heard(await through_it.connect(Endpoint("127.0.0.1", echo))) == b"hello"

@@ -138,7 +138,11 @@ class Proxying:
         """A connection to the proxy itself."""
         loop, last = asyncio.get_running_loop(), OSError("it has no address")
         for place in await self._where():
-            sock = self._open_socket(place.host, socket.SOCK_STREAM)
+            try:
+                sock = self._open_socket(place.host, socket.SOCK_STREAM)
+            except OSError as error:  # nothing of ours comes from an address of this family
+                last = error
+                continue
             done = False
             try:
                 async with asyncio.timeout(REACH_SECONDS):
