@@ -359,6 +359,7 @@ class _Scene:
         for kind in Kind:
             self.port.join(kind, self)
         self.port.watch(self)
+        self.port.clock = asyncio.get_running_loop().time
         self.most_attempts += 1
 
     def close(self) -> None:

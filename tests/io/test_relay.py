@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 
@@ -139,6 +140,27 @@ async def test_a_place_that_ends_is_asked_for_again(
         data, after = await received(far)
         assert data == b"second"
         assert before != after
+
+
+async def test_a_place_that_ends_at_once_is_asked_for_ever_more_seldom(
+    until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.01)
+    tries: list[float] = []
+    real = proxying.Proxying.associate
+
+    async def noted(self: proxying.Proxying, here: Endpoint) -> tuple[socket.socket, Endpoint]:
+        tries.append(asyncio.get_running_loop().time())
+        return await real(self, here)
+
+    monkeypatch.setattr(proxying.Proxying, "associate", noted)
+    async with saying(b"\5\0\5\0\0\1\x7f\0\0\1\0\x09") as server:
+        route = Route(proxied=Proxied(server))
+        assert route.proxying is not None
+        with closing(RelayPort(route, route.proxying)) as port:
+            port.clock = lambda: 0.0
+            await until(lambda: len(tries) == 5)
+    assert all(later - earlier >= 0.009 * 2**at for at, (earlier, later) in enumerate(pairwise(tries)))
 
 
 async def test_who_is_not_the_proxy_is_not_heard(proxy: Proxy, far: socket.socket, until: Until) -> None:

@@ -29,7 +29,7 @@ from .udp import UdpPort
 
 FIRST_RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 60.0
-"""Between two tries to get a place at the proxy; twice as long after each."""
+"""Between two tries to get a place at the proxy; twice as long after each, until a place lasts longer than that."""
 MOST_HELD: Final = 64
 """Datagrams that wait for the first place."""
 MOST_NAMED: Final = 256
@@ -149,9 +149,11 @@ class RelayPort:
                 self._refusal = str(error)
                 self._refuse_held()
             else:
-                wait = FIRST_RETRY_SECONDS
+                began = self.clock()
                 with control, suppress(OSError):  # of a connection that is gone already, or of a network that is
                     await self._use(control, place)
+                if self.clock() - began >= wait:  # else it is as good as none
+                    wait = FIRST_RETRY_SECONDS
                 _log.info("the proxy ended the place for datagrams")
             await asyncio.sleep(wait)
             wait = min(2 * wait, MAX_RETRY_SECONDS)
