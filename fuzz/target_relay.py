@@ -131,19 +131,34 @@ class _Line(Near):
         return len(data)
 
 
+class _Asking(Proxying):
+    """Asks, and keeps what was granted."""
+
+    places: dict[str, int]
+
+    async def associate(self, here: Endpoint) -> tuple[socket.socket, Endpoint]:
+        """See Proxying."""
+        control, place = await super().associate(here)
+        with suppress(OSError):
+            self.places[control.getpeername()[0]] = place.port
+        return control, place
+
+
 class _Proxy(Route):
     """Answers as was prepared, or else well; and the one way out, which leads there."""
 
     def __init__(self, server: ProxyServer) -> None:
         super().__init__(proxied=Proxied(server))
-        self.proxying = Proxying(server, self.to_proxy, self._named)
+        self.places: dict[str, int] = {}  # the last that was granted at each host
+        self.proxying = _Asking(server, self.to_proxy, self._named)
         self.proxying.on_trouble = _readable
+        self.proxying.places = self.places
         self.server = server
         self.scripts: deque[tuple[int, bytes]] = deque()
         self.troubles: deque[int] = deque()
-        self.places: dict[str, int] = {}  # the last that was granted at each host
         self.wanted: Counter[bytes] = Counter()  # datagrams that are to be sent
         self.arrived: list[bytes] = []
+        self.broken: list[str] = []
         self.connections = 0
         self.granted = False
         self.lines: list[tuple[_Line, socket.socket]] = []
@@ -155,13 +170,14 @@ class _Proxy(Route):
 
     def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """See Route."""
-        raise AssertionError(f"a socket of family {family} that is not for the proxy")
+        self._demand(f"a socket of family {family} that is not for the proxy", holds=False)
+        return super().open(family, kind, protocol)
 
     def to_proxy(self, host: str, kind: int) -> socket.socket:
         """See Route."""
         if host == _NO_WAY:
             raise OSError(errno.EAFNOSUPPORT, "no address of ours in this family")
-        assert host in _PLACES, f"{host} is asked"
+        self._demand(f"{host} is asked", holds=host in _PLACES)
         near, far = _Line.pair(kind)
         self.lines.append((near, far))
         if kind == socket.SOCK_DGRAM:
@@ -171,49 +187,49 @@ class _Proxy(Route):
             near.connected = lambda place: self._connect(place, far)
         return near
 
+    def _demand(self, otherwise: str, *, holds: bool) -> None:
+        if not holds:
+            self.broken.append(otherwise)  # raised again at the end: here, it may end a task that nobody hears of
+            raise AssertionError(otherwise)
+
     def _take(self, data: bytes, place: Place) -> None:
         if self.troubles:
             code = self.troubles.popleft()
             raise OSError(code, os.strerror(code))
-        assert place[0] in self.places, f"{place[0]} is sent datagrams"
-        assert place[1] == self.places[place[0]]
+        self._demand(f"{place} is sent datagrams", holds=place[1] == self.places.get(place[0]))
         if not place[1]:
             raise OSError(errno.EINVAL, "there is no such port")
-        assert self.wanted[data], f"{data!r} is sent that was not to be"
+        self._demand(f"{data!r} is sent that was not to be", holds=self.wanted[data] > 0)
         self.wanted[data] -= 1
         self.arrived.append(data)
 
     def _connect(self, place: Place, far: socket.socket) -> None:
-        assert place[0] in _PLACES
-        assert place[1] == _PORT
+        self._demand(f"{place} is connected to", holds=place[0] in _PLACES and place[1] == _PORT)
         self.connections += 1
         kind, said = self.scripts.popleft() if self.scripts else (-1, b"")
         if kind == Does.UNREACHED:
             far.close()
             code = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)[sum(said[:1]) % 3]
             raise OSError(code, os.strerror(code))
-        serving = asyncio.get_running_loop().create_task(self._serve(kind, said, far, place[0]))
+        serving = asyncio.get_running_loop().create_task(self._serve(kind, said, far))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
 
-    async def _serve(self, kind: int, said: bytes, far: socket.socket, host: str) -> None:
+    async def _serve(self, kind: int, said: bytes, far: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         left = int.from_bytes(said[:2]) % 64 if kind == Does.HALF else 1 << 20
         step, pause = (1 + sum(said[:1]) % 16, sum(said[1:2]) / 50) if kind == Does.DRIP else (1 << 20, 0.0)
-        if kind == Does.RAW:
-            self._note(said, host)
         with suppress(OSError):
             if kind == Does.RAW:
                 await loop.sock_sendall(far, said)
                 return
             for whole in self._answers(kind, said):
                 asked = await loop.sock_recv(far, 4096)
-                assert len(asked) < 1100
+                self._demand(f"{len(asked)} bytes are said", holds=len(asked) < 1100)
                 self.granted |= kind in (-1, Does.DRIP) and whole.endswith(_TAIL)
                 answer = whole
                 if asked[:2] == b"\5\3":
                     answer = whole.removesuffix(_TAIL)
-                    self._note(answer, host)
                 for at in range(0, len(answer[:left]), step):
                     await loop.sock_sendall(far, answer[:left][at : at + step])
                     await asyncio.sleep(pause)
@@ -222,14 +238,6 @@ class _Proxy(Route):
                     break
         if kind == Does.HALF and not sum(said[2:3]) % 2:
             far.close()
-
-    def _note(self, answer: bytes, host: str) -> None:
-        """Where datagrams are to go from now on: what comes last in an answer with an address."""
-        at = answer.find(b"\5\0\0") if not answer.startswith(b"\5\0\0") else 0
-        if self.server.kind is ProxyKind.SOCKS5:
-            rest = answer[at + 3 :]
-            size = {1: 4, 4: 16, 3: 1 + sum(rest[1:2])}.get(sum(rest[:1]), 0)
-            self.places[host] = int.from_bytes(rest[1 + size : 3 + size])
 
     def _answers(self, kind: int, said: bytes) -> list[bytes]:
         code = sum(said[:1])
@@ -448,8 +456,8 @@ async def _play(server: ProxyServer, play: bytes) -> bool:
             most = 2 * (8 * scene.most_attempts + (loop.time() - began) / 60)
             assert attempts <= most, f"{attempts} tries for a place in {loop.time() - began:g} s"
         await scene.ends()
-        if escaped:
-            raise AssertionError(f"escaped: {escaped[0]!r}")
+        assert not escaped, f"{escaped[0]!r} escaped"
+        assert not scene.proxy.broken, scene.proxy.broken[0]
     finally:
         scene.close()
         await scene.proxy.close()
