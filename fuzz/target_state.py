@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Final, cast
 
 from bittern.base.bitfield import Bitfield
-from bittern.base.errors import BencodeError, MagnetError, MetainfoError, SessionError, StorageError
+from bittern.base.errors import BencodeError, MetainfoError, SessionError, StorageError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.magnet import Magnet
 from bittern.codec.resume import FileStamp, Resume
@@ -252,7 +252,7 @@ async def _roster(store: Store) -> list[Entry]:
             _check_limits(entry.limits)
         if entry.goal is not None:
             assert all(isinstance(each, float | int | None) for each in (entry.goal.ratio, entry.goal.seed_minutes))
-        with suppress(BencodeError, MetainfoError, MagnetError):
+        with suppress(SessionError):
             await roster.source(entry)
         saved = await store.transact(lambda db, entry=entry: _saved(db, entry))  # type: ignore[misc]  # a lambda's default
         _differs(entry, saved, Handles())
