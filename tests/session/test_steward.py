@@ -1,10 +1,12 @@
 """Limits of the queue, goals and saves, in a running session."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from bittern.base.address import Address
+from bittern.session import roster, steward
 from bittern.session.entry import Entry
 from bittern.session.goals import AtGoal, Goal
 from bittern.session.queue import Places
@@ -71,6 +73,46 @@ async def test_those_that_have_places_at_a_start_are_woken_up_once(
     async with Session(settings(tmp_path / "a", keep_torrents=True)) as session:
         await eventually(lambda: running(list(session.torrents)) == list(range(12)))
         assert len(woken) == 12
+
+
+async def test_who_has_places_at_a_start_is_decided_when_all_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each chunk of rows: who is last among them may go before all others."""
+    async with Session(settings(tmp_path / "a", keep_torrents=True, active_downloads=1)) as session:
+        torrents = await downloads(session, tmp_path, 6)
+        torrents[5].set_priority(1)
+    woken: list[int] = []
+    wake = Waking.wake
+
+    def noted(self: Waking, entry: Entry, heard: tuple[Address, ...] = ()) -> None:
+        woken.append(entry.priority)
+        wake(self, entry, heard)
+
+    monkeypatch.setattr(Waking, "wake", noted)
+    monkeypatch.setattr(roster, "CHUNK", 1)
+    async with Session(settings(tmp_path / "a", keep_torrents=True, active_downloads=1)) as session:
+        await eventually(lambda: bool(running(list(session.torrents))))
+        assert woken == [1]
+
+
+async def test_nothing_is_decided_any_more_when_a_session_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is set meanwhile: the folder may be another session's by then."""
+    late = 0.1
+    monkeypatch.setattr(steward, "DECIDE_SECONDS_EACH", late)
+    monkeypatch.setattr(steward, "TICK_SECONDS", 60.0)
+    async with Session(settings(tmp_path / "a", save_seconds=60.0)) as session:
+        (there,) = await downloads(session, tmp_path, 1)
+        mine = session._open().steward
+        await eventually(lambda: running([there]) == [0] and mine._decision is None)
+        decided: list[Torrent] = []
+        monkeypatch.setattr(mine, "decide", lambda: decided.append(there))
+        closing = asyncio.create_task(session.close())
+        await asyncio.sleep(0)
+        there.set_priority(1)
+        await closing
+    await asyncio.sleep(2 * late)  # timers are called in their order
+    assert not decided
 
 
 async def test_those_that_wait_sleep_and_wake_in_their_turn(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Session:
                 await parts.rules.restore()
                 async for entries in parts.roster.load():
                     self._door.restore(parts, entries)
-            parts.steward.decide()
+            parts.steward.begin()
         except BaseException:
             if self._parts is parts:  # nobody closed it in between
                 self._parts = None
@@ -384,6 +384,7 @@ class Session:
             await asyncio.shield(self._ending)
 
     async def _close(self, parts: Parts) -> None:
+        parts.steward.rest()
         await self._tasks.close()
         try:
             goodbye = asyncio.get_running_loop().create_task(parts.say_goodbye(self.settings.goodbye_seconds))

@@ -66,11 +66,22 @@ class Steward:
         self._moved_at: dict[InfoHashV1, float] = {}
         self._queue: dict[InfoHashV1, Entry] = {}  # those that wait, asleep
         self._round_due = 0.0
+        self._deciding = False  # between `begin` and `rest`
         self._decision: asyncio.TimerHandle | None = None
         self._urgent: dict[InfoHashV1, Entry] = {}  # to be saved now
         self._saving: asyncio.Task[None] | None = None
         self.on_round: Callable[[], None] = lambda: None
         """Called with each round."""
+
+    def begin(self) -> None:
+        """Decide the queue from now on: all torrents of an earlier run are there."""
+        self._deciding = True
+        self.decide()
+
+    def rest(self) -> None:
+        """Start and stop nothing more: the session ends."""
+        self._deciding = False
+        self._cancel_decision()
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -80,8 +91,6 @@ class Steward:
                 await asyncio.sleep(period)
                 await self.tick(time.monotonic())
         finally:
-            if self._decision is not None:
-                self._decision.cancel()
             if self._saves:
                 await asyncio.wait(list(self._saves.values()))
 
@@ -95,7 +104,7 @@ class Steward:
             self._queue[entry.info_hash] = entry
         else:
             self._queue.pop(entry.info_hash, None)
-        if self._decision is None:
+        if self._deciding and self._decision is None:
             seconds = (len(self._waking.awake) + len(self._queue)) * DECIDE_SECONDS_EACH
             self._decision = asyncio.get_running_loop().call_later(seconds, self.decide)
 
@@ -161,9 +170,7 @@ class Steward:
 
     def decide(self) -> None:
         """Let those run that the queue has places for."""
-        if self._decision is not None:
-            self._decision.cancel()
-            self._decision = None
+        self._cancel_decision()
         now = time.monotonic()
         # Who sleeps and seeds takes no place and needs none: thousands of them are not looked at.
         concerned = {**self._waking.awake, **self._queue}.values()
@@ -177,6 +184,11 @@ class Steward:
                 self._start(entry)
             elif entry.number not in running and entry.now_doing in _IN_SWARM:
                 self._waking.stop(entry, State.QUEUED)
+
+    def _cancel_decision(self) -> None:
+        if self._decision is not None:
+            self._decision.cancel()
+            self._decision = None
 
     def _start(self, entry: Entry) -> None:
         self._moved_at[entry.info_hash] = time.monotonic()
