@@ -14,6 +14,7 @@ from bittern.testing.wire_pair import WirePair, bytewise, whole
 from bittern.wire.blocks import block_heads
 from bittern.wire.decoder import Scratch
 from bittern.wire.handshake import PROTOCOL, Handshake
+from bittern.wire.messages import Have, Interested
 from bittern.wire.mse.exchange import Exchange, Initiator
 from bittern.wire.mse.keys import shared_secret
 from bittern.wire.mse.policy import Encryption, Method
@@ -146,6 +147,23 @@ def test_where_only_the_handshake_is_encrypted_the_wires_speak_for_themselves_th
     assert PROTOCOL not in both.right.record  # the first words were encrypted still,
     assert PROTOCOL in both.left.record  # their answer was not
     assert pattern(1, 1) in both.right.record
+
+
+@pytest.mark.parametrize("cut", [whole, lambda _: 100, lambda _: 16_384])
+def test_first_words_of_any_length_are_heard_whatever_comes_behind_them(cut: Callable[[int], int]) -> None:
+    """65,535 bytes that are encrypted, of a connection that is not, are more than there is room for at once."""
+    slab = Slab()
+    words = hello("dials").encode() + Interested().encode() * 13_093
+    words += Have(9).encode()[: 0xFFFF - len(words)]
+    other = answers(Encryption.PREFER, slab)
+    one = Client("dials", lambda _: OnlyPlain(Random("a").randbytes, PlainRc4, NAME, Encryption.PREFER, words), slab)
+    both = WirePair(one.join, other.join, cut=cut)
+    both.run()
+    both.right.unread.append(memoryview(Have(9).encode()[2:]))
+    both.run()
+    assert other.lost == []
+    assert other.sink.calls == [("interested",)] * 13_093 + [("have", 9)]
+    assert both.right.stream is other.wire
 
 
 def test_nothing_is_read_while_a_secret_is_worked_out() -> None:

@@ -35,7 +35,7 @@ class MseStream:
     """
 
     __slots__ = (
-        "_at_once", "_decipher", "_early", "_encipher", "_end", "_exchange", "_kept", "_link", "_missing", "_offered",
+        "_at_once", "_decipher", "_encipher", "_end", "_exchange", "_kept", "_link", "_missing", "_offered",
         "_out", "_scratch", "_slab", "_start", "_wire", "_work_out",
     )  # fmt: skip
 
@@ -57,8 +57,7 @@ class MseStream:
         self._out = exchange.out  # of the handshake, that has not gone
         self._encipher: Cipher | None = None
         self._decipher: Cipher | None = None
-        self._early = bytearray()  # the encrypted beginning of a plain stream
-        self._missing = 0  # bytes of it
+        self._missing = 0  # bytes of the encrypted beginning of a plain stream
         self._offered: Sequence[memoryview] = ()
         self._at_once = 4 * LEAST_AT_ONCE
         self._start = self._end = 0  # of what is encrypted and has not gone, in the slab or in `_kept`
@@ -69,7 +68,7 @@ class MseStream:
     def receive_buffers(self) -> Sequence[memoryview]:
         """Where the next bytes should land; see Stream."""
         if self._missing:
-            self._offered = (self._scratch.tail[: self._missing],)
+            self._offered = [buffer[: self._missing] for buffer in self._wire.receive_buffers()[:1]]
         elif self._exchange is None:
             self._offered = self._wire.receive_buffers()
         elif self._exchange.wanted is None:
@@ -83,7 +82,9 @@ class MseStream:
         if self._exchange is not None:
             self.take(bytes(self._offered[0][:count]), now)
         elif self._missing:
-            self._begin(bytes(self._offered[0][:count]), now)
+            came = self._offered[0][:count]
+            self._begin(came)
+            self._wire.received(count, now)
         elif self._decipher is None:
             self._wire.received(count, now)
         else:
@@ -177,21 +178,20 @@ class MseStream:
             self._feed(processed(agreed.decipher, agreed.rest), now)
         else:
             self._missing = agreed.initial
-            self._begin(agreed.rest, now)
+            came = bytearray(agreed.rest)
+            self._begin(memoryview(came)[: self._missing])
+            self._feed(came, now)
 
-    def _begin(self, data: bytes, now: float) -> None:
-        """Of a stream that is plain behind its beginning: collect that."""
+    def _begin(self, came: memoryview) -> None:
+        """Decrypt bytes of the beginning of a stream that is plain behind it."""
         assert self._decipher is not None
-        early = processed(self._decipher, data[: self._missing])
-        self._early += early
-        self._missing -= len(early)
+        self._decipher.process(came, came)
+        self._missing -= len(came)
         if not self._missing:
             self._decipher = None
             self._unwrap()
-            self._feed(bytes(self._early) + data[len(early) :], now)
-            self._early.clear()
 
-    def _feed(self, data: bytes, now: float) -> None:
+    def _feed(self, data: Buffer, now: float) -> None:
         """Give the wire what came with the handshake: it is in its own, and has room for all of it."""
         if data:
             self._wire.receive_buffers()[0][: len(data)] = data
