@@ -29,8 +29,10 @@ _SCRATCH, _SLAB = Scratch(), Slab()
 class Bare:
     """Our side of a connection, as an engine has it: encrypted, or without, as the measure of what must come of it."""
 
-    def __init__(self, *, dialed: bool) -> None:
+    def __init__(self, *, dialed: bool, hesitant: bool = False) -> None:
         self.dialed = dialed
+        self._hesitant = hesitant
+        self._undecided = False
         self.calls = list[tuple[object, ...]]()
         self.ends = list[LinkLost | RemoteProtocolError]()
         self.said = bytearray()
@@ -60,9 +62,16 @@ class Bare:
         self.calls.append((handshake,))
         if not self.dialed:
             wire.send_handshake(Handshake.parse(HELLO))
-        wire.land_nowhere(self, "peer", lambda _: None)
-        wire.send_have_all()
-        wire.send_have(7)
+        if self._hesitant:
+            self._undecided = True
+            wire.pause()
+        else:
+            self._land()
+
+    def _land(self) -> None:
+        self.wire.land_nowhere(self, "peer", lambda _: None)
+        self.wire.send_have_all()
+        self.wire.send_have(7)
 
     def on_wire_lost(self, wire: PeerWire, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """See Greeter."""
@@ -85,8 +94,12 @@ class Bare:
                 return
 
     def resolve(self) -> bool:
-        """Work out what is waited for; whether anything was."""
-        return False
+        """Do what is waited for; whether anything was."""
+        decides, self._undecided = self._undecided, False
+        if decides:
+            self._land()
+            self.wire.catch_up(0.0)
+        return decides
 
     def say(self, *, slowly: bool = False) -> None:
         """Let go what we say now, in parts if so wished."""
@@ -105,13 +118,13 @@ class Bare:
 class Encrypted(Bare):
     """With encryption."""
 
-    def __init__(self, policy: Encryption, seed: str, *, dialed: bool, patient: bool) -> None:
+    def __init__(self, policy: Encryption, seed: str, *, dialed: bool, hesitant: bool, patient: bool) -> None:
         self._policy = policy
         self._patient = patient
         self._entropy = Random(seed).randbytes
         self._sums = list[tuple[MseStream, Exchange]]()
         self.exchange: Exchange | None = None
-        super().__init__(dialed=dialed)
+        super().__init__(dialed=dialed, hesitant=hesitant)
 
     def _begins(self, link: Link) -> Stream:
         if self.dialed:
@@ -138,4 +151,4 @@ class Encrypted(Bare):
         for stream, exchange in sums:
             assert exchange.wanted is not None
             stream.know(shared_secret(exchange.secret, exchange.wanted), 0.0)
-        return bool(sums)
+        return super().resolve() or bool(sums)

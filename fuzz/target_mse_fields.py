@@ -109,10 +109,11 @@ class _Trial:
         self.dialed = bool(flags & 1)
         self.policy = Encryption.REQUIRE if flags & 2 else Encryption.PREFER
         self.slowly = bool(flags & 8)
-        seed = f"{flags >> 5}"
+        self.hesitant = bool(flags & 128)
+        seed = f"{flags >> 5 & 3}"
         self.secret = Random(seed).randbytes(SECRET_SIZE)
         self.prompt = bool(flags & 16)
-        self.side = Encrypted(self.policy, seed, dialed=self.dialed, patient=bool(flags & 4))
+        self.side = Encrypted(self.policy, seed, dialed=self.dialed, hesitant=self.hesitant, patient=bool(flags & 4))
         self.heard = bytearray()
         self.shared: bytes | None = None
 
@@ -157,7 +158,7 @@ class _Trial:
 
     def within(self, verdict: Verdict) -> Bare:
         """A side without encryption that heard the same."""
-        side = Bare(dialed=self.dialed)
+        side = Bare(dialed=self.dialed, hesitant=self.hesitant)
         side.hear(verdict.inner)
         return side
 
@@ -238,7 +239,7 @@ _CORPUS = (
     *(_case(flags, cut) for flags in (0, 1, 2, 3, 28, 29) for cut in (0, 40, 217)),
     *(_case(number % 2 * 4 + 8 + role, 30 + 2 * number, each) for number, each in enumerate(_MANY) for role in (0, 1)),
     *(
-        _case(16 + number % 2 * 8, 217, _ONLY_PLAIN, each)
+        _case(16 + number % 2 * 136, 217, _ONLY_PLAIN, each)
         for number, each in enumerate(_MANY)
         if each[0] >= _Field.PAD_SIZE
     ),
