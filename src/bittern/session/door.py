@@ -110,7 +110,7 @@ class Door:
         async def erase() -> None:
             if delete_data and doomed is not None:
                 try:
-                    await surroundings.in_thread(delete_content, doomed)
+                    await surroundings.in_thread_for_long(delete_content, doomed)
                 except StorageError as error:
                     refused.append(error)
 

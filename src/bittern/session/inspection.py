@@ -128,7 +128,7 @@ class Inspection:
         stamps = await in_thread(self._make_ready, content, stamps, have)
         await self._journal.start(info, trackers, have, stamps, resume)
         if self._surroundings.settings.preallocate and content.bytes_in(have) < content.total_bytes:
-            await in_thread(content.storage.allocate, content.wanted_files)
+            await self._surroundings.in_thread_for_long(content.storage.allocate, content.wanted_files)
             await in_thread(content.look)
         self._publisher.publish(events.Checked(content.bytes_in(have), content.total_bytes))
         return have
@@ -163,6 +163,7 @@ class Inspection:
         """Add to `have` what is right of the suspects; now and then `note` how far it has come."""
         loop, in_thread = asyncio.get_running_loop(), self._surroundings.in_thread
         settings, geometry = self._surroundings.settings, content.info.geometry
+        for_long = self._surroundings.in_thread_for_long
         self.pace = pace = Pace(settings.check_bytes_per_second)
         left, total, done = todo.suspects, todo.to_hash_bytes, 0
 
@@ -176,7 +177,7 @@ class Inspection:
                 async with self._surroundings.checking:  # while it is paused, another has the turn
                     self._told(done, total)
                     while left and not pace.paused and not pace.cancelled:
-                        found = await in_thread(hash_suspects, content, left, pace, tell, settings.save_seconds)
+                        found = await for_long(hash_suspects, content, left, pace, tell, settings.save_seconds)
                         await in_thread(content.sync, found.good)
                         have.update(found.good)
                         left = found.left

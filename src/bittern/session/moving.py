@@ -162,7 +162,7 @@ class Mover:
                 loop.call_soon_threadsafe(self._told, done, total, stop)
 
         self._told(0, total, stop)
-        work = asyncio.ensure_future(self._surroundings.in_thread(_carry_all, content, to, stop, tell))
+        work = asyncio.ensure_future(self._surroundings.in_thread_for_long(_carry_all, content, to, stop, tell))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:  # the session ends: leave no file half moved, the next start goes on

@@ -33,7 +33,7 @@ from .rules import Rules
 from .settings import Settings
 from .steward import Steward
 from .store import Store
-from .surroundings import Surroundings
+from .surroundings import THREADS, Surroundings
 from .tether import Tether
 from .waking import Waking
 from .whereabouts import Whereabouts
@@ -156,7 +156,7 @@ class Parts:
         Raises:
             ThreadLimitError: the system allows too few threads.
         """
-        threads = pool(3, "bittern-files")
+        threads = pool(THREADS, "bittern-files")
         runtime = Runtime(
             replace(
                 settings.for_engine(capabilities.sockets(), rc4=settings.encrypts and rc4.available()),

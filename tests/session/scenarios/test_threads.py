@@ -12,7 +12,7 @@ from bittern.base.errors import ThreadLimitError
 from bittern.session.session import Session
 from tests.session.rig import album, seeding, settings, write_torrent
 
-ENOUGH = 8
+ENOUGH = 9
 
 
 @contextmanager
