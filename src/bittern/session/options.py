@@ -78,7 +78,7 @@ class AddOptions:
 
 def check_selection(info: Info, select: Iterable[int]) -> None:
     """Raise SessionError when there is no file of one of these numbers among those without pads."""
-    count = sum(not file.pad for file in info.files)
+    count = _file_count(info)
     for number in select:
         if not 0 <= number < count:
             raise SessionError(f"there is no file {number + 1}: the torrent has {count}")
@@ -86,7 +86,11 @@ def check_selection(info: Info, select: Iterable[int]) -> None:
 
 def check_priorities(info: Info, priorities: Mapping[int, int]) -> None:
     """Raise SessionError when one is not 0 to 7, or there is no such file among those without pads."""
-    count = sum(not file.pad for file in info.files)
+    count = _file_count(info)
     for number, priority in priorities.items():
         if not 0 <= number < count or not SKIP <= priority <= HIGHEST:
             raise SessionError(f"priority {priority} of file {number + 1}: there are {count} files, and 0 to 7")
+
+
+def _file_count(info: Info) -> int:
+    return sum(not file.pad for file in info.files)

@@ -10,9 +10,11 @@ class Crowd(Protocol):
 
     def unheard(self, now: float) -> Peer | None:
         """The one that gives way to anybody; see turnover."""
+        ...
 
     def give_way(self, peer: Peer, now: float) -> None:
         """End the connection with it, since a newcomer has its place."""
+        ...
 
 
 class Crowds:
