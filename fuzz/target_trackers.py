@@ -1,5 +1,6 @@
 # Invariant: whatever trackers and neighbours answer, and when, nothing escapes; no tracker is asked more than now and
-# then, nobody is asked at an address where nobody may be asked, and the book of addresses keeps its limit; when the
+# then, nobody is asked at an address where nobody may be asked, and the book of addresses keeps its limit; our own
+# announce to the local network leads nowhere; when the
 # torrents have left, nothing is under way any more.
 """Fuzz target: the announces of two torrents, over HTTP and UDP, and to the local network (BEP 3, 7, 12, 14, 15)."""
 
@@ -11,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bittern.base.address import Address
+from bittern.base.errors import RemoteProtocolError
 from bittern.engine.settings import EngineSettings
 from bittern.engine.sources.guard import refusal
 from bittern.engine.swarm.peerbook import MOST_CANDIDATES
@@ -23,6 +25,7 @@ from bittern.sim.process import SimProcess
 from bittern.sim.udp import Services
 from bittern.sim.world import World
 from bittern.wire.announce import AnnounceReply
+from bittern.wire.lsd import LocalAnnounce
 from bittern.wire.tracker_udp import Announced, Connect, Connected, encode_reply, parse_request
 from fuzz.driver import Target
 from fuzz.plays import act, acts, play_edit
@@ -67,6 +70,8 @@ class _Scene:
         self.services = services
         self.process = SimProcess(self.host, web, _SETTINGS, services)
         self.process.strict = True
+        search = self.process.core._neighbours.search  # noqa: SLF001 - by what it knows itself
+        self.cookie: str = search._cookie  # noqa: SLF001 - as above
         self.http: deque[Reply | None] = deque()
         self.udp: deque[bytes | None] = deque()
         self.asked = 0
@@ -94,6 +99,17 @@ class _Scene:
             peers = tuple(Address(f"10.9.{number}.1", 7000) for number in range(9))
             return encode_reply(Announced(request.transaction, AnnounceReply(1800, peers=peers)))
         return said[:4] + data[12:16] + said[4:] if said else None
+
+    def shout(self, said: bytes, host: str) -> None:
+        """Somebody announces itself to the local network, or our own announce comes back."""
+        before = [len(torrent.peerbook) for torrent in self.torrents]
+        self.process.core.local_heard(said, host, self.world.now)
+        try:
+            ours = LocalAnnounce.parse(said).cookie == self.cookie
+        except RemoteProtocolError:
+            ours = True
+        if ours:
+            assert before == [len(torrent.peerbook) for torrent in self.torrents], "we found ourselves"
 
     def settle(self, seconds: float) -> None:
         """Time passes."""
@@ -144,9 +160,8 @@ def _perform(scene: _Scene, kind: int, said: bytes) -> None:
         case Does.UDP_WELL:
             scene.udp += [None] * (1 + len(said) % 8)
         case Does.LOCAL:
-            core.local_heard(
-                said.replace(b"%HASH", bytes(torrent.wire_hash).hex().encode()), f"10.0.77.{1 + (kind >> 5)}", now
-            )
+            said = said.replace(b"%HASH", bytes(torrent.wire_hash).hex().encode())
+            scene.shout(said.replace(b"%OURS", scene.cookie.encode()), f"10.0.77.{1 + (kind >> 5)}")
         case Does.PAUSE if torrent.state is TorrentState.PAUSED:
             torrent.resume(now)
         case Does.PAUSE:
@@ -183,6 +198,7 @@ _CORPUS = (
     b"".join(act(Does.UDP, data[:4] + data[8:]) for data in UDP.corpus) + _LATER * 9,
     act(Does.WAIT, b"\1") + b"".join(act(Does.UDP_RAW, data) + act(Does.UDP_OTHER, data) for data in UDP.corpus),
     act(Does.LOCAL, _SHOUT) + act(Does.LOCAL | 16, _SHOUT) + b"".join(act(Does.LOCAL, data) for data in LSD.corpus),
+    act(Does.LOCAL, _SHOUT.replace(b": x", b": %OURS")) + act(Does.LOCAL | 16, _SHOUT) + _LATER,
     act(Does.ADD, b"http://c.example/announce") + act(Does.ADD, b"udp://127.0.0.1:5/x?y") + _LATER + _GOOD[0] * 2,
     act(Does.NAMES, b"\x0a\1\x7f\1\xa9\xfe\5\5") + _WELL + act(Does.WAIT, b"\1") + _LATER + act(Does.NAMES) + _LATER,
     _WELL + _LATER * 4 + act(Does.PAUSE) * 6 + act(Does.PAUSE | 16) + _LATER * 8,
@@ -192,7 +208,7 @@ _CORPUS = (
 TARGET = Target(
     "trackers",
     corpus=_CORPUS,
-    words=(*HTTP.words, *UDP.words, *LSD.words, b"%HASH", _WELL, _LATER, *_GOOD),
+    words=(*HTTP.words, *UDP.words, *LSD.words, b"%HASH", b"%OURS", _WELL, _LATER, *_GOOD),
     check=check,
     edits=(play_edit(_CORPUS, HTTP.edits),),
     slow_seconds=3.0,
