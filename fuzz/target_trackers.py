@@ -1,7 +1,6 @@
 # Invariant: whatever trackers and neighbours answer, and when, nothing escapes; no tracker is asked more than now and
 # then, nobody is asked at an address where nobody may be asked, and the book of addresses keeps its limit; our own
-# announce to the local network leads nowhere; when the
-# torrents have left, nothing is under way any more.
+# announce to the local network leads nowhere; when the torrents have left, nothing is under way any more.
 """Fuzz target: the announces of two torrents, over HTTP and UDP, and to the local network (BEP 3, 7, 12, 14, 15)."""
 
 from collections import deque
