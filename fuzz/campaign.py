@@ -24,6 +24,8 @@ FINDINGS = Path("build/findings")
 FOUND = Path("build/corpus")
 """What reached new lines; `python -m fuzz.tidy` takes what is worth it into `fuzz/corpus`."""
 _GRACE_SECONDS = 5.0
+_AT_ONCE_SECONDS = 5.0
+"""CPU time within which a finding is in what was known before: more turns would end there, too."""
 
 Figures = dict[str, Any]
 
@@ -88,7 +90,7 @@ class Campaign:
             self._busy.discard(name)
             if said is not None:
                 self._enter(name, said)
-            else:
+            if said is None or (said["finding"] and said["seconds"] < _AT_ONCE_SECONDS):
                 self._broken.add(name)
 
     def _enter(self, name: str, said: Figures) -> None:
