@@ -3,6 +3,7 @@
 import struct
 from contextlib import suppress
 
+from bittern.wire.peerwire import MOST_UNSENT
 from tests.faults.rigs import wire
 from tests.faults.rigs.misdeed import FLAT, Against, Fate, Misdeed, Scene
 from tests.faults.rigs.torrent import BLOCK, MIB, PIECE, Torrent
@@ -50,7 +51,8 @@ def requests_while_choked(scene: Scene) -> None:
 
 
 def requests_for_all_unread(scene: Scene) -> None:
-    scene.pour(scene.unchoked(), whole(scene.torrent))
+    """No more than what is kept for it to read: beyond that it is taken for a flood."""
+    scene.pour(scene.unchoked(), whole(scene.torrent), most=MOST_UNSENT / 2)
 
 
 def requests_for_one_block_unread(scene: Scene) -> None:

@@ -76,6 +76,11 @@ class Victim:
         names = [*report["tasks"], *report["files"], *report["threads"]]
         return Counter(name for name in names if not name.startswith(_COME_AND_GO))
 
+    def has_begun(self, folder: Path) -> bool:
+        """Whether all that a session starts is there, and there are bytes in a file below `folder`."""
+        held = self.held()
+        return held["bittern dht state"] > 0 and any(name.startswith(f"{folder}/") for name in held)
+
     def memory(self) -> int:
         """Bytes in memory now."""
         status = Path(f"/proc/{self.running.pid}/status").read_text()
@@ -121,7 +126,7 @@ class Arena:
         self._bystander = self._start("bystander", *words)
         self._newcomers = 0
         self.newcomer()
-        assert wait_until(lambda: self.victim.held()["bittern-store-1"] > 0, 60), "nothing is ever stored"
+        assert wait_until(lambda: self.victim.has_begun(folder / "into"), 60), "nothing is ever stored"
         self.waits()
 
     def __enter__(self) -> Self:
