@@ -74,9 +74,9 @@ async def test_datagrams_have_the_number_of_tcp_at_each_address() -> None:
 
 
 async def test_where_that_is_taken_both_have_another_one_unless_the_user_chose_it() -> None:
+    port, _ = ports(listening_sockets(DIRECT, ("127.0.0.1", "::1"), 0, fallback=False))  # nobody else's over TCP
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+        taken.bind(("127.0.0.1", port))
         (tcp, other), udp = numbers(listening(DIRECT, Settings(listen=("127.0.0.1", "::1")), port))
         assert {each.port for each in udp} == {tcp} == {other} != {port}
         (tcp, other), udp = numbers(listening(DIRECT, Settings(listen=("127.0.0.1", "::1"), port=port), port))
