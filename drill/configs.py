@@ -76,7 +76,7 @@ def _is_refused(room: Room, torrent: Torrent, number: int, draft: bytes) -> bool
     done = run(["get", str(torrent.path), "-d", str(torrent.folder), "--timeout", "1", *QUIET[:5]], home)
     demand(_sight(config.parent) == before, f"the configuration was changed: {draft!r}")
     demand("Traceback" not in done.stderr, f"{draft!r}: {done.stderr}")
-    if done.returncode in (OK, NETWORK):  # understood: perhaps a peer is named that can not be found
+    if done.returncode in (OK, NETWORK):  # understood: perhaps a peer is named that cannot be found
         return False
     lines = done.stderr.splitlines()
     demand(done.returncode == USAGE, f"exit status {done.returncode}: {draft!r}: {done.stderr}")

@@ -92,10 +92,11 @@ def state(room: Room) -> Outcome:
     torrent = make(room.below("content"), _SIZE)
     seed = seed_of(torrent, room)
     scene = Scene(room, torrent)
-    with on_small_disk(scene.state) as (enter, inside), Proxy(seed, limit=MIB) as half:
+    with on_small_disk(scene.state) as (enter, inside), Proxy(seed, limit=MIB, shut=True) as half:
         with scene.get(half.address, before=enter) as job:
             job.saw("checked", seconds=_WAIT)
             fill(inside / "hog")
+            half.open()  # not before: what came by then would be saved already
             demand(half.reached.wait(_WAIT), "nothing came")
             reason = job.saw("save_failed", seconds=_WAIT)["reason"]
             demand("no space left" in reason, reason)

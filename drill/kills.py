@@ -1,7 +1,7 @@
 """kill -9 again and again: does bittern claim what is not there, or fetch again what is?
 
 *False* pieces are claimed and wrong; *forgotten* ones are right and not claimed. *Again* are bytes that the seed has
-to send once more. They can not be more than what was *in flight*: blocks that were asked for, of pieces that nobody
+to send once more. They cannot be more than what was *in flight*: blocks that were asked for, of pieces that nobody
 had been told of when the kill came; a proxy before the seed reads that off the wire.
 """
 

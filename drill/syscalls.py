@@ -142,7 +142,7 @@ def remove(room: Room) -> Outcome:
         found = work.do(scene, ["status"]) or ""
         half = 0 < len(left) < len(work.torrent.files)
         demand(not half or "missing files" in found, f"{call} {nth}: {left} are left, and nobody misses more: {found}")
-        demand(work.do(scene, ["remove"]) == "removed", f"{call} {nth}: it can not be removed any more")
+        demand(work.do(scene, ["remove"]) == "removed", f"{call} {nth}: it cannot be removed any more")
         root = scene.into / work.torrent.root
         demand(not root.exists(), f"{call} {nth}: this is left: {sorted(map(str, root.rglob('*')))}")
         scene.surroundings.check()

@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import sys
-from pathlib import Path
 
 import bittern
 
 
 async def seed(torrent_file: str, folder: str) -> None:
     """Seed what is in `folder`."""
-    async with bittern.Session(bittern.Settings(save_path=Path(folder))) as session:
+    async with bittern.Session(bittern.Settings(save_path=folder)) as session:
         torrent = await session.add(torrent_file)
         await torrent.completed()
         print("seeding on port", session.port, flush=True)

@@ -18,7 +18,7 @@ EARLY_SHARE = 0.25
 """The part of a run after which memory is measured for the first time: by then all that is loaded once is there."""
 
 Edit = Callable[[bytes, Random], bytes]
-"""A mutation that knows how an input is built; it returns what it can not read as it is."""
+"""A mutation that knows how an input is built; it returns what it cannot read as it is."""
 
 _MUTATIONS_UPTO = 8
 _EDITS_UPTO = 4

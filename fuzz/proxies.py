@@ -40,13 +40,13 @@ class Does(IntEnum):
     FROM = 6  # this comes from the place for datagrams
     BACK = 7  # or this, behind a header
     STRANGER = 8  # or from somebody else
-    TROUBLE = 9  # the next datagram can not be sent
+    TROUBLE = 9  # the next datagram cannot be sent
     RAW = 10  # the next connection is answered with these bytes before it has said anything
     REFUSE = 11  # it is refused with a code
     GIVE = 12  # it is granted with these words
     DRIP = 13  # it is answered well, in pieces, slowly
     HALF = 14  # so many bytes of a good answer come, and then the end, or nothing
-    UNREACHED = 15  # it can not be made
+    UNREACHED = 15  # it cannot be made
 
 
 class _Line(Near):

@@ -7,17 +7,15 @@ from collections import deque
 from enum import IntEnum
 from random import Random
 
-from bittern.base.errors import GatewayError
 from bittern.engine.nat.control import PortControl
 from bittern.engine.nat.lease import wishes_for
-from bittern.wire import natpmp, pcp
-from bittern.wire.pcp import Carrier
+from bittern.wire import pcp
 from fuzz.driver import Target
 from fuzz.plays import act, acts, play_edit
+from fuzz.routers import DatagramRouter, Grants
 from fuzz.target_natpmp import TARGET as NATPMP
 
 _PORTS = (4321, 4322)
-_LIFETIMES = (7200, 0, 1, 59, 600, 0x7FFFFFFF, 0xFFFFFFFF)
 _MOST_TURNS = 2000
 _MOST_ASKED = 32
 """Questions that may follow at once from what a router says, whatever that is, with all that are repeated."""
@@ -41,51 +39,6 @@ class Does(IntEnum):
     VERSION = 8  # it says which protocol it does not know
 
 
-class _Router:
-    """Answers questions, honestly or not; what it ever granted is written down."""
-
-    def __init__(self) -> None:
-        self.held: dict[tuple[int, int], tuple[int, float]] = {}
-        self.granted: dict[tuple[int, int, int, str], float] = {}  # carrier, our port, its port, protocol: until when
-        self.born = 0.0
-        self.speaks_pcp = True
-
-    def answer(self, data: bytes, now: float, said: bytes = b"") -> bytes | None:
-        """`said` is how it likes to answer: lifetime, external port, error of its clock, result."""
-        lifetime, shift, drift = said[:3].ljust(3, b"\0")
-        epoch = int(now - self.born) + (drift & 127) * (-60 if drift & 128 else 60) & 0xFFFFFFFF
-        result = said[3] if len(said) > 3 else 0
-        granted = _LIFETIMES[lifetime % len(_LIFETIMES)]
-        if data[0] == pcp.VERSION:
-            if not self.speaks_pcp:
-                return bytes((0, 128 + data[1], 0, 1)) + epoch.to_bytes(4)
-            asked = int.from_bytes(data[4:8])
-            port, wanted = int.from_bytes(data[40:42]), int.from_bytes(data[42:44])
-            there, ends = self._map((data[36], port), wanted, shift, asked and granted, now)
-            head = bytes((2, 0x81, 0, result)) + ends.to_bytes(4) + epoch.to_bytes(4) + bytes(12)
-            return head + data[24:42] + there.to_bytes(2) + b"\0" * 10 + b"\xff\xff\xcb\0\x71\7"
-        if data[1] == 0:
-            return bytes((0, 128, 0, result)) + epoch.to_bytes(4) + b"\xcb\0\x71\7"
-        asked, port, wanted = int.from_bytes(data[8:12]), int.from_bytes(data[4:6]), int.from_bytes(data[6:8])
-        carrier = {1: Carrier.UDP, 2: Carrier.TCP}[data[1]]
-        there, ends = self._map((carrier, port), wanted, shift, asked and granted, now)
-        head = bytes((0, 128 + data[1], 0, result)) + epoch.to_bytes(4)
-        return head + data[4:6] + there.to_bytes(2) + ends.to_bytes(4)
-
-    def _map(self, whose: tuple[int, int], wanted: int, shift: int, lifetime: int, now: float) -> tuple[int, int]:
-        if not lifetime:
-            self.held.pop(whose, None)
-            return 0, 0
-        there = 1 + ((wanted or 40_000) + shift * 257 - 1) % 0xFFFF
-        self.held[whose] = (there, now + lifetime)
-        return there, lifetime
-
-    def lets_in(self, carrier: int, port: int, now: float) -> int:
-        """The external port that leads to a port of ours now, or 0."""
-        there, until = self.held.get((carrier, port), (0, 0.0))
-        return there if until > now else 0
-
-
 class _Scene:
     """One conversation, and what must hold of it."""
 
@@ -95,8 +48,9 @@ class _Scene:
         self.now = 0.0
         self.wishes = wishes_for(_PORTS[0], _PORTS[flags >> 1 & 1], 999 if flags & 4 else 0)[: 1 + (not flags & 8)]
         self.control = PortControl(ours, self.wishes, rng.randbytes, 0.0)
-        self.router = _Router()
+        self.router = DatagramRouter()
         self.router.speaks_pcp = not flags & 16
+        self.granted = Grants()
         self.waiting: deque[bytes] = deque(maxlen=50)
         self.said: deque[bytes] = deque(maxlen=50)
         self.grants: deque[bytes] = deque(maxlen=4)
@@ -120,8 +74,7 @@ class _Scene:
             self.asked.popleft()
         assert len(self.asked) <= _MOST_ASKED + _PER_MINUTE, f"{len(self.asked)} questions in a minute"
         for lease in self.control.leases:
-            granted = self.router.granted.get((lease.carrier, lease.port, lease.external_port, lease.by))
-            assert granted is not None, f"{lease} was never granted"
+            granted = self.granted.until(lease)
             assert granted > self.now, f"{lease} was granted until {granted}, and it is {self.now}"
 
     def hear(self, data: bytes | None) -> None:
@@ -129,22 +82,10 @@ class _Scene:
         if data is None:
             return
         self.said.append(data)
-        self._note(data)
+        if self.granted.note(data, self.now):
+            self.grants.append(data)
         self.control.receive(data, self.now)
         self.turn()
-
-    def _note(self, data: bytes) -> None:
-        """Anything that can be read as a grant is one."""
-        try:
-            said = pcp.parse(data) if pcp.version_of(data) == pcp.VERSION else natpmp.parse(data)
-        except GatewayError:
-            return
-        if isinstance(said, pcp.Mapped | natpmp.Mapped):
-            if said.lifetime:
-                self.grants.append(data)
-            by = "PCP" if isinstance(said, pcp.Mapped) else "NAT-PMP"
-            key = (int(said.carrier), said.port, said.external_port, by)
-            self.router.granted[key] = max(self.router.granted.get(key, 0.0), self.now + said.lifetime)
 
     def passes(self, seconds: float) -> None:
         """Time passes."""
@@ -214,7 +155,7 @@ def _perform(scene: _Scene, kind: int, said: bytes) -> None:
             for at, value in zip(said[::2], said[1::2], strict=False):
                 question[at % len(question)] ^= value
             if question[0] in (0, 2) and question[1] in (0, 1, 2) and (question[0] == 0 or len(question) == 60):
-                scene.hear(_Router().answer(bytes(question).ljust(12, b"\0"), scene.now))
+                scene.hear(DatagramRouter().answer(bytes(question).ljust(12, b"\0"), scene.now))
         case Does.RESTART:
             scene.router.held.clear()
             scene.router.born = scene.now

@@ -7,7 +7,7 @@ from random import Random
 from bittern.base.address import Address
 from bittern.base.errors import KrpcError
 from bittern.engine.dht.node import Node, NodeSettings
-from bittern.wire.krpc import Message, Query, Refusal, Reply
+from bittern.wire.krpc import Message, Query, Refusal, Reply, unpack_peers
 from bittern.wire.krpc_reader import read_message
 from fuzz.driver import Target
 from fuzz.trees import tree_edit
@@ -55,7 +55,7 @@ def _check_bounds(message: Query | Reply) -> None:
     if isinstance(message, Reply):
         assert len(message.contacts(ipv6=False)) <= 16
         assert len(message.contacts(ipv6=True)) <= 16
-        assert len(message.addresses()) <= 200
+        assert len(unpack_peers(message.values)) <= 200
         assert message.value is None or len(message.value) <= 1000
         assert 0 <= message.interval <= 21600
         assert all(contact.address.port for contact in message.contacts(ipv6=False))

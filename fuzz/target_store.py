@@ -50,7 +50,7 @@ class _Here(Executor):
 
 def here(store: Store) -> Store:
     """`store`, without a thread of its own."""
-    store._thread = _Here()  # type: ignore[assignment]  # noqa: SLF001 - all that it needs of a pool
+    store._clerk._thread = _Here()  # type: ignore[assignment]  # noqa: SLF001 - all that it needs of a pool
     return store
 
 

@@ -56,7 +56,7 @@ EXPLAINED: Final[dict[Kind, str]] = {
         "A torrent of no bytes at all: empty files. They are made here, and there is nothing to transfer."
     ),
     (THEIRS, "the v1 and v2 file metadata does not match"): (
-        "A hybrid whose tree has an empty folder beside its only file: version 1 can not say that, and no byte lies "
+        "A hybrid whose tree has an empty folder beside its only file: version 1 cannot say that, and no byte lies "
         "elsewhere."
     ),
     (THEIRS, "failed to parse files from torrent file"): (

@@ -122,7 +122,7 @@ class UdpLoad:
                 number = next(numbers)
                 sent_at[number.to_bytes(4)] = clock()
                 if libc.sendmmsg(descriptor, self._out.message(number), BATCH, 0) != BATCH:
-                    raise SystemExit("the generator can not send")
+                    raise SystemExit("the generator cannot send")
                 waiting += BATCH
             count = libc.recvmmsg(descriptor, came.message(0), BATCH, MSG_WAITFORONE, None)
             if count <= 0:

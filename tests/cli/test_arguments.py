@@ -1,6 +1,16 @@
+from collections.abc import Callable
+
 import pytest
 
-from bittern.cli.arguments import checked_node, checked_url, group, list_as_written, tracker_tiers
+from bittern.cli.arguments import (
+    checked_node,
+    checked_torrent_url,
+    checked_url,
+    checked_web_seed,
+    finish,
+    group,
+    tracker_tiers,
+)
 from bittern.cli.failures import UsageError
 
 
@@ -13,6 +23,20 @@ def test_each_flag_is_a_tier_and_commas_join_one() -> None:
 def test_what_is_no_url_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="write one like"):
         checked_url(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "example.org", "http://", "ftp://a/", "udp://a:1/", "http://a b/", "https://a:0/"]
+)
+@pytest.mark.parametrize(
+    ("checked", "example"), [(checked_web_seed, "org/files/"), (checked_torrent_url, r"org/album\.torrent")]
+)
+def test_what_no_web_server_can_have_is_refused_with_an_example(
+    text: str, checked: Callable[[str], str], example: str
+) -> None:
+    with pytest.raises(UsageError, match=f"not an http or https URL; write one like https://example.{example}"):
+        checked(text)
+    assert checked(" https://me:x@[::1]:8/a b ") == "https://me:x@[::1]:8/a%20b"
 
 
 @pytest.mark.parametrize(
@@ -38,10 +62,10 @@ def test_what_is_no_node_is_refused(text: str) -> None:
 
 
 def test_commands_of_a_group_are_listed_in_the_order_in_which_they_were_written() -> None:
-    app = group("zoo", "Animals.")
+    app = group("zoo", "Animals.", ("zebra",))
     names = ["zebra", "ant", "monkey"]
     for name in names:
         app.command(print, name=name, help=f"See the {name}.")
-    list_as_written(app)
+    finish(app)
     page = app.generate_docs()
     assert sorted(names, key=page.index) == names

@@ -119,7 +119,7 @@ def test_the_tutorials_commands_are_the_same_on_every_machine(run: Run) -> None:
         ("[get]\nport = 1\n[gte]\nport = 1\n", 3, "there is no command `gte`; did you mean get?"),
         ("\nget = 1\n", 2, "must be a table"),
         ('[get]\nno-dht = "yes"\n', 2, "must be true or false"),
-        ("[get]\nport = true\n", 2, "can not be true or false"),
+        ("[get]\nport = true\n", 2, "cannot be true or false"),
         ("[get]\npeer = [[1]]\n", 2, "takes text"),
         ("[get]\nport = 2020-01-01\n", 2, "takes text"),
         ("[get]\nport = 1\n[get", 3, "twice"),

@@ -272,6 +272,22 @@ def test_the_examples_of_a_help_page_are_what_the_command_takes(
         assert f"  bittern {command.name} {example}".rstrip() in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["dht", "lab"])
+def test_a_command_with_commands_of_its_own_has_examples_and_they_have_not(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = build_app(Path("nowhere.toml"))
+    assert main([name, "--help"]) == ExitCode.OK
+    _, examples = capsys.readouterr().out.split("Examples:")
+    found = [shlex.split(line) for line in examples.splitlines() if line]
+    assert len(found) > 1
+    for program, *words in found:
+        assert (program, words[0]) == ("bittern", name)
+        app.parse_args(words, exit_on_error=False, print_error=False)
+        assert main([*words[:2], "--help"]) == ExitCode.OK
+        assert "Example" not in capsys.readouterr().out
+
+
 def test_flags_of_the_network_stand_in_a_box_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["get", "--help"]) == ExitCode.OK
     said = capsys.readouterr().out
@@ -280,3 +296,15 @@ def test_flags_of_the_network_stand_in_a_box_of_their_own(capsys: pytest.Capture
     assert "--dir -d DIR" in own
     assert "--peer HOST:PORT..." in network
     assert "--upload-slots N|auto" in sharing
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_pages_say_what_values_are_and_not_how_python_stores_them(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [name for name in build_app(Path("nowhere.toml"))[command.name] if name[0].isalpha()]
+    for words in [[command.name, name] for name in own] or [[command.name]]:
+        assert main([*words, "--help"]) == ExitCode.OK
+        said = capsys.readouterr().out
+        assert f"bittern {' '.join(words)}" in said
+        assert not re.findall(r"--[a-z-]+ (?:-[a-z] )?(?:STR|INT|FLOAT|TUPLE)\b", said)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bittern.cli.output import (
     colour_wanted,
+    counted,
     format_duration,
     format_rate,
     format_size,
@@ -82,6 +83,11 @@ def test_whatever_comes_nothing_but_printable_characters_leaves(text: str) -> No
 )
 def test_sizes_read_in_powers_of_1024(count: int, shown: str) -> None:
     assert format_size(count) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 peers"), (1, "1 peer"), (2, "2 peers"), (1234, "1,234 peers")])
+def test_what_is_counted_is_one_or_several(count: int, shown: str) -> None:
+    assert counted(count, "peer") == shown
 
 
 def test_rates_are_sizes_a_second() -> None:

@@ -34,7 +34,7 @@ def test_words_are_a_class(text: str, meant: PeerClass) -> None:
     [
         ("", "says of no limit"),
         ("local,tcp", "says of no limit"),
-        ("lokal,unlimited", "lokal"),
+        ("lokal,unlimited", "write local, tcp, utp, or a network such as"),
         ("sctp,up=5k", "sctp"),
         ("up=fast", "up=fast makes no sense"),
         ("up=0", "up=0 makes no sense"),

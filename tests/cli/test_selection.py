@@ -26,6 +26,12 @@ def test_a_priority_that_is_none_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line() -> None:
+    with pytest.raises(UsageError, match=r"--select-file 9+.*: write numbers of files, as in 1-3,5$") as error:
+        FileChoice.parse("9" * 5000, ())
+    assert len(str(error.value)) < 200
+
+
 def test_files_that_do_not_exist_are_refused_by_name_of_the_flag() -> None:
     FileChoice.parse("1-3", ["2=7"]).check(3)
     with pytest.raises(UsageError, match="--select-file: there is no file 3: the torrent has 2"):

@@ -45,6 +45,17 @@ async def test_a_milestone_is_waited_for_and_reported(tmp_path: Path) -> None:
     assert report.shown[-1].complete
 
 
+async def test_what_was_found_before_anybody_watched_is_told_once(tmp_path: Path) -> None:
+    report = Recorder()
+    async with Session(settings(tmp_path / "s")) as session:
+        there = await session.add(torrent(fill(tmp_path / "a.bin", 1000)), tmp_path)
+        await asyncio.wait_for(there.completed(), 20)
+        watch = Watch(there, session, report, asyncio.Event())
+        for _ in range(2):
+            await asyncio.wait_for(watch.until(there.completed()), 20)
+    assert report.told == [events.Checked(1000, 1000), events.StateChanged(State.SEEDING)]
+
+
 async def test_a_stop_ends_the_waiting(tmp_path: Path) -> None:
     stop = asyncio.Event()
     async with Session(settings(tmp_path / "s")) as session:

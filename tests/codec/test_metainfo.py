@@ -99,6 +99,8 @@ def test_web_seeds_are_a_url_or_a_list(urls: object, seeds: tuple[str, ...]) -> 
 def test_urls_are_bounded_in_number() -> None:
     many = [[f"http://t/{number}"] for number in range(MAX_URLS + 5)]
     assert len(torrent(**{"announce-list": many}).trackers) == MAX_URLS
+    one_tier = [many[0], [url for tier in many for url in tier]]
+    assert [len(tier) for tier in torrent(**{"announce-list": one_tier}).trackers] == [1, MAX_URLS - 1]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _TEXT = bytes(range(256)) * 1000
 
 
 class _Stream(io.RawIOBase):
-    """A file that can not be sought in: archives on it say sizes behind each file."""
+    """A file that cannot be sought in: archives on it say sizes behind each file."""
 
     def __init__(self) -> None:
         self.data = b""

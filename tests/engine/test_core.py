@@ -1,4 +1,4 @@
-"""What strangers and hostile peers can do to an engine, and what they can not."""
+"""What strangers and hostile peers can do to an engine, and what they cannot."""
 
 from random import Random
 

@@ -96,6 +96,36 @@ def test_over_lines_that_are_slow_and_lose_datagrams_everything_arrives(tmp_path
         assert all(dropped(host) for host in network.hosts[1::2])
 
 
+SWALLOWS = """table ip line {
+  set gone { typeof @th,192,16; flags dynamic,timeout; timeout 60s; size 8; }
+  chain input {
+    type filter hook input priority 0;
+    udp length > 1000 @th,192,16 @gone counter drop comment "again"
+    udp length > 1000 numgen inc mod 1000000 300-304 add @gone { @th,192,16 } counter drop
+  }
+}"""
+"""A line on which five packets of a stream, known by their numbers, never arrive, however often they are repeated."""
+
+
+def test_who_gives_up_a_connection_without_a_word_is_asked_anew(tmp_path: Path) -> None:
+    """As libtorrent does when a packet was lost three times: nothing comes any more, not even an answer."""
+    require(missing_for_namespace())
+    require(None if shutil.which("nft") else "lines that lose something need `nft`")
+    require(LIBTORRENT.missing())
+    with ExitStack() as stack:
+        network = stack.enter_context(star(tmp_path, [LINE, LINE]))
+        rules = tmp_path / "swallows.nft"
+        rules.write_text(SWALLOWS)
+        run_in(network.hosts[1], f"nft -f {rules}")
+        tracker = stack.enter_context(serve(network.switch.listen()))
+        swarm = stack.enter_context(Swarm(network.switch, tracker, tmp_path, Kind.V1_SINGLE))
+        peer, content = begin(swarm, LIBTORRENT, OURS, network.hosts)
+        peer.wait_complete(2 * TIMEOUT_SECONDS)  # it is half a minute until that is noticed
+        assert swarm.content.differences(content.folder) == []
+        listed = run_in(network.hosts[1], "nft list chain ip line input")
+        assert re.search(r'counter packets [1-9].*"again"', listed)
+
+
 def test_a_line_with_short_packets_is_no_obstacle(tmp_path: Path) -> None:
     """The system says so to one side, and nothing at all arrives of what the other side makes too long."""
     require(missing_for_namespace())

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,17 @@ def bound() -> Iterator[Bound]:
     yield make
     for sock in made:
         sock.close()
+
+
+@pytest.fixture
+def on_link() -> str:
+    """An address of ours that is of one link, with its interface."""
+    try:
+        lines = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
+    except OSError:
+        lines = []
+    # Flags: neither tentative nor a duplicate.
+    rows = [row for row in map(str.split, lines) if row[3] == "20" and not int(row[4], 16) & 0x48]
+    if not rows:
+        pytest.skip("no address of one link here")
+    return f"{IPv6Address(bytes.fromhex(rows[0][0]))}%{rows[0][5]}"

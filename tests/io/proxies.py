@@ -31,6 +31,7 @@ class Proxy:
         controls: connections that places for datagrams go with.
         clients: whose places they are.
         said: all that went out through it.
+        host: where it is.
     """
 
     kind: ProxyKind = ProxyKind.SOCKS5
@@ -43,6 +44,7 @@ class Proxy:
     controls: list[Writer] = field(default_factory=list)
     clients: list[tuple[str, int]] = field(default_factory=list)
     said: bytearray = field(default_factory=bytearray)
+    host: str = "127.0.0.1"
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
         """One connection to it."""
@@ -105,7 +107,7 @@ class Proxy:
             writer.write(b"\5\7\0\1\0\0\0\0\0\0")
             return
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Relay(self), local_addr=("127.0.0.1", 0))
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Relay(self), local_addr=(self.host, 0))
         port = transport.get_extra_info("sockname")[1]
         writer.write(b"\5\0\0\1" + bytes(4) + struct.pack("!H", port))  # 0.0.0.0: where the proxy itself is
         self.controls.append(writer)
@@ -151,10 +153,11 @@ class _Relay(asyncio.DatagramProtocol):
             self._client = addr
             self._proxy.clients.append(addr)
         if addr != self._client:
-            header = b"\0\0\0\1" + ip_address(addr[0]).packed + struct.pack("!H", addr[1])
+            packed = ip_address(addr[0]).packed
+            header = bytes((0, 0, 0, 1 if len(packed) == 4 else 4)) + packed + struct.pack("!H", addr[1])
             self._transport.sendto(header + data, self._client)
             return
-        size = 5 + data[4] if data[3] == 3 else 8
+        size = {1: 8, 4: 20}.get(data[3], 5 + data[4])
         host = data[5:size].decode() if data[3] == 3 else str(ip_address(data[4:size]))
         (port,) = struct.unpack("!H", data[size : size + 2])
         self._proxy.asked.append(Endpoint(host, port))
@@ -163,7 +166,9 @@ class _Relay(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def serving(talk: Callable[[Reader, Writer], Awaitable[None]], port: int = 0) -> AsyncIterator[Endpoint]:
+async def serving(
+    talk: Callable[[Reader, Writer], Awaitable[None]], port: int = 0, host: str = "127.0.0.1"
+) -> AsyncIterator[Endpoint]:
     """A TCP server on a port of its own, or this one, of which nothing is left in the end."""
     tasks: dict[asyncio.Task[None], Writer] = {}
 
@@ -175,9 +180,9 @@ async def serving(talk: Callable[[Reader, Writer], Awaitable[None]], port: int =
             await talk(reader, writer)
         writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", port)
+    listening = await asyncio.start_server(serve, host, port)
     try:
-        yield Endpoint("127.0.0.1", listening.sockets[0].getsockname()[1])
+        yield Endpoint(host, listening.sockets[0].getsockname()[1])
     finally:
         listening.close()
         for task in tasks:
@@ -192,7 +197,7 @@ async def serving(talk: Callable[[Reader, Writer], Awaitable[None]], port: int =
 @asynccontextmanager
 async def running(proxy: Proxy, port: int = 0) -> AsyncIterator[Proxy]:
     """`proxy`, at work on a port of its own, or this one."""
-    async with serving(proxy.serve, port) as place:
+    async with serving(proxy.serve, port, proxy.host) as place:
         proxy.server = ProxyServer(proxy.kind, place, proxy.user, proxy.password)
         yield proxy
 

@@ -85,7 +85,7 @@ def test_one_that_lost_the_address_that_others_know_is_another_one(
 )
 def test_one_that_is_of_no_use_is_as_good_as_gone(machine: Machine, there: Interface, reason: str) -> None:
     machine.there = [there]
-    with pytest.raises(NetworkError, match=f"can not bind to tun0: {reason}"):
+    with pytest.raises(NetworkError, match=f"cannot bind to tun0: {reason}"):
         Binding.of("tun0")
 
 

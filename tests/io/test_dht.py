@@ -3,7 +3,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from bittern.base.address import Address
+from bittern.base.errors import SessionError
 from bittern.engine.dht.items import Item, signed_bytes
 from bittern.io.dht import Table
 from bittern.io.ed25519 import public_key, sign
@@ -106,11 +109,12 @@ async def test_who_has_nobody_to_ask_is_told_soon_and_closing_leaves_nobody_wait
     table.add_router(Address("127.0.0.1", 9))
     table.nodes[0].table.answered(_nobody(), asyncio.get_running_loop().time())
     waiting = asyncio.create_task(table.find_nodes(HASH))
+    early = asyncio.create_task(table.ready(3))
     await asyncio.sleep(0.05)
     table.close()
-    with suppress(asyncio.CancelledError):
-        await waiting
-    assert waiting.cancelled()
+    for each in (waiting, early, table.find_nodes(HASH), table.get(HASH), table.sample(HASH)):
+        with pytest.raises(SessionError, match="closed"):
+            await asyncio.wait_for(each, 30.0)
 
 
 def _nobody() -> Contact:

@@ -85,6 +85,13 @@ async def test_what_does_not_fit_comes_by_tcp(monkeypatch: pytest.MonkeyPatch) -
         assert await asked() == ["1.1.1.1", "2.2.2.2"]
 
 
+async def test_a_server_at_an_address_of_one_link_is_asked(monkeypatch: pytest.MonkeyPatch, on_link: str) -> None:
+    """As routers for IPv6 name themselves."""
+    async with ear(one, on_link) as port:
+        monkeypatch.setattr(module, "PORT", port)
+        assert await asked(FOUR, (on_link,)) == ["1.1.1.1"]
+
+
 async def test_a_silent_server_is_asked_twice_and_the_next_one_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     count: list[bytes] = []
     async with server(monkeypatch, count.append):

@@ -105,6 +105,30 @@ async def test_status_and_body_come_back_and_the_query_goes_out_as_it_is(server:
     assert b"Cookie" not in request
 
 
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        (b"/a b?c d", b"/a%20b?c%20d"),
+        ("/ü".encode(), b"/%C3%BC"),
+        (b"/\xfc", b"/%FC"),
+        (b"/%2f%zz", b"/%2f%zz"),
+    ],
+)
+async def test_what_may_not_stand_in_a_request_is_escaped(
+    server: Server, fetcher: HttpFetcher, location: bytes, asked: bytes
+) -> None:
+    """Where a redirect says it, and where who asks does."""
+    answers = [b"HTTP/1.1 302 X\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n", reply(b"there")]
+
+    async def redirect(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+        writer.write(answers.pop(0))
+        await writer.drain()
+
+    server.answer = redirect
+    assert await fetcher.fetch(server.url.replace("announce", "x ü"), MOST, 5.0) == (200, b"there")
+    assert [request.split(b" ")[1] for request in server.requests] == [b"/x%20%C3%BC", asked]
+
+
 async def test_redirects_are_followed_to_a_limit(server: Server, fetcher: HttpFetcher) -> None:
     left = REDIRECTS - 1
 
@@ -122,7 +146,8 @@ async def test_redirects_are_followed_to_a_limit(server: Server, fetcher: HttpFe
 
 
 @pytest.mark.parametrize(
-    "target", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://x", "http://[", "//", "http:///"]
+    "target",
+    ["file:///etc/passwd", "ftp://127.0.0.1/", "ftp://a.example:2x/", "gopher://x", "http://[", "//", "http:///"],
 )
 async def test_redirects_to_anything_but_http_are_refused(server: Server, fetcher: HttpFetcher, target: str) -> None:
     server.answer = reply(b"", "302 Found", f"Location: {target}")

@@ -15,6 +15,7 @@ from bittern.io import relay as module
 from bittern.io.proxying import Proxied, Purpose
 from bittern.io.relay import RelayPort
 from bittern.io.route import Route
+from bittern.io.sockets import place_of
 from bittern.wire.datagrams import Burst, Cut, Kind
 from bittern.wire.krpc import Ping, Query
 from bittern.wire.proxy.handshake import Endpoint
@@ -72,6 +73,21 @@ async def test_datagrams_go_out_from_the_proxy_and_come_back_with_their_senders(
         assert party.heard == [(TRACKER, len(TRACKER), of(far))]
         assert party.turns == 1
         assert port.reaches(Address("::1", 1))
+
+
+async def test_a_proxy_at_an_address_of_one_link_takes_datagrams_too(on_link: str, until: Until) -> None:
+    async with running(Proxy(host=on_link)) as proxy:
+        port, party, _ = relay(proxy)
+        with closing(port), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as far:
+            far.bind(place_of(on_link, 0))
+            far.settimeout(5)
+            there = Address(on_link.partition("%")[0], far.getsockname()[1])
+            port.send(b"first", there)
+            data, name = await asyncio.to_thread(far.recvfrom, 2000)
+            assert data == b"first"
+            far.sendto(TRACKER, name)
+            await until(lambda: bool(party.heard))
+            assert party.heard == [(TRACKER, len(TRACKER), there)]
 
 
 async def test_a_burst_goes_as_the_datagrams_that_it_is_made_of(proxy: Proxy, far: socket.socket, until: Until) -> None:

@@ -1,6 +1,7 @@
 """How large swarms are, asked over real sockets of this machine."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from bittern.base.errors import TrackerError
 from bittern.base.ids import InfoHashV1
 from bittern.codec.bencode import encode
+from bittern.io import scraper as module
 from bittern.io.route import DIRECT
 from bittern.io.scraper import Scraper
 from bittern.io.udp_ports import Ports
@@ -72,6 +74,30 @@ async def test_a_udp_tracker_is_asked_for_74_at_a_time(udp: UdpSide, scraper: Sc
     found = await scraper.scrape(udp.url, HASHES)
     assert found == {info_hash: ScrapeEntry(info_hash[0], 1, 2) for info_hash in HASHES}
     assert udp.asked == [74, 26]
+
+
+async def test_a_family_that_leads_nowhere_holds_nobody_up(
+    udp: UdpSide, scraper: Scraper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def answers(_: str, port: int, family: int, *__: object) -> list[tuple[object, ...]]:
+        return [(family, 0, 0, "", ("::1" if family == socket.AF_INET6 else "127.0.0.1", port))]
+
+    monkeypatch.setattr(module, "SECONDS", 300.0)
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    port = udp.transport.get_extra_info("sockname")[1]
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as silent:
+        silent.bind(("::1", port))
+        async with asyncio.timeout(60):
+            assert len(await scraper.scrape(f"udp://both.example:{port}/announce", HASHES[:1])) == 1
+
+
+async def test_what_is_lost_over_udp_is_asked_again(
+    udp: UdpSide, scraper: Scraper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.05)
+    udp.answer = lambda request: Scraped(request.transaction, (ScrapeEntry(1, 2, 3),)) if len(udp.asked) > 1 else None
+    assert len(await scraper.scrape(udp.url, HASHES[:1])) == 1
 
 
 async def test_what_a_udp_tracker_leaves_out_is_not_known(udp: UdpSide, scraper: Scraper) -> None:

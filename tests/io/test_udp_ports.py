@@ -12,6 +12,7 @@ from bittern.io.route import DIRECT, Route
 from bittern.io.turn import Turn
 from bittern.io.udp import bind
 from bittern.io.udp_ports import Ports, UdpPorts
+from bittern.wire.proxy.aliases import Aliases
 from tests.io.conftest import Until
 
 ANSWER = b"\0\0\0\3what a tracker says"
@@ -112,6 +113,18 @@ async def test_where_the_system_can_not_send_it_says_so_later(ports: UdpPorts, e
     [(address, reason)] = engine.refused
     assert address == nowhere
     assert str(nowhere) in reason
+
+
+async def test_an_address_that_stands_for_a_name_is_not_told_to_people(
+    ports: UdpPorts, engine: Engine, until: Until
+) -> None:
+    alias = Address(Aliases().alias("tracker.example"), 6969)
+    ports.send(SendDatagram(alias, bytes(70_000)))
+    await until(lambda: bool(engine.refused))
+    [(address, reason)] = engine.refused
+    assert address == alias
+    assert reason
+    assert alias.host not in reason
 
 
 async def test_a_source_of_the_other_family_sends_nothing(engine: Engine, turn: Turn, until: Until) -> None:

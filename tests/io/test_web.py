@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+from math import inf
 
 import pytest
 
+from bittern.base.address import Address
 from bittern.base.errors import NetworkError
 from bittern.engine.effects import ConnectWeb
 from bittern.io import web
+from bittern.io.proxying import Purpose
 from bittern.io.route import Route
 from bittern.io.turn import Turn
 from bittern.io.web import dial_web
@@ -85,6 +88,52 @@ async def test_the_next_address_is_tried(listening: socket.socket, monkeypatch: 
     monkeypatch.setattr(socket, "getaddrinfo", answers)
     with listening:
         assert await dial(wish("two.example", port)) == f"127.0.0.1:{port}"
+
+
+class _Far(Route):
+    """Servers whose addresses answer after so many seconds; infinity for never."""
+
+    def __init__(self, answers: dict[str, float]) -> None:
+        super().__init__()
+        self.answers = answers
+        self.tried: list[str] = []
+        self.ended: list[str] = []
+
+    async def look_up(
+        self, host: str, port: int | None, purpose: Purpose, *, family: int = 0, kind: int = 0
+    ) -> list[Address]:
+        del host, purpose, family, kind
+        return [Address(each, port or 0) for each in self.answers]
+
+    async def connect(self, target: Address, purpose: Purpose) -> socket.socket:
+        self.tried.append(target.host)
+        try:
+            await asyncio.sleep(min(self.answers[target.host], 60))
+        finally:
+            self.ended.append(target.host)
+        return socket.socket()
+
+
+async def test_an_address_that_leads_nowhere_holds_up_nobody() -> None:
+    """And the families take turns: IPv6 that does not work is found out by the second try."""
+    loop = asyncio.get_running_loop()
+    far = _Far({"2001:db8::1": inf, "2001:db8::2": inf, "2001:db8::3": inf, "192.0.2.1": 0.0, "192.0.2.2": 0.0})
+    link = await dial_web(wish("far.example"), loop, Turn(loop), far)
+    link.close()
+    assert (link.address.host, far.tried) == ("192.0.2.1", ["2001:db8::1", "192.0.2.1"])
+    await asyncio.sleep(0)
+    assert sorted(far.ended) == sorted(far.tried)
+
+
+async def test_who_answers_at_the_same_time_as_another_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second connection is closed: a fixture sees to it that nothing is left."""
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(web, "HEAD_START_SECONDS", 0.0)
+    far = _Far({"192.0.2.1": 0.0, "192.0.2.2": 0.0, "192.0.2.3": 0.0})
+    link = await dial_web(wish("far.example"), loop, Turn(loop), far)
+    link.close()
+    await asyncio.sleep(0.01)
+    assert sorted(far.ended) == sorted(far.tried)
 
 
 async def test_a_server_that_does_not_shake_hands_is_given_up(

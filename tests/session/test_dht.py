@@ -1,6 +1,8 @@
 """`session.dht`: peers and items, for users of the library, with and without asyncio."""
 
 import asyncio
+import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from hashlib import sha1
 from pathlib import Path
@@ -15,6 +17,7 @@ from bittern.base.errors import NetworkError, SessionError
 from bittern.base.ids import InfoHashV2
 from bittern.session.dht import Dht, Item, Lookup
 from bittern.session.settings import Settings
+from bittern.wire.krpc import Contact
 
 from .nodes import beginning_at, routers
 from .rig import settings
@@ -110,6 +113,22 @@ async def test_where_nobody_answers_that_is_an_error(tmp_path: Path, monkeypatch
         monkeypatch.setattr(table, "ready", never)
         with pytest.raises(NetworkError, match="no node"):
             await session.dht.put(b"x")
+
+
+async def test_who_waits_while_the_session_is_closed_is_told_so(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        nobody = Address("127.0.0.1", silent.getsockname()[1])
+        async with Session(settings(tmp_path, dht=True)) as session:
+            early = asyncio.create_task(session.dht.lookup(NAME))  # there is nobody to be asked yet
+            await asyncio.sleep(0)
+            table = await session._table()
+            table.nodes[0].table.answered(Contact(b"\7" * 20, nobody), time.monotonic())
+            late = asyncio.create_task(session.dht.lookup(NAME))
+            await asyncio.sleep(0.2)
+        for each in (early, late):
+            with pytest.raises(SessionError, match="closed"):
+                await asyncio.wait_for(each, 30.0)
 
 
 async def test_the_facade_without_asyncio_does_the_same(tmp_path: Path) -> None:

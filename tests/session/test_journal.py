@@ -40,11 +40,16 @@ async def test_the_order_of_a_save_is_stamps_then_pieces_then_sync_then_note(
         steps.append("save")
         await save(store, info_hash, save_path, resume)
 
-    async with Session(settings(tmp_path / "a")) as session:
-        await (await session.add(torrent(fill(tmp_path / "a.bin", 20 * PIECE)), tmp_path)).completed()
-        monkeypatch.setattr(Content, "look_again", looked)
-        monkeypatch.setattr(FileStorage, "sync", synced)
-        monkeypatch.setattr(Store, "save", saved)
+    meta = torrent(fill(tmp_path / "a.bin", 20 * PIECE))
+    async with Session(settings(tmp_path / "a", save_seconds=1000)) as seed:
+        await (await seed.add(meta, tmp_path)).completed()
+        with monkeypatch.context() as patch:
+            patch.setattr(Content, "look_again", looked)
+            patch.setattr(FileStorage, "sync", synced)
+            patch.setattr(Store, "save", saved)
+            async with Session(settings(tmp_path / "b", save_seconds=1000)) as leech:
+                got = await leech.add(meta, tmp_path / "dst", peers=[f"127.0.0.1:{seed.port}"])
+                await asyncio.wait_for(got.completed(), SECONDS)
     assert steps == ["look", "sync", "save"]
 
 

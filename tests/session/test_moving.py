@@ -120,7 +120,7 @@ async def test_files_and_roots_are_renamed_and_the_next_run_finds_them(tmp_path:
         ]
         with pytest.raises(SessionError, match="no file 9"):
             await there.rename_file(8, "x")
-        with pytest.raises(SessionError, match="can not be the name"):
+        with pytest.raises(SessionError, match="cannot be the name"):
             await there.rename("../up")
         assert there.status.state is State.SEEDING
     async with Session(settings(tmp_path / "a")) as seed:

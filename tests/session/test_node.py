@@ -11,7 +11,9 @@ import pytest
 
 from bittern import Session
 from bittern.base.address import Address
+from bittern.base.errors import SessionError
 from bittern.engine.dht.bound_ids import is_bound
+from bittern.io.proxying import Purpose
 from bittern.session import node
 
 from .nodes import announced, beginning_at, routers
@@ -148,6 +150,28 @@ async def test_a_saved_state_that_makes_no_sense_is_left_out(tmp_path: Path) -> 
             await announced(tables)
 
 
+async def test_a_session_that_is_closed_while_it_begins_leaves_nobody_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Session(settings(tmp_path, dht=True)) as session:
+        own, store = session._open().node, session._open().foundation.store
+        assert own is not None
+        read, goes_on = store.fact, asyncio.Event()
+
+        async def slow(name: str) -> str | None:
+            await goes_on.wait()
+            return await read(name)
+
+        monkeypatch.setattr(store, "fact", slow)
+        beginning = asyncio.create_task(own.table())
+        await asyncio.sleep(0)
+        await own.close()
+        goes_on.set()
+        with pytest.raises(SessionError, match="closed"):
+            await beginning
+        assert own._table is None
+
+
 async def test_who_a_peer_says_is_a_node_is_asked_first(tmp_path: Path) -> None:
     async with routers() as tables, Session(settings(tmp_path, dht=True)) as session:
         await session._table()
@@ -186,3 +210,16 @@ async def test_who_is_anonymous_goes_by_a_new_id_each_time_and_keeps_none(tmp_pa
                 [own] = [node.id for node in (await session._table()).nodes]
                 met.add(own)
         assert len(met) == 3
+
+
+async def test_a_node_that_begins_while_it_is_closed_leaves_its_id_to_others(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path / "state", dht=True, dht_routers=())) as session:
+        parts = session._open()
+        assert parts.node is not None
+        own = node.OwnNode(parts.surroundings, parts.foundation.ports.of(Purpose.DHT))
+        beginning = asyncio.create_task(own.table())
+        await asyncio.sleep(0)  # it asks for its lock
+        await own.close()
+        with pytest.raises(SessionError, match="closed"):
+            await beginning
+        (await parts.surroundings.store.lock(b"", "dht")).release()

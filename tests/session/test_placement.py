@@ -44,9 +44,9 @@ def test_content_of_another_name_keeps_its_kind_of_place(info: Info, tmp_path: P
 @pytest.mark.parametrize("path", ["", "..", "a/../b", "/etc/passwd", "a//b", "a\0b", ".", "a/", "a\nb", "x\u202eb"])
 def test_names_that_lead_elsewhere_are_refused(info: Info, tmp_path: Path, path: str) -> None:
     placement = Placement(tmp_path, "album")
-    with pytest.raises(SessionError, match="can not be the name"):
+    with pytest.raises(SessionError, match="cannot be the name"):
         placement.renamed(info, 0, path)
-    with pytest.raises(SessionError, match="can not be the name"):
+    with pytest.raises(SessionError, match="cannot be the name"):
         placement.with_root(path or "a/b")
     with pytest.raises(ValueError, match=r"^"):
         Placement.decode(Placement(tmp_path, path).encode())

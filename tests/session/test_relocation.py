@@ -40,7 +40,7 @@ async def test_only_one_move_at_a_time_and_none_before_the_files_are_known(tmp_p
     async with Session(settings(tmp_path / "s")) as session:
         there = await session.add(meta, tmp_path)
         life = life_of(session, there)
-        with pytest.raises(SessionError, match="can not be moved now, it is checking"):
+        with pytest.raises(SessionError, match="cannot be moved now, it is checking"):
             await life._relocation.run(into(tmp_path / "x"))
         await there.completed()
         first = asyncio.ensure_future(life._relocation.run(into(tmp_path / "new")))

@@ -84,7 +84,7 @@ async def test_all_are_read_in_chunks_in_their_order(tmp_path: Path, monkeypatch
     assert not any(entry.unsaved for entry in many)
     chunks = [[entry.number for entry in chunk] async for chunk in roster.load()]
     assert chunks == [[1, 2, 3], [4, 5, 6], [7]]
-    await roster.delete(many[0])
+    await roster.delete(many[0], many[0].place)
     assert [entry.number async for chunk in roster.load() for entry in chunk] == [2, 3, 4, 5, 6, 7]
     await store.close()
 

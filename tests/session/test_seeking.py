@@ -2,6 +2,7 @@
 
 import asyncio
 import tracemalloc
+from dataclasses import replace
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from bittern import Metainfo, Session
 from bittern.base.address import Address
 from bittern.codec.bencode import encode
+from bittern.engine.dht.events import SearchDone
 from bittern.engine.sources import dht
 from bittern.engine.swarm.peerbook import Source
+from bittern.io.dht import Table
 from bittern.session import seeking
 from bittern.session.entry import Entry
 from bittern.session.status import State
@@ -201,6 +204,46 @@ async def test_torrents_that_sleep_are_announced_in_turn_and_private_ones_are_no
             await asyncio.sleep(0.5)
             assert stored(tables) == public
             assert {entry.life for entry in session._entries.values()} == {None}
+
+
+def ports(tables: list[Table]) -> set[int]:
+    """Where peers are, as somebody announced."""
+    torrents = [peers for table in tables for peers in table.nodes[0]._answers.peers._torrents.values()]
+    return {int.from_bytes(peer.compact[-2:]) for peers in torrents for peer in peers.values()}
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_who_moves_while_it_is_announced_is_announced_where_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asleep: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """As when the router gives another port while the first searches go on."""
+    meta = torrent(fill(tmp_path / "a.bin", PIECE))
+    async with routers() as tables:
+        ours = beginning_at(tables[0], tmp_path / "state", keep_torrents=True)
+        if asleep:
+            async with Session(replace(ours, dht=False)) as session:
+                await (await session.add(meta, tmp_path)).completed()
+        async with Session(ours) as session:
+            table, told = await session._table(), list[int]()
+            find, goes_on = table.find_peers, asyncio.Event()
+
+            async def slowly(*args: Any, announce: AnnouncePeer, **more: Any) -> SearchDone:
+                told.append(announce.port)
+                await goes_on.wait()
+                return await find(*args, announce=announce, **more)
+
+            monkeypatch.setattr(table, "find_peers", slowly)
+            if not asleep:
+                await (await session.add(meta, tmp_path)).completed()
+            await eventually(lambda: bool(told))
+            runtime = session._open().surroundings.runtime
+            runtime.core.presence.moved(session.port, 7777, 7777, runtime.now())
+            await asyncio.sleep(2 * seeking.TICK_SECONDS)
+            goes_on.set()
+            await eventually(lambda: 7777 in ports(tables))
+            assert asleep or ports(tables) == {7777}
 
 
 async def test_who_was_announced_in_its_sleep_is_not_announced_again_when_it_wakes_up(

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ from bittern.base.errors import MetainfoError, NoSuchTorrentError, SessionError,
 from bittern.codec.magnet import Magnet
 from bittern.codec.metainfo import Metainfo
 from bittern.session import events
+from bittern.session.entry import Entry
 from bittern.session.goals import Goal
+from bittern.session.roster import Roster
 from bittern.session.session import Session
 from bittern.session.settings import Settings
 from bittern.session.status import State
@@ -409,3 +412,31 @@ async def test_a_session_may_be_opened_and_closed_by_hand_and_opened_again(tmp_p
     await session.close()
     async with session:
         assert session.port
+
+
+async def test_an_opening_that_is_cancelled_ends_those_who_were_called_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = settings(tmp_path / "state", keep_torrents=True)
+    async with Session(kept) as session:
+        await (await session.add(torrent(fill(tmp_path / "a.bin", PIECE)), tmp_path)).completed()
+    load, called = Roster.load, asyncio.Event()
+
+    async def slowly(roster: Roster) -> AsyncIterator[list[Entry]]:
+        async for entries in load(roster):
+            yield entries
+        [entry] = session._entries.values()
+        session._open().waking.wake(entry)
+        called.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Roster, "load", slowly)
+        opening = asyncio.create_task(session.open())
+        await called.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    async with session:
+        await asyncio.wait_for(session.torrents[0].completed(), SECONDS)

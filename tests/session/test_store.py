@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bittern.base.errors import StorageError
-from bittern.session.store import AT_A_TIME, FILE, Record, Store, read_json
+from bittern.base.errors import AlreadyAddedError, StorageError
+from bittern.session.clerk import AT_A_TIME
+from bittern.session.store import FILE, Record, Store, read_json
 from tests.session.rig import most_in_a_turn
 
 HASH = bytes(range(20))
@@ -174,6 +175,49 @@ async def test_what_one_downloads_is_nobody_elses_business(tmp_path: Path) -> No
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert set(modes.values()) == {0o600}
     assert FILE in modes
+
+
+async def test_what_is_written_in_one_turn_is_one_transaction_and_one_that_fails_takes_no_other_with_it(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    async with opened(tmp_path) as store:
+        await store.transact(lambda connection: connection.set_trace_callback(said.append))
+        await asyncio.gather(store.put(RECORD), store.keep_fact("a", "1"), store.load(HASH, "/down"))
+        assert (said.count("BEGIN "), said.count("COMMIT")) == (1, 1)
+        failed = store._write("INSERT INTO nowhere VALUES (?)", (1,))
+        results = await asyncio.gather(
+            store.keep_fact("a", "2"), failed, store.keep_fact("b", "3"), return_exceptions=True
+        )
+        assert [type(each) for each in results] == [type(None), StorageError, type(None)]
+        assert (await store.fact("a"), await store.fact("b")) == ("2", "3")
+
+
+async def test_a_torrent_is_forgotten_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def refuse(_connection: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async with opened(tmp_path) as store:
+        await store.put(RECORD)
+        with pytest.raises(StorageError):
+            await store.delete(HASH, "/down", refuse)
+        assert await store.load(HASH, "/down") == RECORD
+
+
+async def test_nobody_has_a_lock_that_was_asked_for_and_not_waited_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for _ in range(2):
+            waiting = asyncio.create_task(store.lock(HASH, "/down"))
+            await asyncio.sleep(0)  # it has been asked for
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        await store.fact("port")  # by now it was taken
+        lock = await store.lock(HASH, "/down")
+        with pytest.raises(AlreadyAddedError):
+            await store.lock(HASH, "/down")
+        lock.release()
+        (await store.lock(HASH, "/down")).release()
 
 
 async def test_what_follows_of_many_reads_is_spread_over_turns_of_the_loop(tmp_path: Path) -> None:

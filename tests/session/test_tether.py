@@ -65,7 +65,7 @@ async def test_a_port_that_somebody_took_meanwhile_is_tried_again(
         switch.flip(monkeypatch, "lo is down")
         taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", session.port)
         switch.flip(monkeypatch, None)
-        assert "can not listen" in (session.cut_off or "")
+        assert "cannot listen" in (session.cut_off or "")
         taken.close()
         await taken.wait_closed()
         switch.tether.look()

@@ -129,7 +129,7 @@ async def test_a_sleeper_whose_files_are_gone_fails_when_it_is_called(tmp_path: 
     meta = torrent(source)
     async with Session(sleepy(tmp_path / "a")) as seed:
         there = await asleep(seed, meta, tmp_path / "src")
-        await seed._open().roster.delete(seed._entries[there.info_hash])
+        await seed._open().roster.delete(seed._entries[there.info_hash], str(tmp_path / "src"))
         await seed._open().surroundings.store.delete(there.info_hash, str(tmp_path / "src"))
         with pytest.raises(SessionError, match="add it again"):
             await there.recheck()
@@ -175,7 +175,7 @@ async def test_a_sleeper_with_damaged_state_stays_until_it_is_removed_without_it
     async with Session(sleepy(tmp_path / "a")) as session:
         [there] = session.torrents
         if damage != "selection":
-            with pytest.raises(SessionError, match=r"what was saved of album (is damaged|can not be read)"):
+            with pytest.raises(SessionError, match=r"what was saved of album (is damaged|cannot be read)"):
                 _ = there.metainfo
             with pytest.raises(SessionError, match="what was saved of album"):
                 _ = there.files

@@ -77,6 +77,7 @@ def test_damage_anywhere_is_noticed_and_nothing_is_taken_in() -> None:
         {"at": 1, "completed": {}, "rows": [[bytes(20), 0, bytes(7), bytes(1)]], "tick milliseconds": 1},
         {"at": 1, "completed": {}, "rows": [[bytes(20), 0, b"", b""]], "tick milliseconds": 1},
         {"at": 1, "completed": {}, "rows": [[bytes(19), 0, bytes(6), bytes(1)]], "tick milliseconds": 1},
+        {"at": 1, "completed": {}, "rows": [[bytes(20), 0, bytes(6), bytes(1)]], "tick milliseconds": -1},
         b"x",
     ],
 )
@@ -84,6 +85,14 @@ def test_a_right_checksum_over_nonsense_is_no_help(said: object) -> None:
     body = encode(said)
     with pytest.raises(ResumeError):
         restore(made(), MAGIC + sha256(body).digest() + body, 1e9)
+
+
+def test_counts_that_no_scrape_has_room_for_are_left_out() -> None:
+    completed = {HASHES[0]: 5, HASHES[1]: -1, HASHES[2]: 1 << 32}
+    body = encode({"at": 1, "completed": completed, "rows": [], "tick milliseconds": 1})
+    registry = made()
+    restore(registry, MAGIC + sha256(body).digest() + body, 1e9)
+    assert registry.completed() == {HASHES[0]: 5}
 
 
 def test_what_is_no_bencode_is_refused() -> None:

@@ -57,6 +57,7 @@ def test_only_proxies_of_ours_are_believed(host: bytes, forwarded: str, external
 def test_who_comes_through_a_proxy_is_not_local() -> None:
     assert ask(Audience.LOCAL, "/metrics", LOCAL, forwarded="192.0.2.7").status == 404
     assert ask(Audience.LOCAL, "/metrics", LOCAL, forwarded="127.0.0.1").status == 200
+    assert ask(Audience.LOCAL, "/metrics", LOCAL, forwarded="unknown").status == 404  # it may be anybody
     assert ask(Audience.LOCAL, "/metrics", bytes([127, 0, 0, 2]), forwarded="127.0.0.1").status == 404
 
 

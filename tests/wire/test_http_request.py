@@ -53,6 +53,8 @@ def test_any_split_gives_the_same_requests(cuts: list[int]) -> None:
         (b"x-forwarded-for:10.0.0.1, 2001:DB8::1 \r\nHost: a\r\n", "2001:db8::1"),
         (b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2,3.3.3.3\r\n", "3.3.3.3"),
         (b"X-Forwarded-For:\r\n", ""),
+        (b"X-Forwarded-For: 192.0.2.1\r\nReferer: X-Forwarded-For: 127.0.0.1\r\n", "192.0.2.1"),
+        (b"X-X-Forwarded-For: 127.0.0.1\r\n", ""),
         (b"X-Forwarded-For: \xff,\xff\r\n", "\ufffd"),
     ],
 )

@@ -35,6 +35,22 @@ def test_services_are_found_wherever_they_stand_and_others_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("http://192.168.1.1:49152/", "http://192.168.1.1:49152/ctl/IPConn"),
+        ("http://192.168.1.1:49152/upnp", "http://192.168.1.1:49152/ctl/IPConn"),
+        ("http://192.168.1.9:49152/", SERVICE.url),
+        ("http://[::1", SERVICE.url),
+        ("", SERVICE.url),
+    ],
+)
+def test_places_are_meant_where_an_old_router_says_if_that_is_itself(base: str, expected: str) -> None:
+    """UPnP Device Architecture 1.0, 2.1: `URLBase`, of which later versions know nothing."""
+    data = described((KIND, "/ctl/IPConn")).replace(b"<device>", f"<URLBase>{base}</URLBase><device>".encode(), 1)
+    assert parse_description(data, PLACE, HOST) == (Service(KIND, expected),)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://192.168.1.2/ctl",

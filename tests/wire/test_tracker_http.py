@@ -54,16 +54,12 @@ class TestAnnounceUrl:
         }
 
     def test_everything_optional_is_sent_when_given(self) -> None:
-        request = AnnounceRequest(
-            HASH, PEER, 1, 0, 0, 0, Event.STOPPED, numwant=0, key=0xAB, tracker_id=b"\x00&", ipv6="2001:db8::1"
-        )
+        request = AnnounceRequest(HASH, PEER, 1, 0, 0, 0, Event.STOPPED, numwant=0, key=0xAB, tracker_id=b"\x00&")
         said = query_of(announce_url("https://t/announce", request))
         assert said["event"] == b"stopped"
         assert said["numwant"] == b"0"
         assert said["key"] == b"000000ab"
         assert said["trackerid"] == b"\x00&"
-        assert said["ipv6"] == b"2001:db8::1"
-        assert "ipv4" not in said
 
     @pytest.mark.parametrize(
         ("encryption", "said"),

@@ -42,8 +42,8 @@ COUNT = st.integers(0, 2**31)
 def test_what_our_client_says_is_understood(
     info_hash: bytes, peer_id: bytes, port: int, left: int, event: Event | None, numwant: int | None
 ) -> None:
-    request = AnnounceRequest(InfoHashV1(info_hash), PeerId(peer_id), port, 1, 2, left, event, numwant, ipv4="1.2.3.4")
-    said = parse_announce(announce_url("http://t/announce", request).partition("?")[2])
+    request = AnnounceRequest(InfoHashV1(info_hash), PeerId(peer_id), port, 1, 2, left, event, numwant)
+    said = parse_announce(announce_url("http://t/announce?ipv4=1.2.3.4", request).partition("?")[2])
     number = {Event.COMPLETED: 1, Event.STARTED: 2, Event.STOPPED: 3}.get(event, 0) if event else 0
     wanted = -1 if numwant is None else numwant
     assert said == Announce(info_hash, port, left, number, wanted, compact=True, ip=(b"\x01\x02\x03\x04",))

@@ -131,7 +131,7 @@ class PackedError(BitternError):
 
 
 class IpListError(BitternError):
-    """There is no address in what should be a list of addresses, or it can not be read to its end."""
+    """There is no address in what should be a list of addresses, or it cannot be read to its end."""
 
 
 class TrackerError(BitternError):
@@ -185,7 +185,7 @@ class StorageError(BitternError):
         EXISTS = "a file with other content is in its place"
         """Nothing in the file is the torrent's, so it is left alone."""
         READ_ONLY = "read-only file system"
-        """The file system can not be written to."""
+        """The file system cannot be written to."""
         TOO_LARGE = "larger than the file system allows"
         """The file system, or a limit of the process, ends files before that."""
         TOO_MANY_OPEN = "too many open files"
@@ -204,7 +204,7 @@ class NetworkError(BitternError):
 
 
 class ProxyError(NetworkError):
-    """A proxy can not be used, or did not do what it was asked for.
+    """A proxy cannot be used, or did not do what it was asked for.
 
     Attributes:
         errno: where it was asked for a connection and tells of the other end: what the system would have said of it;

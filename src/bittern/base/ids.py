@@ -1,4 +1,4 @@
-"""Identifiers as value types: what is an info hash can not be passed as a peer id."""
+"""Identifiers as value types: what is an info hash cannot be passed as a peer id."""
 
 from typing import Self
 

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,10 @@ from bittern.base.errors import ProxyError
 from bittern.codec.info import Info
 from bittern.codec.text import clean_url
 from bittern.wire.proxy.server import ProxyServer
+from bittern.wire.webseed import WebUrl
 
 from .failures import UsageError
-from .output import parse_size, printable
+from .output import counted, parse_size, printable, shown_examples
 
 _NODE = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[!-9;-~]{1,253})):(?P<port>[0-9]{1,5})")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
@@ -40,7 +42,7 @@ def _positive(hint: Any, value: int | None) -> None:
         raise ValueError("Must be at least 1.")
 
 
-Count = Annotated[int, Parameter(validator=_positive)]
+Count = Annotated[int, Parameter(validator=_positive, metavar="N")]
 """A number of at least 1."""
 
 
@@ -50,26 +52,49 @@ def _port(hint: Any, value: int | None) -> None:
         raise ValueError("Must be from 0 to 65535.")
 
 
-Port = Annotated[int, Parameter(validator=_port)]
+Port = Annotated[int, Parameter(validator=_port, metavar="PORT")]
 """A port; 0 for a free one."""
+
+
+def _lasting(hint: Any, value: float | None) -> None:
+    del hint
+    if value is not None and not 0 < value < inf:
+        raise ValueError("Must be more than 0.")
+
+
+Seconds = Annotated[float, Parameter(validator=_lasting, metavar="SECONDS")]
+"""A time of more than 0."""
+
+Text = Annotated[str, Parameter(metavar="TEXT")]
+Url = Annotated[str, Parameter(metavar="URL")]
+Urls = Annotated[tuple[str, ...], Parameter(metavar="URL...")]
+Addresses = Annotated[tuple[str, ...], Parameter(metavar="ADDRESS...")]
+Nodes = Annotated[tuple[str, ...], Parameter(metavar="HOST:PORT...")]
 
 Json = Annotated[bool, Parameter(name="--json")]
 """Whether to print one JSON document instead of text."""
 
 
-def group(name: str, summary: str) -> App:
-    """An app for a command that has commands of its own; add them with `@app.command`."""
-    return App(name=name, help=summary, help_format="plaintext", help_epilogue="", result_action="return_value")
+def group(name: str, summary: str, examples: Sequence[str]) -> App:
+    """An app for a command that has commands of its own; add them with `@app.command`, then call `finish`.
+
+    Args:
+        name: as typed.
+        summary: its line in `bittern --help`.
+        examples: at the end of its help page, without `bittern NAME`.
+    """
+    shown = shown_examples([f"bittern {name} {example}" for example in examples])
+    return App(name=name, help=summary, help_format="plaintext", help_epilogue=shown, result_action="return_value")
 
 
-def list_as_written(app: App) -> None:
-    """Let the help page of an app have its commands in the order in which they were added, not by the alphabet."""
+def finish(app: App) -> None:
+    """Let the help page of an app have its commands in the order in which they were added, and itself its examples."""
     for place, command in enumerate(app.subapps):
-        command.sort_key = place
+        command.sort_key, command.help_epilogue = place, ""
 
 
 def checked_url(text: str) -> str:
-    """`text` if it is a URL with a host.
+    """`text` if it is a URL with a host, as a tracker's is.
 
     Raises:
         UsageError: it is not.
@@ -80,6 +105,24 @@ def checked_url(text: str) -> str:
     if _NO_PORT.match(url):
         raise UsageError(f"{text}: UDP has no usual port; write it too, as in udp://example.org:6969/announce")
     return url
+
+
+def checked_web_seed(text: str) -> str:
+    """`text` if it can be a web seed's URL.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    return _of_the_web(text, "https://example.org/files/")
+
+
+def checked_torrent_url(text: str) -> str:
+    """`text` if a .torrent file can be fetched from there.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    return _of_the_web(text, "https://example.org/album.torrent")
 
 
 def check_peers(flag: str, given: Sequence[str]) -> None:
@@ -118,8 +161,7 @@ def check_content(info: Info, path: Path) -> None:
     """
     path.stat()
     if info.multi_file and path.is_file():
-        count = sum(not file.pad for file in info.files)
-        files = f"{count} file{'' if count == 1 else 's'}"
+        files = counted(sum(not file.pad for file in info.files), "file")
         raise UsageError(f"{path} is a file: name the folder {printable(info.name)} that holds the torrent's {files}")
 
 
@@ -147,3 +189,10 @@ def check_proxy(url: str | None) -> None:
             ProxyServer.parse(url)
         except ProxyError as error:
             raise UsageError(f"--proxy: {error}") from None
+
+
+def _of_the_web(text: str, example: str) -> str:
+    url = clean_url(text)
+    if not url or WebUrl.parse(url) is None:
+        raise UsageError(f"{text}: not an http or https URL; write one like {example}")
+    return url

@@ -4,7 +4,7 @@
 the table of one command (`[get]`), or above all tables for every command that has the flag. The command line wins
 over the environment, the environment over the file, the command's table over the rest of the file.
 
-The file is never written. One that can not be understood is refused with its line, not half applied.
+The file is never written. One that cannot be understood is refused with its line, not half applied.
 """
 
 import os
@@ -174,7 +174,7 @@ def _set(argument: Argument, value: Any, key: str, path: Path, text: str) -> Non
     if any(not isinstance(item, str | int | float) for item in values):
         raise _at(path, text, key, f"`{key}` takes text, a number, true or false")
     if argument.is_flag() != isinstance(value, bool):
-        raise _at(path, text, key, f"`{key}` {'must be' if argument.is_flag() else 'can not be'} true or false")
+        raise _at(path, text, key, f"`{key}` {'must be' if argument.is_flag() else 'cannot be'} true or false")
     source = str(path)
     _give(argument, values if argument.is_flag() else [str(item) for item in values], key, source)
 

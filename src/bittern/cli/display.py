@@ -14,7 +14,7 @@ from rich.text import Text
 from bittern.session import events
 from bittern.session.status import State, Status
 
-from .output import format_duration, format_rate, format_size, printable, say
+from .output import counted, format_duration, format_rate, format_size, printable, say
 from .reports import Waiting, Warnings, fetching, seeking
 from .search import NOWHERE, Finds, Search
 
@@ -135,9 +135,9 @@ def numbers(status: Status, search: Search = NOWHERE, *, brief: bool = False) ->
 
 def _givers(status: Status) -> str:
     """Who is connected, in few words."""
-    peers = f"{status.peers} peer{'' if status.peers == 1 else 's'}"
+    peers = counted(status.peers, "peer")
     if not status.web_seeds:
         return peers
     if status.peers:
         return f"{peers} + {status.web_seeds} web"
-    return f"{status.web_seeds} web seed{'' if status.web_seeds == 1 else 's'}"
+    return counted(status.web_seeds, "web seed")

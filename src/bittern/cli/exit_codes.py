@@ -12,11 +12,11 @@ class ExitCode(IntEnum):
     OTHER = 1
     """It failed in a way that has no number of its own; the line on stderr says how."""
     USAGE = 2
-    """The command line, the environment or config.toml asks for what can not be."""
+    """The command line, the environment or config.toml asks for what cannot be."""
     NOT_FOUND = 3
     """There is no such file, torrent, item or peer."""
     DAEMON_UNREACHABLE = 4
-    """Nobody answers where a daemon should be."""
+    """Set aside, and never given by this version: nobody answers where a daemon should be."""
     VERIFY_FAILED = 5
     """Files are not as their torrent says."""
     NETWORK = 6
@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     FILE_EXISTS = 13
     """Something of yours is in the place, or somebody else is at work there."""
     AUTH = 24
-    """The name or the password is not right."""
+    """Set aside, and never given by this version: the name or the password is not right."""
     BAD_BENCODE = 25
     """What should be a torrent is damaged, or something else."""
     BAD_TORRENT = 26

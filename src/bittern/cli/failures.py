@@ -29,7 +29,7 @@ _LINE = 600
 
 
 class UsageError(BitternError):
-    """The command line asks for what can not be; the message says what to write instead."""
+    """The command line asks for what cannot be; the message says what to write instead."""
 
 
 class MissingFileError(BitternError):

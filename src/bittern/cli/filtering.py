@@ -11,7 +11,7 @@ from bittern.session.session import Session
 from bittern.session.status import IpFilterStatus
 
 from .failures import failure
-from .output import printable
+from .output import counted, printable
 from .reports import Report
 
 _WORDS = {
@@ -60,7 +60,7 @@ def _say_all(lines: list[str], report: Report) -> None:
 
 def loaded(status: IpFilterStatus) -> list[str]:
     """What a filter holds, in lines for people."""
-    lines = [f"IP filter: {status.ranges:,} {'range' if status.ranges == 1 else 'ranges'} of addresses blocked"]
+    lines = [f"IP filter: {counted(status.ranges, 'range')} of addresses blocked"]
     first = printable(status.first_bad_line, 200)
     if status.bad_lines == 1:
         lines.append(f"IP filter: a line makes no sense and is left out: {first}")

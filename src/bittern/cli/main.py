@@ -8,7 +8,7 @@ To add a command, write `commands/NAME.py` with a function and name it in `COMMA
   on stderr and the exit code that `failures.py` has for it. `error.add_note(path)` says where.
 - It prints through `output.py`, remote text through `printable`.
 - Its module is imported when the command runs, so it may import what it likes, but `bittern NAME --help` pays for it.
-- A command with commands of its own is a `cyclopts.App` made by `group("NAME", "...")`.
+- A command with commands of its own is a `cyclopts.App` made by `group("NAME", "...", EXAMPLES)`.
 - Flags come with `BITTERN_*` and config.toml support by themselves (`config.py`). There are no automatic
   `--no-x`, and the help page shows no defaults: say them in the docstring.
 """
@@ -97,16 +97,12 @@ COMMANDS = (
 
 _HELP = """BitTorrent from the command line.
 
-Every command also takes --debug (show the traceback of an error) and --config FILE.
-Every flag can be set in the environment (--down-limit is BITTERN_DOWN_LIMIT) and in config.toml."""
+Every command also takes --config FILE and --debug (show the traceback of an
+error). Every flag can also be set in the environment (BITTERN_DOWN_LIMIT for
+--down-limit) and in config.toml."""
 
 
-def _shown(examples: Sequence[str]) -> str:
-    """Examples for the end of a help page: blank lines keep each on a line of its own."""
-    return "\n\n".join(["Examples:" if len(examples) > 1 else "Example:", *(f"  {line}" for line in examples)])
-
-
-_EXAMPLES = _shown(("bittern get film.torrent -d films", "bittern create folder", "bittern get --help"))
+_EXAMPLES = ("bittern get film.torrent -d films", "bittern create folder", "bittern get --help")
 
 
 def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
@@ -119,13 +115,13 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
     from cyclopts import App, Parameter
 
     from .config import from_environment, from_file
-    from .output import warn
+    from .output import shown_examples, warn
 
     app = App(
         name="bittern",
         help=_HELP,
         help_format="plaintext",
-        help_epilogue=_EXAMPLES,
+        help_epilogue=shown_examples(_EXAMPLES),
         version=f"bittern {__version__}",
         default_parameter=Parameter(negative=(), show_default=False),
         result_action="return_value",
@@ -134,7 +130,7 @@ def build_app(config: Path, *, config_must_exist: bool = False) -> "App":
     app.config = (from_environment(os.environ, app, warn), from_file(config, app, must_exist=config_must_exist))
     for place, command in enumerate(COMMANDS):
         lines = [f"bittern {command.name} {example}".rstrip() for example in command.examples]
-        more = {"help_epilogue": _shown(lines)} if lines else {}
+        more = {"help_epilogue": shown_examples(lines)} if lines else {}
         target = f"bittern.cli.commands.{command.target}"
         app.command(target, name=command.name, help=command.summary, sort_key=place, **more)
     return app
@@ -221,7 +217,7 @@ def _said(error: "CycloptsError", words: Sequence[str], app: "App") -> str:
         and error.token is not None
         and error.token.source not in ("", "cli", "environment")
     ):
-        source = error.token.source  # a file, which converters of our own can not name
+        source = error.token.source  # a file, which converters of our own cannot name
         text = text if source in text else f"{source}: {text}"
     if isinstance(error, MissingArgumentError) and (what := _help_of(error, app)):
         text = f"{text.removesuffix('.')}: {what}"
@@ -252,7 +248,7 @@ def _report(error: BaseException) -> int:
 
 
 def _close(code: int) -> int:
-    """Leave stdout in a state in which the interpreter's own last flush can not fail."""
+    """Leave stdout in a state in which the interpreter's own last flush cannot fail."""
     from .streams import writing
 
     try:

@@ -40,8 +40,8 @@ async def fetch_metainfo(
     Raises:
         StoppedError: the user stopped it before.
         NoPeersError: nobody can be asked, or nothing came in time.
-        BitternError: the source is invalid, or can not be fetched.
-        OSError: the .torrent file can not be read.
+        BitternError: the source is invalid, or cannot be fetched.
+        OSError: the .torrent file cannot be read.
     """
     settings = session_settings(network, sequential=False, ratio=None, minutes=None)
     with interrupts(_FAREWELL, report.say) as stop, notices(report.say):
@@ -68,7 +68,7 @@ def write_torrent(metainfo: Metainfo, folder: Path, *, overwrite: bool) -> Path:
 
     Raises:
         FileExistsError: there is another file of this name, and it may not be overwritten.
-        OSError: it can not be written.
+        OSError: it cannot be written.
     """
     path = folder / safe_name(f"{metainfo.info.name}.torrent")
     data = metainfo.to_bytes()

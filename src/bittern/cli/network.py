@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from bittern.session.dht import ROUTERS
 from bittern.session.settings import WEB_CONNECTIONS, Settings
 
-from .arguments import Rate, check_peers, check_proxy
+from .arguments import Addresses, Nodes, Rate, Url, check_peers, check_proxy
 from .failures import UsageError
 from .output import printable
 
@@ -22,19 +22,19 @@ from .output import printable
 class Network:
     """Flags about the network."""
 
-    peer: Annotated[tuple[str, ...], Parameter(metavar="HOST:PORT...")] = ()
+    peer: Nodes = ()
     """HOST:PORT of a peer to connect to; may be repeated."""
 
-    port: int | None = None
+    port: Annotated[int | None, Parameter(metavar="PORT")] = None
     """TCP and UDP port to listen on; one that was drawn in the first run unless given."""
 
-    listen: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS...")] = ()
+    listen: Addresses = ()
     """IP address to listen on, every one of the machine unless given; may be repeated."""
 
     interface: Annotated[str | None, Parameter(metavar="NAME")] = None
-    """Interface, or the address of one, that everything goes by; nothing goes while it is gone."""
+    """Network interface, or its address, that everything goes through; nothing is sent while it is gone."""
 
-    dns: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS...")] = ()
+    dns: Addresses = ()
     """IP address of a server to ask for names, those of the system unless given; may be repeated."""
 
     port_file: Path | None = None
@@ -47,34 +47,34 @@ class Network:
     """List of IP addresses to have nothing to do with (P2P, DAT or CIDR; gz, zip); may be repeated."""
 
     block_client: Annotated[tuple[str, ...], Parameter(metavar="ID...")] = ()
-    """How the peer id of a client begins to exchange nothing with, such as XL0012; may be repeated."""
+    """Exchange nothing with clients whose peer id begins so, as in XL or XL0012; may be repeated."""
 
-    max_peers: int = 80
-    """Connections at most; 80 unless given."""
+    max_peers: Annotated[int, Parameter(metavar="N")] = 80
+    """Connections to peers at most; 80 unless given."""
 
     down_limit: Rate | None = None
-    """Bytes a second to download at most, as in 500k or 1.5M."""
+    """Bytes a second to download at most, as in 500k or 1.5M; no limit unless given."""
 
     up_limit: Rate | None = None
-    """Bytes a second to upload at most."""
+    """Bytes a second to upload at most; no limit unless given."""
 
     no_trackers: bool = False
     """Ask no trackers."""
 
     announce_to_all: bool = False
-    """Announce to all trackers of a torrent; else to the first that works."""
+    """Announce to all trackers of a torrent, not only to the first that works."""
 
     no_web_seeds: bool = False
     """Ask no web seeds."""
 
-    dht_router: Annotated[tuple[str, ...], Parameter(metavar="HOST:PORT...")] = ()
+    dht_router: Nodes = ()
     """HOST:PORT of a DHT node to begin with, well-known ones unless given; may be repeated."""
 
     no_dht: bool = False
     """Take no part in the distributed hash table (DHT)."""
 
     no_pex: bool = False
-    """Tell peers of no others, and take none from them."""
+    """No peer exchange: tell peers of no others, and take none from them."""
 
     no_lsd: bool = False
     """Look for no peers in the local network."""
@@ -86,7 +86,7 @@ class Network:
     """Reach peers over uTP alone."""
 
     utp_first: bool = False
-    """Try uTP before TCP, so that what comes gives way to all else on the line."""
+    """Try uTP before TCP: what comes over it gives way to all else on the line."""
 
     no_nat: bool = False
     """Do not ask the router to let others in (PCP, NAT-PMP, UPnP)."""
@@ -94,11 +94,11 @@ class Network:
     encryption: Literal["prefer", "require", "off"] = "prefer"
     """Encrypt connections where peers can, always or never; prefer unless given."""
 
-    proxy: Annotated[str | None, Parameter(metavar="URL")] = None
+    proxy: Url | None = None
     """Proxy for everything: socks5://USER:PASSWORD@HOST:PORT, socks4a://HOST:PORT or http://HOST:PORT."""
 
     no_proxy_strict: bool = False
-    """Also listen, and look for peers in the local network, beside the proxy."""
+    """With --proxy: also listen, and look for peers in the local network, beside it."""
 
     anonymous: bool = False
     """Tell nobody which client this is; listen only on addresses named with --listen."""
@@ -108,7 +108,7 @@ def session_settings(network: Network, *, sequential: bool, ratio: float | None,
     """The settings of a session with these flags.
 
     Raises:
-        UsageError: a flag promises what can not be kept, or has a bad value.
+        UsageError: a flag promises what cannot be kept, or has a bad value.
         SessionError: a number is out of its range.
     """
     check_peers("--peer", network.peer)

@@ -7,6 +7,7 @@ peer passes `printable` before it is printed; `print_json` escapes by itself.
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from .streams import writing
@@ -23,7 +24,7 @@ def printable(text: str, limit: int = 255) -> str:
 
     Every control, format, surrogate, unassigned or line-separating character becomes U+FFFD, so what is
     shown has as many characters as the original; other spaces become plain ones. The joiners that Persian
-    and emoji need stay. `bittern files` of a hostile torrent can not move the cursor or fake a line.
+    and emoji need stay. `bittern files` of a hostile torrent cannot move the cursor or fake a line.
 
     Args:
         text: what came from outside.
@@ -59,6 +60,16 @@ def format_size(count: int) -> str:
 def format_rate(bytes_per_second: float) -> str:
     """A rate for people: `1.5 MiB/s`."""
     return format_size(max(0, round(bytes_per_second))) + "/s"
+
+
+def shown_examples(commands: Sequence[str]) -> str:
+    """Examples for the end of a help page: blank lines keep each on a line of its own."""
+    return "\n\n".join(["Examples:" if len(commands) > 1 else "Example:", *(f"  {line}" for line in commands)])
+
+
+def counted(count: int, word: str) -> str:
+    """So many of what `word` names: `1 peer`, `2 peers`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def format_duration(seconds: float) -> str:

@@ -40,7 +40,8 @@ def peer_class(text: str) -> PeerClass:
     try:
         return PeerClass(**fields, addresses=tuple(addresses), transports=tuple(transports))
     except SessionError as error:
-        raise _wrong(text, str(error).partition(": ")[2]) from None
+        reason = str(error).partition(": ")[2]
+        raise _wrong(text, f"{reason}; write local, tcp, utp, or a network such as 10.0.0.0/8") from None
 
 
 def _named(text: str, key: str, value: str) -> tuple[str, Any]:

@@ -8,7 +8,18 @@ from bittern.base.errors import Offence
 from bittern.session import events
 from bittern.session.status import TROUBLED, State, Status
 
-from .output import colour_wanted, format_duration, format_rate, format_size, note, print_json, printable, say, warn
+from .output import (
+    colour_wanted,
+    counted,
+    format_duration,
+    format_rate,
+    format_size,
+    note,
+    print_json,
+    printable,
+    say,
+    warn,
+)
 from .search import NOWHERE, Finds, Search
 
 KINDS: tuple[type[events.Event], ...] = (
@@ -327,7 +338,7 @@ def fetching(status: Status, search: Search = NOWHERE, *, brief: bool = False) -
         return seeking(search, brief=brief)
     have, total = status.metadata or (0, 0)
     part = f" {have}/{total}" if total else ""
-    return f"metadata{part}, {status.peers} peer{'' if status.peers == 1 else 's'}"
+    return f"metadata{part}, {counted(status.peers, 'peer')}"
 
 
 def _ways(status: Status) -> str:
@@ -353,9 +364,9 @@ def summary(status: Status, search: Search = NOWHERE) -> str:
     else:
         share = status.done_bytes / status.total_bytes if status.total_bytes else 0.0
         parts += [f"{share:.1%} of {format_size(status.total_bytes)}", f"{format_rate(status.down_rate)} down"]
-    parts.append(f"{status.peers} peer{'' if status.peers == 1 else 's'}{_ways(status)}")
+    parts.append(f"{counted(status.peers, 'peer')}{_ways(status)}")
     if status.web_seeds:
-        parts.append(f"{status.web_seeds} web seed{'' if status.web_seeds == 1 else 's'}")
+        parts.append(counted(status.web_seeds, "web seed"))
     if status.eta_seconds is not None and not status.complete:
         parts.append(f"{format_duration(status.eta_seconds)} left")
     return f"{name}: {', '.join(parts)}"

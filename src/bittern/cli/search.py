@@ -7,6 +7,8 @@ from typing import Self
 from bittern.session.session import Session
 from bittern.session.torrent import Torrent
 
+from .output import counted
+
 _FROM = {
     "tracker": "trackers",
     "dht": "the DHT",
@@ -39,7 +41,7 @@ class Search:
         settings = session.settings
         private = torrent.info is not None and torrent.info.private
         trackers = sum(tracker.supported for tracker in torrent.trackers) if settings.use_trackers else 0
-        asked = [f"{trackers} tracker{'' if trackers == 1 else 's'}"] if trackers else []
+        asked = [counted(trackers, "tracker")] if trackers else []
         in_dht = session.searches_dht and not private
         if in_dht:
             asked.append("the DHT")

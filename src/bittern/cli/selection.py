@@ -1,5 +1,6 @@
 """Which files of a torrent a command is about, and how much each is wanted: numbers as `bittern files` shows them."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from .failures import UsageError
 from .output import format_size, note, printable
 
 _MOST = 1_000_000
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,10 @@ def ask_for_files(info: Info, answers: TextIO) -> str | None:
 def _numbers(flag: str, text: str, files: str) -> list[int]:
     numbers: set[int] = set()
     for part in files.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isascii() and first.isdigit()) or (dash and not (last.isascii() and last.isdigit())):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
             raise UsageError(f"{flag} {printable(text, 80)}: write numbers of files, as in 1-3,5")
-        low, high = int(first), int(last or first)
+        low, high = int(found[1]), int(found[2] or found[1])
         if not 1 <= low <= high <= _MOST:
             raise UsageError(f"{flag} {printable(text, 80)}: files are numbered from 1, the lower number first")
         numbers.update(range(low - 1, high))

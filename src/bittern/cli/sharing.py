@@ -22,19 +22,18 @@ class Sharing:
     """Flags about peers, beside those of the network."""
 
     peer_down_limit: Rate | None = None
-    """Bytes a second to download from each peer at most."""
+    """Bytes a second to download from each peer at most; no limit unless given."""
 
     peer_up_limit: Rate | None = None
-    """Bytes a second to upload to each peer at most."""
+    """Bytes a second to upload to each peer at most; no limit unless given."""
 
     exempt_local: bool = False
     """Hold peers of the local network, and on this machine, to no limit of bytes."""
 
-    peer_class: tuple[str, ...] = ()
-    """Peers with limits of their own, as in local,unlimited or 10.0.0.0/8,utp,up=500k,slots=4; may be repeated, the
-    first that fits counts."""
+    peer_class: Annotated[tuple[str, ...], Parameter(metavar="CLASS...")] = ()
+    """Limits for some peers, as in local,unlimited or 10.0.0.0/8,utp,up=500k; the first that fits; may be repeated."""
 
-    max_per_network: int | None = None
+    max_per_network: Annotated[int | None, Parameter(metavar="N")] = None
     """Peers with one IPv4 address, or in one IPv6 /64, at most; 3 unless given."""
 
     upload_slots: Annotated[str | None, Parameter(metavar="N|auto")] = None
@@ -43,10 +42,10 @@ class Sharing:
     seed_choker: Annotated[Literal["round-robin", "fastest", "anti-leech"], Parameter(name="--seed-choker")] = (
         "round-robin"
     )
-    """Whom to upload to when complete: everybody in turn, who takes most, or who has least or almost all."""
+    """Whom to upload to when complete: all in turn (unless given), who takes most, or who has least or almost all."""
 
     seed_idle: Annotated[float | None, Parameter(metavar="MINUTES")] = None
-    """When complete, stop after so many minutes in which nobody asked for anything."""
+    """When complete, go on until nobody has asked for anything for this many minutes."""
 
     def applied_to(self, settings: Settings) -> Settings:
         """The settings of a session with these flags too.

@@ -32,7 +32,7 @@ def read_source(text: str) -> Metainfo | Magnet:
     Raises:
         UsageError, MissingFileError: a URL, or as `check_source`.
         BencodeError, MetainfoError, MagnetError: it is invalid.
-        OSError: the file can not be read.
+        OSError: the file cannot be read.
     """
     if text[:7].lower() == "magnet:":
         return Magnet.parse(text)
@@ -92,7 +92,7 @@ def read_torrent(path: Path) -> Metainfo:
     Raises:
         UsageError, MissingFileError: as `check_source`.
         BencodeError, MetainfoError: it is invalid; the error's note names the file.
-        OSError: it can not be read.
+        OSError: it cannot be read.
     """
     check_source(str(path))
     try:

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 def prepare() -> None:
     """Let nothing that is wrong with a stream end the program, or reach a file of a torrent.
 
-    Streams that are closed lead nowhere. Messages that can not be written, because the log's disk is full or the
-    terminal is gone, are lost; results that can not be written still are an error. No name fails because the
+    Streams that are closed lead nowhere. Messages that cannot be written, because the log's disk is full or the
+    terminal is gone, are lost; results that cannot be written still are an error. No name fails because the
     terminal's encoding lacks a character.
     """
     _take_numbers()
@@ -47,7 +47,7 @@ def _take_numbers() -> None:
 
 
 class Unfailing(io.TextIOWrapper):
-    """Text that is lost where it can not be written."""
+    """Text that is lost where it cannot be written."""
 
     @classmethod
     def of(cls, descriptor: int, encoding: str) -> "Unfailing":

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bittern.session.events import PeerDropped
+from bittern.session.events import Checked, Event, PeerDropped, StateChanged
 from bittern.session.session import Session
 from bittern.session.status import TROUBLED, State, Status
 from bittern.session.torrent import Torrent
@@ -39,6 +39,10 @@ class Watch:
         self._stop = stop
         self._events = torrent.events(*KINDS)
         self._peers = torrent.events(PeerDropped)  # thousands may fail at once: they must push out nothing else
+        status = torrent.status
+        known = status.state in (State.DOWNLOADING, State.SEEDING)  # before anybody listened
+        checked, entered = Checked(status.done_bytes, status.total_bytes), StateChanged(status.state)
+        self._missed: list[Event] = [checked, entered] if known else []
         self._moved_at = time.monotonic()
         self._moved_to: tuple[object, ...] = ()
 
@@ -72,7 +76,8 @@ class Watch:
 
     def refresh(self) -> None:
         """Report what happened and how it stands."""
-        for event in (*self._events.take(), *self._peers.take()):
+        missed, self._missed = self._missed, []
+        for event in (*missed, *self._events.take(), *self._peers.take()):
             self._report.tell(event)
         self._report.show(self._torrent.status, Search.of(self._torrent, self._session))
 
@@ -142,7 +147,8 @@ async def find_ways(watch: Watch, torrent: Torrent, session: Session, report: Re
         await watch.until(torrent.checked())
     else:
         await watch.until_state(lambda state: state is not State.CHECKING)
-    status, nowhere = torrent.status, no_way_to_peers(torrent)
+    status, asked = torrent.status, session.settings.use_trackers
+    nowhere = no_way_to_peers(torrent, trackers_asked=asked)
     if nowhere is not None and not status.complete and status.state not in TROUBLED:
         places = searching(session)
         if no_way_to_peers(torrent, searching=bool(places)) is None:
@@ -153,12 +159,13 @@ async def find_ways(watch: Watch, torrent: Torrent, session: Session, report: Re
             report.say(f"waiting for peers that come to port {session.port}: {nowhere}")
 
 
-def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
+def no_way_to_peers(torrent: Torrent, *, searching: bool = False, trackers_asked: bool = True) -> str | None:
     """Why no peer can ever be found, or None when one can.
 
     Args:
         torrent: in its swarm.
         searching: whether peers are looked for everywhere, as those of private torrents never are.
+        trackers_asked: whether trackers are asked at all.
     """
     if searching and not (torrent.info is not None and torrent.info.private):
         return None
@@ -178,4 +185,4 @@ def no_way_to_peers(torrent: Torrent, *, searching: bool = False) -> str | None:
         # What is left of a link in a shell that took its first & for the end of the command.
         longer = "if the link was longer, quote it: a shell cuts it at the first &"
         return f"it names no tracker, and no peer is named; {longer}"
-    return "it names no tracker, and no peer is named"
+    return f"{'it names no tracker' if trackers_asked else 'no tracker is asked'}, and no peer is named"

@@ -28,7 +28,7 @@ class Link:
 def plan_links(
     files: Sequence[File], places: Sequence[str], wanted: Collection[int] | None = None
 ) -> tuple[list[Link], dict[int, str]]:
-    """The links of `files` that can be made, and why the others can not, by their numbers.
+    """The links of `files` that can be made, and why the others cannot, by their numbers.
 
     A target is a file, folder or link of the torrent, by the name that the torrent has for it. Names are safe
     already (see `safe_path`), so one that would lead out of the root is none of the torrent's. What is made with few

@@ -69,7 +69,7 @@ class Metainfo:
         """Read a .torrent file.
 
         Raises:
-            OSError: it can not be read.
+            OSError: it cannot be read.
             BencodeError: it is not bencode.
             MetainfoError: it is not a valid torrent.
         """
@@ -161,8 +161,8 @@ def _tiers(lists: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     seen: set[str] = set()
     tiers: list[tuple[str, ...]] = []
     for urls in lists:
-        tier = tuple([url for url in dict.fromkeys(urls) if url not in seen])
-        if tier and len(seen) + len(tier) <= MAX_URLS:
+        tier = tuple([url for url in dict.fromkeys(urls) if url not in seen])[: MAX_URLS - len(seen)]
+        if tier:
             seen.update(tier)
             tiers.append(tier)
     return tuple(tiers)

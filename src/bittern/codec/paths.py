@@ -1,7 +1,7 @@
 """The one place where names from outside become names of files.
 
 Every file and folder name that a torrent, a magnet link or an API brings goes through `safe_name`. What
-comes out can not leave its folder, hide from the reader, or mean a device on any common file system.
+comes out cannot leave its folder, hide from the reader, or mean a device on any common file system.
 """
 
 import re

@@ -354,7 +354,7 @@ class Core:
         self._inquiries.datagram(data, source, now)
 
     def datagram_refused(self, address: Address, reason: str, now: float) -> None:
-        """The system can not send to `address`."""
+        """The system cannot send to `address`."""
         self._inquiries.unreachable(address, reason, now)
 
     def local_heard(self, datagram: bytes, host: str, now: float) -> None:

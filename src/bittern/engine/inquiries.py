@@ -54,7 +54,7 @@ class Inquiries:
             self._take_answers(now)
 
     def unreachable(self, address: Address, reason: str, now: float) -> None:
-        """The system can not send to `address`."""
+        """The system cannot send to `address`."""
         self._shared.udp_trackers.unreachable(address, reason, now)
         self._take_answers(now)
 

@@ -8,7 +8,7 @@ from bittern.base.geometry import BLOCK
 from bittern.wire import donthave
 from bittern.wire.extended import HANDSHAKE_EXT_ID, ExtendedHandshake
 from bittern.wire.hashes import HashRange
-from bittern.wire.stream import LinkLost
+from bittern.wire.stream import LinkLost, LossKind
 
 from .download import holdings
 from .download.asking import stop_asking
@@ -112,7 +112,9 @@ class Messages:
 
     def on_lost(self, peer: Peer, reason: LinkLost | RemoteProtocolError, now: float) -> None:
         """The wire ended by itself, or because the peer broke the protocol."""
-        self._company.forget(peer, str(reason), now, offence=isinstance(reason, RemoteProtocolError))
+        offence = isinstance(reason, RemoteProtocolError)
+        vanished = isinstance(reason, LinkLost) and reason.kind is LossKind.TIMED_OUT
+        self._company.forget(peer, str(reason), now, offence=offence, vanished=vanished)
 
     def on_choke(self, peer: Peer, now: float) -> None:
         """BEP 3; with the fast extension each request is rejected by its own message (BEP 6)."""
@@ -207,7 +209,7 @@ class Messages:
             self.part_if_both_seed(peer, now)
         elif ext_id == LT_DONTHAVE:
             holdings.heard_lost(peer, self._download, donthave.parse(payload))
-            self._company.touch_all()  # what it can not give, others may
+            self._company.touch_all()  # what it cannot give, others may
         elif ext_id == UT_PEX:
             self._pex.heard(peer, payload, now, complete=self._download is not None and self._download.complete)
         elif ext_id == UT_METADATA:

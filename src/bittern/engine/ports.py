@@ -53,7 +53,7 @@ class Udp(Protocol):
     """Moves datagrams, by one socket for each family. What comes goes to `Core.datagram`."""
 
     def send(self, wish: SendDatagram) -> None:
-        """Send one; `Core.datagram_refused` says where the system can not."""
+        """Send one; `Core.datagram_refused` says where the system cannot."""
         ...
 
 

@@ -174,7 +174,7 @@ class Torrent:
         self._company.touch_all()
 
     def seek_layers(self, info: Info, layers: Mapping[bytes, bytes], now: float) -> None:
-        """The metadata is known, but without its piece layers the files can not be checked: find those first (BEP 52).
+        """The metadata is known, but without its piece layers the files cannot be checked: find those first (BEP 52).
 
         Nothing is downloaded until `begin`, which is to follow when `LayersReceived` told of them.
 

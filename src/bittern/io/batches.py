@@ -168,7 +168,7 @@ class BatchWriter:
 
         Raises:
             BlockingIOError: there is no room for any.
-            OSError: the first can not be sent.
+            OSError: the first cannot be sent.
         """
         name = name_of(address)
         ctypes.memmove(self._name, name, len(name))

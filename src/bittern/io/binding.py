@@ -42,12 +42,12 @@ class Binding:
         """A tie that holds.
 
         Raises:
-            NetworkError: there is no such interface or address, or sockets can not be bound to it here.
+            NetworkError: there is no such interface or address, or sockets cannot be bound to it here.
         """
         binding = cls(name)
         binding.look()
         if binding.gone is not None:
-            raise NetworkError(f"can not bind to {name}: {binding.gone}")
+            raise NetworkError(f"cannot bind to {name}: {binding.gone}")
         return binding
 
     def look(self) -> bool:

@@ -21,7 +21,7 @@ from .sockets import SOL_UDP, UDP_SEGMENT
 
 _SEGMENT: Final = struct.Struct("=H")
 _CAN_NOT: Final = frozenset((errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP))
-"""What a network card, or a kernel, says that can not cut bursts."""
+"""What a network card, or a kernel, says that cannot cut bursts."""
 _FEW_BUFFERS: Final = 8
 """So many are not worth a call for several datagrams."""
 _MTU_DISCOVER: Final = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
@@ -56,7 +56,7 @@ class BurstSender:
 
         Raises:
             BlockingIOError: there is no room; nothing has gone.
-            OSError: it can not be sent.
+            OSError: it cannot be sent.
         """
         if self._rest:
             raise BlockingIOError
@@ -90,7 +90,7 @@ class BurstSender:
 
         Raises:
             BlockingIOError: there is no room.
-            OSError: it can not be sent.
+            OSError: it cannot be sent.
         """
         try:
             self._put(buffers, address, segment)

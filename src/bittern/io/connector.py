@@ -104,8 +104,8 @@ class RouteConnector(aiohttp.BaseConnector):
         """See BaseConnector, which has the connections made here.
 
         Raises:
-            ProxyError: the proxy can not be used.
-            ClientConnectorError: the server can not be reached.
+            ProxyError: the proxy cannot be used.
+            ClientConnectorError: the server cannot be reached.
         """
         host, port = req.connection_key.host, req.connection_key.port or 80
         try:

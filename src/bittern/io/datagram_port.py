@@ -56,7 +56,7 @@ class DatagramPort(Protocol):
         """Send one datagram; where the system has no room, it is as if it were lost on the way.
 
         Raises:
-            OSError: it can not be sent to `address`.
+            OSError: it cannot be sent to `address`.
         """
         ...
 

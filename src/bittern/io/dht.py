@@ -9,6 +9,7 @@ from math import inf
 from types import MappingProxyType
 
 from bittern.base.address import Address
+from bittern.base.errors import SessionError
 from bittern.engine.dht.dht import Dht
 from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
@@ -23,6 +24,7 @@ from .datagram_port import DatagramPort
 from .ed25519 import verify
 from .sorter import Single
 
+_CLOSED = "the distributed hash table is closed"
 _log = logging.getLogger("bittern.dht")
 
 
@@ -106,10 +108,14 @@ class Table:
         self._settle(now)
 
     async def ready(self, nodes: int = 1) -> bool:
-        """Wait until so many nodes are known; False when it takes longer than 10 seconds."""
-        give_up_at = self._loop.time() + 10.0
+        """Wait until so many nodes are known; False when it takes longer than 10 seconds.
+
+        Raises:
+            SessionError: it is closed, as for all searches.
+        """
+        give_up_at = time.monotonic() + 10.0
         while max((len(node.table) for node in self._dht.nodes), default=0) < nodes:
-            if self._loop.time() > give_up_at:
+            if self._when_open() > give_up_at:
                 return False
             await asyncio.sleep(0.05)
         return True
@@ -131,13 +137,13 @@ class Table:
             if isinstance(event, PeersFound):
                 found(event.peers)
 
-        now = time.monotonic()
+        now = self._when_open()
         search = self._dht.find_peers(info_hash, now, announce=announce, no_seeds=no_seeds, scrape=scrape)
         return await self._done(search, on_event, now)
 
     async def find_nodes(self, target: bytes) -> SearchDone:
         """Look for the nodes round `target`."""
-        now = time.monotonic()
+        now = self._when_open()
         return await self._done(self._dht.find_nodes(target, now), lambda _: None, now)
 
     async def get(self, target: bytes, *, salt: bytes = b"") -> Item | None:
@@ -148,13 +154,13 @@ class Table:
             if isinstance(event, ItemFound) and (not best or event.item.seq > best[-1].seq):
                 best.append(event.item)
 
-        now = time.monotonic()
+        now = self._when_open()
         await self._done(self._dht.get_item(target, now, salt=salt), on_event, now)
         return best[-1] if best else None
 
     async def put(self, item: Item, *, cas: int | None = None) -> SearchDone:
         """Store `item`; with `cas` only in the place of that version."""
-        now = time.monotonic()
+        now = self._when_open()
         return await self._done(self._dht.put_item(item, now, cas=cas), lambda _: None, now)
 
     async def sample(self, target: bytes) -> list[SamplesFound]:
@@ -165,9 +171,15 @@ class Table:
             if isinstance(event, SamplesFound):
                 told.append(event)
 
-        now = time.monotonic()
+        now = self._when_open()
         await self._done(self._dht.sample(target, now), on_event, now)
         return told
+
+    def _when_open(self) -> float:
+        """The time, while searches may begin."""
+        if not self._ports:
+            raise SessionError(_CLOSED)
+        return time.monotonic()
 
     async def _done(self, search: int, on_event: Callable[[Event], None], now: float) -> SearchDone:
         future: asyncio.Future[SearchDone] = self._loop.create_future()
@@ -186,13 +198,14 @@ class Table:
     # ------------------------------------------------------------------ datagrams and time
 
     def close(self) -> None:
-        """End it; who waits is cancelled."""
+        """End it; who waits gets a SessionError."""
         if self._timer is not None:
             self._timer.cancel()
         for port in self._ports:
             port.leave(Kind.DHT)
         for future, _ in list(self._waiting.values()):
-            future.cancel()
+            if not future.done():
+                future.set_exception(SessionError(_CLOSED))
         self._ports = ()
 
     def _receive(self, at: int, datagram: bytes, source: Address, now: float) -> None:

@@ -15,6 +15,8 @@ from typing import Final
 
 from bittern.wire.dns import MAX_DATAGRAM, PORT, Addresses, DnsError, parse, question
 
+from .sockets import place_of
+
 HOSTS: Final = Path("/etc/hosts")
 CONFIGURED: Final = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 """Where servers are named. In the first, systemd names itself; in the second, those that it asks."""
@@ -95,7 +97,7 @@ async def _ask(name: str, ipv6: bool, reach: Open, server: str) -> Addresses:  #
     loop = asyncio.get_running_loop()
     asked = question(name, randbelow(1 << 16), ipv6=ipv6)
     with reach(server, socket.SOCK_DGRAM) as sock:
-        sock.connect((server, PORT))  # what others send does not arrive
+        sock.connect(place_of(server, PORT))  # what others send does not arrive
         await loop.sock_sendall(sock, asked)
         while True:
             data = await loop.sock_recv(sock, MAX_DATAGRAM)

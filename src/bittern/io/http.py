@@ -10,6 +10,7 @@ from bittern.base.errors import NetworkError
 from bittern.engine.core import Core
 from bittern.engine.effects import HttpGet
 from bittern.engine.sources.guard import names_local_host, refusal
+from bittern.wire.urls import ascii_url, escaped
 
 from .proxying import Purpose
 from .route import Route
@@ -82,6 +83,7 @@ class HttpFetcher:
         try:
             async with asyncio.timeout(timeout_seconds):
                 for _ in range(REDIRECTS + 1):
+                    url = ascii_url(url)
                     session = self._session(_Kind(purpose, ipv6, local, filtered))
                     status, target, body = await self._get(session, url, max_bytes)
                     if target is None:
@@ -137,7 +139,7 @@ class HttpFetcher:
         async with session.get(URL(url, encoded=True), allow_redirects=False) as answer:
             target = answer.headers.get("Location") if answer.status in _MOVED else None
             if target is not None:
-                return answer.status, target, b""
+                return answer.status, escaped(target.encode("utf-8", "surrogateescape")), b""
             body = bytearray()
             async for chunk in answer.content.iter_chunked(_CHUNK):
                 body += chunk

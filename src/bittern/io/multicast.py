@@ -142,7 +142,7 @@ class Multicast:
                 datagram, sender = ear.recvfrom(MAX_DATAGRAM + 1)
             except OSError:
                 return
-            if "%" not in sender[0]:  # what is of one link alone can not be dialed without naming the link
+            if "%" not in sender[0]:  # what is of one link alone cannot be dialed without naming the link
                 self._heard(datagram, sender[0])
 
 

@@ -1,6 +1,6 @@
 """Names of hosts to addresses, looked up in threads that nobody has to wait for.
 
-The system's resolver can not be interrupted, and without a network it may take half a minute. The threads of a loop's
+The system's resolver cannot be interrupted, and without a network it may take half a minute. The threads of a loop's
 executor are waited for when the loop ends; these are not.
 """
 

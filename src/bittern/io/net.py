@@ -24,7 +24,7 @@ PROXY_SECONDS = 30.0
 """Where a proxy has to be reached first, and dials in its turn."""
 PROXY_RETRY_SECONDS = 2.0
 PROXY_RETRY_MOST_SECONDS = 30.0
-"""A proxy that can not be used is tried again after so long, twice as long each time, up to this."""
+"""A proxy that cannot be used is tried again after so long, twice as long each time, up to this."""
 
 
 class Caller(Protocol):
@@ -123,7 +123,7 @@ class SystemNet:
             self._turn.soon()
 
     async def _connected(self, address: Address, patience: float) -> socket.socket:
-        """A connection; as long as the proxy can not be used that is no fault of the peer's, and is waited for."""
+        """A connection; as long as the proxy cannot be used that is no fault of the peer's, and is waited for."""
         wait = PROXY_RETRY_SECONDS
         while True:
             try:

@@ -67,7 +67,7 @@ class Proxying:
     Attributes:
         server: the proxy.
         aliases: addresses that stand for names that it is to look up.
-        trouble: why it can not be used, as far as it was tried; None while it works.
+        trouble: why it cannot be used, as far as it was tried; None while it works.
         on_trouble: is told of that, once each time it begins.
     """
 
@@ -90,8 +90,8 @@ class Proxying:
         """A connection to `target`.
 
         Raises:
-            ProxyError: the proxy can not be used.
-            OSError: it can, and says that the other end can not be reached.
+            ProxyError: the proxy cannot be used.
+            OSError: it can, and says that the other end cannot be reached.
         """
         return (await self._ask(CONNECT, target))[0]
 
@@ -102,7 +102,7 @@ class Proxying:
             here: where our datagrams will come from.
 
         Raises:
-            ProxyError: the proxy can not be used, or not for that.
+            ProxyError: the proxy cannot be used, or not for that.
         """
         if not self.server.has_udp:
             raise ProxyError(f"the proxy {self.server} knows no UDP")
@@ -160,7 +160,7 @@ class Proxying:
         raise last
 
     async def _where(self) -> list[Address]:
-        """The proxy's own addresses: the one name that it can not look up for us."""
+        """The proxy's own addresses: the one name that it cannot look up for us."""
         host, port = self.server.place
         if self.server.place.is_numeric:
             return [Address(host, port)]

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, suppress
+from ipaddress import ip_address
 from typing import Final
 
 from bittern.base.address import Address, is_alias
@@ -166,7 +167,12 @@ class RelayPort:
         """
         _keep_alive(control)
         self._relay = Address(Address.of(str(control.getpeername()[0]), 0).host, place.port)
-        with closing(UdpPort(self._route.to_proxy(self._relay.host, socket.SOCK_DGRAM), self._now)) as inner:
+        sock = self._route.to_proxy(self._relay.host, socket.SOCK_DGRAM)
+        if ip_address(self._relay.host).is_link_local:
+            host, _, *link = control.getsockname()
+            with suppress(OSError):  # the route has bound it
+                sock.bind((host, 0, *link))
+        with closing(UdpPort(sock, self._now)) as inner:
             inner.watch(self)
             inner.join(Kind.TRACKER, self)  # as which headers of SOCKS look, three zeros at their beginning
             self._inner, self._refusal = inner, None

@@ -146,8 +146,8 @@ class Route:
             purpose: of the connection.
 
         Raises:
-            ProxyError: the proxy can not be used.
-            OSError: the other end can not be reached, or nothing of this purpose goes out.
+            ProxyError: the proxy cannot be used.
+            OSError: the other end cannot be reached, or nothing of this purpose goes out.
         """
         way = self.way(purpose)
         if way is Way.NONE:

@@ -23,7 +23,9 @@ from .turn import Turn
 from .udp_ports import Ports, UdpPorts
 
 SECONDS = 15.0
-"""Time for one question; over UDP what is lost is not sent again."""
+"""Time for one question."""
+RESEND_SECONDS = 4.0
+"""What has no answer over UDP is sent again after so long, and once more."""
 
 
 class Scraper:
@@ -57,7 +59,7 @@ class Scraper:
             trusted: whether the user named the tracker, which then may be anywhere in the local network.
 
         Raises:
-            TrackerError: it can not be asked, does not answer, or refuses.
+            TrackerError: it cannot be asked, does not answer, or refuses.
         """
         found: dict[InfoHashV1, ScrapeEntry] = {}
         ask = self._by_udp if tracker[:4].lower() == "udp:" else self._by_http
@@ -80,7 +82,7 @@ class Scraper:
         self._trackers.datagram(data, source, now)
 
     def datagram_refused(self, address: Address, reason: str, now: float) -> None:
-        """The system can not send to `address`."""
+        """The system cannot send to `address`."""
         self._trackers.unreachable(address, reason, now)
 
     def resolved(self, ticket: int, hosts: tuple[str, ...], now: float) -> None:
@@ -105,17 +107,21 @@ class Scraper:
         self, tracker: str, hashes: tuple[InfoHashV1, ...], *, local: bool
     ) -> dict[InfoHashV1, ScrapeEntry]:
         endpoint(tracker)
-        families = [self._ask(tracker, hashes, ipv6=ipv6, local=local) for ipv6 in (False, True)]
-        answers = await asyncio.gather(*families)
-        entries = next((answer for answer in answers if isinstance(answer, tuple)), None)
-        if entries is None:
-            raise next(answer for answer in answers if isinstance(answer, TrackerError))
-        return dict(zip(hashes, entries, strict=False))  # who answers less knows less
+        asking = [asyncio.create_task(self._ask(tracker, hashes, ipv6=ipv6, local=local)) for ipv6 in (False, True)]
+        try:
+            for each in asyncio.as_completed(asking):
+                answer = await each
+                if isinstance(answer, tuple):  # the other family may lead nowhere
+                    return dict(zip(hashes, answer, strict=False))  # who answers less knows less
+            raise next(answer for answer in map(asyncio.Task.result, asking) if isinstance(answer, TrackerError))
+        finally:
+            for task in asking:
+                task.cancel()
 
     async def _ask(self, tracker: str, hashes: tuple[InfoHashV1, ...], *, ipv6: bool, local: bool) -> Answer:
         ticket = next(self._tickets)
         self._answers[ticket] = asyncio.get_running_loop().create_future()
-        self._trackers.ask(UdpAsk(ticket, tracker, hashes, ipv6, SECONDS, local), self._turn.now())
+        self._trackers.ask(UdpAsk(ticket, tracker, hashes, ipv6, SECONDS, local, RESEND_SECONDS), self._turn.now())
         self._turn.soon()
         return await self._answers[ticket]
 

@@ -138,7 +138,7 @@ class UdpPort:
         """Send one datagram; where the system has no room, it is as if it were lost on the way.
 
         Raises:
-            OSError: the system can not send to `address`.
+            OSError: the system cannot send to `address`.
         """
         if self._sock is None:
             return
@@ -266,7 +266,7 @@ def bound_socket(host: str, port: int, route: Route) -> socket.socket:
     try:
         sock = route.bound(host, port, socket.SOCK_DGRAM, receive_bytes=RECEIVE_BYTES)
     except OSError as error:
-        raise NetworkError(f"can not use UDP on {host} port {port}: {error.strerror or error}") from error
+        raise NetworkError(f"cannot use UDP on {host} port {port}: {error.strerror or error}") from error
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     return sock

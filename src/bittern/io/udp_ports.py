@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
-from bittern.base.address import Address
+from bittern.base.address import Address, is_alias
 from bittern.engine.effects import SendDatagram
 from bittern.wire.datagrams import Kind
 
@@ -27,7 +27,7 @@ class Mailbox(Protocol):
         ...
 
     def datagram_refused(self, address: Address, reason: str, now: float) -> None:
-        """The system can not send to `address`."""
+        """The system cannot send to `address`."""
         ...
 
 
@@ -111,7 +111,9 @@ class UdpPorts:
         try:
             self.towards(wish.address, Purpose.TRACKERS).send(wish.data, wish.address)
         except OSError as error:
-            reason = f"{wish.address}: {error.strerror or error}"
+            reason = error.strerror or str(error)
+            if not is_alias(wish.address.host):  # an address that stands for a name says nothing to people
+                reason = f"{wish.address}: {reason}"
             self._loop.call_soon(self._refused, wish.address, reason)
 
     def cut(self) -> None:

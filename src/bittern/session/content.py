@@ -130,6 +130,11 @@ class Content:
             self._stamps[number] = self._stamp(number)
         return self._with_parts()
 
+    @property
+    def unchanged(self) -> Stamps | None:
+        """What `look_again` would say, where that is known without looking, and nothing is to be synced; else None."""
+        return list(self._stamps) if self.storage.untouched and not self.storage.parked else None
+
     def settle(self) -> Stamps:
         """Give the files that are wanted what the part file has of them; how each file looks then. Blocks.
 
@@ -164,7 +169,7 @@ class Content:
         """Wait until the files with bytes in `pieces`, which a check found good, are on the disk. Blocks.
 
         Raises:
-            StorageError: the system can not say so for a file.
+            StorageError: the system cannot say so for a file.
         """
         for number in self.storage.map.files_of(pieces, self.info.geometry):
             parked = number in self.storage.parked

@@ -11,8 +11,9 @@ from bittern.base.ids import InfoHashV1, InfoHashV2
 from bittern.codec.bencode import Value, decode, encode
 from bittern.engine.dht import items
 from bittern.io.dht import Table
-from bittern.io.ed25519 import public_key, sign
-from bittern.wire.krpc import MAX_SALT, MAX_VALUE, AnnouncePeer
+from bittern.wire.krpc import MAX_SALT, MAX_SEQ, MAX_VALUE, AnnouncePeer
+
+from .table import version_of
 
 ROUTERS: Final = (
     "dht.libtorrent.org:25401",  # libtorrent's dht_bootstrap_nodes (settings_pack)
@@ -78,7 +79,7 @@ class Samples:
 
 
 class Dht:
-    """The table, as `session.dht`; where `Settings.dht` is off every call raises SessionError.
+    """The table, as `session.dht`; where `Settings.dht` is off, or the session closed, every call raises SessionError.
 
     A call waits until a node is known, at most ten seconds, and raises NetworkError where none is.
 
@@ -146,9 +147,8 @@ class Dht:
         done = await (await self._table()).find_peers(name, lambda _: None, scrape=True)
         if done.scrape is None:
             return None
-        seeds, others = (whole.count() for whole in done.scrape)
-        # An empty filter counts half an address.
-        return round(seeds) if seeds > 0.75 else 0, round(others) if others > 0.75 else 0
+        seeds, others = done.scrape
+        return seeds.estimate(), others.estimate()
 
     async def get(self, target: Name, salt: bytes = b"") -> Item | None:
         """What is stored in the table (BEP 44); None where nothing is.
@@ -195,15 +195,10 @@ class Dht:
             raise SessionError(f"secret: must have 32 bytes, not {len(secret)}")
         if len(salt) > MAX_SALT:
             raise SessionError(f"salt: must have at most {MAX_SALT} bytes")
-        raw, key = _encoded(value), public_key(secret)
-        if seq is None:
-            there = await self.get(key, salt)
-            seq = there.seq + 1 if there is not None else 1
-            cas = there.seq if there is not None and cas is None else cas
-        if not 0 <= seq < 2**63:
+        if seq is not None and not 0 <= seq <= MAX_SEQ:
             raise SessionError(f"seq = {seq}: must be 0 to 2**63 - 1")
-        signature = sign(secret, items.signed_bytes(raw, seq, salt))
-        return await self._put(items.Item(raw, key, salt, seq, signature), cas)
+        raw = _encoded(value)
+        return await self._put(*await version_of(raw, secret, salt, seq, cas, await self._table()))
 
     async def sample(self, target: Name | None = None) -> Samples:
         """Ask nodes on the way to a target for torrents that they know (BEP 51).

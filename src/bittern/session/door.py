@@ -1,6 +1,6 @@
 """How torrents come into a session, and go."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 from bittern.base.errors import AlreadyAddedError, StorageError
@@ -12,7 +12,6 @@ from .content import Content
 from .deleting import delete_content
 from .entry import Entry, Mode, other_name
 from .events import SaveFailed
-from .lock import TorrentLock
 from .options import AddOptions, check_priorities, check_selection
 from .parts import Parts
 from .placement import load_move
@@ -38,27 +37,46 @@ class Door:
             parts.waking.settle(entry)
             parts.steward.look_again(entry)
 
-    def admit(self, parts: Parts, found: Metainfo | Magnet, options: AddOptions) -> Entry:
+    async def admit(self, parts: Callable[[], Parts], found: Metainfo | Magnet, options: AddOptions) -> Entry:
         """Take in a new torrent, which begins; `keep` is to follow.
+
+        Args:
+            parts: of the session; raises SessionError where that is closed.
+            found: the torrent.
+            options: how to treat it.
 
         Raises:
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
-            SessionError: a file is selected, or given a priority, that a torrent whose files are known does not have.
-            StorageError: its lock can not be made.
+            SessionError: a file is selected, or given a priority, that a torrent whose files are known does not have;
+                or the session was closed meanwhile.
+            StorageError: its lock cannot be made.
         """
         info_hash = found.info.wire_hash if isinstance(found, Metainfo) else found.wire_hash
-        if info_hash in self._entries:
-            raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
+        self._refuse_another(info_hash)
         if isinstance(found, Metainfo):
             check_selection(found.info, options.select or ())
             check_priorities(found.info, options.priorities)
-        lock = TorrentLock(parts.surroundings.store.folder, info_hash, options.place)
+        try:
+            lock = await parts().surroundings.store.lock(info_hash, options.place)
+        except AlreadyAddedError:
+            self._refuse_another(info_hash)  # it came meanwhile
+            raise
+        try:
+            waking = parts().waking
+            self._refuse_another(info_hash)  # likewise, to another place
+        except BaseException:
+            lock.release()
+            raise
         self._last_number += 1
         entry = _new_entry(self._last_number, found, options)
         entry.position = len(self._entries)
         self._entries[info_hash] = entry
-        parts.waking.begin(entry, found, options, lock)
+        waking.begin(entry, found, options, lock)
         return entry
+
+    def _refuse_another(self, info_hash: InfoHashV1) -> None:
+        if info_hash in self._entries:
+            raise AlreadyAddedError(f"{self._entries[info_hash].name} is in the session already")
 
     async def keep(self, parts: Parts, entry: Entry, found: Metainfo | Magnet) -> None:
         """Write a new torrent down; what goes wrong is told, and tried again."""
@@ -74,7 +92,7 @@ class Door:
 
         Raises:
             SessionError: what was saved of it is damaged.
-            StorageError: it can not be read.
+            StorageError: it cannot be read.
         """
         surroundings = parts.surroundings
         found = await parts.roster.source(entry) if entry.life is None else None
@@ -100,7 +118,7 @@ class Door:
             delete_data: whether its files are deleted.
 
         Raises:
-            StorageError: the state can not be written, or a file can not be deleted.
+            StorageError: the state cannot be written, or a file cannot be deleted.
         """
         del self._entries[entry.info_hash]
         surroundings = parts.surroundings
@@ -114,8 +132,10 @@ class Door:
                 except StorageError as error:
                     refused.append(error)
 
-        await parts.waking.remove(entry, erase)
-        await parts.roster.delete(entry, kept=surroundings.settings.keep_torrents)
+        async def forget(place: str) -> None:
+            await parts.roster.delete(entry, place, kept=surroundings.settings.keep_torrents)
+
+        await parts.waking.remove(entry, erase, forget)
         if refused:
             raise refused[0]
 

@@ -41,7 +41,7 @@ def download(
 
     Raises:
         BitternError: as `Session.add` and `Torrent.completed`.
-        OSError: the .torrent file can not be read.
+        OSError: the .torrent file cannot be read.
         TimeoutError: it is not complete in time.
     """
     work = _Work(replace(settings or Settings(), save_path=Path(into)), source, peers, timeout)

@@ -32,7 +32,7 @@ _log = logging.getLogger("bittern.session")
 
 
 class _Copy(NamedTuple):
-    """A list that was fetched: its URL, its bytes, and where they are kept for a day when it can not be had."""
+    """A list that was fetched: its URL, its bytes, and where they are kept for a day when it cannot be had."""
 
     name: str
     data: bytes
@@ -70,7 +70,7 @@ class Filtering:
         """Load the lists of the settings. Until they are there nobody is dealt with.
 
         Raises:
-            IpListError, NetworkError, OSError: a list can not be had or read.
+            IpListError, NetworkError, OSError: a list cannot be had or read.
         """
         ip_filter = self._core.ip_filter
         if self._surroundings.settings.keep_torrents:
@@ -83,10 +83,10 @@ class Filtering:
             ip_filter.counts.clear()
 
     async def reload(self, sources: Iterable[str] | None) -> IpFilterStatus:
-        """Read the lists again, or others from now on; where one can not be had, what was loaded before holds.
+        """Read the lists again, or others from now on; where one cannot be had, what was loaded before holds.
 
         Raises:
-            IpListError, NetworkError, OSError: a list can not be had or read.
+            IpListError, NetworkError, OSError: a list cannot be had or read.
         """
         async with self._one_at_a_time:
             chosen = self._sources if sources is None else tuple(sources)
@@ -117,7 +117,7 @@ class Filtering:
         """Write down which torrents are exempt, where torrents are kept.
 
         Raises:
-            StorageError: that can not be written; it holds all the same.
+            StorageError: that cannot be written; it holds all the same.
         """
         if self._unsaved and self._surroundings.settings.keep_torrents:
             self._unsaved = False
@@ -129,7 +129,7 @@ class Filtering:
         try:
             await self.keep()
         except StorageError as error:
-            _log.warning("it can not be kept which torrents the IP filter is not for: %s", error)
+            _log.warning("it cannot be kept which torrents the IP filter is not for: %s", error)
 
     def _changed(self) -> None:
         runtime = self._surroundings.runtime
@@ -151,7 +151,7 @@ class Filtering:
         if not await self._surroundings.in_thread(kept.is_file):
             error.add_note(url)
             raise error
-        _log.warning("the IP filter %s can not be had, the copy of the last time holds: %s", url, error)
+        _log.warning("the IP filter %s cannot be had, the copy of the last time holds: %s", url, error)
         return kept
 
 
@@ -165,7 +165,7 @@ def _read(lists: Iterable[str | Path | _Copy]) -> IpList:
                 each.path.parent.mkdir(mode=0o700, exist_ok=True)
                 write_atomic(each.path, each.data)
             except OSError as error:
-                _log.warning("the IP filter can not be kept for the next time: %s", error)
+                _log.warning("the IP filter cannot be kept for the next time: %s", error)
         else:
             reader.read(str(each), _chunks(absolute(each)))
     return reader.result()

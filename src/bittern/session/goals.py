@@ -44,7 +44,7 @@ class Goal:
 
     @property
     def never(self) -> bool:
-        """Whether it can not be reached."""
+        """Whether it cannot be reached."""
         return self.ratio is None and self.seed_minutes is None and self.idle_minutes is None
 
 

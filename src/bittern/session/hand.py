@@ -70,12 +70,12 @@ class Hand:
         """What is kept of a torrent that sleeps, read while the loop waits: about a millisecond.
 
         Raises:
-            SessionError: it can not be read, or is damaged.
+            SessionError: it cannot be read, or is damaged.
         """
         try:
             return self._roster.source_now(entry) if not self._closed else None
         except StorageError as error:
-            raise SessionError(f"what was saved of {entry.name} can not be read: {error}") from error
+            raise SessionError(f"what was saved of {entry.name} cannot be read: {error}") from error
 
     def stored_info(self, entry: Entry) -> Info | None:
         """What a torrent that sleeps is made of, read likewise."""

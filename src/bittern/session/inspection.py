@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 from bittern.base.bitfield import Bitfield
@@ -21,6 +22,29 @@ from .surroundings import Surroundings
 
 Note = Callable[[Bitfield, Bitfield], Awaitable[None]]
 """Keeps how far a check has come: pieces that are stored, and those that are still to be hashed."""
+
+
+@dataclass(slots=True, eq=False)
+class Glance:
+    """What was seen at a first look.
+
+    Attributes:
+        content: the files.
+        resume: saved progress that belongs to them, or None.
+        believed: likewise, where it is to be believed.
+        ours: whether the files are known to be the torrent's, whatever is found.
+        stamps: how they look.
+        todo: what of them is believed, and what is to be hashed.
+        error: why nothing more can be done.
+    """
+
+    content: Content
+    resume: Resume | None
+    believed: Resume | None
+    ours: bool
+    stamps: Stamps = field(init=False)
+    todo: Plan = field(init=False)
+    error: StorageError | None = None
 
 
 class Inspection:
@@ -57,9 +81,9 @@ class Inspection:
             SessionError: a selected file does not exist, or one that has a priority.
             StorageError: a file is there under two names.
         """
-        return await self._surroundings.in_thread(self._open, info, layers, saved)
+        return await self._surroundings.in_thread(lambda: self._open(info, layers, read_resume(saved, info)))
 
-    def _open(self, info: Info, layers: Mapping[bytes, bytes], saved: bytes | None) -> Content:
+    def _open(self, info: Info, layers: Mapping[bytes, bytes], resume: Resume | None) -> Content:
         options, handles = self._options, self._surroundings.runtime.handles
         content = Content(info, options.save_path, handles, options.select, options.content, layers)
         if options.root is not None or options.names:
@@ -69,64 +93,80 @@ class Inspection:
             check_priorities(info, options.priorities)
             wanted = piece_priorities(info, options.file_priorities(info))
             content.choose(Bitfield.marked(wanted), options.wanted_files(info))
-        resume = read_resume(saved, info)
         suffix = self._surroundings.settings.part_suffix
         content.find(resume.files if resume is not None else None, suffix=suffix)
         content.park()
         return content
 
-    async def run(
+    async def glance(
         self,
-        content: Content,
-        trackers: tuple[tuple[str, ...], ...],
+        info: Info,
+        layers: Mapping[bytes, bytes],
         saved: bytes | None,
-        fetch: Callable[[], Awaitable[Mapping[bytes, bytes]]],
         *,
         known: bool,
         believe: bool = True,
         doubted: int | None = None,
-    ) -> Bitfield:
-        """Find out which pieces are stored, and note it.
+    ) -> Glance:
+        """The files of `info`, and what is known of them without reading any; `run` is to follow.
 
         Args:
-            content: the files.
-            trackers: its tiers, to be kept.
+            info: of the torrent.
+            layers: its piece layers, as far as they are known (BEP 52).
             saved: progress that was saved.
-            fetch: gets the piece layers, where files can not be checked without (BEP 52).
             known: whether the files are ours by what was saved.
             believe: whether files that look as they did are believed, and missed when they are gone.
             doubted: a piece that is hashed all the same.
 
         Raises:
-            StorageError: files are missing (GONE), foreign (EXISTS), or can not be read or made.
+            SessionError, StorageError: as `open`.
+        """
+        complete = self._journal.counters.completed_at is not None  # what was, somebody else has changed
+
+        def glance() -> Glance:
+            resume = read_resume(saved, info)
+            content = self._open(info, layers, resume)
+            ours = known and not complete and (resume is None or (resume.ours and resume.completed_at is None))
+            if resume is not None and doubted is not None:
+                resume = doubting(resume, doubted)
+            found = Glance(content, resume, resume if believe else None, ours)
+            try:
+                self._look(found)
+            except StorageError as error:
+                found.error = error
+            return found
+
+        return await self._surroundings.in_thread(glance)
+
+    async def run(
+        self,
+        found: Glance,
+        trackers: tuple[tuple[str, ...], ...],
+        fetch: Callable[[], Awaitable[Mapping[bytes, bytes]]],
+    ) -> Bitfield:
+        """Find out which pieces are stored, and note it.
+
+        Args:
+            found: at the first look.
+            trackers: its tiers, to be kept.
+            fetch: gets the piece layers, where files cannot be checked without (BEP 52).
+
+        Raises:
+            StorageError: files are missing (GONE), foreign (EXISTS), or cannot be read or made.
             CheckCancelledError: `pace` ended it.
         """
-        in_thread, options = self._surroundings.in_thread, self._options
-        info = content.info
-        resume = read_resume(saved, info)
-        if resume is not None and doubted is not None:
-            resume = doubting(resume, doubted)
-        believed = resume if believe else None
-        stamps, todo = await self._look(content, believed)
-        if content.lacks_hashes(todo.suspects):
+        if found.error is not None:
+            raise found.error
+        in_thread, content, resume = self._surroundings.in_thread, found.content, found.resume
+        if content.lacks_hashes(found.todo.suspects):
             content.learn(await fetch())
-            stamps, todo = await self._look(content, believed)
-        have, suspects = todo.have, todo.suspects
-        complete = self._journal.counters.completed_at is not None  # what was, somebody else has changed
-        ours = known and not complete and (resume is None or (resume.ours and resume.completed_at is None))
-        if suspects:
-            note = partial(self._journal.note_check, info, trackers, stamps, resume, ours=ours)
-            await self._hash(content, todo, have, note)
-        if not options.overwrite:
-            if (
-                not ours and resume is not None and resume.unchecked
-            ):  # what was read before the interruption counts, too
-                suspects = plan(info, stamps, None, parked=content.storage.parked).suspects
-            had = resume.have() if ours and resume is not None else None
-            if had is not None or not ours:
-                await in_thread(refuse_foreign, content, stamps, suspects, have, had)
-        stamps = await in_thread(self._make_ready, content, stamps, have)
-        await self._journal.start(info, trackers, have, stamps, resume)
+            await in_thread(self._look, found)
+        have = found.todo.have
+        if found.todo.suspects:
+            note = partial(self._journal.note_check, content.info, trackers, found.stamps, resume, ours=found.ours)
+            await self._hash(content, found.todo, have, note)
+            await in_thread(self._make_ready, found)
+        await self._journal.start(content.info, trackers, have, found.stamps, resume)
         if self._surroundings.settings.preallocate and content.bytes_in(have) < content.total_bytes:
             await self._surroundings.in_thread_for_long(content.storage.allocate, content.wanted_files)
             await in_thread(content.look)
@@ -138,26 +178,33 @@ class Inspection:
         found = await self._surroundings.in_thread(hash_suspects, content, [piece], Pace(), lambda _: None)
         return bool(found.good)
 
-    async def _look(self, content: Content, believed: Resume | None) -> tuple[Stamps, Plan]:
-        def look() -> tuple[Stamps, Plan]:
-            stamps = content.look()
-            if believed is not None:
-                miss(content, stamps, believed)
-            trust, parked = self._options.trust, content.storage.parked
-            return stamps, plan(content.info, stamps, believed, trust=trust, parked=parked)
+    def _look(self, found: Glance) -> None:
+        """Compare the files with what was saved; where nothing is to be hashed, make them ready as well. Blocks."""
+        content, options = found.content, self._options
+        found.stamps = content.look()
+        if found.believed is not None:
+            miss(content, found.stamps, found.believed)
+        parked = content.storage.parked
+        found.todo = plan(content.info, found.stamps, found.believed, trust=options.trust, parked=parked)
+        if not found.todo.suspects:
+            self._make_ready(found)
 
-        return await self._surroundings.in_thread(look)
-
-    def _make_ready(self, content: Content, stamps: Stamps, have: Bitfield) -> Stamps:
-        """Let the files be as they are to be while pieces are stored; how they look then."""
+    def _make_ready(self, found: Glance) -> None:
+        """Let the files be as they are to be while pieces are stored, unless they are foreign. Blocks."""
+        content, resume, have, suspects = found.content, found.resume, found.todo.have, found.todo.suspects
+        if not self._options.overwrite:
+            if not found.ours and resume is not None and resume.unchecked:  # what was read before counts, too
+                suspects = plan(content.info, found.stamps, None, parked=content.storage.parked).suspects
+            had = resume.have() if found.ours and resume is not None else None
+            if had is not None or not found.ours:
+                refuse_foreign(content, found.stamps, suspects, have, had)
         if content.storage.parked:
-            stamps = content.settle()
+            found.stamps = content.settle()
         content.storage.suffixes.expect(have)
         if self._options.content is None and any(
-            not file.length and stamp is None for file, stamp in zip(content.info.files, stamps, strict=True)
+            not file.length and stamp is None for file, stamp in zip(content.info.files, found.stamps, strict=True)
         ):
             content.storage.create_empty(content.wanted_files)
-        return stamps
 
     async def _hash(self, content: Content, todo: Plan, have: Bitfield, note: Note) -> None:
         """Add to `have` what is right of the suspects; now and then `note` how far it has come."""

@@ -1,5 +1,6 @@
 """What is saved of one torrent, and in which order, so that saved progress never claims too much."""
 
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,8 +15,8 @@ from bittern.engine.swarm.peerbook import Source
 from bittern.engine.torrent import Torrent as Swarm
 
 from .content import Content, Stamps
-from .placement import load_move
-from .store import Record
+from .placement import Move, read_move
+from .store import Record, load
 from .surroundings import Surroundings
 
 COUNTERS_SECONDS = 60.0
@@ -53,11 +54,14 @@ class Journal:
         self._info_hash = info_hash
         self.place = place
         """The key of what is saved."""
+        self.move: Move | None = None
+        """Where `open` found that the files are, or were to be; None for where the torrent has them."""
         self._new: dict[int, None] = {}
         self._layers: Mapping[bytes, bytes] = {}
         self._uploaded = 0
         self._saved_at = 0.0
         self._started = False
+        self._noted: Resume | None = None  # what is in the store, where that is known
         self.counters = Counters()
         self.peers: tuple[Address, ...] = ()
         """Where peers answered us in the swarm that was left last, of an earlier run perhaps."""
@@ -68,10 +72,16 @@ class Journal:
 
     async def open(self) -> Record | None:
         """What was saved before; a torrent on its way to this place may have it under the old one."""
-        move = await load_move(self._surroundings.store, self._info_hash, self.place)
-        if move is not None:
-            self.place = move.place
-        return await self._surroundings.store.load(self._info_hash, self.place)
+
+        def read(connection: sqlite3.Connection) -> tuple[Move | None, Record | None]:
+            move = read_move(connection, self._info_hash, self.place)
+            return move, load(connection, self._info_hash, self.place if move is None else move.place)
+
+        nothing: tuple[Move | None, Record | None] = None, None
+        self.move, record = await self._surroundings.store.read(read, nothing)
+        if self.move is not None:
+            self.place = self.move.place
+        return record
 
     async def understand(self, raw: bytes) -> Info:
         """Check an info dictionary; off the loop, for it may name a hundred thousand files.
@@ -94,13 +104,17 @@ class Journal:
             saved: what an earlier run saved; its counters go on.
 
         Raises:
-            StorageError: the state can not be written.
+            StorageError: the state cannot be written.
         """
         self._count_on(saved)
-        if not have.complete:
+        if have.complete:
+            self.completed()
+        else:
             self.counters.completed_at = None
-        blob = self._resume(info, have, stamps).encode()
-        await self._surroundings.store.put(Record(self._info_hash, self.place, info.raw, trackers, blob))
+        resume = self._resume(info, have, stamps)
+        record = Record(self._info_hash, self.place, info.raw, trackers, resume.encode())
+        await self._surroundings.store.put(record)
+        self._noted = resume
         self._started = True
 
     async def note_check(
@@ -126,7 +140,7 @@ class Journal:
             ours: whether the files are known to be the torrent's, whatever is found.
 
         Raises:
-            StorageError: the state can not be written.
+            StorageError: the state cannot be written.
         """
         self._count_on(saved)
         resume = replace(self._resume(info, have, stamps), unchecked=bytes(unchecked), ours=ours)
@@ -176,16 +190,20 @@ class Journal:
             swarm: whose pieces are stored.
 
         Raises:
-            StorageError: the system can not say that the bytes are on the disk.
+            StorageError: the system cannot say that the bytes are on the disk.
         """
         if not self._started or swarm.download is None:
             return None
         surroundings = self._surroundings
         self._saved_at = time.monotonic()
         new, self._new = self._new, {}
-        stamps = await surroundings.in_thread(content.look_again)
+        unchanged = content.unchanged
+        stamps = unchanged if unchanged is not None else await surroundings.in_thread(content.look_again)
         self._uploaded = swarm.uploaded
         resume = self._resume(content.info, swarm.download.have, stamps, swarm)
+        if resume == self._noted and unchanged is not None and not new and not self._layers:
+            return None  # so it is written down, and so it is on the disk
+        self._noted = None
 
         def sync() -> bytes:
             content.storage.sync()
@@ -201,6 +219,7 @@ class Journal:
                 await surroundings.store.keep_layers(self._info_hash, self._layers)
                 self._layers = {}
             await surroundings.store.save(self._info_hash, self.place, blob)
+            self._noted = resume
         except StorageError as error:
             self._new = new | self._new
             return error
@@ -243,11 +262,6 @@ class Journal:
             return reached, book.codes(reached)
         return self.peers, self.ways  # nobody tried those
 
-    async def forget(self) -> None:
-        """Delete what was saved.
-
-        Raises:
-            StorageError: the state can not be written.
-        """
+    def end(self) -> None:
+        """Save nothing more."""
         self._started = False
-        await self._surroundings.store.delete(self._info_hash, self.place)

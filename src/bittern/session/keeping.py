@@ -77,8 +77,9 @@ class Keeping:
         """
         layers = self._identity.layers
         await self.mover.finish(info, partial(self.inspection.open, info, layers, saved))
-        self.content = content = await self.inspection.open(info, layers, saved)
-        have = await self.inspection.run(content, tiers, saved, fetch, known=known, believe=believe, doubted=doubted)
+        found = await self.inspection.glance(info, layers, saved, known=known, believe=believe, doubted=doubted)
+        self.content = content = found.content
+        have = await self.inspection.run(found, tiers, fetch)
         self.done_bytes = content.bytes_in(have)
         return have
 
@@ -113,10 +114,10 @@ class Keeping:
             await self.mover.run(self.content, to, self._saving)
 
     async def save(self, swarm: Swarm | None) -> None:
-        """Write progress down; see `Journal.save`. What can not be written down is published.
+        """Write progress down; see `Journal.save`. What cannot be written down is published.
 
         Raises:
-            StorageError: the system can not say that the bytes are on the disk.
+            StorageError: the system cannot say that the bytes are on the disk.
         """
         async with self._saving:
             if self.content is None or swarm is None:

@@ -251,7 +251,7 @@ class Life:
             listener: is told what happens in the swarm from now on.
 
         Raises:
-            StorageError: the system can not say that the bytes are on the disk.
+            StorageError: the system cannot say that the bytes are on the disk.
         """
         await self._save()
         if not self.restful:
@@ -261,15 +261,16 @@ class Life:
         self.mover.release()
         return True
 
-    async def remove(self, erase: Callable[[], Awaitable[None]]) -> None:
-        """Leave the swarm, `erase` what is to go with it, and forget what was saved."""
+    async def remove(self, erase: Callable[[], Awaitable[None]], forget: Callable[[str], Awaitable[None]]) -> None:
+        """Leave the swarm, `erase` what is to go with it, and `forget` what is kept of it by its place."""
         await self._errand.end()
         await self._part()
         await self._keeping.finished()  # no link is to come after the files were deleted
         self._standing.enter(State.REMOVED)
         try:
             await erase()
-            await self.journal.forget()
+            self.journal.end()
+            await forget(self.journal.place)
         finally:
             self.mover.release()
             self.publisher.end()

@@ -55,7 +55,7 @@ def listening_sockets(
                 if fallback and port:
                     close_all(sockets, ())
                     return listening_sockets(route, hosts, 0, fallback=False, tcp=tcp)
-                raise NetworkError(f"can not listen on {host} port {port}: {error.strerror or error}") from error
+                raise NetworkError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     except BaseException:
         close_all(sockets, ())
         raise
@@ -92,7 +92,7 @@ def listening(route: Route, settings: Settings, port: int) -> tuple[list[socket.
         if settings.port:
             break
         port = 0
-    raise NetworkError(f"can not use UDP port {port}: it is in use")
+    raise NetworkError(f"cannot use UDP port {port}: it is in use")
 
 
 def datagram_ports(route: Route, sockets: Sequence[socket.socket]) -> list[UdpPort]:

@@ -21,7 +21,7 @@ class TorrentLock:
 
     Raises:
         AlreadyAddedError: another process, or another session of this one, holds it.
-        StorageError: the lock file can not be made.
+        StorageError: the lock file cannot be made.
     """
 
     def __init__(self, state: Path, info_hash: bytes, place: str) -> None:

@@ -24,7 +24,7 @@ from .deleting import remove_empty_folders
 from .journal import Journal
 from .lock import TorrentLock
 from .options import AddOptions
-from .placement import Move, Placement, begin_move, end_move, load_move
+from .placement import Move, Placement, begin_move, end_move
 from .surroundings import Surroundings
 
 
@@ -68,11 +68,10 @@ class Mover:
         """Go on with a move that was interrupted by the end of the process, and find renamed files.
 
         Raises:
-            StorageError: a file can not be moved; the next attempt goes on.
+            StorageError: a file cannot be moved; the next attempt goes on.
             AlreadyAddedError: another process is at work there.
         """
-        store, info_hash = self._surroundings.store, info.wire_hash
-        move = await load_move(store, info_hash, self._journal.place)
+        store, info_hash, move = self._surroundings.store, info.wire_hash, self._journal.move
         if move is None:
             return
         if move.was is None or move.target is None:
@@ -81,20 +80,18 @@ class Mover:
         there = self._lock.place == move.target
         other = None
         if move.place != move.target:
-            other = TorrentLock(store.folder, info_hash, move.place if there else move.target)
+            other = await store.lock(info_hash, move.place if there else move.target)
         try:
             move.was.apply(info, self._options)
             content = await open_content()
             await self._carry(content, move.at)
-            await end_move(store, info_hash, move.place, move.target, move.at)
-            self._arrive(info, move.at, content)
+            await self._conclude(content, move.place, move.target, move.at, None if there else other)
         except BaseException:
-            if other is not None:
+            if other is not None and other is not self._lock:
                 other.release()
             raise
-        if other is not None:
-            (other if there else self._lock).release()
-            self._lock = self._lock if there else other
+        if other is not None and there:
+            other.release()
         self._publisher.publish(events.Moved(content.path))
 
     async def run(self, content: Content, to: Placement, saving: AbstractAsyncContextManager[None]) -> None:
@@ -116,7 +113,7 @@ class Mover:
         to.apply(info, planned)
         place, target = self._journal.place, planned.place
         await in_thread(_refuse, content, to)
-        other = TorrentLock(store.folder, info.wire_hash, target) if target != place else None
+        other = await store.lock(info.wire_hash, target) if target != place else None
         self._stop = Event()
         try:
             await begin_move(store, info.wire_hash, Move(place, to, was, target))
@@ -128,23 +125,33 @@ class Mover:
                 await end_move(store, info.wire_hash, place, place, was)
                 raise
             async with saving:
-                ending = asyncio.ensure_future(end_move(store, info.wire_hash, place, target, to))
-                try:
-                    await asyncio.shield(ending)
-                finally:  # whoever is cancelled meanwhile: what is written down is so
-                    await asyncio.wait([ending])
-                    if ending.exception() is None:
-                        self._arrive(info, to, content)
-                        self._own(other)
+                await self._conclude(content, place, target, to, other)
         except BaseException:
             if other is not None and other is not self._lock:
                 other.release()
             raise
         self._publisher.publish(events.Moved(content.path))
 
-    def _arrive(self, info: Info, at: Placement, content: Content) -> None:
-        at.apply(info, self._options)
+    async def _conclude(
+        self, content: Content, place: str, target: str, at: Placement, lock: TorrentLock | None
+    ) -> None:
+        """Write down that all files are `at`, and act on it: whoever is cancelled meanwhile, both happen or neither."""
+
+        async def conclude() -> None:
+            await end_move(self._surroundings.store, content.info.wire_hash, place, target, at)
+            self._arrive(content, at)
+            self._own(lock)
+
+        concluding = asyncio.ensure_future(conclude())
+        try:
+            await asyncio.shield(concluding)
+        finally:
+            await asyncio.wait([concluding])
+
+    def _arrive(self, content: Content, at: Placement) -> None:
+        at.apply(content.info, self._options)
         self._journal.place = self._options.place
+        self._journal.move = Move(self._journal.place, at)
         content.path = at.folder / at.root
 
     def _own(self, lock: TorrentLock | None) -> None:

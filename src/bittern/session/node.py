@@ -25,6 +25,7 @@ from bittern.wire.krpc import ID_BYTES
 from .lock import TorrentLock
 from .sources import find_peer
 from .surroundings import Surroundings
+from .table import begin_at
 
 RETRY_SECONDS = 10.0
 """Where no router's name is known, it is tried again after so long; twice as long after each more."""
@@ -77,8 +78,11 @@ class OwnNode:
             if self._closed:
                 raise SessionError("the session is closed")
             if self._table is None:
-                self._claim()
+                await self._claim()
                 states = {ipv6: state for ipv6 in _FACTS if (state := await self._saved(ipv6)) is not None}
+                if self._closed:  # in between
+                    self._let_go()
+                    raise SessionError("the session is closed")
                 # Trackers (BEP 24) and peers may have told before any node does.
                 hosts = {
                     address.is_ipv6: address.host for address in self._surroundings.runtime.core.presence.our_addresses
@@ -123,28 +127,18 @@ class OwnNode:
         if self._table is not None:
             await self._keep()
             self._table.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._let_go()
 
     async def _meet_routers(self, table: Table) -> None:
         routers, wait = self._surroundings.settings.dht_routers, RETRY_SECONDS
         while routers:
-            reasons = await asyncio.gather(*[self._meet_router(table, router) for router in routers])
+            reasons = await asyncio.gather(*[begin_at(table, each, self._surroundings.route) for each in routers])
             if None in reasons:
                 return
             if wait == RETRY_SECONDS:  # no more than once
                 _log.info("no node of the distributed hash table to begin with: %s", reasons[0])
             await asyncio.sleep(wait)
             wait = min(2 * wait, MAX_RETRY_SECONDS)
-
-    async def _meet_router(self, table: Table, router: str) -> BitternError | None:
-        """Begin with a router; why that is not possible."""
-        try:
-            for address in await find_peer(router, self._surroundings.route, Purpose.DHT):
-                table.add_router(address)
-        except BitternError as error:
-            return error
-        return None
 
     async def _meet_named(self, nodes: Sequence[tuple[str, int]]) -> None:
         table = await self.table()
@@ -158,7 +152,7 @@ class OwnNode:
 
     async def _saved(self, ipv6: bool) -> NodeState | None:  # noqa: FBT001 - a key, as everywhere here
         try:
-            text = await self._surroundings.store.fact(_FACTS[ipv6])
+            text = await self._surroundings.store.fact(_FACTS[ipv6]) if not self._closed else None
             state = NodeState.decode(bytes.fromhex(text)) if text else None
             return state if state is None or self._lock is not None else replace(state, id=token_bytes(ID_BYTES))
         except (BitternError, ValueError) as error:
@@ -170,7 +164,7 @@ class OwnNode:
             await asyncio.sleep(KEEP_SECONDS)
             await self._keep()
 
-    def _claim(self) -> None:
+    async def _claim(self) -> None:
         """Be the one that goes by the saved id, unless another process with the same state folder does.
 
         Who is anonymous goes by a new one each time.
@@ -178,7 +172,12 @@ class OwnNode:
         if self._surroundings.settings.anonymous:
             return
         with suppress(AlreadyAddedError, StorageError):
-            self._lock = TorrentLock(self._surroundings.store.folder, b"", "dht")
+            self._lock = await self._surroundings.store.lock(b"", "dht")
+
+    def _let_go(self) -> None:
+        """Let another process go by the saved id."""
+        if self._lock is not None:
+            self._lock.release()
 
     async def _keep(self) -> None:
         if self._lock is None or self._table is None:

@@ -89,7 +89,9 @@ def check_priorities(info: Info, priorities: Mapping[int, int]) -> None:
     count = _file_count(info)
     for number, priority in priorities.items():
         if not 0 <= number < count or not SKIP <= priority <= HIGHEST:
-            raise SessionError(f"priority {priority} of file {number + 1}: there are {count} files, and 0 to 7")
+            raise SessionError(
+                f"priority {priority} of file {number + 1}: there are {count} files, and priorities from 0 to 7"
+            )
 
 
 def _file_count(info: Info) -> int:

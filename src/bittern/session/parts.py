@@ -66,7 +66,7 @@ class Foundation:
         """Open the state folder, and the sockets.
 
         Raises:
-            StorageError: the state can not be used.
+            StorageError: the state cannot be used.
             NetworkError: the port is taken.
             SessionError: another session keeps its torrents there, or the proxy is no such URL.
             ThreadLimitError: the system allows no thread.
@@ -210,7 +210,7 @@ class Parts:
 
 
 def _profile_lock(store: Store) -> TorrentLock:
-    """Makes a session the only one that keeps its torrents in a folder."""
+    """Makes a session the only one that keeps its torrents in a folder; nobody is held up by it yet."""
     try:
         return TorrentLock(store.folder, b"", "session")
     except AlreadyAddedError:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import index
@@ -67,7 +68,7 @@ class Placement:
         """
         parts = tuple(path.split("/"))
         if safe_path(parts) != parts:
-            raise SessionError(f"{path!r} can not be the name of a file here")
+            raise SessionError(f"{path!r} cannot be the name of a file here")
         if not info.multi_file:
             return self.with_root(path)
         names = {**self.names, number: os.path.join(*parts)}
@@ -87,7 +88,7 @@ class Placement:
             SessionError: the name is not safe.
         """
         if safe_path((name,)) != (name,):
-            raise SessionError(f"{name!r} can not be the name of a file or folder here")
+            raise SessionError(f"{name!r} cannot be the name of a file or folder here")
         return Placement(self.folder, name, self.names)
 
     def encode(self) -> str:
@@ -135,12 +136,17 @@ def path_now(store: Store, info_hash: bytes, place: str) -> Path | None:
 
 async def load_move(store: Store, info_hash: bytes, place: str) -> Move | None:
     """What is kept for a torrent that was, or is to be, at `place`; None when nothing is, or nothing readable."""
-    rows = await store.rows(
+    return await store.read(lambda connection: read_move(connection, info_hash, place), None)
+
+
+def read_move(connection: sqlite3.Connection, info_hash: bytes, place: str) -> Move | None:
+    """As `load_move`, for who has other things to read as well."""
+    rows = connection.execute(
         "SELECT save_path, at, was, target FROM placements WHERE info_hash = ? AND (save_path = ? OR target = ?)"
         " ORDER BY was IS NULL",
         (info_hash, place, place),
     )
-    for key, at, was, target in rows:
+    for key, at, was, target in rows.fetchall():
         try:
             return Move(key, Placement.decode(at), Placement.decode(was) if was is not None else None, target)
         except (ValueError, TypeError):
@@ -152,7 +158,7 @@ async def begin_move(store: Store, info_hash: bytes, move: Move) -> None:
     """Keep that the files are on their way; it is on the disk when this returns.
 
     Raises:
-        StorageError: it can not be written.
+        StorageError: it cannot be written.
     """
     assert move.was is not None
     values = (info_hash, move.place, move.at.encode(), move.was.encode(), move.target)
@@ -163,7 +169,7 @@ async def end_move(store: Store, info_hash: bytes, place: str, target: str, at: 
     """Keep that the files are all `at`, under the key `target` instead of `place`.
 
     Raises:
-        StorageError: it can not be written.
+        StorageError: it cannot be written.
     """
     both = (info_hash, place)
     statements: list[tuple[str, tuple[object, ...]]] = [

@@ -28,7 +28,7 @@ def proxied(settings: Settings) -> Proxied | None:
 
 
 def effective(settings: Settings) -> Settings:
-    """The settings, without what can not be with their proxy, or what an anonymous session does not do.
+    """The settings, without what cannot be with their proxy, or what an anonymous session does not do.
 
     Raises:
         SessionError: nothing is left to reach peers by.

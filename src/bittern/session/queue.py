@@ -30,7 +30,7 @@ class Queued:
         position: then the lower.
         forced: runs whatever the limits are, and takes no place.
         running: whether it is in its swarm now.
-        slow: whether it hardly moved anything for a while; then it takes no place. False where that can not be
+        slow: whether it hardly moved anything for a while; then it takes no place. False where that cannot be
             known: it has just begun, or waits.
     """
 

@@ -84,7 +84,7 @@ class Recovery:
             self._errand.run(partial(self._look_again, trusting=True, doubted=piece))
             return
         if swarm.state is not TorrentState.FAILED:
-            self._membership.hush()  # what was promised can not be read: promise nothing
+            self._membership.hush()  # what was promised cannot be read: promise nothing
         self._fail(error)
 
     async def _read_again(self, error: StorageError, piece: int) -> None:

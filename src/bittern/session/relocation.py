@@ -61,7 +61,7 @@ class Relocation:
         """
         content, state = self._keeping.content, self._standing.state
         if content is None or state not in _MOVABLE:
-            raise SessionError(f"its files can not be moved now, it is {state.value}")
+            raise SessionError(f"its files cannot be moved now, it is {state.value}")
         if self.busy:
             raise SessionError("its files are being moved already")
         refused: list[BitternError] = []

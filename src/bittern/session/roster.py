@@ -75,7 +75,7 @@ class Roster:
         """Make what is missing.
 
         Raises:
-            StorageError: the store can not be used.
+            StorageError: the store cannot be used.
         """
         await self._store.transact(_prepare)
 
@@ -83,7 +83,7 @@ class Roster:
         """All torrents in the order they were added, a chunk at a time; a row that makes no sense is left out.
 
         Raises:
-            StorageError: the store can not be read.
+            StorageError: the store cannot be read.
         """
         reader = _Reader()
         last: int | None = -1
@@ -96,7 +96,7 @@ class Roster:
         """Write torrents down as they are now.
 
         Raises:
-            StorageError: they can not be written; they stay `unsaved`.
+            StorageError: they cannot be written; they stay `unsaved`.
         """
         batch = list(entries)
         rows = [_row_of(entry) for entry in batch]
@@ -113,7 +113,7 @@ class Roster:
         """Write a new torrent down: what it was found to be, and itself if it is `kept`.
 
         Raises:
-            StorageError: it can not be written; it stays `unsaved`.
+            StorageError: it cannot be written; it stays `unsaved`.
         """
         rows = [_row_of(entry)] if kept else []
 
@@ -130,16 +130,17 @@ class Roster:
             entry.unsaved = True
             raise
 
-    async def delete(self, entry: Entry, *, kept: bool = True) -> None:
-        """Forget a torrent.
+    async def delete(self, entry: Entry, place: str, *, kept: bool = True) -> None:
+        """Forget a torrent, and its progress.
 
         Args:
             entry: the torrent.
+            place: what that is kept by.
             kept: whether it is one of those that are kept; else what is kept of the same torrent by another session
                 stays.
 
         Raises:
-            StorageError: it can not be written.
+            StorageError: it cannot be written.
         """
 
         def delete(connection: sqlite3.Connection) -> None:
@@ -150,13 +151,13 @@ class Roster:
                 (entry.info_hash,),
             )
 
-        await self._store.transact(delete)
+        await self._store.delete(entry.info_hash, place, delete)
 
     async def source(self, entry: Entry) -> Metainfo | None:
         """The torrent as it was added, or what peers told of it; None when its metadata is not known.
 
         Raises:
-            StorageError: the store can not be read.
+            StorageError: the store cannot be read.
             SessionError: what is in it makes no sense, or is of another torrent.
         """
         # Read and understood off the loop: there may be a hundred thousand files.

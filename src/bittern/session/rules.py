@@ -57,7 +57,7 @@ class Rules:
         """Hold the session to what was said in the last one.
 
         Raises:
-            StorageError: the store can not be used.
+            StorageError: the store cannot be used.
         """
         if not self._settings.keep_torrents:
             return
@@ -148,7 +148,7 @@ class Rules:
                 await self._store.transact(write)
             except StorageError as error:
                 self._unsaved = names | self._unsaved
-                _log.warning("what was set for all torrents can not be kept: %s", error)
+                _log.warning("what was set for all torrents cannot be kept: %s", error)
                 return
 
     def _keep(self, name: str) -> None:

@@ -109,7 +109,10 @@ class Seeking:
             self._tasks.start(self._announce(entry), "bittern dht announce")
 
     def _announce_again(self) -> None:
-        """We are reached elsewhere: all nodes that know of us are to hear of it."""
+        """We are reached elsewhere: all nodes that know of us are to hear of it, and none of where we were any more."""
+        for search in self._searches.values():
+            search.cancel()
+        self._searches.clear()
         self._announced = dict.fromkeys(self._announced, -inf)
         for entry in self._entries.values():
             entry.sought_at = -inf

@@ -65,10 +65,10 @@ class Session:
         """Begin; `async with` calls it. For a notebook, say, where a session lives longer than a block.
 
         Raises:
-            StorageError: the state can not be used.
-            NetworkError: the port is taken, or an address is not this machine's, or a list can not be fetched.
+            StorageError: the state cannot be used.
+            NetworkError: the port is taken, or an address is not this machine's, or a list cannot be fetched.
             IpListError: a list of `Settings.ip_filter` is none, or damaged.
-            OSError: it can not be read.
+            OSError: it cannot be read.
             SessionError: it is open, or another session keeps its torrents in the same folder.
             ThreadLimitError: the system allows too few threads.
         """
@@ -97,6 +97,7 @@ class Session:
         except BaseException:
             if self._parts is parts:  # nobody closed it in between
                 self._parts = None
+                await parts.waking.close()  # somebody may have been called already
                 await parts.take_down()
             raise
         for work, name in services(parts, self._entries, self.settings):
@@ -131,7 +132,7 @@ class Session:
 
     @property
     def proxy_trouble(self) -> str | None:
-        """Why the proxy can not be used, as far as it was tried; None while it works, or where there is none."""
+        """Why the proxy cannot be used, as far as it was tried; None while it works, or where there is none."""
         proxying = self._open().surroundings.route.proxying
         return proxying.trouble if proxying is not None else None
 
@@ -161,8 +162,8 @@ class Session:
 
         Raises:
             BencodeError, MetainfoError, MagnetError: it is invalid; a note names the file or URL.
-            NetworkError: the URL can not be fetched.
-            OSError: the .torrent file can not be read.
+            NetworkError: the URL cannot be fetched.
+            OSError: the .torrent file cannot be read.
         """
         parts = self._open()
         return await find_torrent(source, parts.runtime.http, parts.surroundings.threads)
@@ -211,12 +212,12 @@ class Session:
 
         Raises:
             BencodeError, MetainfoError, MagnetError: the source is invalid.
-            NetworkError: the URL can not be fetched, or a peer's name is unknown.
-            OSError: the .torrent file can not be read.
+            NetworkError: the URL cannot be fetched, or a peer's name is unknown.
+            OSError: the .torrent file cannot be read.
             AlreadyAddedError: it is in this session, or another process is at work on it in the same place.
             SessionError: the session is not open, a web seed is no such URL, a peer is not written so, or `select` or
                 `priorities` name what the torrent does not have; what a link leads to is not known yet: it FAILS then.
-            StorageError: the state folder can not be used.
+            StorageError: the state folder cannot be used.
         """
         self._open()
         check_web_seeds(web_seeds)
@@ -239,8 +240,8 @@ class Session:
         )
         if isinstance(found, Magnet):
             options.addresses += await peers_of(found, route)
-        parts = self._open()  # it may have been closed in between
-        entry = self._door.admit(parts, found, options)
+        entry = await self._door.admit(self._open, found, options)
+        parts = self._open()
         parts.filtering.exempt(entry.info_hash, on=not ip_filtered)
         if parts.node is not None and isinstance(found, Metainfo):
             parts.node.named(found)
@@ -258,7 +259,7 @@ class Session:
         Raises:
             NoSuchTorrentError: it is not in this session.
             SessionError: its files are to be deleted, and what was saved of it is damaged: it stays.
-            StorageError: the state can not be read, and it stays; or can not be written, or a file can not be deleted.
+            StorageError: the state cannot be read, and it stays; or cannot be written, or a file cannot be deleted.
         """
         entry = self._entries.get(torrent.info_hash)
         if entry is None or self._handles.get(torrent.info_hash) is not torrent:
@@ -333,15 +334,15 @@ class Session:
     async def reload_ip_filter(self, sources: Iterable[str] | None = None) -> IpFilterStatus:
         """Read the lists of the IP filter again, and part with everybody whom they block now.
 
-        Where a list can not be had or read, what was loaded before holds.
+        Where a list cannot be had or read, what was loaded before holds.
 
         Args:
             sources: other lists from now on, as in `Settings.ip_filter`; none at all for no filter.
 
         Raises:
             IpListError: one is no list of addresses, or damaged.
-            NetworkError: one can not be fetched, and was not before.
-            OSError: a file can not be read.
+            NetworkError: one cannot be fetched, and was not before.
+            OSError: a file cannot be read.
         """
         return await self._open().filtering.reload(sources)
 

@@ -64,14 +64,14 @@ class Settings:
     utp: bool = True
     """Whether peers may connect to us over uTP (BEP 29), which gives way to other traffic, and we to them."""
     utp_first: bool = False
-    """Whether uTP is tried before TCP, but for the local network and where TCP has worked: what comes by it gives way
+    """Whether uTP is tried before TCP, except in the local network and where TCP has worked: what comes by it gives way
     to all else on the line. Else TCP is tried first; either way the other one follows within a second."""
     interface: str | None = None
-    """The interface, or the address of one, that everything goes out by and comes in by: a tunnel, for example. While
-    it is gone nothing is sent or received: connections end, and are made again when it is back."""
+    """The network interface, or its address, that everything goes out and comes in through: a tunnel, for example.
+    While it is gone nothing is sent or received: connections end, and are made again when it is back."""
     dns_servers: tuple[str, ...] = ()
-    """IP addresses of servers that are asked for names, by the same way as everything else; empty for those of the
-    system. With an `interface` they are asked by it; those on this machine itself are not then, name others."""
+    """IP addresses of servers that are asked for names, the same way as everything else goes; empty for those of the
+    system. With an `interface` they are asked through it, and none on this machine itself: name others."""
     source: str | None = None
     """The local IP address that connections are made from; None for the system's choice."""
     port_file: str | os.PathLike[str] | None = None
@@ -107,7 +107,7 @@ class Settings:
     encryption_out: Literal["off", "prefer", "require"] = "prefer"
     """Whether we encrypt where we connect; `prefer`: who does not understand it is tried again plainly."""
     max_peers: int = 80
-    """Connections of one torrent."""
+    """Connections of one torrent to peers."""
     max_connections: int = 500
     """Connections of all torrents together; fewer where the system allows the process fewer open files."""
     max_per_network: int = 3
@@ -153,9 +153,9 @@ class Settings:
     # --- limits
 
     down_bytes_per_second: float = inf
-    """Of what is downloaded, all torrents together."""
+    """Most that is downloaded, all torrents together; `math.inf` for no limit."""
     up_bytes_per_second: float = inf
-    """Of what is uploaded, all torrents together."""
+    """Most that is uploaded, all torrents together; `math.inf` for no limit."""
     peer_classes: tuple[PeerClass, ...] = ()
     """Peers with limits and upload slots of their own: by their addresses, in the local network, by uTP."""
     exempt_local: bool = False
@@ -166,9 +166,8 @@ class Settings:
     """That of all torrents together; n of them that want more than there is have 1 / (n + 1) of it each."""
     upload_buffer_bytes: int = 64 << 20
     """Memory for blocks on their way from the disk to peers, all torrents together, shared likewise."""
-
     check_bytes_per_second: float = inf
-    """Of what is read to check files."""
+    """Most that is read to check files; `math.inf` for no limit."""
 
     # --- queue
 

@@ -39,8 +39,8 @@ async def find_torrent(source: TorrentSource, http: HttpFetcher, threads: Execut
 
     Raises:
         BencodeError, MetainfoError, MagnetError: it is invalid; a note names the file or URL.
-        NetworkError: the URL can not be fetched.
-        OSError: the file can not be read.
+        NetworkError: the URL cannot be fetched.
+        OSError: the file cannot be read.
     """
     if isinstance(source, (Metainfo, Magnet)):
         return source
@@ -62,7 +62,7 @@ def _load(text: str) -> Metainfo | Magnet:
 
 
 def check_web_seeds(urls: Iterable[str]) -> None:
-    """Raise SessionError where one can not be a web seed."""
+    """Raise SessionError where one cannot be a web seed."""
     for url in urls:
         if WebUrl.parse(url) is None:
             raise SessionError(f"{url}: a web seed is an http or https URL")
@@ -118,7 +118,7 @@ async def fetch_torrent(
         timeout_seconds: for all of it.
 
     Raises:
-        NetworkError: it can not be fetched, or what is there is a web page.
+        NetworkError: it cannot be fetched, or what is there is a web page.
         BencodeError, MetainfoError: it is no torrent.
     """
     status, body = await http.fetch(url, MAX_TORRENT_BYTES, timeout_seconds, local=local)

@@ -59,7 +59,7 @@ class Status:
         known_peers: addresses known, connected or not.
         blocked: addresses that the IP filter kept out, and connections that ended because of it or of their client.
         web_seeds: those that are connected to.
-        eta_seconds: until it is complete at this rate; None when that can not be told.
+        eta_seconds: until it is complete at this rate; None when that cannot be told.
         downloaded: bytes of blocks ever received.
         uploaded: bytes of blocks ever sent.
         corrupt_bytes: bytes of pieces that came and failed their hash, since it was added.

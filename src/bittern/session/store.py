@@ -1,5 +1,7 @@
 """Saved state of all torrents: one SQLite file in the state folder, used by one thread.
 
+What is asked for in one turn of the loop is done together, in one transaction: see `Clerk`.
+
 What is in it only saves work. A damaged file is moved aside and begun anew: the content is checked instead.
 Several processes may share a state folder; each row belongs to the process that holds the torrent's lock.
 """
@@ -8,21 +10,21 @@ import asyncio
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bittern.base.errors import StorageError
 from bittern.io.disk.failures import storage_error
-from bittern.io.threads import pool
+
+from .clerk import Clerk
+from .lock import TorrentLock
 
 VERSION = 1
 FILE = "state.sqlite3"
 _BUSY_SECONDS = 5.0
-AT_A_TIME = 4
-"""Jobs that are given to the thread; of thousands the others wait on the loop, which would else do in one turn what
-follows of all of them."""
 _LITTLE_BYTES = 256 << 10
 """With less room than this, a write that failed without a reason failed for want of room."""
 
@@ -86,37 +88,58 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._thread = pool(1, "bittern-state")
+        self._clerk = Clerk("bittern-state", self._transaction)
         self._connection: sqlite3.Connection | None = None
-        self._queue = asyncio.Semaphore(AT_A_TIME)
+        self._in_transaction = False
 
     async def open(self) -> None:
         """Open the file, or make it.
 
         Raises:
-            StorageError: the folder or the file can not be used.
+            StorageError: the folder or the file cannot be used.
         """
         try:
-            await self._run(self._open)
+            await self._clerk.ask(self._open, alone=True)
         except BaseException:
-            self._thread.submit(self._close)  # who is cancelled has opened it all the same
-            self._thread.shutdown()
+            self._clerk.ask_now(self._close)  # who is cancelled has opened it all the same
+            self._clerk.end()
             raise
 
     async def close(self) -> None:
         """Close the file, after what was asked before."""
-        await self._run(self._close)
-        self._thread.shutdown()
+        await self._clerk.ask(self._close, alone=True)
+        self._clerk.end()
+
+    async def lock(self, info_hash: bytes, place: str) -> TorrentLock:
+        """The lock of a torrent: see `TorrentLock`; nobody has it where this is cancelled.
+
+        Raises:
+            AlreadyAddedError: another process, or another session of this one, holds it.
+            StorageError: the lock file cannot be made.
+        """
+        taken: list[TorrentLock] = []
+
+        def take() -> TorrentLock:
+            if not taken:  # it is not undone with what was done together
+                taken.append(TorrentLock(self.folder, info_hash, place))
+            return taken[0]
+
+        answer = self._clerk.ask(take)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(_let_go)
+            raise
 
     async def load(self, info_hash: bytes, save_path: str) -> Record | None:
         """What is kept of a torrent; None when nothing is, or nothing that can be read."""
-        return await self._run(lambda: self._load(info_hash, save_path))
+        return await self.read(lambda connection: load(connection, info_hash, save_path), None)
 
     async def put(self, record: Record) -> None:
         """Keep `record`, in place of the one for the same torrent and place.
 
         Raises:
-            StorageError: it can not be written.
+            StorageError: it cannot be written.
         """
         row = (record.info_hash, record.save_path, record.info, json.dumps(record.trackers), record.resume)
         await self._write("INSERT OR REPLACE INTO torrents VALUES (?, ?, ?, ?, ?)", row)
@@ -125,61 +148,57 @@ class Store:
         """Keep new progress of a torrent that is there.
 
         Raises:
-            StorageError: it can not be written.
+            StorageError: it cannot be written.
         """
         await self._write(
             "UPDATE torrents SET resume = ? WHERE info_hash = ? AND save_path = ?", (resume, info_hash, save_path)
         )
 
-    async def delete(self, info_hash: bytes, save_path: str) -> None:
-        """Forget a torrent.
+    async def delete(
+        self, info_hash: bytes, save_path: str, also: Callable[[sqlite3.Connection], None] = lambda _: None
+    ) -> None:
+        """Forget a torrent, all of it or nothing.
+
+        Args:
+            info_hash: of the torrent.
+            save_path: likewise.
+            also: is done in the same transaction.
 
         Raises:
-            StorageError: it can not be written.
+            StorageError: it cannot be written.
         """
-        await self._write("DELETE FROM torrents WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
-        await self._write("DELETE FROM layers WHERE info_hash = ?", (info_hash,))
-        await self._write("DELETE FROM placements WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
+
+        def delete(connection: sqlite3.Connection) -> None:
+            also(connection)
+            connection.execute("DELETE FROM torrents WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
+            connection.execute("DELETE FROM layers WHERE info_hash = ?", (info_hash,))
+            connection.execute("DELETE FROM placements WHERE info_hash = ? AND save_path = ?", (info_hash, save_path))
+
+        await self.transact(delete)
 
     async def layers(self, info_hash: bytes) -> dict[bytes, bytes]:
-        """The piece layers that are kept of a torrent, by root; none that can not be read."""
-
-        def read() -> dict[bytes, bytes]:
-            query = "SELECT root, row FROM layers WHERE info_hash = ?"
-            try:
-                found = self._connected().execute(query, (info_hash,)).fetchall()
-            except sqlite3.DatabaseError:
-                return {}
-            # SQLite lets any kind of value stand in any column.
-            return {root: row for root, row in found if isinstance(root, bytes) and isinstance(row, bytes)}
-
-        return await self._run(read)
+        """The piece layers that are kept of a torrent, by root; none that cannot be read."""
+        return await self.read(lambda connection: layers(connection, info_hash), {})
 
     async def keep_layers(self, info_hash: bytes, rows: Mapping[bytes, bytes]) -> None:
         """Keep piece layers of a torrent, by root.
 
         Raises:
-            StorageError: they can not be written.
+            StorageError: they cannot be written.
         """
-        for root, row in rows.items():
-            await self._write("INSERT OR REPLACE INTO layers VALUES (?, ?, ?)", (info_hash, root, row))
+        values = [(info_hash, root, row) for root, row in rows.items()]
+        statement = "INSERT OR REPLACE INTO layers VALUES (?, ?, ?)"
+        await self.transact(lambda connection: connection.executemany(statement, values).close())
 
     async def rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        """What a query finds; nothing when the file can not be read."""
-
-        def read() -> list[tuple[Any, ...]]:
-            try:
-                return self._connected().execute(query, values).fetchall()
-            except sqlite3.DatabaseError:
-                return []
-
-        return await self._run(read)
+        """What a query finds; nothing when the file cannot be read."""
+        return await self.read(lambda connection: connection.execute(query, values).fetchall(), [])
 
     async def do_durably(self, statements: Sequence[tuple[str, tuple[object, ...]]]) -> None:
         """Do all of `statements` or none; what they did is on the disk when this returns, whatever happens then.
 
         Raises:
-            StorageError: they can not be done.
+            StorageError: they cannot be done.
         """
 
         def write() -> None:
@@ -193,60 +212,62 @@ class Store:
             except sqlite3.Error as error:
                 raise self._failure(error) from error
 
-        await self._run(write)
+        await self._clerk.ask(write, alone=True)
 
     async def fact(self, name: str) -> str | None:
         """A single value that was kept under `name`; None when none is, or none that can be read."""
-
-        def read() -> str | None:
-            try:
-                row = self._connected().execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-            except sqlite3.DatabaseError:
-                return None
-            return row[0] if row is not None and isinstance(row[0], str) else None
-
-        return await self._run(read)
+        rows = await self.rows("SELECT value FROM facts WHERE name = ?", (name,))
+        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
 
     async def keep_fact(self, name: str, value: str) -> None:
         """Keep a single value.
 
         Raises:
-            StorageError: it can not be written.
+            StorageError: it cannot be written.
         """
         await self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` on the state file, in its thread and in one transaction.
+        """Do `work` on the state file, in its thread and in one transaction; once more if that is undone.
 
         Raises:
-            StorageError: the file can not be read or written.
+            StorageError: the file cannot be read or written.
         """
-        return await self._run(lambda: self._transaction(work))
+        return await self._clerk.ask(lambda: self._done(work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """As `transact`, but what it gives where the file cannot be read is `otherwise`."""
+        try:
+            return await self.transact(work)
+        except StorageError:
+            return otherwise
 
     def transact_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """As `transact`, but the caller waits."""
-        return self._thread.submit(self._transaction, work).result()
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        async with self._queue:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return self._clerk.ask_now(lambda: self._done(work)).result()
 
     async def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        def write() -> None:
-            try:
-                with self._connected() as connection:
-                    connection.execute(statement, values)
-            except sqlite3.Error as error:
-                raise self._failure(error) from error
+        await self.transact(lambda connection: connection.execute(statement, values).close())
 
-        await self._run(write)
+    def _done(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._transaction() as connection:
+            return work(connection)
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction for all that is done within, whatever asks for one of its own there."""
+        connection = self._connected()
+        if self._in_transaction:
+            yield connection
+            return
+        self._in_transaction = True
         try:
-            with self._connected() as connection:
-                return work(connection)
+            with connection:
+                yield connection
         except sqlite3.Error as error:
             raise self._failure(error) from error
+        finally:
+            self._in_transaction = False
 
     def _open(self) -> None:
         try:
@@ -285,19 +306,6 @@ class Store:
             if path.exists():
                 path.replace(path.with_name(f"{FILE}.damaged{suffix}"))
 
-    def _load(self, info_hash: bytes, save_path: str) -> Record | None:
-        query = "SELECT info, trackers, resume FROM torrents WHERE info_hash = ? AND save_path = ?"
-        try:
-            row = self._connected().execute(query, (info_hash, save_path)).fetchone()
-            if row is None:
-                return None
-            info, trackers, resume = row
-            if any(not isinstance(blob, bytes | None) for blob in (info, resume)):
-                return None
-            return Record(info_hash, save_path, info, _tiers(trackers), resume)
-        except (sqlite3.DatabaseError, ValueError, TypeError):
-            return None
-
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -309,11 +317,33 @@ class Store:
 
     def _failure(self, error: sqlite3.Error) -> StorageError:
         name = getattr(error, "sqlite_errorname", "")
-        # Where the shared memory or the log can not grow, SQLite only says that it could not write.
+        # Where the shared memory or the log cannot grow, SQLite only says that it could not write.
         full = name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _free_bytes(self.folder) < _LITTLE_BYTES)
         kind = StorageError.Kind.DISK_FULL if full else StorageError.Kind.IO
         kind = StorageError.Kind.PERMISSION if name.startswith("SQLITE_READONLY") else kind
         return StorageError(kind, str(self.folder / FILE), str(error))
+
+
+def load(connection: sqlite3.Connection, info_hash: bytes, save_path: str) -> Record | None:
+    """See `Store.load`; for who has other things to read as well."""
+    query = "SELECT info, trackers, resume FROM torrents WHERE info_hash = ? AND save_path = ?"
+    row = connection.execute(query, (info_hash, save_path)).fetchone()
+    if row is None:
+        return None
+    info, trackers, resume = row
+    # SQLite lets any kind of value stand in any column.
+    if not isinstance(info, bytes | None) or not isinstance(resume, bytes | None):
+        return None
+    try:
+        return Record(info_hash, save_path, info, _tiers(trackers), resume)
+    except (ValueError, TypeError):
+        return None
+
+
+def layers(connection: sqlite3.Connection, info_hash: bytes) -> dict[bytes, bytes]:
+    """See `Store.layers`; likewise."""
+    found = connection.execute("SELECT root, row FROM layers WHERE info_hash = ?", (info_hash,))
+    return {root: row for root, row in found if isinstance(root, bytes) and isinstance(row, bytes)}
 
 
 def read_json(text: Any) -> Any:
@@ -326,6 +356,11 @@ def read_json(text: Any) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("too many levels") from None
+
+
+def _let_go(taken: asyncio.Future[TorrentLock]) -> None:
+    if not taken.cancelled() and taken.exception() is None:
+        taken.result().release()
 
 
 def _tiers(text: str) -> tuple[tuple[str, ...], ...]:

@@ -155,7 +155,7 @@ class Session(_StandIn[asynchronous.Session]):
 
     @property
     def proxy_trouble(self) -> str | None:
-        """Why the proxy can not be used, as far as it was tried; None while it works, or where there is none."""
+        """Why the proxy cannot be used, as far as it was tried; None while it works, or where there is none."""
         return self._look(lambda inner: inner.proxy_trouble)
 
     @property

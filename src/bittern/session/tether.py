@@ -15,7 +15,7 @@ from .whereabouts import Whereabouts
 LOOK_SECONDS: Final = 10.0 if WATCHED else 1.0
 """The interface is looked at so often; at once when the system tells of a change."""
 RETRY_SECONDS: Final = 1.0
-"""Likewise while it is gone, or the port can not be had."""
+"""Likewise while it is gone, or the port cannot be had."""
 
 _log = logging.getLogger("bittern.network")
 

@@ -52,7 +52,7 @@ class Torrent:
         """What it is made of; None while that is unknown. While the torrent sleeps it is read from the store.
 
         Raises:
-            SessionError: what was saved of it can not be read, or is damaged.
+            SessionError: what was saved of it cannot be read, or is damaged.
         """
         return self._life.info if self._life is not None else self._hand.stored_info(self._entry)
 
@@ -64,7 +64,7 @@ class Torrent:
         `metadata_only` they are there once the torrent is PAUSED. While the torrent sleeps it is read from the store.
 
         Raises:
-            SessionError: what was saved of it can not be read, or is damaged.
+            SessionError: what was saved of it cannot be read, or is damaged.
         """
         return self._life.metainfo if self._life is not None else self._hand.stored(self._entry)
 
@@ -213,7 +213,7 @@ class Torrent:
         """Want files more or less than others, at any time once the metadata is known.
 
         Args:
-            priorities: by numbers from 0 into `files`: 0 for not at all, 1 to 7, the highest first; 4 is the rule.
+            priorities: by numbers from 0 into `files`: 0 for not at all, 1 to 7, the highest first; 4 unless set.
                 Files that are not named keep what they had.
 
         Raises:
@@ -341,7 +341,7 @@ class Torrent:
 
         Raises:
             NoSuchTorrentError: it is not in the session any more.
-            StorageError: it can not be kept; it holds all the same.
+            StorageError: it cannot be kept; it holds all the same.
         """
         await self._hand.filter_addresses(self._entry, on=on)
 

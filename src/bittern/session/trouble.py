@@ -7,7 +7,7 @@ from bittern.base.errors import BitternError, StorageError
 from .status import State
 
 SECOND_TRIES = 3
-"""So often what can not be read of a file is read once more, if that helps."""
+"""So often what cannot be read of a file is read once more, if that helps."""
 
 
 class Trouble:
@@ -44,7 +44,7 @@ class Trouble:
     def is_surmountable(self, error: StorageError, *, reading: bool) -> bool:
         """Whether another look at the files is the answer to what the disk said, instead of failing.
 
-        It is when files are not what they were, and when something of a file can not be read for the first time: as a
+        It is when files are not what they were, and when something of a file cannot be read for the first time: as a
         rule that is one bad place, which is healed by writing it anew.
         """
         if error.kind in (StorageError.Kind.REPLACED, StorageError.Kind.MISSING):

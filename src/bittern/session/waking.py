@@ -169,11 +169,13 @@ class Waking:
         elif entry.state is not State.FINISHED:
             self.lie_down(entry)
 
-    async def remove(self, entry: Entry, erase: Callable[[], Awaitable[None]]) -> None:
-        """Take a torrent out, `erase` what is to go with it, and forget its progress.
+    async def remove(
+        self, entry: Entry, erase: Callable[[], Awaitable[None]], forget: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Take a torrent out, `erase` what is to go with it, and `forget` what is kept of it by its place.
 
         Raises:
-            StorageError: the state can not be written.
+            StorageError: the state cannot be written.
         """
         for tasks in (self._waking, self._falling):
             task = tasks.get(entry.info_hash)
@@ -181,12 +183,12 @@ class Waking:
                 await asyncio.wait([task])
         life = entry.life
         if life is not None:
-            await life.remove(erase)
+            await life.remove(erase, forget)
             self.awake.pop(entry.info_hash, None)
         else:
             self.stand_up(entry, State.REMOVED)
             await erase()
-            await self._surroundings.store.delete(entry.info_hash, entry.place)
+            await forget(entry.place)
             if entry.publisher is not None:
                 entry.publisher.end()
         entry.state = State.REMOVED
@@ -222,7 +224,7 @@ class Waking:
                 paused=entry.mode is Mode.PAUSED,
                 heard=heard,
             )
-            lock = TorrentLock(self._surroundings.store.folder, entry.info_hash, options.place)
+            lock = await self._surroundings.store.lock(entry.info_hash, options.place)
         except BitternError as error:
             entry.error = error
             self.stand_up(entry, State.FAILED)

@@ -133,7 +133,7 @@ def create(
 
     Raises:
         CreateError: too many pieces of the size asked for.
-        ContentError: a file can not be read or changed meanwhile, or it was stopped.
+        ContentError: a file cannot be read or changed meanwhile, or it was stopped.
     """
     piece_size = options.piece_size or auto_piece_size(content.total_size)
     layout = _Layout(content, piece_size, options.version)

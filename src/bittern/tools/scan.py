@@ -14,7 +14,7 @@ MAX_DEPTH = 90
 
 
 class ContentError(BitternError):
-    """Files can not become a torrent as they are, or changed while they were read; the message says which."""
+    """Files cannot become a torrent as they are, or changed while they were read; the message says which."""
 
 
 @unique
@@ -103,7 +103,7 @@ def scan(
     Raises:
         ContentError: nothing to share, a device or socket among the files, a name that is not UTF-8, a
             link that leads out or nowhere.
-        OSError: a folder can not be read.
+        OSError: a folder cannot be read.
     """
     root = root.resolve(strict=True)
     status = root.stat()

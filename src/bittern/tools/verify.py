@@ -96,7 +96,7 @@ def locate(info: Info, path: Path) -> list[Path]:
 
 def _whole_or_part(path: Path) -> Path:
     part = path.with_name(path.name + SUFFIX)
-    # No complaint where the suffix makes the name longer than the system allows: such a file can not be there.
+    # No complaint where the suffix makes the name longer than the system allows: such a file cannot be there.
     return part if not os.path.lexists(path) and os.path.isfile(part) else path  # noqa: PTH113 - Path would complain
 
 
@@ -124,7 +124,7 @@ def verify(
         stop: when set from another thread, ends it early; what was not checked counts as bad.
 
     Raises:
-        MetainfoError: a v2 torrent without its piece layers can not be checked; a piece has one of a hybrid's two
+        MetainfoError: a v2 torrent without its piece layers cannot be checked; a piece has one of a hybrid's two
             hashes and not the other.
     """
     info = metainfo.info

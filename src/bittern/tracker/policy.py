@@ -121,7 +121,7 @@ def parse_passkeys(text: str) -> frozenset[str]:
     """Passkeys, one a line; `#` begins a comment.
 
     Raises:
-        ValueError: naming the line that can not stand in a URL.
+        ValueError: naming the line that cannot stand in a URL.
     """
     found = set()
     for number, line in enumerate(text.splitlines(), 1):

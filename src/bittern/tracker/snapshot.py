@@ -14,6 +14,7 @@ from bittern.codec.bencode import Limits, Value, decode, encode
 from .registry import Registry
 
 MAGIC: Final = b"bittern tracker 1\n"
+_MOST: Final = 0xFFFFFFFF  # what a scrape has room for
 _LIMITS = Limits(depth=4, tokens=200_000_000, size=1 << 34)
 
 
@@ -77,7 +78,9 @@ def _checked(said: Value) -> tuple[int, dict[bytes, int], list[tuple[bytes, bool
     at, completed, rows, tick = (said.get(key) for key in (b"at", b"completed", b"rows", b"tick milliseconds"))
     if not (isinstance(at, int) and isinstance(tick, int) and isinstance(completed, dict) and isinstance(rows, list)):
         raise ResumeError("the file lacks a part")
-    counts = {key: value for key, value in completed.items() if isinstance(value, int) and len(key) == 20}
+    if tick <= 0:
+        raise ResumeError("the file makes no sense")
+    counts = {key: n for key, n in completed.items() if isinstance(n, int) and 0 < n <= _MOST and len(key) == 20}
     found = []
     for row in rows:
         match row:

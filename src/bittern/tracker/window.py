@@ -58,8 +58,8 @@ class Window:
     def answer(self, request: Request, host: bytes, now: float) -> Reply:
         """What `request` from the packed address `host` (4 or 16 bytes) is answered at `now`."""
         proxied = request.forwarded != ""
-        if proxied and host in self._proxies:
-            host, proxied = _packed(request.forwarded) or host, False
+        if proxied and host in self._proxies and (client := _packed(request.forwarded)):
+            host, proxied = client, False
         page = request.target.partition("?")[0]
         if page not in ("/", "/stats", "/metrics") or request.method not in ("GET", "HEAD"):
             return self._front.answer(request, host, now)

@@ -47,8 +47,6 @@ class AnnounceRequest:
         numwant: peers that we would like, or None for as many as the tracker gives.
         key: 32 bits that prove our identity when our address changes.
         tracker_id: what the tracker gave us to send along.
-        ipv4: an IPv4 address of ours, when the tracker is reached by IPv6 (BEP 7).
-        ipv6: an IPv6 address of ours, when the tracker is reached by IPv4 (BEP 7).
         encryption: whether connections to us may be encrypted, or must be; UDP has no place for it.
     """
 
@@ -62,8 +60,6 @@ class AnnounceRequest:
     numwant: int | None = None
     key: int | None = None
     tracker_id: bytes | None = None
-    ipv4: str | None = None
-    ipv6: str | None = None
     encryption: Encryption = Encryption.OFF
 
 

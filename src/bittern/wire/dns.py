@@ -23,7 +23,7 @@ _NO_SUCH_NAME = 3
 
 
 class DnsError(ProtocolError):
-    """A name can not be asked for, or a datagram is no answer to a question."""
+    """A name cannot be asked for, or a datagram is no answer to a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Addresses:
     Attributes:
         hosts: numeric addresses, in its order; none where the name has none of that kind.
         exists: whether the server knows the name.
-        refused: whether it can not, or will not say: another one may.
+        refused: whether it cannot, or will not say: another one may.
         truncated: whether there is more, to be asked for by TCP.
     """
 

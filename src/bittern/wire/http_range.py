@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bittern.base.errors import Offence, RemoteProtocolError
 
+from .urls import escaped
 from .webseed import FileRange, WebUrl
 
 MAX_HEAD = 1 << 16
@@ -117,7 +118,11 @@ class Body(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """The file is elsewhere."""
+    """The file is elsewhere.
+
+    Attributes:
+        location: URL, or a part of one, ASCII.
+    """
 
     location: str
 
@@ -160,12 +165,9 @@ def answer_to(part: FileRange, head: Head) -> Answer:
     status, fields = head.status, head.fields
     if status in (200, 206):
         _ = head.chunked  # which refuses other codings of the transfer
-        coding = fields.get("content-encoding", "identity").lower()
-        if coding != "identity":
-            raise RemoteProtocolError(Offence.BAD_HTTP, f"content coding {coding[:40]!r}, which was not accepted")
         return _whole(part, head) if status == 200 else _partial(part, head)
     if status in _REDIRECTS and fields.get("location"):
-        return Moved(fields["location"])
+        return Moved(escaped(fields["location"].encode("latin-1")))  # the bytes that the server sent
     if status == 416:
         return Refused(Why.OTHER, status)
     if status in _BUSY or status >= 500:
@@ -180,6 +182,7 @@ def answer_to(part: FileRange, head: Head) -> Answer:
 def _whole(part: FileRange, head: Head) -> Answer:
     """All of the file, also where a part was asked for: some servers know no ranges."""
     length = head.length
+    _check_coding(head, uncoded=length == part.size)
     if length is not None and length != part.size:
         return Refused(Why.OTHER, head.status)
     return Body(0, part.size)
@@ -191,7 +194,9 @@ def _partial(part: FileRange, head: Head) -> Answer:
     first, _, last = span.partition("-")
     if unit.lower() != "bytes" or not _is_number(first) or not _is_number(last):
         raise RemoteProtocolError(Offence.WRONG_RANGE, f"content range {head.fields.get('content-range', '')[:60]!r}")
-    if total != "*" and not (_is_number(total) and int(total) == part.size):
+    ours = _is_number(total) and int(total) == part.size
+    _check_coding(head, uncoded=ours)
+    if total != "*" and not ours:
         return Refused(Why.OTHER, head.status)
     if (int(first), int(last)) != (part.first, part.first + part.length - 1):
         asked = f"{part.first}-{part.first + part.length - 1}"
@@ -199,6 +204,20 @@ def _partial(part: FileRange, head: Head) -> Answer:
     if head.length not in (None, part.length):
         raise RemoteProtocolError(Offence.WRONG_RANGE, f"{head.length} bytes instead of {part.length}")
     return Body(part.first, part.length)
+
+
+def _check_coding(head: Head, *, uncoded: bool) -> None:
+    """Refuse what a server has packed on its own account, for we accept no coding.
+
+    Of a file that is packed itself, such as a .tar.gz, many say so, too (Apache's AddEncoding): it has its own length.
+
+    Args:
+        head: of the answer.
+        uncoded: whether all of the file is as long as it should be.
+    """
+    coding = head.fields.get("content-encoding", "identity").lower()
+    if coding != "identity" and not uncoded:
+        raise RemoteProtocolError(Offence.BAD_HTTP, f"content coding {coding[:40]!r}, which was not accepted")
 
 
 def chunk_size(line: bytes) -> int:

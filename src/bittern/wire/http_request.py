@@ -1,7 +1,7 @@
 """The server's side of HTTP/1.1, as much as small GETs need: heads of requests out of a stream, answers into it.
 
 A request has no body, and its head is bounded. Everything else is an error with a status, after which the
-connection ends: what would follow can not be told from a body any more.
+connection ends: what would follow cannot be told from a body any more.
 """
 
 from dataclasses import dataclass
@@ -131,7 +131,10 @@ def _request(line: bytes, fields: bytes) -> Request:
 
 
 def _forwarded(lowered: bytes) -> str:
-    _, found, rest = lowered.rpartition(b"x-forwarded-for:")
+    if b"x-forwarded-for:" not in lowered:
+        return ""
+    # At the beginning of a line: what else says so is in a field that the client may write as it likes.
+    _, found, rest = (b"\r\n" + lowered).rpartition(b"\r\nx-forwarded-for:")
     return rest.partition(b"\r\n")[0].rpartition(b",")[2].strip().decode("ascii", "replace") if found else ""
 
 

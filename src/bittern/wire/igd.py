@@ -19,6 +19,8 @@ PPP_CONNECTION: Final = "urn:schemas-upnp-org:service:WANPPPConnection:"
 FIREWALL: Final = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:"
 ONLY_PERMANENT: Final = 725
 """The router knows no leases that end."""
+ACTION_FAILED: Final = 501
+"""It did not work; many routers say no more where a port is taken."""
 CONFLICT: Final = 718
 """Another host has that port."""
 CONFLICT_WITH_OTHER: Final = 729
@@ -112,17 +114,25 @@ def parse_description(data: bytes, location: str, host: str) -> tuple[Service, .
         root = parse_xml(data)
     except XmlError as error:
         raise GatewayError(f"the description of the router: {error}") from None
+    if root.name != "root":
+        raise GatewayError("the description of the router is none")
+    base = _joined(location, root.value("URLBase"), host) or location  # of UPnP 1.0
     found = []
     for element in root.walk():
         kind, path = element.value("serviceType"), element.value("controlURL")
         if element.name == "service" and kind.startswith(_KINDS) and _SERVICE.fullmatch(kind) and path:
-            try:
-                found.append(Service(kind, own_url(urljoin(location, path), host)))
-            except (GatewayError, ValueError):
-                continue
-    if root.name != "root":
-        raise GatewayError("the description of the router is none")
+            url = _joined(base, path, host)
+            if url is not None:
+                found.append(Service(kind, url))
     return tuple(found[:_MOST_SERVICES])
+
+
+def _joined(base: str, url: str, host: str) -> str | None:
+    """What `url` means at `base`; None where it leads to another host than `host`."""
+    try:
+        return own_url(urljoin(base, url), host)
+    except (GatewayError, ValueError):
+        return None
 
 
 def parse_answer(call: Call, data: bytes) -> dict[str, str]:

@@ -23,6 +23,8 @@ MAX_VALUE: Final = 1000
 """Bytes of a stored item, bencoded (BEP 44)."""
 MAX_SALT: Final = 64
 """Bytes of the salt of a mutable item (BEP 44)."""
+MAX_SEQ: Final = 2**63 - 1
+"""The highest number of a version of a mutable item (BEP 44)."""
 MAX_CONTACTS: Final = 16
 """Nodes of one reply that are read, of each family; BEP 5 has 8."""
 MAX_PEERS: Final = 200
@@ -47,6 +49,7 @@ _NODE4, _NODE6 = ID_BYTES + 6, ID_BYTES + 18
 
 Want: TypeAlias = tuple[bytes, ...]
 """The families of nodes that are asked for, of `n4` and `n6`; empty for that of the datagram (BEP 32)."""
+BOTH: Final[Want] = (b"n4", b"n6")
 
 
 class Contact(NamedTuple):
@@ -76,6 +79,12 @@ def unpack_contacts(nodes: bytes, *, ipv6: bool = False) -> list[Contact]:
         if address.port and address.is_ipv6 is ipv6:  # an IPv4 address mapped into IPv6 is none of both
             found.append(Contact(nodes[at : at + ID_BYTES], address))
     return found
+
+
+def unpack_peers(values: Iterable[bytes]) -> list[Address]:
+    """The peers in compact form, 6 or 18 bytes each; those with port 0 are left out."""
+    found = (_address4(each) if len(each) == 6 else parse_compact(each, ipv6=True)[0] for each in values)
+    return [address for address in found if address.port]
 
 
 def _address4(place: bytes) -> Address:
@@ -233,7 +242,7 @@ class Reply:
         nodes: compact IPv4 nodes (`unpack_contacts`), or None.
         nodes6: compact IPv6 nodes, or None.
         token: for a write, or None.
-        values: compact peers, 6 or 18 bytes each.
+        values: compact peers (`unpack_peers`), of both families (BEP 32).
         value: a stored item, canonical bencode, or None.
         key, seq, signature: of a mutable item, or None.
         samples: info hashes of 20 bytes each, joined, or None where the sender knows no BEP 51.
@@ -304,11 +313,6 @@ class Reply:
         """The nodes of a family, at most 16."""
         nodes = self.nodes6 if ipv6 else self.nodes
         return unpack_contacts(nodes, ipv6=ipv6) if nodes else []
-
-    def addresses(self) -> list[Address]:
-        """The peers, of both families (BEP 32)."""
-        found = (_address4(each) if len(each) == 6 else parse_compact(each, ipv6=True)[0] for each in self.values)
-        return [address for address in found if address.port]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from .krpc import (
     MAX_PEERS,
     MAX_SALT,
     MAX_SAMPLES,
+    MAX_SEQ,
     MAX_TEXT,
     MAX_TOKEN,
     MAX_TRANSACTION,
@@ -41,7 +42,6 @@ from .stream import Buffer
 
 _LIMITS: Final = Limits(depth=10, tokens=1000, size=MAX_DATAGRAM)
 _MAX_VERSION: Final = 16
-_INT64: Final = 2**63 - 1
 
 
 def read_message(datagram: Buffer) -> Message:
@@ -227,7 +227,7 @@ def _version(said: dict[bytes, Value]) -> bytes:
 
 
 def _sequence(value: Value | None, default: int | None) -> int | None:
-    return value if isinstance(value, int) and 0 <= value <= _INT64 else default
+    return value if isinstance(value, int) and 0 <= value <= MAX_SEQ else default
 
 
 def _bytes(said: dict[bytes, Value], key: bytes) -> bytes | None:

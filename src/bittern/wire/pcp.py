@@ -26,7 +26,7 @@ RESULTS: Final = {
     8: "has no room for it",
     9: "does not map this protocol",
     10: "maps no more ports for this host",
-    11: "can not have that port",
+    11: "cannot have that port",
     12: "sees another address than ours: there is one more router between",
     13: "was asked for too many hosts",
 }

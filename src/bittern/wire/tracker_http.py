@@ -22,12 +22,12 @@ from .announce import (
     clamp_interval,
 )
 from .stream import Buffer
+from .urls import ascii_url
 
 MAX_REPLY: Final = 1 << 20
 """Bytes of the longest answer that is read, uncompressed."""
 
 _LIMITS = Limits(depth=10, tokens=200_000, size=MAX_REPLY)
-_URL_CHARACTERS: Final = "%/:=&?~+!$,;'@()*[]#"
 
 
 def announce_url(tracker: str, request: AnnounceRequest) -> str:
@@ -49,8 +49,6 @@ def announce_url(tracker: str, request: AnnounceRequest) -> str:
         "numwant": request.numwant,
         "key": f"{request.key:08x}" if request.key is not None else None,
         "trackerid": request.tracker_id,
-        "ipv4": request.ipv4,
-        "ipv6": request.ipv6,
         "supportcrypto": 1 if request.encryption.methods else None,  # as most clients say it; no BEP has it
         "requirecrypto": None if request.encryption.plain else 1,
     }
@@ -110,24 +108,13 @@ def parse_scrape_reply(body: Buffer) -> Mapping[InfoHashV1, ScrapeEntry]:
 
 def _split(tracker: str) -> SplitResult:
     try:
-        parts = urlsplit(quote(_with_ascii_host(tracker), safe=_URL_CHARACTERS))
+        parts = urlsplit(ascii_url(tracker))
         usable = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("http", "https")
     except ValueError:
         parts, usable = SplitResult("", "", "", "", ""), False
     if not usable:
         raise TrackerError(f"{tracker}: not the URL of an http or https tracker")
     return parts
-
-
-def _with_ascii_host(url: str) -> str:
-    """`url` with its host in the form that look-ups take (IDNA)."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host.isascii():
-        return url
-    user, at, _ = parts.netloc.rpartition("@")
-    port = f":{parts.port}" if parts.port is not None else ""
-    return urlunsplit(parts._replace(netloc=user + at + host.encode("idna").decode("ascii") + port))
 
 
 def _with_query(parts: SplitResult, said: Iterable[tuple[str, str | bytes | int | None]]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 from struct import Struct
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from bittern.base.address import compact, parse_compact
 from bittern.base.errors import TrackerError
@@ -25,6 +25,7 @@ from .announce import (
     clamp_interval,
 )
 from .stream import Buffer
+from .urls import ascii_host, escaped
 
 PROTOCOL_ID: Final = 0x41727101980
 """Stands for the connection id in a request for one."""
@@ -133,7 +134,7 @@ def endpoint(tracker: str) -> tuple[str, int]:
     try:
         parts = urlsplit(tracker)
         host, port = parts.hostname or "", parts.port
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
+        host = ascii_host(host)
         usable = parts.scheme == "udp" and host.isprintable() and " " not in host
     except ValueError:  # UnicodeError is one
         host, port, usable = "", None, False
@@ -152,7 +153,7 @@ def url_data(tracker: str) -> bytes:
         parts = urlsplit(tracker)
     except ValueError:
         raise TrackerError(f"{tracker}: not a URL") from None
-    said = quote(parts.path + ("?" + parts.query if parts.query else ""), safe="%/:=&?~+!$,;'@()*[]").encode("ascii")
+    said = escaped(parts.path + ("?" + parts.query if parts.query else "")).encode("ascii")
     if len(said) > MAX_URL_DATA:
         raise TrackerError(f"path and query have {len(said)} bytes, more than {MAX_URL_DATA}")
     return said

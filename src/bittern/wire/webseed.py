@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 from bittern.codec.filemap import FileMap
 from bittern.codec.info import Info
 
-_URL_CHARACTERS = "%/:=&?~+!$,;'@()*[]#"
+from .urls import ascii_url
+
 _PORTS = {"http": 80, "https": 443}
 _MOST = 8192
 
@@ -49,9 +50,8 @@ class WebUrl(NamedTuple):
     def parse(cls, text: str) -> "WebUrl | None":
         """Read a URL; None where it is no http or https URL, or has an impossible host, port or length."""
         try:
-            parts = urlsplit(quote(text.strip(), safe=_URL_CHARACTERS))
-            return _checked(cls, parts) if len(text) <= _MOST else None
-        except (ValueError, UnicodeError):
+            return _checked(cls, urlsplit(ascii_url(text.strip()))) if len(text) <= _MOST else None
+        except ValueError:
             return None
 
     @property
@@ -68,7 +68,7 @@ class WebUrl(NamedTuple):
         return self._replace(path=f"{self.path.removesuffix('/')}/{tail}")
 
     def leads_to(self, location: str) -> "WebUrl | None":
-        """Where a redirect to `location` leads; None where that can not be asked for.
+        """Where a redirect to `location` leads; None where that cannot be asked for.
 
         What a user may do here is not told to another server.
         """
@@ -86,10 +86,6 @@ def _checked(kind: type[WebUrl], parts: SplitResult) -> WebUrl | None:
     host, port = parts.hostname, parts.port
     if parts.scheme not in _PORTS or not host or port == 0:
         return None
-    if "%" in host:
-        host = unquote_to_bytes(host).decode()
-    if not host.isascii():
-        host = host.encode("idna").decode()
     if not all(char.isalnum() or char in "-._:" for char in host):
         return None
     user = None

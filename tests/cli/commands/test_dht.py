@@ -6,6 +6,7 @@ import pytest
 
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.main import main
+from bittern.io.dht import Table
 from bittern.wire.proxy.handshake import Endpoint
 from tests.cli.table import nodes
 from tests.io.proxies import Proxy, beside
@@ -42,7 +43,7 @@ def test_what_is_announced_is_looked_up_counted_and_sampled(say: Say) -> None:
     assert say("announce", HASH, "7000", "--seed").startswith("announced to ")
     assert say("lookup", HASH) == "127.0.0.1:7000\n"
     assert json.loads(say("lookup", HASH, "--json"))["peers"] == ["127.0.0.1:7000"]
-    assert say("scrape", HASH) == "about 1 seeds and 0 others\n"
+    assert say("scrape", HASH) == "about 1 seed and 0 others\n"
     assert json.loads(say("sample", HASH, "--json"))["info_hashes"] == [HASH]
 
 
@@ -55,9 +56,24 @@ def test_a_newer_version_replaces_an_older_one(say: Say, tmp_path: Path) -> None
     secret = tmp_path / "secret"
     key = say("put", "one", "--key", str(secret), "--salt", "s").strip()
     assert secret.stat().st_mode & 0o777 == 0o600
-    assert say("put", "two", "--key", str(secret), "--salt", "s", "--seq", "2").strip() == key
+    assert say("put", "two", "--key", str(secret), "--salt", "s").strip() == key
     found = json.loads(say("get", key, "--salt", "s", "--json"))
     assert (found["value"], found["seq"], found["key"]) == ("two", 2, key)
+    assert json.loads(say("put", "five", "--key", str(secret), "--salt", "s", "--seq", "5", "--json"))["seq"] == 5
+
+
+@pytest.mark.parametrize("number", [("--seq", "2"), ("--seq", "4", "--cas", "2"), ("--cas", "2")])
+def test_a_version_that_may_not_be_replaced_stays_and_it_is_said_why(
+    number: tuple[str, ...], router: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    say, secret = Say(router, capsys), ("--key", str(tmp_path / "secret"))
+    key = say("put", "three", *secret, "--seq", "3").strip()
+    flags = ["--dht-router", router, "--listen", "127.0.0.1"]
+    assert main(["dht", "put", "other", *secret, *number, *flags]) == ExitCode.NETWORK
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "or a higher one" in err
+    assert say("get", key) == "three\n"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +85,9 @@ def test_a_newer_version_replaces_an_older_one(say: Say, tmp_path: Path) -> None
         ("put", "x" * 1000),
         ("put", "x", "--salt", "s" * 65),
         ("put", "x", "--seq", "-1"),
+        ("put", "x", "--cas", "-1"),
+        ("put", "x", "--seq", "1"),
+        ("put", "x", "--salt", "s"),
     ],
 )
 def test_what_can_not_be_is_said_in_one_line(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,15 +97,28 @@ def test_what_can_not_be_is_said_in_one_line(words: tuple[str, ...], capsys: pyt
 
 def test_a_file_that_holds_no_secret_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    path.write_text("letters")
-    assert main(["dht", "put", "x", "--key", str(path)]) == ExitCode.USAGE
-    assert path.read_text() == "letters"
+    for content in (b"letters", b"\xff" * 32):
+        path.write_bytes(content)
+        assert main(["dht", "put", "x", "--key", str(path)]) == ExitCode.USAGE
+        assert path.read_bytes() == content
 
 
 def test_nobody_there_is_a_failure_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dht", "lookup", HASH, "--listen", "127.0.0.1", "--dht-router", "nowhere.invalid:1"]
     assert main(words) == ExitCode.NETWORK
     assert "nowhere.invalid" in capsys.readouterr().err
+
+
+def test_where_one_node_is_known_and_silent_that_is_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Table) -> bool:
+        return False
+
+    monkeypatch.setattr(Table, "ready", never)
+    nodes = ["--dht-router", "127.0.0.1:9", "--dht-router", "nowhere.invalid:1"]
+    assert main(["dht", "lookup", HASH, "--listen", "127.0.0.1", *nodes]) == ExitCode.NETWORK
+    assert "no node of the table answers" in capsys.readouterr().err
 
 
 def test_the_table_is_asked_through_a_proxy(router: str, capsys: pytest.CaptureFixture[str]) -> None:

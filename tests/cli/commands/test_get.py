@@ -213,6 +213,9 @@ def test_a_bad_peer_is_told(swarm: Swarm, capsys: pytest.CaptureFixture[str]) ->
 def test_without_any_way_to_peers_it_ends(swarm: Swarm, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(swarm.get(*QUICK)) == 6
     assert "it names no tracker, and no peer is named; name a peer with --peer HOST:PORT" in capsys.readouterr().err
+    write_torrent(swarm.source, swarm.torrent, "http://127.0.0.1:1/announce")
+    assert main(swarm.get(*QUICK, "--no-trackers")) == 6
+    assert "no tracker is asked, and no peer is named; name a peer" in capsys.readouterr().err
     write_torrent(swarm.source, swarm.torrent, "wss://127.0.0.1:1/announce")
     assert main(swarm.get(*QUICK)) == 6
     assert "speak neither HTTP nor UDP" in capsys.readouterr().err
@@ -543,7 +546,7 @@ def test_a_web_seed_that_does_not_answer_is_told(swarm: Swarm, capfd: pytest.Cap
     assert main(swarm.get("--web-seed", "http://127.0.0.1:1/", "--timeout", "1", *LOCAL)) == 6
     said = capfd.readouterr().err
     assert "web seed http://127.0.0.1:1/: 127.0.0.1:1: the connection was refused; asking again in" in said
-    assert main(swarm.get("--web-seed", "ftp://127.0.0.1/", *LOCAL)) == 1
+    assert main(swarm.get("--web-seed", "ftp://127.0.0.1/", *LOCAL)) == 2
     assert "http or https URL" in capfd.readouterr().err
 
 

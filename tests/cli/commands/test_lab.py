@@ -242,7 +242,7 @@ class TestErrors:
         (folder / "t.torrent").write_bytes(TORRENT.metainfo("http://127.0.0.1:1/announce"))
         code, line = failure_of("peers", str(folder / "t.torrent"))
         assert code == ExitCode.NETWORK
-        assert "http://127.0.0.1:1/announce: cannot be asked" in line
+        assert "http://127.0.0.1:1/announce: cannot be asked: Connection refused;" in line
 
     def test_the_words_of_a_tracker_are_cleaned(self, folder: Path) -> None:
         with FakeTracker(TORRENT.info_hash, len(CONTENT), []) as tracker:

@@ -63,7 +63,7 @@ def test_a_link_says_what_it_is_told_to(torrent: Path, capsys: pytest.CaptureFix
     ("words", "said"),
     [
         (["--peer", "nowhere"], "--peer nowhere: write HOST:PORT"),
-        (["--web-seed", "nowhere"], "nowhere: not a URL"),
+        (["--web-seed", "nowhere"], "nowhere: not an http or https URL; write one like https://example.org/files/"),
         (["--select-file", "3"], "there is no file 3: the torrent has 2"),
         (["--select-file", "x"], "write numbers of files"),
     ],

@@ -24,6 +24,7 @@ from bittern.wire.krpc import (
     Refusal,
     Reply,
     SampleInfohashes,
+    unpack_peers,
 )
 from bittern.wire.krpc_reader import read_message
 
@@ -76,9 +77,9 @@ def test_who_announces_with_its_token_is_told_of() -> None:
     some = answers()
     ask(some, AnnouncePeer(HASH, 7000, token(some)))
     other = Address("5.6.7.9", 1)
-    assert ask(some, GetPeers(HASH), other).addresses() == [Address(ASKER.host, 7000)]
+    assert unpack_peers(ask(some, GetPeers(HASH), other).values) == [Address(ASKER.host, 7000)]
     ask(some, AnnouncePeer(HASH, 1, token(some), implied_port=True))
-    assert ask(some, GetPeers(HASH), other).addresses() == [ASKER]
+    assert unpack_peers(ask(some, GetPeers(HASH), other).values) == [ASKER]
 
 
 @pytest.mark.parametrize("asker", [Address("5.6.7.9", 6881), ASKER])

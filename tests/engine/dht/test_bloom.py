@@ -36,3 +36,5 @@ def test_joined_filters_are_the_filter_of_all(some: list[str], others: list[str]
 def test_nothing_counts_as_nothing_and_everything_as_a_number() -> None:
     assert Filter().count() == pytest.approx(0.5)  # as the formula of BEP 33 has it
     assert Filter.from_bytes(b"\xff" * 256).count() > 6000
+    assert (Filter().estimate(), Filter(["1.2.3.4"]).estimate()) == (0, 1)
+    assert 950 <= Filter(HOSTS6).estimate() <= 1050

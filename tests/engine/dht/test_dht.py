@@ -5,7 +5,8 @@ from bittern.engine.dht.dht import Dht
 from bittern.engine.dht.events import Event, ItemFound, PeersFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
-from bittern.wire.krpc import AnnouncePeer, Contact, Ping, Query, Reply
+from bittern.engine.dht.upkeep import FEW
+from bittern.wire.krpc import BOTH, AnnouncePeer, Contact, FindNode, Ping, Query, Reply, pack_contacts
 from bittern.wire.krpc_reader import read_message
 
 HASH = b"\2" * 20
@@ -86,15 +87,50 @@ def test_items_are_stored_and_found_by_one_number() -> None:
     assert ItemFound(number, item) in net.run(net.all[1][0], 5.0)
 
 
-def test_nodes_of_one_family_lead_to_those_of_the_other() -> None:
-    net = Net(5, acquainted=False)
-    for dht, _ in net.all[1:]:
-        dht.add_router(net.all[0][1][False], 0.0)
-    # The first has met the others' IPv6 nodes; they hear of each other over IPv4 alone.
-    for dht, places in net.all[1:]:
-        net.all[0][0].nodes[True].table.answered(Contact(dht.nodes[True].id, places[True]), 0.0)
-    net.run(net.all[1][0], 60.0)
-    assert len(net.all[1][0].nodes[True].table) >= 2
+def sent(dht: Dht) -> list[tuple[Query, Address]]:
+    """What a table asks whom."""
+    messages = [(read_message(datagram), target) for _, datagram, target in dht.take_datagrams()]
+    return [(message, target) for message, target in messages if isinstance(message, Query)]
+
+
+def named(query: Query, *contacts: Contact) -> bytes:
+    """The answer of a node that names nodes of IPv6."""
+    return Reply(query.transaction, b"\x08" * 20, nodes6=pack_contacts(contacts)).encode()
+
+
+def test_a_node_to_begin_with_leads_to_nodes_of_the_other_family() -> None:
+    """BEP 32: who has an IPv4 address to begin with finds its way in both networks."""
+    dht, _ = dht_at(0)
+    router, six = Address("66.9.9.9", 1), Contact(b"\6" * 20, Address("2001:db9::6", 1))
+    near = Contact(b"\7" * 20, Address("fe80::7", 1))  # who is far away knows nobody in our own network
+    dht.add_router(router, 0.0)
+    dht.advance(0.0)
+    question = next(query for query, target in sent(dht) if target == router)
+    dht.receive(0, named(question, near, six), router, 0.1)
+    assert dht.take_events(0.1) == []
+    dht.advance(0.5)
+    assert {target for _, target in sent(dht) if target.is_ipv6} == {six.address}
+
+
+def test_where_one_family_has_lost_its_nodes_the_other_looks_for_some() -> None:
+    dht, _ = dht_at(0)
+    others = [Contact(Random(at).randbytes(20), Address(f"66.{at}.0.1", 1)) for at in range(1, 9)]
+    for each in others:
+        dht.nodes[False].table.answered(each, 0.0)
+    six = [Contact(Random(-at).randbytes(20), Address(f"2001:db9:{at:x}::1", 1)) for at in range(1, FEW + 1)]
+
+    def asked() -> list[tuple[Query, Address]]:
+        dht.nodes[False].look_up(HASH, (), 0.0)
+        dht.nodes[False].advance(0.0)
+        return [(query, target) for query, target in sent(dht) if query.ask in (FindNode(HASH), FindNode(HASH, BOTH))]
+
+    assert {query.ask for query, _ in asked()} == {FindNode(HASH, BOTH)}
+    for each in six:
+        dht.nodes[True].table.answered(each, 0.0)
+    (query, target), *others_asked = asked()
+    assert {query.ask, *(each.ask for each, _ in others_asked)} == {FindNode(HASH)}
+    dht.receive(0, named(query, Contact(b"\6" * 20, Address("2001:db9::6", 1))), target, 0.1)
+    assert dht.nodes[False].take_events() == []  # nobody asked
 
 
 def test_what_is_of_no_family_here_is_left_alone() -> None:

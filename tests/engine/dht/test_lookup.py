@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bittern.base.address import Address
 from bittern.engine.dht.bound_ids import bind_id
 from bittern.engine.dht.enough import WIDTH
-from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, THOROUGH, Lookup
+from bittern.engine.dht.lookup import MAX_ASKED, MAX_UNBOUND, MAX_WIDTH, PER_NETWORK, THOROUGH, Lookup
 from bittern.engine.dht.table import Table
 from bittern.wire.krpc import Contact
 
@@ -187,6 +187,32 @@ def test_strangers_do_not_send_us_to_our_own_network(host: str) -> None:
     lookup.take_next()
     lookup.answered(one, one, [Contact(TARGET, Address(host, 1))])
     assert lookup.take_next() == []
+
+
+def test_a_false_address_does_not_hide_the_node_that_has_the_id() -> None:
+    """Of a node that has moved most tell where it was; others tell so of one that is not to be found."""
+    node, tellers = contact(1), [contact(2), contact(3)]
+    moved = Contact(node.id, Address("99.1.2.3", 1))
+    lookup = Lookup(TARGET)
+    lookup.begin(tellers)
+    asked = run(lookup, {tellers[0]: [moved], tellers[1]: [node], node: []})
+    assert {moved, node} <= set(asked)
+    assert node in {each.contact for each in lookup.closest()}
+
+
+def test_the_place_of_a_silent_node_is_given_to_others_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bittern.engine.dht.lookup.MAX_CANDIDATES", 12)
+    contacts = closest_to([contact(number) for number in range(40)], TARGET, 40)
+    far, teller, others = contacts[-1], contacts[0], contacts[1:12]
+    network = far.address.host.rpartition(".")[0]
+    neighbours = [Contact(TARGET[:19] + bytes((at,)), Address(f"{network}.{at}", 1)) for at in range(10, 14)]
+    lookup = Lookup(TARGET)
+    lookup.begin([far])
+    lookup.take_next()
+    lookup.failed(far)
+    lookup.begin([teller, *others])  # the farthest is forgotten
+    asked = run(lookup, {teller: neighbours, **{each: [] for each in (*others, *neighbours)}})
+    assert sum(each in neighbours for each in asked) == PER_NETWORK
 
 
 def test_few_of_one_network_are_asked() -> None:

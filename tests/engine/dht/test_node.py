@@ -6,12 +6,16 @@ from hypothesis import strategies as st
 
 from bittern.base.address import Address
 from bittern.engine.dht.bound_ids import bind_id, is_bound
-from bittern.engine.dht.events import Event, IdChanged, ItemFound, PeersFound, SamplesFound, SearchDone
+from bittern.engine.dht.calls import GONE_SECONDS, SLOW_SECONDS
+from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.node import Node, NodeSettings
 from bittern.engine.dht.places import nobody
+from bittern.engine.dht.searches import MAX_ACTIVE
 from bittern.engine.dht.state import NodeState
+from bittern.engine.dht.table import FRESH_SECONDS
 from bittern.wire.krpc import (
+    SERVER,
     AnnouncePeer,
     Ask,
     Contact,
@@ -24,6 +28,7 @@ from bittern.wire.krpc import (
     Refusal,
     Reply,
     SampleInfohashes,
+    pack_contacts,
 )
 from bittern.wire.krpc_reader import read_message
 
@@ -224,6 +229,16 @@ def test_a_read_only_node_says_so_and_answers_nobody() -> None:
     assert query.read_only
 
 
+def test_searches_that_have_waited_for_nobody_are_over_at_once() -> None:
+    some = node()
+    some.table.answered(Contact(b"\7" * 20, ASKER), 0.0)
+    begun = {some.find_nodes(HASH, 0.0) for _ in range(3 * MAX_ACTIVE)}
+    some.advance(SLOW_SECONDS)
+    some.advance(GONE_SECONDS)
+    assert len(some.table) == 0
+    assert {event.search for event in some.take_events() if isinstance(event, SearchDone)} == begun
+
+
 def test_a_bad_query_gets_an_error() -> None:
     some = node()
     some.receive(b"d1:ad2:id20:%be1:q4:vote1:t2:aa1:y1:qe" % SENDER, ASKER, 0.0)
@@ -268,6 +283,22 @@ def test_who_does_not_show_itself_gets_a_short_answer() -> None:
     assert reply.token is not None
 
 
+def test_who_answers_slowly_gets_one_answer_to_each_of_its_questions() -> None:
+    some, target = big_store()
+    (first,) = ask(some, GetItem(target))
+    assert isinstance(first, Query)
+    some.advance(1.0)  # it has a short answer now
+    some.take_datagrams()
+    (second,) = ask(some, GetItem(target), now=1.1)
+    assert isinstance(second, Query)
+    answers = []
+    for query, now in ((first, 1.5), (second, 2.05)):
+        some.receive(Reply(query.transaction, SENDER).encode(), ASKER, now)
+        messages = [read_message(datagram) for datagram, _ in some.take_datagrams()]
+        answers.append([each.value is not None for each in messages if isinstance(each, Reply)])
+    assert answers == [[], [True]]
+
+
 IDS = st.binary(min_size=20, max_size=20)
 WANTS = st.sampled_from([(), (b"n4",), (b"n6",), (b"n4", b"n6")])
 TOKENS = st.binary(min_size=1, max_size=20)
@@ -288,7 +319,7 @@ def well_known() -> Node:
     """A node with a full table, peers of a torrent, an item, and a node of the other family beside it."""
     some, _ = big_store()
     other, rng = node(2, ipv6=True), Random(3)
-    some.tell_closest(other.compact_closest)
+    some.pair(other)
     for number in range(60):
         some.table.answered(Contact(rng.randbytes(20), Address(f"88.8.{number}.8", 1)), 0.0)
         other.table.answered(Contact(rng.randbytes(20), Address(f"2001:db8:{number + 1:x}::1", 1)), 0.0)
@@ -347,12 +378,52 @@ def test_when_others_agree_on_our_address_the_id_is_bound_to_it() -> None:
             if target == other and isinstance(message, Query):
                 own = bind_id(other.host, Random(number).randbytes(20))
                 some.receive(Reply(message.transaction, own, external=ASKER).encode(), other, number + 0.1)
-    changed = [event for event in some.take_events() if isinstance(event, IdChanged)]
-    assert changed == [IdChanged(some.id, ASKER.host)]
     assert is_bound(some.id, ASKER.host)
     assert len(some.table) >= 8
     some.table.check_invariants()
-    assert some.host == ASKER.host
+
+
+def test_who_answers_with_errors_is_there_and_others_are_asked_after_it() -> None:
+    """Else one node that refuses every ping would be the stalest of all for ever."""
+    some = node()
+    contacts = [Contact(Random(number).randbytes(20), Address(f"66.{number}.1.1", 6881)) for number in range(10, 14)]
+    for at, each in enumerate(contacts):
+        some.table.answered(each, float(at))
+    pinged: list[Address] = []
+    while (now := some.next_deadline()) < 2 * FRESH_SECONDS:
+        some.advance(now)
+        while sent := some.take_datagrams():
+            for datagram, target in sent:
+                query = read_message(datagram)
+                if isinstance(query, Query) and query.ask == Ping():
+                    pinged.append(target)
+                some.receive(Refusal(query.transaction, SERVER).encode(), target, now)
+    assert max(map(pinged.count, pinged), default=0) <= 2
+    assert min(entry.heard_at for entry in some.table) >= FRESH_SECONDS
+    assert len(some.table) == 4
+
+
+def test_who_knows_none_but_the_gone_begins_again_where_it_began() -> None:
+    """A whole network that has moved while the machine slept: only the well-known node is where it was."""
+    router, new = Address("99.9.9.9", 1), Contact(b"\x33" * 20, Address("88.8.8.8", 1))
+    some = node()
+    some.add_router(router, 0.0)
+    old = [Contact(Random(number).randbytes(20), Address(f"66.{number}.1.1", 6881)) for number in range(10, 20)]
+    for each in old:
+        some.table.answered(each, 0.0)
+    now = 1000.0
+    while now < 1600.0:
+        some.advance(now)
+        while sent := some.take_datagrams():
+            for datagram, target in sent:
+                if target in (router, new.address):
+                    own_id = new.id if target == new.address else b"\x44" * 20
+                    reply = Reply(read_message(datagram).transaction, own_id, nodes=pack_contacts([new]))
+                    some.receive(reply.encode(), target, now)
+        now = max(now + 0.01, some.next_deadline())
+    known = {entry.contact for entry in some.table}
+    assert new in known
+    assert not known & set(old)
 
 
 def test_while_nothing_comes_nobody_is_given_up() -> None:
@@ -369,7 +440,7 @@ def test_while_nothing_comes_nobody_is_given_up() -> None:
 
 def test_nodes_of_both_families_tell_of_each_other() -> None:
     four, six = node(1), node(2, ipv6=True)
-    four.tell_closest(six.compact_closest)
+    four.pair(six)
     six_contact = Contact(b"\6" * 20, Address("2001:db8::6", 1))
     six.table.answered(six_contact, 0.0)
     (reply,) = ask(four, FindNode(HASH, (b"n6",)))

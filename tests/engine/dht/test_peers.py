@@ -64,10 +64,11 @@ def test_seeds_come_last_for_who_wants_none() -> None:
 def test_a_torrent_takes_so_many_peers_and_no_more() -> None:
     some = store()
     assert all(some.add(HASH, address(number), 0.0, seed=False) for number in range(MAX_PEERS))
-    assert not some.has_room(HASH)
+    assert not some.has_room(HASH, address(MAX_PEERS))
+    assert some.has_room(HASH, address(0, 7))  # it is there, and may say that it still is
     assert not some.add(HASH, address(MAX_PEERS), 0.0, seed=False)
     assert some.add(HASH, address(0), 0.0, seed=True)
-    assert some.has_room(OTHER)
+    assert some.has_room(OTHER, address(MAX_PEERS))
 
 
 def test_one_address_does_not_fill_the_store() -> None:

@@ -6,11 +6,11 @@ from bittern.engine.dht.bloom import Filter
 from bittern.engine.dht.bound_ids import bind_id
 from bittern.engine.dht.calls import Asker
 from bittern.engine.dht.enough import WIDTH
-from bittern.engine.dht.events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
+from bittern.engine.dht.events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from bittern.engine.dht.items import Item
 from bittern.engine.dht.lookup import THOROUGH, Lookup
 from bittern.engine.dht.searches import ENOUGH, MAX_ACTIVE, ItemSearch, PeerSearch, SampleSearch, Search, Searches
-from bittern.wire.krpc import AnnouncePeer, Ask, Contact, FindNode, GetItem, GetPeers, PutItem, Reply, pack_contacts
+from bittern.wire.krpc import AnnouncePeer, Ask, Contact, FindNode, GetItem, GetPeers, PutItem, Reply
 
 TARGET = b"\xaa" * 20
 PEER = Address("9.9.9.9", 9)
@@ -23,11 +23,15 @@ class Net:
         self.reply = reply
         self.events: list[Event] = []
         self.asked: list[Ask] = []
+        self.told: list[tuple[Contact, Ask]] = []
         self._line: list[tuple[Contact, Ask, Asker]] = []
         self.silent: set[Contact] = set()
+        self.mean: set[Contact] = set()
+        """They give nobody a token."""
 
     def ask(self, contact: Contact, ask: Ask, asker: Asker, now: float) -> None:
         self.asked.append(ask)
+        self.told.append((contact, ask))
         self._line.append((contact, ask, asker))
 
     def tell(self, event: Event) -> None:
@@ -42,7 +46,8 @@ class Net:
                 asker.slow(contact, 1.0)
                 asker.failed(contact, 4.0)
             else:
-                asker.answered(contact, replace(self.reply, sender=contact.id), 1.0)
+                token = None if contact in self.mean else self.reply.token
+                asker.answered(contact, replace(self.reply, sender=contact.id, token=token), 1.0)
         (done,) = [event for event in self.events if isinstance(event, SearchDone)]
         assert search.is_over
         return done
@@ -110,6 +115,16 @@ def test_who_found_nothing_or_announces_looks_farther_than_the_closest_eight() -
         assert net.run(search, contacts(60)).asked == asked
 
 
+def test_where_the_closest_take_nothing_the_next_are_told() -> None:
+    """BEP 42: the closest that give a token are written to; else eight could keep a torrent from being announced."""
+    net = Net(Reply(b"", b"", token=b"tt"))
+    ranked = sorted(contacts(60), key=lambda each: int.from_bytes(each.id) ^ int.from_bytes(TARGET))
+    net.mean = set(ranked[:WIDTH])
+    done = net.run(PeerSearch(1, lookup(), net, ipv6=False, announce=AnnouncePeer(TARGET, 1, b"")), contacts(60))
+    assert (done.stored, done.closest) == (WIDTH, tuple(ranked[:WIDTH]))
+    assert {each for each, ask in net.told if isinstance(ask, AnnouncePeer)} == set(ranked[WIDTH : 2 * WIDTH])
+
+
 def test_filters_of_many_nodes_are_joined() -> None:
     net = Net(Reply(b"", b"", seeds=bytes(Filter(["1.1.1.1"])), peers=bytes(Filter(["2.2.2.2", "3.3.3.3"]))))
     done = net.run(PeerSearch(1, lookup(), net, ipv6=False, scrape=True), contacts())
@@ -137,7 +152,8 @@ def test_an_item_is_told_of_once_and_only_if_it_is_genuine() -> None:
 def test_cas_goes_only_to_nodes_that_have_something() -> None:
     item = Item(b"5:hello", b"k" * 32, b"", 5, b"g" * 64)
     old = Reply(b"", b"", token=b"tt", value=b"5:first", key=item.key, seq=4, signature=b"g" * 64)
-    for reply, cas in ((old, 4), (Reply(b"", b"", token=b"tt"), None)):
+    short = Reply(b"", b"", token=b"tt", seq=4)  # what a node tells that does not know us yet
+    for reply, cas in ((old, 4), (short, 4), (Reply(b"", b"", token=b"tt"), None)):
         net = Net(reply)
         done = net.run(ItemSearch(1, lookup(item.target), net, ipv6=False, verify=yes, put=item, cas=4), contacts())
         puts = [ask for ask in net.asked if isinstance(ask, PutItem)]
@@ -151,13 +167,6 @@ def test_samples_are_told_with_who_gave_them() -> None:
     found = [event for event in net.events if isinstance(event, SamplesFound)]
     assert {event.contact for event in found} == set(contacts(4))
     assert all((e.info_hashes, e.count, e.interval) == ((b"h" * 20,) * 2, 9, 60) for e in found)
-
-
-def test_nodes_of_the_other_family_are_handed_on() -> None:
-    six = Contact(b"6" * 20, Address("2001:db8::1", 1))
-    net = Net(Reply(b"", b"", nodes6=pack_contacts([six])))
-    net.run(Search(1, lookup(), net, ipv6=False), contacts(1))
-    assert OtherFamily((six,)) in net.events
 
 
 def test_an_abandoned_search_asks_nobody_and_writes_nothing_any_more() -> None:
@@ -186,9 +195,8 @@ def test_a_search_that_waits_may_be_abandoned_too() -> None:
     searches.abandon(MAX_ACTIVE + 1)
     assert [event.search for event in net.events if isinstance(event, SearchDone)] == [MAX_ACTIVE + 1]
     searches.abandon(1)
-    [(last, _)] = searches.take_ready()
-    last.go_on(0.0)
-    assert (last.is_over, net.asked) == (True, [])
+    assert (searches.take_ready(), len(searches), net.asked) == ([], MAX_ACTIVE - 1, [])
+    searches.abandon(MAX_ACTIVE + 2)  # there is none such
 
 
 def test_so_many_searches_run_at_once_and_the_others_in_turn() -> None:

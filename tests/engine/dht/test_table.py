@@ -65,6 +65,15 @@ def test_a_node_that_does_not_answer_goes_and_a_spare_takes_its_place() -> None:
     assert far[-1] in known
 
 
+def test_a_node_is_found_by_id_and_address() -> None:
+    table, (first, *_) = filled(3)
+    entry = table.find(first)
+    assert entry is not None
+    assert entry.contact == first
+    assert table.find(Contact(first.id, Address("9.9.9.9", 1))) is None
+    assert table.find(Contact(b"", first.address)) is None
+
+
 def test_one_failure_hides_a_node_and_an_answer_brings_it_back() -> None:
     table, _ = filled(3)
     first = table.closest(OWN, 1)[0].contact

@@ -4,7 +4,7 @@ from random import Random
 from bittern.base.address import Address
 from bittern.engine.dht.calls import Asker
 from bittern.engine.dht.table import FRESH_SECONDS, Table
-from bittern.engine.dht.upkeep import MAX_STRANGERS, OPENING, Upkeep
+from bittern.engine.dht.upkeep import MAX_STRANGERS, OPENING, VAIN, Upkeep
 from bittern.wire.krpc import Ask, Contact, FindNode, Ping, Reply, pack_contacts
 
 OWN = bytes(20)
@@ -128,6 +128,23 @@ def test_many_who_are_told_of_do_not_make_it_begin_again_and_again() -> None:
         rig.upkeep.meet(contact(number), 600.0 + number)
         rig.run(600.0 + number)
     assert sum(each.address == ROUTER for each, _, at in rig.hands.asked if at > 600.0) <= 2 * (60 / 5 + 1)
+
+
+def test_where_nobody_answers_it_begins_again_and_no_more_when_somebody_does() -> None:
+    rig = Rig(20, routers=(ROUTER,))
+    for _ in range(VAIN - 1):
+        rig.upkeep.unanswered()
+    rig.run(100.0)
+    assert rig.hands.asked == []
+    rig.upkeep.unanswered()
+    rig.upkeep.advance(100.0)
+    assert {each.address for each, _, _ in rig.hands.asked} == {ROUTER}
+    rig.run(700.0)
+    asked = len(rig.hands.asked)
+    assert 8 <= asked <= 30  # more and more seldom
+    rig.upkeep.answered()
+    rig.run(899.0)
+    assert len(rig.hands.asked) == asked
 
 
 def test_another_id_is_looked_up_at_once() -> None:

@@ -90,6 +90,21 @@ def test_what_was_mapped_is_taken_back(knows: str) -> None:
     assert there.control.next_deadline() == float("inf")
 
 
+@pytest.mark.parametrize("knows", ["pcp", "nat-pmp"])
+def test_what_is_granted_just_when_we_leave_is_taken_back_too(knows: str) -> None:
+    router = Router(knows)
+    control = talk(router).control
+    control.advance(0.0)
+    while not router.held:
+        answers = [router.answer(datagram, 0.0) for datagram in control.take_datagrams()]
+        for answer in filter(None, answers if not router.held else []):
+            control.receive(answer, 0.0)
+    control.release(0.0)
+    for datagram in control.take_datagrams():
+        router.answer(datagram, 0.0)
+    assert (router.held, control.leases, control.next_deadline()) == ({}, (), float("inf"))
+
+
 @KINDS
 def test_where_a_port_is_taken_both_carriers_get_the_same_other_one(knows: str) -> None:
     there = talk(Router(knows, taken={PORT}))

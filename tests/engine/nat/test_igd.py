@@ -44,7 +44,7 @@ def test_a_router_without_leases_is_asked_for_one_without_an_end() -> None:
     assert (lease.external_port, seconds) == (4321, 0)
 
 
-@pytest.mark.parametrize("code", [718, 729])
+@pytest.mark.parametrize("code", [718, 729, 501])
 def test_where_a_port_is_taken_others_are_tried(code: int) -> None:
     taken = {4321}
 
@@ -76,6 +76,12 @@ def test_it_is_not_tried_for_ever() -> None:
     with pytest.raises(GatewayError, match="no port for TCP port 4321"):
         play(map_port(SERVICE, WISH, "192.168.1.20", None, Random(1)), router)
     assert len(calls) == MOST_PORTS + 1
+
+
+def test_who_never_says_what_is_wrong_has_the_last_word() -> None:
+    with pytest.raises(GatewayError) as caught:
+        play(map_port(SERVICE, WISH, "192.168.1.20", None, Random(1)), lambda _: 501)
+    assert caught.value.code == 501
 
 
 def test_any_other_refusal_is_told() -> None:

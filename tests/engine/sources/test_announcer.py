@@ -74,6 +74,16 @@ def test_an_answer_gives_peers_and_is_told() -> None:
     assert rig.trackers.next_due() == 901.0
 
 
+def test_as_much_of_an_answer_is_fetched_as_is_understood() -> None:
+    rig = Rig()
+    [wish] = rig.announce()
+    spare = wish.max_bytes - len(GOOD)
+    length = spare - len(f"1:z{spare}:")  # a key behind all others
+    body = GOOD[:-1] + f"1:z{length}:".encode() + bytes(length) + b"e"
+    assert len(body) == wish.max_bytes
+    assert rig.answered(wish, body, 1.0) is not None
+
+
 def test_what_a_tracker_gave_us_it_hears_again_and_no_other_does() -> None:
     """Its id comes back to it (BEP 3), and its words reach people."""
     urls = ("http://one/announce", "http://two/announce")

@@ -1,5 +1,6 @@
 """When which tracker is told what: each event once, tiers in order, no tracker hammered."""
 
+from copy import deepcopy
 from random import Random
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bittern.base.errors import TrackerError
+from bittern.engine.sources import tracker as module
 from bittern.engine.sources.tracker import (
     FIRST_RETRY_SECONDS,
     HURRY_SECONDS,
@@ -56,6 +58,14 @@ def test_started_is_said_once_and_then_only_at_the_interval() -> None:
     assert announce(trackers, 1801.0) == (A, None)
 
 
+def test_a_tracker_is_never_asked_before_its_least_interval_whatever_the_other_one_is() -> None:
+    trackers = source((A,))
+    announce(trackers, 0.0)
+    answered(trackers, AnnounceReply(interval=300, min_interval=900), 0.0)
+    assert trackers.next_due() == 900.0
+    assert trackers.next(899.0) is None
+
+
 def test_a_started_that_was_not_answered_is_said_again() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
@@ -69,7 +79,9 @@ def test_completed_is_said_once() -> None:
     trackers = source((A,))
     announce(trackers, 0.0)
     answered(trackers, REPLY, 0.0)
+    assert trackers.next_due() == 1800.0
     trackers.completed()
+    assert trackers.next_due() == 0.0
     assert announce(trackers, 5.0) == (A, Event.COMPLETED)
     answered(trackers, REPLY, 6.0)
     assert trackers.next(6.0) is None
@@ -419,6 +431,8 @@ def test_any_course_of_events_tells_each_tracker_a_proper_story(steps: list[str]
             if wish is None:
                 due = trackers.next_due()
                 assert due is None or due > now
+                assert (deepcopy(trackers).next(1e12 if due is None else due) is None) == (due is None)
+                assert due is None or deepcopy(trackers).next(due - 1e-3) is None
                 break
             if wish.event is Event.STARTED:
                 assert not known[wish.tracker.url]
@@ -480,3 +494,23 @@ def test_after_a_time_without_a_network_nobody_is_blamed_for_silence() -> None:
     trackers.again(1.0, failed_too=True)
     assert announce(trackers, 1.0)[1] is Event.STARTED
     assert all(not state.failures for state in trackers.trackers)
+
+
+def test_a_thousand_trackers_that_fail_cost_a_turn_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each turn asks when the next is due: that is found out when something changes."""
+    trackers = source(*[(f"http://{number}/announce",) for number in range(1000)])
+    while (due := trackers.next_due()) is not None and due <= 0.0:
+        announce(trackers, 0.0)
+        failed(trackers, REFUSED, 0.0)
+    looked_at: list[TrackerState] = []
+
+    def look(state: TrackerState) -> float:
+        looked_at.append(state)
+        return state.due
+
+    monkeypatch.setattr(module, "_due_of", look)
+    dues = {trackers.next_due() for _ in range(100)}
+    assert (len(dues), looked_at) == (1, [])
+    trackers.add(["http://new/announce"], 5.0)
+    assert trackers.next_due() == 5.0
+    assert len(looked_at) == 1001

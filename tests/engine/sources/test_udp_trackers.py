@@ -133,6 +133,54 @@ def test_what_has_no_answer_is_sent_again_after_15_then_30_seconds_then_given_up
     assert rig.trackers.lines == {}
 
 
+def connects(rig: Rig) -> list[str]:
+    """Where a connection id was asked for since the last call."""
+    effects = [each for each in rig.trackers.take_effects() if isinstance(each, SendDatagram)]
+    assert all(isinstance(parse_request(each.data), Connect) for each in effects)
+    return [each.address.host for each in effects]
+
+
+def test_of_several_addresses_the_next_is_asked_each_time() -> None:
+    """Whoever answers, late perhaps, is the one that is announced to."""
+    rig = Rig()
+    ticket = rig.ask()
+    rig.resolve("192.0.9.1", "192.0.9.2", "192.0.9.3")
+    [first] = [each for each in rig.trackers.take_effects() if isinstance(each, SendDatagram)]
+    rig.trackers.advance(15.0)
+    assert connects(rig) == ["192.0.9.2"]
+    rig.trackers.advance(45.0)
+    assert connects(rig) == ["192.0.9.3"]
+    late = Address("192.0.9.2", 6969)
+    assert rig.comes(Connected(parse_request(first.data).transaction, 5), 46.0, late)
+    [announce] = [each for each in rig.trackers.take_effects() if isinstance(each, SendDatagram)]
+    assert announce.address == late
+    said = Announced(parse_request(announce.data).transaction, REPLY)
+    assert not rig.comes(said, 47.0, Address("192.0.9.3", 6969))
+    assert rig.comes(said, 47.0, late)
+    assert rig.answers() == {ticket: REPLY}
+
+
+def test_of_several_addresses_one_that_nothing_can_be_sent_to_is_passed_over_at_once() -> None:
+    rig = Rig()
+    ticket = rig.ask()
+    rig.resolve("192.0.9.1", "192.0.9.2")
+    assert connects(rig) == ["192.0.9.1"]
+    rig.trackers.unreachable(THERE, "no route", 1.0)
+    assert connects(rig) == ["192.0.9.2"]
+    rig.trackers.unreachable(Address("192.0.9.2", 6969), "no route", 2.0)
+    assert str(rig.answers()[ticket]) == "no route"
+
+
+@pytest.mark.parametrize("hosts", [("192.0.9.1", "10.0.0.1"), ("192.0.9.1", "192.0.9.7")])
+def test_of_several_addresses_those_that_not_everybody_may_ask_are_left_out(hosts: tuple[str, str]) -> None:
+    rig = Rig()
+    rig.filter.ranges = IpRanges.of(["192.0.9.7"])
+    rig.ask()
+    rig.resolve(*hosts)
+    rig.trackers.advance(15.0)
+    assert connects(rig) == ["192.0.9.1", "192.0.9.1"]
+
+
 def hasty(rig: Rig, now: float) -> int:
     """A question that has 5 s, and is asked again after 2."""
     rig.last += 1
@@ -334,7 +382,7 @@ def test_every_question_is_answered_once_in_its_time_whatever_happens(steps: lis
         elif step == "time":
             now += 40.0 if flag else 7.0
         elif step in ("resolve", "nowhere") and look_ups:
-            hosts = (THERE.host,) if step == "resolve" else ()
+            hosts = (THERE.host, "192.0.9.2")[: 1 + flag] if step == "resolve" else ()
             rig.trackers.resolved(look_ups.pop(0).ticket, hosts, now)
         elif step in ("answer", "refuse") and open_requests:
             address, request = open_requests.pop(0 if flag else -1)

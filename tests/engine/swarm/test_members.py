@@ -70,7 +70,7 @@ class Door:
 
     def leaves(self, peer: Peer, now: float) -> None:
         del self.members.peers[peer.number]
-        self.members.left(peer, "gone", offence=False, now=now, sated=False)
+        self.members.left(peer, "gone", offence=False, now=now, sated=False, vanished=False)
 
     @property
     def dropped(self) -> list[str]:

@@ -131,6 +131,26 @@ def test_a_useful_connection_wipes_failures_out() -> None:
     assert due is not None
 
 
+def test_who_was_useful_and_fell_silent_is_tried_at_once_and_if_that_fails_as_others_are() -> None:
+    peerbook = book(ANN)
+    assert dialed(peerbook, 0.0) == ANN
+    peerbook.connected(ANN)
+    peerbook.ended(ANN, 100.0, useful=True, vanished=True)
+    assert dialed(peerbook, 100.0) == ANN
+    peerbook.ended(ANN, 107.0, useful=False)
+    due = peerbook.next_due()
+    assert due is not None
+    assert due >= 107.0 + 0.75 * RETRY_SECONDS
+
+
+def test_who_was_of_no_use_and_fell_silent_is_not_tried_at_once() -> None:
+    peerbook = book(ANN)
+    assert dialed(peerbook, 0.0) == ANN
+    peerbook.connected(ANN)
+    peerbook.ended(ANN, 100.0, useful=False, vanished=True)
+    assert dialed(peerbook, 100.0) is None
+
+
 def test_who_has_everything_as_we_do_is_left_alone_until_we_are_hungry() -> None:
     peerbook = book(ANN)
     dialed(peerbook, 0.0)

@@ -7,7 +7,7 @@ import pytest
 
 from bittern.base.bitfield import members
 from bittern.engine.web.guard import may_be_local
-from bittern.engine.web.seed import MOST_RETRY_SECONDS, OFFENCES, STRETCH_FIRST, STRETCH_MOST, WebSeed
+from bittern.engine.web.seed import MOST_MOVED, MOST_RETRY_SECONDS, OFFENCES, STRETCH_FIRST, STRETCH_MOST, WebSeed
 from bittern.wire.http_range import Refused, Why
 from bittern.wire.webseed import FileRange, WebLayout, WebUrl
 from tests.wire.test_webseed import PIECE, info_v1
@@ -53,6 +53,32 @@ def test_pieces_of_files_that_it_lacks_are_not_asked_of_it() -> None:
     assert members(one.lacks, INFO.geometry.piece_count) == [0, 1]
     assert one.refused(Refused(Why.ABSENT, 404), 2, INFO, LAYOUT, 0.0) >= MOST_RETRY_SECONDS
     assert one.lacks == 0  # all will be looked for again
+
+
+def test_who_lacks_a_part_of_every_piece_can_give_nothing() -> None:
+    """Files that share a piece with one that is not there are never asked for: nor is anything else."""
+    info = info_v1([5, 5, 5])
+    one = seed()
+    assert one.refused(Refused(Why.ABSENT, 404), 1, info, WebLayout(info), 0.0) >= MOST_RETRY_SECONDS
+    assert (one.lacks, one.absent) == (0, {})
+
+
+def test_a_place_that_a_file_came_from_may_expire_but_one_that_never_gave_anything_is_wrong() -> None:
+    one = seed()
+    assert one.moved(LAYOUT, 1, "http://b/x?signed", "10.0.0.1") is None
+    assert not one.expired(1)
+    one.brought(part(1))
+    assert one.expired(1)
+    assert str(one.where(LAYOUT, 1)[0]) == "http://a/pub/n/d/1"
+    assert not one.expired(1)
+
+
+def test_of_so_many_files_it_is_remembered_where_they_are() -> None:
+    one, layout = seed(), WebLayout(info_v1([1] * (MOST_MOVED + 10)))
+    for file in range(MOST_MOVED + 10):
+        assert one.moved(layout, file, f"http://b/{file}", "10.0.0.1") is None
+        one.brought(FileRange(file, 0, 1, 0, 1, pad=False))
+    assert [one.expired(file) for file in (0, 9, 10, MOST_MOVED + 9)] == [False, False, True, True]
 
 
 def test_who_is_busy_says_for_how_long() -> None:

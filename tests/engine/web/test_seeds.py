@@ -255,6 +255,19 @@ def test_a_file_that_one_server_lacks_comes_from_another(status: bytes) -> None:
     assert [told.retry_seconds for told in stage.failures] == [0.0]
 
 
+def test_a_file_that_a_server_gets_later_is_found_there() -> None:
+    """A mirror that is being filled, and nobody else."""
+    stage = Stage()
+    content = make_content_files(stage.world, "album", (200_000, 200_000, 200_000), 65536)
+    server = stage.server(content)
+    late = server.files.pop("/album/0001.bin")
+    torrent = stage.get(content)
+    assert not stage.run(torrent, 600)
+    assert sum(request.path.endswith("1.bin") for request in server.requests) == 1
+    server.files["/album/0001.bin"] = late
+    assert stage.run(torrent, 1800)
+
+
 def test_a_server_with_nothing_of_the_torrent_is_asked_again_much_later() -> None:
     stage = Stage()
     content = make_content_files(stage.world, "album", (200_000, 200_000), 65536)
@@ -323,6 +336,30 @@ def test_redirects_are_followed_to_other_servers() -> None:
     assert stage.failures == []
     assert len(here.requests) == 4
     assert {request.host for request in there.requests} == {"there"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_links_that_expire_are_asked_for_again(seed: int) -> None:
+    """Stores sign links for minutes: whoever gave the first gives another one, to each connection that needs it."""
+    stage = Stage(seed=seed)
+    content = make_content(stage.world, size=24 * MIB)
+    here, there = stage.server(content, "here"), stage.server(content, "there", up=MIB)
+    signed: dict[str, float] = {}
+
+    def sign(_: Request) -> Reply:
+        path = f"/{len(signed)}/content"
+        signed[path], there.files[path] = stage.world.now, content.data
+        return Reply(b"HTTP/1.1 302 X\r\nLocation: http://there%b\r\nContent-Length: 0\r\n\r\n" % path.encode())
+
+    def give(request: Request) -> Reply | None:
+        good = stage.world.now - signed[request.path] < 3
+        return None if good else Reply(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    here.react, there.react = sign, give
+    torrent = stage.get(content, "http://here/content")
+    assert stage.run(torrent, 60)
+    assert len(signed) >= 3
+    assert stage.failures == []
 
 
 def test_redirects_in_a_circle_end() -> None:

@@ -35,7 +35,7 @@ class Kill:
         forgotten: pieces that are right in the file, and not claimed.
         carried: bytes of blocks that the seed sent to the run that was killed.
         again: those of them that must come again: not of a piece that the next run claims.
-        in_flight: bytes that were asked for, of pieces that were not yet told to peers: `again` can not be more,
+        in_flight: bytes that were asked for, of pieces that were not yet told to peers: `again` cannot be more,
             unless something is lost that was believed safe.
     """
 

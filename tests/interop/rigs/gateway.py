@@ -98,7 +98,7 @@ def gateway(folder: Path, *, upnp: bool, datagrams: bool, rules: str = "") -> It
         _join(router, "lan", LAN, home, HOME)
         _join(router, "wan", WAN, world, WORLD)
         run_in(home, f"ip route add default via {LAN}")
-        run_in(home, "ip -6 route add default via 2a00:1::1")
+        run_in(home, "ip -6 route add default via fe80::1 dev eth0")  # as routers announce themselves (RFC 4861)
         run_in(world, "ip -6 route add default via 2a00:2::1")
         table, config = folder / "rules.nft", folder / "miniupnpd.conf"
         table.write_text(_RULES % rules)
@@ -115,6 +115,7 @@ def _join(router: Place, port: str, address: str, other: Place, theirs: str) -> 
         f"ip link add name {port} type veth peer name eth0 netns {other.namespace}",
         f"ip addr add {address}/24 dev {port}",
         f"ip addr add {_NETS6[port]}1/64 dev {port} nodad",
+        f"ip addr add fe80::1/64 dev {port} nodad",
         f"ip link set {port} up",
     )
     for command in commands:

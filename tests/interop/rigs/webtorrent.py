@@ -28,7 +28,7 @@ NPM_PACKAGES = _npm_packages()
 
 
 def missing_npm_package(name: str) -> str | None:
-    """Why a program of that npm package can not run, or None."""
+    """Why a program of that npm package cannot run, or None."""
     if shutil.which("node") is None:
         return "node is not installed"
     return None if (NPM_PACKAGES / name).is_dir() else f"{name} is not installed: run tests/partners/install"

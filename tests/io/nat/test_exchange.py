@@ -52,6 +52,13 @@ async def test_a_question_and_its_answer() -> None:
     assert (status, said, asked[:4]) == (200, b"to the end", b"GET ")
 
 
+async def test_an_answer_may_follow_notices() -> None:
+    """Some routers say that one may go on, to a question that is over."""
+    notice = b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"
+    status, said, _ = await answered(2 * notice + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", body=b"<a/>")
+    assert (status, said) == (200, b"ok")
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -73,6 +73,27 @@ async def test_a_router_that_knows_pcp_is_not_asked_by_upnp(until: Until) -> Non
     assert (router.held, other.calls) == ({}, [])
 
 
+async def test_a_router_that_lets_us_in_by_datagram_is_left_in_peace(
+    until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time at which it would have been asked by UPnP goes by, and wakes nobody again and again."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 60.0)
+    looks: list[int] = []
+
+    def look() -> Gateway:
+        looks.append(1)
+        return GATEWAY
+
+    async with datagram_router(Router("nat-pmp")) as port:
+        ours = Mapper(wishes_for(PORT, PORT), DIRECT.reaching, lambda: None, gateway=look, port=port, place=NOWHERE)
+        async with mapping(ours):
+            await until(lambda: len(ours.leases) == 2)
+            await asyncio.sleep(0.1)  # longer than it has to wait before it asks by UPnP
+            before = len(looks)
+            await asyncio.sleep(0.3)
+            assert len(looks) == before
+
+
 async def test_one_that_does_not_is_asked_by_upnp(until: Until) -> None:
     router = UpnpRouter()
     async with router.running() as place, ear(lambda _: None) as port:
@@ -102,6 +123,40 @@ async def test_other_ports_are_asked_for_and_the_old_ones_taken_back(until: Unti
         await until(lambda: [lease.port for lease in ours.leases] == [77])
         assert list(router.held) == [(Carrier.TCP, 77)]
     assert told
+
+
+async def test_wishes_that_change_while_a_router_is_left_are_those_that_count(until: Until) -> None:
+    told: list[int] = []
+    async with datagram_router(Router("nat-pmp")) as port:
+        ours = mapper(port, told=told)
+        task = asyncio.create_task(ours.run())
+        await until(lambda: len(ours.leases) == 2)
+    ours.want([Wish(Carrier.TCP, 77, 77)])
+    await until(lambda: ours.leases == ())  # it waits for the router to take them back, which is gone
+    before = len(told)
+    ours.want([])
+    await until(lambda: len(told) > before + 1)
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait([task])
+    await ours.close(1.0)
+
+
+@pytest.mark.parametrize("only_permanent", [False, True])
+async def test_who_ends_it_while_a_router_is_left_waits_until_that_has_everything_back(
+    until: Until, *, only_permanent: bool
+) -> None:
+    router = UpnpRouter(only_permanent=only_permanent)
+    async with router.running() as place, ear(lambda _: None) as port:
+        ours = mapper(port, place)
+        task = asyncio.create_task(ours.run())
+        await until(lambda: len(ours.leases) == 2)
+        ours.want([Wish(Carrier.TCP, 77, 77)])
+        await until(lambda: ours.leases == ())
+        task.cancel()
+        await asyncio.wait([task])
+        await ours.close(5.0)
+        assert router.held == {}
 
 
 async def test_a_network_that_changes_is_followed(until: Until) -> None:

@@ -30,6 +30,18 @@ async def test_ports_are_mapped_and_taken_back(until: Until) -> None:
     assert told
 
 
+async def test_a_router_at_an_address_of_one_link_is_asked_too(on_link: str, until: Until) -> None:
+    """As those for IPv6 are, nearly all."""
+    router = Router("pcp")
+    async with datagram_router(router, on_link) as port:
+        gateway = Gateway(on_link, on_link.partition("%")[2])
+        sock = DIRECT.reaching(gateway.host, socket.SOCK_DGRAM)
+        ours = Talking(sock, gateway, on_link, wishes_for(PORT, PORT), lambda: None, port)
+        await until(lambda: len(ours.leases) == 2)
+        await ours.close(2.0)
+    assert router.held == {}
+
+
 async def test_a_router_where_nobody_listens_is_known_at_once(until: Until) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))

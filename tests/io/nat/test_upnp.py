@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import socket
 from collections.abc import Generator
 from random import Random
 from typing import Any
@@ -62,6 +64,18 @@ async def test_a_refusal_is_kept_for_people_and_nothing_is_held() -> None:
             await ours.hold()
         assert ours.refusal == "the router refuses AddPortMapping: no (606)"
         assert ours.leases == ()
+
+
+async def test_a_network_that_is_gone_meanwhile_is_a_router_that_can_not_be_asked() -> None:
+    """Our address in it is no more, or the way to the router."""
+
+    def nowhere(*_: object) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    with pytest.raises(GatewayError, match=r"Cannot assign requested address"):
+        await find(GATEWAY, "192.0.2.99", DIRECT.reaching)
+    with pytest.raises(GatewayError, match=r"the router at .*Network is unreachable"):
+        await find(GATEWAY, HOST, nowhere)
 
 
 @pytest.mark.parametrize(

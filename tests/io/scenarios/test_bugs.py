@@ -104,7 +104,7 @@ async def test_a_dial_that_breaks_is_answered(turn: Turn, until: Until, caplog: 
 
     tasks = Tasks()
     net = SystemNet(asyncio.get_running_loop(), turn, Core(), tasks, DIRECT)  # type: ignore[arg-type]  # all that a failure needs
-    net.connect(Connect(7, 1, Address("fe80::1%" + "x" * 70, 80)))  # such a zone can not even be encoded
+    net.connect(Connect(7, 1, Address("fe80::1%" + "x" * 70, 80)))  # such a zone cannot even be encoded
     await until(lambda: bool(failed))
     assert failed == [7]
     await tasks.close()

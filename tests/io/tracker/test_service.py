@@ -104,11 +104,29 @@ async def test_swarms_are_saved_while_it_runs_and_trouble_is_told(
     monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)
     folder = tmp_path / "state"
     async with tracker(state=folder / "swarms"), asyncio.timeout(10):
-        while "can not be kept" not in caplog.text:  # noqa: ASYNC110 - nothing tells of it
+        while "cannot be kept" not in caplog.text:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
         folder.mkdir()
         while not (folder / "swarms").exists():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
+
+
+async def test_time_passes_where_no_thread_can_be_had_to_save_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[object] = []
+
+    async def no_thread(*_: object) -> None:
+        tries.append(None)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module, "_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(asyncio, "to_thread", no_thread)
+    async with tracker(state=tmp_path / "swarms"), asyncio.timeout(10):
+        while len(tries) < 2:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+    assert "cannot be kept" in caplog.text
 
 
 async def test_time_passes_for_peers_and_connections(monkeypatch: pytest.MonkeyPatch) -> None:

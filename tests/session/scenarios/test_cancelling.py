@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 
 import pytest
 
-from bittern.base.errors import AlreadyAddedError, NoSuchTorrentError, SessionError
+from bittern.base.errors import AlreadyAddedError, CheckCancelledError, NoSuchTorrentError, SessionError
 from bittern.codec.metainfo import Metainfo
 from bittern.session.events import EventStream
 from bittern.session.session import Session
@@ -135,6 +135,8 @@ class World:
         """The torrent is there and complete, or not there; its files are, once and in one place."""
         for there in self.session.torrents:
             await there.resume_check()
+            with suppress(CheckCancelledError):  # perhaps it is, in a moment
+                await asyncio.wait_for(there.checked(), SECONDS)
             if there.status.state in TROUBLED:
                 await there.resume()
             await asyncio.wait_for(there.completed(), SECONDS)

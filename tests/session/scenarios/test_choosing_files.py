@@ -64,7 +64,7 @@ async def test_of_a_torrent_the_files_are_known_at_once(tmp_path: Path) -> None:
         got = await session.add(meta, tmp_path / "dst", metadata_only=True)
         await ready(got)
         assert not (tmp_path / "dst").exists()
-        with pytest.raises(SessionError, match="can not be moved now"):
+        with pytest.raises(SessionError, match="cannot be moved now"):
             await got.move_to(tmp_path / "elsewhere")
         with pytest.raises(SessionError, match="there are 4 files"):
             got.select_files([4])

@@ -1,4 +1,4 @@
-"""Disks that can not read, files that change under a seed, syncs that fail: what is in doubt is looked at again."""
+"""Disks that cannot read, files that change under a seed, syncs that fail: what is in doubt is looked at again."""
 
 import asyncio
 import errno

@@ -19,7 +19,7 @@ HOPELESS = {
     frozenset((NatKind.SYMMETRIC,)),
     frozenset((NatKind.SYMMETRIC, NatKind.PORT_RESTRICTED)),
 }
-"""Where one side can not know which port the other will have, and the other lets nobody else in."""
+"""Where one side cannot know which port the other will have, and the other lets nobody else in."""
 
 
 class Three:

@@ -41,7 +41,7 @@ def test_under_a_limit_each_of_n_eager_peers_gets_its_share(seed: int, count: in
 
 
 def test_a_client_without_the_fast_extension_that_asks_too_much_loses_nothing_and_does_not_wait() -> None:
-    """It can not be told no; were it choked instead, it would ask as much again, and get nothing for ever."""
+    """It cannot be told no; were it choked instead, it would ask as much again, and get nothing for ever."""
     settings = EngineSettings(listen_port=PORT, max_requests_queued=100)
     with Playbook(pieces=PIECES, blocks=BLOCKS, have="all", settings=settings) as play:
         lacking = {(piece, block * BLOCK): None for piece in range(PIECES) for block in range(BLOCKS)}

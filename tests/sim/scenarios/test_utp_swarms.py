@@ -41,6 +41,26 @@ def test_a_swarm_over_utp_outlives_faults_of_hosts_disks_paths_and_the_tracker(s
     swarm.run(1500.0, chaos.survivors).check()
 
 
+@pytest.mark.parametrize("seconds", [3, 10, 17, 30, 60, 120])
+def test_a_way_that_is_cut_for_a_while_is_found_again_soon(
+    seed: int, seconds: int, figure: Callable[[str], None]
+) -> None:
+    """By what is repeated, or by a new connection; four seconds of it are the rest of the content."""
+    settings = EngineSettings(tcp=False, utp=True)
+    lines = Lines(up=64 * KIB, down=2048 * KIB)
+    swarm = Swarm(Random, seed, leechers=1, size=512 * KIB, piece_size=64 * KIB, lines=lines, settings=settings)
+    swarm.world.run(4.0)
+    swarm.network.split([swarm.seeds[0].host])
+    swarm.world.run(float(seconds))
+    swarm.network.split()
+    healed_at = swarm.world.now
+    left = swarm.leechers[0]
+    assert not left.completed
+    assert swarm.world.run(60.0, until=lambda: bool(left.completed))
+    figure(f"uTP, cut for {seconds} s: complete {swarm.world.now - healed_at:.1f} s after that")
+    assert swarm.world.now - healed_at < 22.0
+
+
 def test_some_that_know_only_one_transport_are_reached_by_all_who_know_both(seed: int) -> None:
     both = EngineSettings(utp=True)
     swarm = Swarm(Random, seed, leechers=2, size=256 * KIB, settings=both)

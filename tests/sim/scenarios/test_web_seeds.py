@@ -51,7 +51,7 @@ class Crowd:
 
 
 def test_who_begin_at_the_same_time_do_not_all_fetch_the_same(seed: int, figure: Callable[[str], None]) -> None:
-    """The server alone would take 64 s; peers and server together can not take less than 12.8 s."""
+    """The server alone would take 64 s; peers and server together cannot take less than 12.8 s."""
     crowd = Crowd(8, up=1.0 * MIB, server_up=2.0 * MIB, size=16 * MIB, seed=seed)
     took = crowd.finish(30)
     figure(f"8 leechers and a web seed: {took:.1f} s of at least 12.8, the server gave {crowd.copies:.2f} copies")

@@ -15,6 +15,9 @@ from bittern.wire.proxy.server import ProxyKind, ProxyServer
         ("socks5://10.0.0.1", ProxyServer(ProxyKind.SOCKS5, Endpoint("10.0.0.1", 1080))),
         ("SOCKS5H://p.example:9050/", ProxyServer(ProxyKind.SOCKS5, Endpoint("p.example", 9050))),
         ("socks5://a%40b:p%3aw@[::1]:1", ProxyServer(ProxyKind.SOCKS5, Endpoint("::1", 1), "a@b", "p:w")),
+        ("socks5://[fe80::1%eth0]:1", ProxyServer(ProxyKind.SOCKS5, Endpoint("fe80::1%eth0", 1))),
+        ("http://[FE80::1%25Wlan0]:1", ProxyServer(ProxyKind.HTTP, Endpoint("fe80::1%Wlan0", 1))),
+        ("http://[fe80::1%25]:1", ProxyServer(ProxyKind.HTTP, Endpoint("fe80::1%25", 1))),
         ("socks4a://me@p:3", ProxyServer(ProxyKind.SOCKS4A, Endpoint("p", 3), "me")),
         ("http://p", ProxyServer(ProxyKind.HTTP, Endpoint("p", 80))),
         (" http://u:@p:3128 ", ProxyServer(ProxyKind.HTTP, Endpoint("p", 3128), "u")),
@@ -49,12 +52,19 @@ def test_a_proxy_is_named_by_a_url(url: str, expected: ProxyServer) -> None:
         "socks5://" + "u" * 256 + ":secret@p",
         "socks5://u:" + "s" * 256 + "@p",
         "socks5://[::1",
+        "socks5://u\udcff:secret@p",  # as the command line has bytes that are no UTF-8
+        "socks5://u:secret\udcff@p",
     ],
 )
 def test_what_is_none_is_refused_without_telling_the_password(url: str) -> None:
     with pytest.raises(ProxyError) as caught:
         ProxyServer.parse(url)
     assert "secret" not in str(caught.value)
+
+
+def test_an_address_of_one_link_says_of_which() -> None:
+    with pytest.raises(ProxyError, match=r"interface, as in \[fe80::1%eth0\]:PORT"):
+        ProxyServer.parse("socks5://[fe80::1]:1080")
 
 
 def test_a_password_is_not_shown() -> None:

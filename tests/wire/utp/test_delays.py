@@ -50,13 +50,21 @@ def test_the_timeout_follows_the_round_trips() -> None:
     assert trips.least == 0.1
 
 
-def test_the_timeout_doubles_until_something_comes() -> None:
+def test_the_timeout_doubles_three_times_until_something_comes() -> None:
     trips = RoundTrips()
     for _ in range(3):
         trips.timed_out()
     assert trips.timeout == 8 * FIRST_TIMEOUT
     for _ in range(10):
         trips.timed_out()
-    assert trips.timeout == MOST_TIMEOUT
+    assert trips.timeout == 8 * FIRST_TIMEOUT
     trips.answered()
     assert trips.timeout == FIRST_TIMEOUT
+
+
+def test_no_timeout_is_longer_than_a_minute() -> None:
+    trips = RoundTrips()
+    trips.add(9.0)
+    trips.timed_out()
+    trips.timed_out()
+    assert trips.timeout == MOST_TIMEOUT

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Count, Json, Size, checked_node, checked_url, tracker_tiers
+from bittern.cli.arguments import Count, Json, Nodes, Size, Text, Urls, checked_node, checked_web_seed, tracker_tiers
 from bittern.cli.failures import UsageError
-from bittern.cli.output import format_size, print_json, printable, say, warn
+from bittern.cli.output import counted, format_size, print_json, printable, say, warn
 from bittern.cli.progress import ProgressLine
 from bittern.io.disk.atomic import write_atomic
 from bittern.tools.create import Created, CreateError, CreateOptions, Version
@@ -28,16 +28,16 @@ def create(
     v2: bool = False,
     hybrid: bool = False,
     piece_size: Size | None = None,
-    tracker: tuple[str, ...] = (),
-    web_seed: tuple[str, ...] = (),
-    node: tuple[str, ...] = (),
+    tracker: Urls = (),
+    web_seed: Urls = (),
+    node: Nodes = (),
     private: bool = False,
-    source: str | None = None,
-    comment: str | None = None,
+    source: Text | None = None,
+    comment: Text | None = None,
     no_date: bool = False,
-    similar: tuple[str, ...] = (),
-    collection: tuple[str, ...] = (),
-    exclude: tuple[str, ...] = (),
+    similar: Annotated[tuple[str, ...], Parameter(metavar="INFO_HASH...")] = (),
+    collection: Annotated[tuple[str, ...], Parameter(metavar="NAME...")] = (),
+    exclude: Annotated[tuple[str, ...], Parameter(metavar="PATTERN...")] = (),
     symlinks: Literal["follow", "keep", "skip"] = "follow",
     threads: Count | None = None,
     force: bool = False,
@@ -50,13 +50,13 @@ def create(
     path
         The file or folder to share.
     output
-        The .torrent file to write; NAME.torrent here unless given.
+        The .torrent file to write; NAME.torrent in the current folder unless given.
     v1
         For clients of BitTorrent v1 only.
     v2
         For clients of BitTorrent v2 (BEP 52) only.
     hybrid
-        For both; this is what you get unless you say otherwise.
+        For both; so it is unless given.
     piece_size
         Bytes of a piece, a power of two from 16k to 128M; fitted to the content unless given.
     tracker
@@ -80,7 +80,7 @@ def create(
     exclude
         Pattern of paths to leave out (`*.tmp`, `cache/*`); may be repeated.
     symlinks
-        What becomes of symbolic links: their targets, links within the torrent, or nothing.
+        What becomes of symbolic links: their targets (unless given), links within the torrent, or nothing.
     threads
         Threads to hash with; one for each processor unless given.
     force
@@ -95,7 +95,7 @@ def create(
             version=Version.V1 if v1 else Version.V2 if v2 else Version.HYBRID,
             piece_size=piece_size,
             trackers=tracker_tiers(tracker),
-            web_seeds=tuple(map(checked_url, web_seed)),
+            web_seeds=tuple(map(checked_web_seed, web_seed)),
             nodes=tuple(map(checked_node, node)),
             private=private,
             source=source,
@@ -148,7 +148,7 @@ def _report(made: Created, target: Path, *, json: bool) -> None:
         )
         return
     say(f"Wrote {printable(str(target))}: {format_size(info.total_size)}")
-    say(f"{info.geometry.piece_count} pieces of {format_size(info.piece_size)}")
+    say(f"{counted(info.geometry.piece_count, 'piece')} of {format_size(info.piece_size)}")
     if info.info_hash_v1 is not None:
         say(f"Info hash v1  {info.info_hash_v1}")
     if info.info_hash_v2 is not None:

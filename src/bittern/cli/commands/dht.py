@@ -5,25 +5,38 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from bittern.cli.arguments import Json, Port, check_peers, check_proxy, group, list_as_written
+from bittern.cli.arguments import (
+    Addresses,
+    Json,
+    Nodes,
+    Port,
+    Text,
+    Url,
+    check_peers,
+    check_proxy,
+    finish,
+    group,
+)
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.notices import notices
-from bittern.cli.output import note, print_json, printable, say
+from bittern.cli.output import counted, note, print_json, printable, say
 
 if TYPE_CHECKING:
     from bittern.base.address import Address
-    from bittern.engine.dht.bloom import Filter
-    from bittern.engine.dht.items import Item
     from bittern.io.datagram_port import DatagramPort
     from bittern.io.dht import Table
     from bittern.io.route import Route
 
-dht = group("dht", "Look into the distributed hash table, store in it, be part of it.")
+dht = group(
+    "dht",
+    "Look into the distributed hash table, store in it, be part of it.",
+    ("lookup 6a81ea252737809dcdd15292e2da7e645123251a", "put 'some text'", "node --port 6881"),
+)
 
 
 @Parameter(name="*")
@@ -31,16 +44,16 @@ dht = group("dht", "Look into the distributed hash table, store in it, be part o
 class Place:
     """Flags about the network."""
 
-    dht_router: tuple[str, ...] = ()
+    dht_router: Nodes = ()
     """HOST:PORT of a node to begin with, well-known ones unless given; may be repeated."""
 
-    listen: tuple[str, ...] = ()
+    listen: Addresses = ()
     """IP address to use, with a node of its own; every one of the machine unless given; may be repeated."""
 
     port: Port = 0
     """UDP port to use; any free one unless given."""
 
-    proxy: str | None = None
+    proxy: Url | None = None
     """SOCKS 5 proxy to ask through: socks5://USER:PASSWORD@HOST:PORT."""
 
 
@@ -101,7 +114,7 @@ def announce(
 
 
 @dht.command
-def get(target: str, /, *, place: Place | None = None, salt: str = "", json: Json = False) -> ExitCode | None:
+def get(target: str, /, *, place: Place | None = None, salt: Text = "", json: Json = False) -> ExitCode | None:
     """Print what is stored in the table.
 
     Parameters
@@ -109,13 +122,15 @@ def get(target: str, /, *, place: Place | None = None, salt: str = "", json: Jso
     target
         40 hexadecimal digits of an immutable item, or 64 of the public key of a mutable one.
     salt
-        Of a mutable item.
+        The salt of a mutable item, where it has one.
     json
         Print one JSON document.
     """
+    from os import fsencode
+
     from bittern.cli.loop import run
 
-    return run(_get(target, place or Place(), salt.encode(), json=json))
+    return run(_get(target, place or Place(), fsencode(salt), json=json))
 
 
 @dht.command
@@ -125,9 +140,9 @@ def put(
     *,
     place: Place | None = None,
     key: Path | None = None,
-    salt: str = "",
-    seq: int = 1,
-    cas: int | None = None,
+    salt: Text = "",
+    seq: Annotated[int | None, Parameter(metavar="N")] = None,
+    cas: Annotated[int | None, Parameter(metavar="N")] = None,
     json: Json = False,
 ) -> ExitCode | None:
     """Store a text in the table, for two hours.
@@ -135,30 +150,35 @@ def put(
     Parameters
     ----------
     value
-        At most 990 bytes.
+        The text, at most 996 bytes.
     key
-        A file with the secret of a mutable item, 64 hexadecimal digits; it is made if it is not there.
+        File with the secret of a mutable item, 64 hexadecimal digits; made if it is not there.
     salt
-        Sets items of one key apart.
+        With --key: sets items of one key apart; at most 64 bytes.
     seq
-        Number of the version: higher ones replace lower ones; 1 unless given.
+        With --key: number of the version; higher ones replace lower ones; the next one unless given.
     cas
-        Store only in the place of the version with this number.
+        With --key: store only in the place of the version with this number.
     json
         Print one JSON document.
     """
+    from os import fsencode
+
     from bittern.cli.loop import run
     from bittern.codec.bencode import encode
-    from bittern.engine.dht.items import Item
-    from bittern.wire.krpc import MAX_SALT, MAX_VALUE
+    from bittern.wire.krpc import MAX_SALT, MAX_SEQ, MAX_VALUE
 
-    raw, salted = encode(value), salt.encode()
+    raw, salted = encode(fsencode(value)), fsencode(salt)
     if len(raw) > MAX_VALUE or len(salted) > MAX_SALT:
         raise UsageError(f"a value has at most {MAX_VALUE - 4} bytes, a salt {MAX_SALT}")
-    if not 0 <= seq < 2**63:
-        raise UsageError(f"--seq {seq}: write a number that is not negative")
-    item = Item(raw) if key is None else _signed(raw, _secret(key), salted, seq)
-    return run(_put(item, place or Place(), cas, json=json))
+    for flag, number in (("--seq", seq), ("--cas", cas)):
+        if number is not None and not 0 <= number <= MAX_SEQ:
+            raise UsageError(f"{flag} {number}: write a number from 0 to {MAX_SEQ}")
+    if key is None:
+        if salt or seq is not None or cas is not None:
+            raise UsageError("--salt, --seq and --cas are for items with a --key: others never change")
+        return run(_put(raw, place or Place(), json=json))
+    return run(_put(raw, place or Place(), _Version(_secret(key), salted, seq, cas), json=json))
 
 
 @dht.command
@@ -185,7 +205,7 @@ def node(*, place: Place | None = None) -> None:
     run(_node(place or Place()))
 
 
-list_as_written(dht)
+finish(dht)
 
 # ---------------------------------------------------------------------- what they do
 
@@ -205,25 +225,19 @@ async def _lookup(info_hash: bytes, place: Place, *, json: bool) -> ExitCode | N
         peers = [str(peer) for peer in found]
         print_json({"info_hash": info_hash.hex(), "peers": peers, "asked": done.asked, "answered": done.answered})
     else:
-        note(f"{len(found)} peers; {done.asked} questions, {done.answered} answers")
+        note(f"{counted(len(found), 'peer')}; {counted(done.asked, 'question')}, {counted(done.answered, 'answer')}")
     return None if found else ExitCode.NOT_FOUND
 
 
 async def _scrape(info_hash: bytes, place: Place, *, json: bool) -> ExitCode | None:
     async with _table(place, read_only=False) as table:
         done = await table.find_peers(info_hash, lambda _: None, scrape=True)
-    seeds, others = map(_people, done.scrape) if done.scrape is not None else (0, 0)
+    seeds, others = (each.estimate() for each in done.scrape) if done.scrape is not None else (0, 0)
     if json:
         print_json({"info_hash": info_hash.hex(), "seeds": seeds, "others": others, "answered": done.answered})
     else:
-        say(f"about {seeds} seeds and {others} others")
+        say(f"about {counted(seeds, 'seed')} and {counted(others, 'other')}")
     return None if done.scrape is not None else ExitCode.NOT_FOUND
-
-
-def _people(counted: "Filter") -> int:
-    """An empty filter counts half an address (BEP 33)."""
-    count = counted.count()
-    return round(count) if count > 0.75 else 0
 
 
 async def _announce(info_hash: bytes, place: Place, port: int, *, seed: bool, json: bool) -> ExitCode | None:
@@ -235,7 +249,7 @@ async def _announce(info_hash: bytes, place: Place, port: int, *, seed: bool, js
     if json:
         print_json({"info_hash": info_hash.hex(), "stored": done.stored, "asked": done.asked})
     else:
-        say(f"announced to {done.stored} nodes")
+        say(f"announced to {counted(done.stored, 'node')}")
     return None if done.stored else ExitCode.NETWORK
 
 
@@ -266,15 +280,34 @@ async def _get(target: str, place: Place, salt: bytes, *, json: bool) -> ExitCod
     return None
 
 
-async def _put(item: "Item", place: Place, cas: int | None, *, json: bool) -> ExitCode | None:
-    async with _table(place) as table:
+@dataclass(frozen=True)
+class _Version:
+    """How an item is signed, and which one it is."""
+
+    secret: bytes
+    salt: bytes
+    seq: int | None
+    cas: int | None
+
+
+async def _put(raw: bytes, place: Place, version: _Version | None = None, *, json: bool) -> ExitCode | None:
+    from bittern.engine.dht.items import Item
+    from bittern.session.table import version_of
+
+    async with _table(place, read_only=version is None or version.seq is not None) as table:
+        item, cas = Item(raw), None
+        if version is not None:
+            item, cas = await version_of(raw, version.secret, version.salt, version.seq, version.cas, table)
         done = await table.put(item, cas=cas)
     if json:
-        key = item.key.hex() if item.key is not None else None
-        print_json({"target": item.target.hex(), "key": key, "stored": done.stored, "asked": done.asked})
-    else:
-        note(f"stored at {done.stored} nodes")
+        key, seq = (item.key.hex(), item.seq) if item.key is not None else (None, None)
+        print_json({"target": item.target.hex(), "key": key, "seq": seq, "stored": done.stored, "asked": done.asked})
+    elif done.stored:
+        note(f"stored at {counted(done.stored, 'node')}")
         say((item.key or item.target).hex())
+    else:
+        newer = f": is version {item.seq} stored already, or a higher one, or another than --cas says?"
+        note("bittern: no node of the table took it" + (newer if item.key is not None else ""))
     return None if done.stored else ExitCode.NETWORK
 
 
@@ -301,7 +334,8 @@ async def _node(place: Place) -> None:
             sys.stdout.flush()
             await stop.wait()
             known = sum(len(each.table) for each in table.nodes)
-            note(f"{known} nodes known, {sum(each.stored[0] for each in table.nodes)} torrents stored")
+            stored = sum(each.stored[0] for each in table.nodes)
+            note(f"{counted(known, 'node')} known, {counted(stored, 'torrent')} stored")
 
 
 @asynccontextmanager
@@ -311,13 +345,14 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
     Short runs burden nobody (BEP 43). But who wants long answers must be ready to be asked back: they go to nobody
     who may have forged its address.
     """
+    from asyncio import gather
+
     from bittern.base.errors import NetworkError
     from bittern.io.dht import Table
-    from bittern.io.proxying import Purpose
     from bittern.session.dht import ROUTERS
     from bittern.session.routing import route_of
     from bittern.session.settings import Settings
-    from bittern.session.sources import find_peer
+    from bittern.session.table import begin_at
 
     check_peers("--dht-router", place.dht_router)
     check_proxy(place.proxy)
@@ -326,16 +361,12 @@ async def _table(place: Place, *, read_only: bool = True, alone: bool = False) -
         notices(lambda line: note(f"bittern: {line}")),
         closing(Table(_ports(place, route), read_only=read_only)) as table,
     ):
-        known, reason = 0, ""
-        for router in place.dht_router or ROUTERS:
-            try:
-                for address in await find_peer(router, route, Purpose.DHT):
-                    table.add_router(address)
-                    known += 1
-            except NetworkError as error:
-                reason = str(error)
-        if not alone and not (known and await table.ready()):
-            raise NetworkError(reason or "no node of the table answers; name another with --dht-router")
+        reasons = await gather(*[begin_at(table, router, route) for router in place.dht_router or ROUTERS])
+        if not alone:
+            if None not in reasons:
+                raise NetworkError(str(reasons[-1]))
+            if not await table.ready():
+                raise NetworkError("no node of the table answers; name another with --dht-router")
         yield table
 
 
@@ -381,25 +412,19 @@ def _hash(text: str) -> bytes:
 
 
 def _secret(path: Path) -> bytes:
-    import secrets
+    from secrets import token_bytes
 
     try:
-        text = path.read_text().strip()
+        text = path.read_bytes()
     except FileNotFoundError:
-        text = secrets.token_hex(32)
+        secret = token_bytes(32)
         path.touch(mode=0o600)
-        path.write_text(text + "\n")
+        path.write_text(secret.hex() + "\n")
+        return secret
     try:
-        seed = bytes.fromhex(text)
+        secret = bytes.fromhex(text.decode("ascii"))
     except ValueError:
-        seed = b""
-    if len(seed) != 32:
+        secret = b""
+    if len(secret) != 32:
         raise UsageError(f"{path}: not a secret of 64 hexadecimal digits")
-    return seed
-
-
-def _signed(value: bytes, seed: bytes, salt: bytes, seq: int) -> "Item":
-    from bittern.engine.dht.items import Item, signed_bytes
-    from bittern.io.ed25519 import public_key, sign
-
-    return Item(value, public_key(seed), salt, seq, sign(seed, signed_bytes(value, seq, salt)))
+    return secret

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import BitternError
-from bittern.cli.arguments import checked_node, checked_url, tracker_tiers
+from bittern.cli.arguments import Nodes, Text, Urls, checked_node, checked_web_seed, tracker_tiers
 from bittern.cli.failures import UsageError
 from bittern.cli.output import printable, say
 from bittern.io.disk.atomic import write_atomic
@@ -16,19 +16,19 @@ from bittern.tools.edit import edit as edit_torrent
 
 def edit(
     *files: Path,
-    tracker: tuple[str, ...] = (),
-    add_tracker: tuple[str, ...] = (),
-    remove_tracker: tuple[str, ...] = (),
-    replace_tracker: tuple[tuple[str, str], ...] = (),
+    tracker: Urls = (),
+    add_tracker: Urls = (),
+    remove_tracker: Urls = (),
+    replace_tracker: Annotated[tuple[tuple[str, str], ...], Parameter(metavar="OLD NEW")] = (),
     clear_trackers: bool = False,
-    web_seed: tuple[str, ...] = (),
-    add_web_seed: tuple[str, ...] = (),
-    remove_web_seed: tuple[str, ...] = (),
+    web_seed: Urls = (),
+    add_web_seed: Urls = (),
+    remove_web_seed: Urls = (),
     clear_web_seeds: bool = False,
-    node: tuple[str, ...] = (),
+    node: Nodes = (),
     clear_nodes: bool = False,
-    comment: str | None = None,
-    created_by: str | None = None,
+    comment: Text | None = None,
+    created_by: Text | None = None,
     no_date: bool = False,
     source: Annotated[str | None, Parameter(show=False)] = None,
     private: Annotated[bool | None, Parameter(show=False)] = None,
@@ -49,7 +49,7 @@ def edit(
     remove_tracker
         URL of a tracker to take out; may be repeated.
     replace_tracker
-        Two words: a text, and what to put in its place in every tracker's URL; may be repeated.
+        Put NEW in the place of OLD in every tracker's URL; may be repeated.
     clear_trackers
         Take out all trackers.
     web_seed
@@ -88,8 +88,8 @@ def edit(
         add_trackers=tracker_tiers(add_tracker),
         remove_trackers=remove_tracker,
         replace_in_trackers=replace_tracker,
-        web_seeds=tuple(map(checked_url, web_seed)) if web_seed or clear_web_seeds else None,
-        add_web_seeds=tuple(map(checked_url, add_web_seed)),
+        web_seeds=tuple(map(checked_web_seed, web_seed)) if web_seed or clear_web_seeds else None,
+        add_web_seeds=tuple(map(checked_web_seed, add_web_seed)),
         remove_web_seeds=remove_web_seed,
         nodes=tuple(map(checked_node, node)) if node or clear_nodes else None,
         comment=comment,

@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from bittern.cli.arguments import Json
+from bittern.cli.arguments import Json, Seconds
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.loop import run
 from bittern.cli.metadata import fetch_metainfo
@@ -20,7 +20,7 @@ _DEFAULTS = Network()
 
 
 def files(
-    source: str, /, *, timeout: float | None = None, json: Json = False, network: Network = _DEFAULTS
+    source: str, /, *, timeout: Seconds | None = None, json: Json = False, network: Network = _DEFAULTS
 ) -> ExitCode:
     """List the files of a torrent: number (for --select-file), size, path.
 
@@ -29,7 +29,7 @@ def files(
     source
         A .torrent file; or a magnet link, an info hash or a URL: what those lead to is fetched, without any content.
     timeout
-        Give up (exit status 6) when nothing came for so many seconds; never unless given.
+        Give up (exit status 6) when nothing came for this many seconds; never unless given.
     json
         Print one JSON document.
     """

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import SessionError
-from bittern.cli.arguments import Json, check_folder, checked_url
+from bittern.cli.arguments import Json, Seconds, Urls, check_folder, checked_web_seed
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import interrupts, run
@@ -44,7 +44,7 @@ def get(
     directory: Annotated[Path, Parameter(name=("--dir", "-d"), metavar="DIR")] = Path(),
     select_file: Annotated[str | None, Parameter(metavar="NUMBERS")] = None,
     choose: bool = False,
-    web_seed: Annotated[tuple[str, ...], Parameter(metavar="URL...")] = (),
+    web_seed: Urls = (),
     priority: Annotated[tuple[str, ...], Parameter(metavar="NUMBERS=0-7...")] = (),
     seed_ratio: Annotated[float | None, Parameter(metavar="RATIO")] = None,
     seed_time: Annotated[float | None, Parameter(metavar="MINUTES")] = None,
@@ -56,7 +56,7 @@ def get(
     overwrite: bool = False,
     recheck: bool = False,
     metadata_only: bool = False,
-    timeout: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
+    timeout: Seconds | None = None,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     json: Json = False,
     network: Network = _DEFAULTS,
@@ -69,20 +69,19 @@ def get(
     source
         A .torrent file, a magnet link, the http(s) URL of a .torrent file, or an info hash.
     directory
-        Folder to download to; this one unless given.
+        Folder to download to; the current one unless given.
     select_file
         Numbers of the files to download, as `bittern files` shows them: 1-3,5.
     choose
         Show the files and ask which to download, before anything of them comes.
     web_seed
-        http(s) URL of a server that has the file, or of the folder that it is in, with a slash at its end; may be
-        repeated.
+        URL of a web server that has the file, or of the folder that it is in, ending in /; may be repeated.
     priority
         How much files are wanted, 0 (not at all) to 7 (first), 4 unless given: 1-3=7; may be repeated.
     seed_ratio
         When complete, go on until this many times the size was uploaded.
     seed_time
-        When complete, go on for so many minutes.
+        When complete, go on for this many minutes.
     sequential
         Download from the beginning to the end.
     preallocate
@@ -100,7 +99,7 @@ def get(
     metadata_only
         Download nothing: save what the source leads to as NAME.torrent.
     timeout
-        Give up (exit status 6) when nothing came for so many seconds; never unless given.
+        Give up (exit status 6) when nothing came for this many seconds; never unless given.
     quiet
         Say nothing but errors.
     json
@@ -135,7 +134,7 @@ def get(
         folder=directory,
         choice=choice,
         network=network,
-        web_seeds=tuple(map(checked_url, web_seed)),
+        web_seeds=tuple(map(checked_web_seed, web_seed)),
         sharing=sharing,
         overwrite=overwrite,
         recheck=recheck,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bittern.cli.arguments import Json
-from bittern.cli.output import format_size, print_json, printable, say
+from bittern.cli.output import counted, format_size, print_json, printable, say
 from bittern.cli.sources import read_source
 from bittern.tools.show import document
 
@@ -57,14 +57,10 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("DHT node", node) for node in found["nodes"]]
     rows += [("Peer", peer) for peer in found["peers"]]
     rows += [("Torrent at", url) for url in found["exact_sources"]]
-    rows.append(("Selects", _count(len(found["select_only"]))))
+    rows.append(("Selects", counted(len(found["select_only"]), "file") if found["select_only"] else ""))
     rows.append(("Magnet", found["magnet"]))
     rows.append(("Files", str(count) if count else ""))
     return rows
-
-
-def _count(files: int) -> str:
-    return f"{files} file{'' if files == 1 else 's'}" if files else ""
 
 
 def _date(seconds: int | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from bittern.base.errors import BencodeError
-from bittern.cli.arguments import group, list_as_written
+from bittern.cli.arguments import Seconds, finish, group
 from bittern.cli.failures import TypedBencodeError, UsageError
 from bittern.cli.output import note, printable, say
 
@@ -23,7 +23,11 @@ Output = Annotated[Path, Parameter(name=("--output", "-o"))]
 
 _MOST_TRACE = 4000
 
-lab = group("lab", "Take single steps of the protocol: decode, announce, shake hands, fetch a piece.")
+lab = group(
+    "lab",
+    "Take single steps of the protocol: decode, announce, shake hands, fetch a piece.",
+    ("info film.torrent", "peers film.torrent", "handshake film.torrent 192.0.2.7:6881 --trace"),
+)
 
 
 @lab.command
@@ -73,7 +77,7 @@ def info(file: Path, /, *, trace: bool = False) -> None:
 
 
 @lab.command
-def peers(file: Path, /, *, trace: bool = False, timeout: float = 10.0) -> None:
+def peers(file: Path, /, *, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Ask the tracker of a torrent for peers and print them, one a line.
 
     Parameters
@@ -83,7 +87,7 @@ def peers(file: Path, /, *, trace: bool = False, timeout: float = 10.0) -> None:
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.tools.lab.steps import find_peers
 
@@ -91,7 +95,7 @@ def peers(file: Path, /, *, trace: bool = False, timeout: float = 10.0) -> None:
 
 
 @lab.command
-def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: float = 10.0) -> None:
+def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Shake hands with a peer and print its id.
 
     Parameters
@@ -103,7 +107,7 @@ def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: float =
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.base.address import Address
     from bittern.tools.lab.steps import handshake as shake_hands
@@ -116,7 +120,7 @@ def handshake(file: Path, peer: str, /, *, trace: bool = False, timeout: float =
 
 
 @lab.command(name="download_piece")
-def download_piece(file: Path, piece: int, /, *, output: Output, trace: bool = False, timeout: float = 10.0) -> None:
+def download_piece(file: Path, piece: int, /, *, output: Output, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Download one piece of a torrent and check its hash.
 
     Parameters
@@ -130,13 +134,13 @@ def download_piece(file: Path, piece: int, /, *, output: Output, trace: bool = F
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     _piece(_client(timeout, trace=trace), _torrent(file), piece, output)
 
 
 @lab.command
-def download(file: Path, /, *, output: Output, trace: bool = False, timeout: float = 10.0) -> None:
+def download(file: Path, /, *, output: Output, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Download all of a torrent and check it.
 
     Parameters
@@ -148,7 +152,7 @@ def download(file: Path, /, *, output: Output, trace: bool = False, timeout: flo
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.tools.lab.steps import download as download_all
 
@@ -176,7 +180,7 @@ def magnet_parse(link: str, /, *, trace: bool = False) -> None:
 
 
 @lab.command(name="magnet_handshake")
-def magnet_handshake(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> None:
+def magnet_handshake(link: str, /, *, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Shake hands with a peer of a magnet link, also for extensions, and print what it is called there.
 
     Parameters
@@ -186,7 +190,7 @@ def magnet_handshake(link: str, /, *, trace: bool = False, timeout: float = 10.0
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.tools.lab.steps import magnet_handshake as shake_hands
 
@@ -195,7 +199,7 @@ def magnet_handshake(link: str, /, *, trace: bool = False, timeout: float = 10.0
 
 
 @lab.command(name="magnet_info")
-def magnet_info(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> None:
+def magnet_info(link: str, /, *, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Fetch the metadata of a magnet link from a peer and print what it says.
 
     Parameters
@@ -205,7 +209,7 @@ def magnet_info(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> 
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.tools.lab.steps import info_lines
     from bittern.tools.lab.steps import magnet_info as fetch_info
@@ -216,7 +220,7 @@ def magnet_info(link: str, /, *, trace: bool = False, timeout: float = 10.0) -> 
 
 @lab.command(name="magnet_download_piece")
 def magnet_download_piece(
-    link: str, piece: int, /, *, output: Output, trace: bool = False, timeout: float = 10.0
+    link: str, piece: int, /, *, output: Output, trace: bool = False, timeout: Seconds = 10.0
 ) -> None:
     """Download one piece of a magnet link's torrent and check its hash.
 
@@ -231,13 +235,13 @@ def magnet_download_piece(
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     _piece(_client(timeout, trace=trace), _magnet(link), piece, output)
 
 
 @lab.command(name="magnet_download")
-def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeout: float = 10.0) -> None:
+def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeout: Seconds = 10.0) -> None:
     """Download all of a magnet link's torrent and check it.
 
     Parameters
@@ -249,7 +253,7 @@ def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeou
     trace
         Show on stderr what is sent and received, the first message of each kind byte by byte.
     timeout
-        Seconds to wait for each answer.
+        Seconds to wait for each answer, 10 unless given.
     """
     from bittern.tools.lab.steps import download as download_all
 
@@ -257,7 +261,7 @@ def magnet_download(link: str, /, *, output: Output, trace: bool = False, timeou
     say(f"Downloaded to {output}.")
 
 
-list_as_written(lab)  # from bytes to whole torrents, as docs/how-it-works has it
+finish(lab)  # from bytes to whole torrents, as docs/how-it-works has it
 
 
 def _piece(client: "Client", target: "Target", piece: int, output: Path) -> None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Annotated
 
-from bittern.cli.arguments import checked_url
+from cyclopts import Parameter
+
+from bittern.cli.arguments import Nodes, Urls, checked_torrent_url, checked_url, checked_web_seed
 from bittern.cli.failures import UsageError
 from bittern.cli.output import printable, say
 from bittern.cli.selection import FileChoice
@@ -16,11 +19,11 @@ def magnet(
     file: str,
     /,
     *,
-    select_file: str | None = None,
-    peer: tuple[str, ...] = (),
-    tracker: tuple[str, ...] = (),
-    web_seed: tuple[str, ...] = (),
-    torrent_url: tuple[str, ...] = (),
+    select_file: Annotated[str | None, Parameter(metavar="NUMBERS")] = None,
+    peer: Nodes = (),
+    tracker: Urls = (),
+    web_seed: Urls = (),
+    torrent_url: Urls = (),
     bare: bool = False,
 ) -> None:
     """Print the magnet link of a torrent.
@@ -50,8 +53,8 @@ def magnet(
         link,
         peers=_joined(link.peers, peer),
         trackers=_joined(link.trackers, map(checked_url, tracker)),
-        web_seeds=_joined(link.web_seeds, map(checked_url, web_seed)),
-        exact_sources=_joined(link.exact_sources, map(checked_url, torrent_url)),
+        web_seeds=_joined(link.web_seeds, map(checked_web_seed, web_seed)),
+        exact_sources=_joined(link.exact_sources, map(checked_torrent_url, torrent_url)),
         select_only=link.select_only if select_file is None else _selected(found, select_file),
     )
     if lost := set(peer) - set(Magnet.parse(link.to_uri()).peers):

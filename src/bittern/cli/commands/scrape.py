@@ -5,11 +5,11 @@ from typing import Any
 
 from bittern.base.errors import NetworkError, TrackerError
 from bittern.base.ids import InfoHashV1
-from bittern.cli.arguments import Json, check_proxy, checked_url
+from bittern.cli.arguments import Json, Url, Urls, check_proxy, checked_url
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import run
 from bittern.cli.notices import notices
-from bittern.cli.output import print_json, printable, say
+from bittern.cli.output import counted, print_json, printable, say
 from bittern.cli.sources import read_source
 from bittern.codec.magnet import Magnet
 from bittern.io.proxying import Purpose
@@ -19,10 +19,12 @@ from bittern.session.routing import relay, route_of
 from bittern.session.settings import USER_AGENT, Settings
 from bittern.wire.announce import ScrapeEntry
 
+_COUNTS = ("seeds", "leechers", "downloads")
+
 Answers = dict[str, dict[InfoHashV1, ScrapeEntry] | TrackerError]
 
 
-def scrape(*sources: str, tracker: tuple[str, ...] = (), proxy: str | None = None, json: Json = False) -> None:
+def scrape(*sources: str, tracker: Urls = (), proxy: Url | None = None, json: Json = False) -> None:
     """Ask trackers how many have a torrent, and how many want it; nobody learns that you do.
 
     Parameters
@@ -104,9 +106,5 @@ def _show(report: list[dict[str, Any]]) -> None:
     for torrent in report:
         say(printable(torrent["source"], 200))
         for row in torrent["trackers"]:
-            found = [_count(row[what], what) for what in ("seeds", "leechers", "downloads") if what in row]
+            found = [counted(row[each], each.removesuffix("s")) for each in _COUNTS if each in row]
             say(f"  {printable(row['url'], 200)}: {', '.join(found) or printable(row['error'], 300)}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what.removesuffix('s') if number == 1 else what}"

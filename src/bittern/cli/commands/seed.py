@@ -61,7 +61,7 @@ def seed(
     seed_ratio
         Stop when this many times the size was uploaded.
     seed_time
-        Stop after so many minutes.
+        Stop after this many minutes.
     quiet
         Say nothing but errors.
     json
@@ -112,7 +112,8 @@ async def _seed(
                 if not torrent.status.complete:
                     _complain(torrent)
                     return ExitCode.VERIFY_FAILED
-                nowhere = no_way_to_peers(torrent, searching=bool(searching(session)))
+                asked = session.settings.use_trackers
+                nowhere = no_way_to_peers(torrent, searching=bool(searching(session)), trackers_asked=asked)
                 if nowhere is not None:
                     way = f"peers have to know this address, port {session.port}"
                     report.say(f"{nowhere}; {way if session.port else 'and nobody can connect to us'}")

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from bittern.cli.arguments import Count, Json
+from cyclopts import Parameter
+
+from bittern.cli.arguments import Addresses, Count, Json
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
 from bittern.cli.loop import interrupts, run
@@ -28,19 +30,19 @@ _DEFAULTS = TrackerSettings()
 
 def tracker(
     *,
-    http_port: int = PORT,
-    udp_port: int = PORT,
+    http_port: Annotated[int, Parameter(metavar="PORT")] = PORT,
+    udp_port: Annotated[int, Parameter(metavar="PORT")] = PORT,
     no_http: bool = False,
     no_udp: bool = False,
-    listen: tuple[str, ...] = (),
-    interval: Count = _DEFAULTS.interval_seconds,
+    listen: Addresses = (),
+    interval: Annotated[Count, Parameter(metavar="SECONDS")] = _DEFAULTS.interval_seconds,
     state: Path | None = None,
     allow: Path | None = None,
     passkeys: Path | None = None,
-    ip_rate: float = _DEFAULTS.per_ip,
+    ip_rate: Annotated[float, Parameter(metavar="N")] = _DEFAULTS.per_ip,
     max_peers: Count = _DEFAULTS.max_peers,
     trust_ip: bool = False,
-    trust_proxy: tuple[str, ...] = (),
+    trust_proxy: Addresses = (),
     stats: Literal["nobody", "local", "all"] = "local",
     workers: Count = 1,
     json: Json = False,
@@ -62,7 +64,7 @@ def tracker(
     interval
         Seconds between the announces of a client, 1800 unless given.
     state
-        File that keeps the swarms from one run to the next.
+        File that keeps the swarms from one run to the next; none unless given.
     allow
         File of the info hashes to serve, one a line; all unless given. Read again on SIGHUP.
     passkeys

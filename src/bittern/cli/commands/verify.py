@@ -5,7 +5,7 @@ from pathlib import Path
 from bittern.cli.arguments import Count, Json, check_content
 from bittern.cli.exit_codes import ExitCode
 from bittern.cli.failures import UsageError
-from bittern.cli.output import format_size, print_json, printable, say
+from bittern.cli.output import counted, format_size, print_json, printable, say
 from bittern.cli.progress import ProgressLine
 from bittern.cli.sources import read_source
 from bittern.codec.magnet import Magnet
@@ -45,15 +45,16 @@ def verify(source: str, path: Path, /, *, threads: Count | None = None, json: Js
 
 def _print(info: Info, report: VerifyReport) -> None:
     if report.good:
-        say(f"{printable(info.name)}: all {report.piece_count} pieces are good ({format_size(info.total_size)})")
+        all_of_it = "the only piece is" if report.piece_count == 1 else f"all {report.piece_count} pieces are"
+        say(f"{printable(info.name)}: {all_of_it} good ({format_size(info.total_size)})")
         return
     for verdict in report.files:
         if verdict.state is not FileState.GOOD:
             say(f"{verdict.state.value:>10}  {printable(_shown(info, verdict), 4096)}{_details(verdict)}")
     bad_files = sum(verdict.state is not FileState.GOOD for verdict in report.files)
     say(
-        f"{printable(info.name)}: not as the torrent says: {bad_files} of {len(report.files)} files, "
-        f"{len(report.bad_pieces)} of {report.piece_count} pieces; "
+        f"{printable(info.name)}: not as the torrent says: {bad_files} of {counted(len(report.files), 'file')}, "
+        f"{len(report.bad_pieces)} of {counted(report.piece_count, 'piece')}; "
         f"{format_size(report.good_bytes)} of {format_size(info.total_size)} are good"
     )
 

@@ -27,6 +27,7 @@ from bittern.wire.krpc import (
 
 from .items import ItemStore, Verify
 from .peers import PeerStore
+from .places import owner_of
 from .table import BUCKET, Table
 from .tokens import Tokens
 
@@ -137,6 +138,7 @@ class Answers:
 
     def _peers(self, transaction: bytes, ask: GetPeers, address: Address, now: float) -> Reply:
         store = self.peers
+        is_welcome = store.has_room(ask.info_hash, address)
         filters = store.filters(ask.info_hash, now) if ask.scrape else None
         four, six = self._nodes(ask.info_hash, ask.want)
         return Reply(
@@ -144,7 +146,7 @@ class Answers:
             self._id,
             four,
             six,
-            token=self._tokens.token_for(address.host, now) if store.has_room(ask.info_hash) else None,
+            token=self._tokens.token_for(address.host, now) if is_welcome else None,
             values=tuple(store.some(ask.info_hash, MAX_VALUES, now, no_seeds=ask.no_seeds)),
             seeds=bytes(filters[0]) if filters else None,
             peers=bytes(filters[1]) if filters else None,
@@ -175,7 +177,7 @@ class Answers:
     def _put(self, transaction: bytes, ask: PutItem, address: Address, now: float) -> Reply | Refusal:
         if not self._tokens.is_valid(ask.token, address.host, now):
             return Refusal(transaction, PROTOCOL, "the token is wrong or old", address)
-        code = self.items.put(ask, now)
+        code = self.items.put(ask, owner_of(address), now)
         if code:
             return Refusal(transaction, code, _TEXTS[code], address)
         return Reply(transaction, self._id, external=address)
@@ -206,7 +208,7 @@ def fit(answer: Reply | Refusal, allowance: float) -> tuple[bytes, bool]:
     limit = min(allowance, MAX_REPLY if answer.value is None else MAX_ITEM_REPLY)
     if len(data) <= limit:
         return data, True
-    if len(data) > MAX_REPLY and allowance == inf:  # filters and nodes of both families, a large item
+    if allowance == inf:  # filters and nodes of both families, a large item
         answer = _fewer(answer, len(data) - limit)
         return answer.encode(), True
     lighter = replace(answer, version=b"")

@@ -52,6 +52,10 @@ class Filter:
         zeros = min(_BITS - 1, _BITS - self._bits.bit_count())
         return log(max(zeros, 1) / _BITS) / (2 * log(1 - 1 / _BITS))
 
+    def estimate(self) -> int:
+        """`count` as a whole number; an empty filter, which counts half an address, has nobody in it."""
+        return max(1, round(self.count())) if self._bits else 0
+
     def __contains__(self, host: str) -> bool:
         bits = _bits_of(host)
         return self._bits & bits == bits

@@ -60,8 +60,6 @@ class Calls:
         self._open: dict[bytes, Call] = {}
         self._line: deque[Call] = deque()  # by time, with some that are answered already
         self._slow_line: deque[Call] = deque()
-        self.asked = 0
-        """Questions ever asked."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -74,7 +72,6 @@ class Calls:
         call = Call(contact, asker, now, transaction)
         self._open[transaction] = call
         self._line.append(call)
-        self.asked += 1
         return Query(transaction, own_id, ask, read_only=read_only).encode()
 
     def take(self, transaction: bytes, address: Address) -> Call | None:

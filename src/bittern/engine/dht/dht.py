@@ -12,7 +12,7 @@ from bittern.base.address import Address
 from bittern.wire.krpc import AnnouncePeer
 
 from .bloom import Filter
-from .events import Event, IdChanged, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
+from .events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
 from .items import Item
 from .node import Node
 
@@ -44,7 +44,7 @@ class Dht:
         if len(self._families) == 2:
             for family, (other, *_) in zip(self._families, reversed(self._families), strict=True):
                 for node in family:
-                    node.tell_closest(other.compact_closest)
+                    node.pair(other)
 
     def next_deadline(self) -> float:
         """When `advance` has something to do, `math.inf` for never."""
@@ -135,8 +135,6 @@ class Dht:
         if isinstance(event, OtherFamily):
             for contact in event.contacts:
                 self.meet(contact.address, now)
-        elif isinstance(event, IdChanged):
-            self._events.append(event)
         elif isinstance(event, SearchDone):
             self._on_done(self._names.pop((node, event.search)), event)
         elif isinstance(event, PeersFound | ItemFound | SamplesFound):

@@ -76,18 +76,10 @@ class SearchDone:
 
 
 @dataclass(frozen=True, slots=True)
-class IdChanged:
-    """Others agree on our address, and our id was not bound to it (BEP 42)."""
-
-    id: bytes
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
 class OtherFamily:
     """Nodes of the other address family that somebody named (BEP 32)."""
 
     contacts: tuple[Contact, ...]
 
 
-Event: TypeAlias = PeersFound | ItemFound | SamplesFound | SearchDone | IdChanged | OtherFamily
+Event: TypeAlias = PeersFound | ItemFound | SamplesFound | SearchDone | OtherFamily

@@ -40,8 +40,6 @@ class Gate:
         self._bucket = TokenBucket(reply_rate, burst_seconds=2.0)
         self._askers: dict[str, _Asker] = {}
         self._proven: dict[Address, float] = {}
-        self.refused = 0
-        """Queries that were not answered."""
 
     def admits(self, address: Address, now: float) -> bool:
         """Whether a query from `address` is looked at."""
@@ -60,7 +58,6 @@ class Gate:
                     return True
             else:
                 asker.blocked_until = now + BLOCK_SECONDS
-        self.refused += 1
         return False
 
     def sent(self, count: int) -> None:

@@ -10,6 +10,8 @@ from bittern.wire.krpc import BAD_SIGNATURE, CAS_MISMATCH, MAX_SALT, MAX_VALUE, 
 KEEP_SECONDS: Final = 2 * 3600.0
 """How long an item is kept after it was stored; who wants to keep it alive repeats it every hour."""
 MAX_ITEMS: Final = 700
+MAX_OF_ONE: Final = 175
+"""Items that one address may keep here."""
 
 Verify: TypeAlias = Callable[[bytes, bytes, bytes], bool]
 """Whether a public key of 32 bytes made the signature of 64 bytes for a message (ed25519)."""
@@ -76,14 +78,15 @@ def _hash(data: bytes) -> bytes:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     item: Item
+    owner: str
     until: float
 
 
 class ItemStore:
-    """Items that others stored here.
+    """Items that others stored here. When there are too many, those farthest from our own id go.
 
     Args:
-        own_id: the node's id: when there are too many, items farthest from it go.
+        own_id: the node's id.
         verify: checks signatures.
     """
 
@@ -104,8 +107,8 @@ class ItemStore:
         kept = self._items.get(target)
         return kept.item if kept is not None and kept.until > now else None
 
-    def put(self, ask: PutItem, now: float) -> int:
-        """Store an item; 0, or the code of the error that it is refused with."""
+    def put(self, ask: PutItem, owner: str, now: float) -> int:
+        """Store an item for `owner`; 0, or the code of the error that it is refused with."""
         assert len(ask.value) <= MAX_VALUE
         assert len(ask.salt) <= MAX_SALT
         item = Item(ask.value, ask.key, ask.salt, ask.seq, ask.signature)
@@ -118,16 +121,18 @@ class ItemStore:
                 return OLD_SEQUENCE
         if (before is None or before != item) and not item.is_genuine(self._verify):
             return BAD_SIGNATURE
-        if target not in self._items and not self._make_room(target):
+        if target not in self._items and not self._make_room(target, owner):
             return SERVER
-        self._items[target] = _Kept(item, now + KEEP_SECONDS)
+        self._items[target] = _Kept(item, owner, now + KEEP_SECONDS)
         return 0
 
     def expire(self, now: float) -> None:
         """Forget what nobody stored again for two hours."""
         self._items = {target: kept for target, kept in self._items.items() if kept.until > now}
 
-    def _make_room(self, target: bytes) -> bool:
+    def _make_room(self, target: bytes, owner: str) -> bool:
+        if sum(kept.owner == owner for kept in self._items.values()) >= MAX_OF_ONE:
+            return False
         if len(self._items) < MAX_ITEMS:
             return True
         farthest = max(self._items, key=self._distance)

@@ -57,7 +57,7 @@ class Candidate:
         distance: from the target.
         bound: whether its id belongs to its address.
         token: what it wants to see when we write, if it answered.
-        has_value: whether it answered with what is looked for.
+        has_value: whether it has a version of what is looked for.
     """
 
     __slots__ = ("bound", "contact", "distance", "has_value", "led", "misled", "named_by", "state", "token")
@@ -108,7 +108,7 @@ class Lookup:
         self._alpha = alpha
         self._radius = radius
         self._ranked: list[Candidate] = []  # closest first
-        self._by_id: dict[bytes, Candidate] = {}
+        self._known: dict[Contact, Candidate] = {}  # of several addresses for one id, only one may be true
         self._owners: set[str] = set()  # only asked whether something is in it
         self._networks: dict[str, int] = {}
         self._flying = 0
@@ -150,7 +150,7 @@ class Lookup:
 
     def slow(self, contact: Contact) -> None:
         """`contact` takes its time: another one may be asked meanwhile."""
-        candidate = self._by_id.get(contact.id)
+        candidate = self._known.get(contact)
         if candidate is not None and candidate.state is _State.ASKED:
             candidate.state = _State.SLOW
             self._flying -= 1
@@ -191,13 +191,10 @@ class Lookup:
         busy = {_State.ASKED, _State.SLOW} if self.asked >= MAX_ASKED else {_State.FRESH, _State.ASKED, _State.SLOW}
         return not any(candidate.state in busy for candidate in self._wanted(self._enough()))
 
-    def closest(self) -> list[Candidate]:
-        """Those that answered and stand round the target: where to write to."""
-        return [
-            candidate
-            for candidate in self._wanted(Enough(WIDTH, MAX_WIDTH, self._radius))
-            if candidate.state is _State.ANSWERED
-        ]
+    def closest(self, able: Callable[[Candidate], bool] = lambda _: True) -> list[Candidate]:
+        """Those that answered and stand round the target, of those that are `able`."""
+        wanted = self._wanted(Enough(WIDTH, MAX_WIDTH, self._radius), able)
+        return [candidate for candidate in wanted if candidate.state is _State.ANSWERED]
 
     def reach(self) -> int | None:
         """The distance of the eighth closest node that answered, or None when there are not so many."""
@@ -209,7 +206,7 @@ class Lookup:
             return Enough(THOROUGH, MAX_THOROUGH, self._radius)
         return Enough(WIDTH, MAX_WIDTH, self._radius)
 
-    def _wanted(self, near: Enough) -> list[Candidate]:
+    def _wanted(self, near: Enough, able: Callable[[Candidate], bool] = lambda _: True) -> list[Candidate]:
         """The closest nodes that must have answered or failed: enough bound ones, and eight of any kind."""
         wanted = []
         unbound = answered = 0
@@ -217,6 +214,8 @@ class Lookup:
             state = candidate.state
             if state is _State.FAILED or (state is _State.FRESH and not candidate.believed):
                 unbound += state is _State.FAILED and not candidate.bound
+                continue
+            if state is _State.ANSWERED and not able(candidate):
                 continue
             if candidate.bound:
                 if near.reached(candidate.distance):
@@ -236,9 +235,9 @@ class Lookup:
     def _add(self, contact: Contact, by: Candidate | None) -> None:
         if contact.id == self._own_id:
             return
-        known = self._by_id.get(contact.id)
+        known = self._known.get(contact)
         if known is not None:
-            if by is not None and known.contact == contact and known.named_by and by not in known.named_by:
+            if by is not None and known.named_by and by not in known.named_by:
                 known.named_by.append(by)
             return
         if self._shuns(contact.address.host):
@@ -254,7 +253,7 @@ class Lookup:
         candidate = Candidate(contact, distance, bound=is_bound(contact.id, contact.address.host))
         if by is not None:
             candidate.named_by.append(by)
-        self._by_id[contact.id] = candidate
+        self._known[contact] = candidate
         self._owners.add(owner)
         self._networks[network] = self._networks.get(network, 0) + 1
         insort(self._ranked, candidate, key=_distance)
@@ -264,13 +263,14 @@ class Lookup:
         if last.distance <= distance or last.state in {_State.ASKED, _State.SLOW}:
             return False
         self._ranked.pop()
-        del self._by_id[last.contact.id]
-        self._release(last)
+        del self._known[last.contact]
+        if last.state is not _State.FAILED:  # else it is done
+            self._release(last)
         return True
 
     def _land(self, contact: Contact) -> Candidate | None:
         """The candidate of a question that has come to its end."""
-        candidate = self._by_id.get(contact.id)
+        candidate = self._known.get(contact)
         if candidate is None or candidate.state not in {_State.ASKED, _State.SLOW}:
             return None
         self._flying -= candidate.state is _State.ASKED

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from bittern.base.address import Address
 from bittern.base.errors import KrpcError
-from bittern.wire.krpc import AnnouncePeer, Ask, Contact, Ping, Query, Refusal, Reply, without_version
+from bittern.wire.krpc import BOTH, AnnouncePeer, Ask, Contact, Ping, Query, Refusal, Reply, Want, without_version
 from bittern.wire.krpc_reader import read_message
 
-from .answers import Answers, Closest, fit
+from .answers import Answers, fit
 from .bound_ids import bind_id
 from .calls import Asker, Calls
-from .events import Event, IdChanged
+from .events import Event, OtherFamily
 from .gate import Gate
 from .identity import Identity
 from .items import Item, Verify
 from .lookup import ALPHA, Lookup
-from .places import is_near, nobody
+from .places import is_near, is_plausible, nobody
 from .searches import ItemSearch, PeerSearch, SampleSearch, Search, Searches
 from .state import NodeState
 from .table import Table
@@ -103,7 +103,8 @@ class Node:
         saved = state.contacts if state is not None else ()
         self._upkeep = Upkeep(self.table, own_id, self, rng=rng, saved=saved, routers=settings.routers, now=now)
         self._searches = Searches()
-        self._challenged: dict[Address, None] = {}
+        self._other: Node | None = None
+        self._challenged: dict[Address, _Challenge] = {}
         self._heard_at = now
         self._datagrams: list[tuple[bytes, Address]] = []
         self._events: list[Event] = []
@@ -112,16 +113,6 @@ class Node:
     def id(self) -> bytes:
         """20 bytes; they change when others agree on our address."""
         return self._identity.id
-
-    @property
-    def host(self) -> str | None:
-        """Where others see us, once enough of them agree."""
-        return self._identity.host
-
-    @property
-    def asked(self) -> int:
-        """Questions ever asked."""
-        return self._calls.asked
 
     @property
     def stored(self) -> tuple[int, int]:
@@ -142,8 +133,10 @@ class Node:
             call.asker.slow(call.contact, now)
         online = now - self._heard_at < OFFLINE_SECONDS
         for call in gone:
-            if online:
-                self.table.failed(call.contact, now)
+            if self.table.find(call.contact) is not None:
+                self._upkeep.unanswered()
+                if online:
+                    self.table.failed(call.contact, now)
             call.asker.failed(call.contact, now)
         self._answers.expire(now)
         self._upkeep.advance(now)
@@ -194,9 +187,10 @@ class Node:
         """There is a node at `address` to begin with."""
         self._upkeep.add_router(address, now)
 
-    def tell_closest(self, closest: Closest) -> None:
-        """Where nodes of the other family come from, for who wants them (BEP 32)."""
-        self._answers.other_family = closest
+    def pair(self, other: "Node") -> None:
+        """We have a node in the other family, too: its nodes are told to who wants them, and looked for (BEP 32)."""
+        self._other = other
+        self._answers.other_family = other.compact_closest
 
     def compact_closest(self, target: bytes, count: int) -> bytes:
         """Up to `count` nodes closest to `target`, in compact form."""
@@ -254,7 +248,8 @@ class Node:
 
     def look_up(self, target: bytes, begin: Iterable[Contact], now: float) -> None:
         """Look for nodes for the table's sake."""
-        search = _Refresh(self._searches, self._lookup(target, radius=0), self, ipv6=self.settings.ipv6)
+        want = BOTH if self._other_lacks_nodes() else ()
+        search = _Refresh(self._searches, self._lookup(target, radius=0), self, ipv6=self.settings.ipv6, want=want)
         self._searches.add(search, begin)
 
     # ------------------------------------------------------------------ queries
@@ -263,30 +258,30 @@ class Node:
         if query.sender == self.id:
             return  # ourselves, or somebody who plays us
         answer = self._answers.answer(query, address, now)
-        self._reply(answer, size, address, now, challenge=not query.read_only)
+        self._reply(answer, size, address, now, ask_back=not query.read_only)
         if not query.read_only:
             contact = Contact(query.sender, address)
             if self.table.asked_us(contact, now) and not self._upkeep.is_router(address):
                 self._upkeep.meet(contact, now)
 
     def _reply(
-        self, answer: Reply | Refusal, size: int, address: Address, now: float, *, challenge: bool = False
+        self, answer: Reply | Refusal, size: int, address: Address, now: float, *, ask_back: bool = False
     ) -> None:
         allowance = self._gate.allowance(address, size, now)
         datagram, whole = fit(answer, allowance)
-        if not whole and challenge and address not in self._challenged and len(self._challenged) < MAX_CHALLENGES:
+        if not whole and ask_back and address not in self._challenged and len(self._challenged) < MAX_CHALLENGES:
             # Only who receives at that address can answer; then it may have all of it.
-            self._challenged[address] = None
-            self.ask(Contact(b"", address), Ping(), _Challenge(self, answer, size - _ASKED_BACK), now)
+            challenge = self._challenged[address] = _Challenge(self, answer, size - _ASKED_BACK)
+            self.ask(Contact(b"", address), Ping(), challenge, now)
         elif len(datagram) <= allowance:
             self._gate.sent(len(datagram))
             self._datagrams.append((datagram, address))
 
-    def met_challenge(self, answer: Reply | Refusal, size: int, address: Address, now: float) -> None:
+    def met_challenge(self, challenge: "_Challenge", address: Address, now: float) -> None:
         """Who was asked back has answered, or has not until now."""
-        if address in self._challenged:
+        if self._challenged.get(address) is challenge:  # else it has its answer, and another question was asked back
             del self._challenged[address]
-            self._reply(answer, size, address, now)
+            self._reply(challenge.answer, challenge.size, address, now)
 
     # ------------------------------------------------------------------ answers
 
@@ -295,16 +290,21 @@ class Node:
         if call is None:
             return
         self._heard_at = now
+        self._upkeep.answered()
         self._gate.prove(address, now)
         if message.external is not None and self._identity.told(address.host, message.external.host, now):
             self._move(now)
         if isinstance(message, Refusal):
+            self.table.refused(call.contact, now)
             call.asker.failed(call.contact, now)
             return
         if not self._upkeep.is_router(address) or len(self.table) < FEW:
             if call.contact.id and call.contact.id != message.sender:
                 self.table.failed(call.contact, now)
             self.table.answered(Contact(message.sender, address), now)
+        if self._other_lacks_nodes():
+            foreign = message.contacts(ipv6=not self.settings.ipv6)
+            self.tell(OtherFamily(tuple(each for each in foreign if is_plausible(each.address, address))))
         call.asker.answered(call.contact, message, now)
 
     def _move(self, now: float) -> None:
@@ -315,8 +315,9 @@ class Node:
             self.table.answered(contact, now)
         self._answers.move(self.id, self.table)
         self._upkeep.move(self.id, self.table, now)
-        assert self._identity.host is not None
-        self.tell(IdChanged(self.id, self._identity.host))
+
+    def _other_lacks_nodes(self) -> bool:
+        return self._other is not None and len(self._other.table) < FEW
 
     # ------------------------------------------------------------------ searches
 
@@ -348,17 +349,18 @@ class Node:
         return search.number
 
     def _begin_searches(self, now: float) -> None:
-        for search, begin in self._searches.take_ready():
-            near = [entry.contact for entry in self.table.closest(search.lookup.target, BEGIN)]
-            search.lookup.begin((*near, *begin))
-            search.go_on(now)
+        while ready := self._searches.take_ready():  # where nobody is there to be asked they are over at once
+            for search, begin in ready:
+                near = [entry.contact for entry in self.table.closest(search.lookup.target, BEGIN)]
+                search.lookup.begin((*near, *begin))
+                search.go_on(now)
 
 
 class _Refresh(Search):
     """A search for the table's sake: nobody is told, but how close together nodes stand is learned."""
 
-    def __init__(self, searches: Searches, lookup: Lookup, line: Node, *, ipv6: bool) -> None:
-        super().__init__(searches.number(), lookup, line, ipv6=ipv6)
+    def __init__(self, searches: Searches, lookup: Lookup, line: Node, *, ipv6: bool, want: Want) -> None:
+        super().__init__(searches.number(), lookup, line, ipv6=ipv6, want=want)
         self._searches = searches
 
     def _tell_result(self) -> None:
@@ -366,23 +368,28 @@ class _Refresh(Search):
 
 
 class _Challenge:
-    """An answer that waits until its asker has shown that it is where it says."""
+    """An answer that waits until its asker has shown that it is where it says.
 
-    __slots__ = ("_answer", "_node", "_size")
+    Attributes:
+        answer: the whole of it.
+        size: bytes that count as asked.
+    """
+
+    __slots__ = ("_node", "answer", "size")
 
     def __init__(self, node: Node, answer: Reply | Refusal, size: int) -> None:
         self._node = node
-        self._answer = answer
-        self._size = size
+        self.answer = answer
+        self.size = size
 
     def answered(self, contact: Contact, reply: Reply, now: float) -> None:
         """It is."""
-        self._node.met_challenge(self._answer, self._size, contact.address, now)
+        self._node.met_challenge(self, contact.address, now)
 
     def failed(self, contact: Contact, now: float) -> None:
         """It is not; but it may be slow, or have refused to say."""
-        self._node.met_challenge(self._answer, self._size, contact.address, now)
+        self._node.met_challenge(self, contact.address, now)
 
     def slow(self, contact: Contact, now: float) -> None:
         """A short answer now is better than a long one when nobody waits for it."""
-        self._node.met_challenge(self._answer, self._size, contact.address, now)
+        self._node.met_challenge(self, contact.address, now)

@@ -76,9 +76,10 @@ class PeerStore:
         peers[owner] = _Peer(address.host, address.compact(), seed, now + KEEP_SECONDS)
         return True
 
-    def has_room(self, info_hash: bytes) -> bool:
-        """Whether another peer of the torrent would be taken: else nobody needs a token for it (BEP 33)."""
-        return len(self._torrents.get(info_hash, ())) < MAX_PEERS
+    def has_room(self, info_hash: bytes, address: Address) -> bool:
+        """Whether `address` would be taken as a peer of the torrent: else it needs no token for it (BEP 33)."""
+        peers = self._torrents.get(info_hash, {})
+        return len(peers) < MAX_PEERS or owner_of(address) in peers
 
     def some(self, info_hash: bytes, count: int, now: float, *, no_seeds: bool = False) -> list[bytes]:
         """Up to `count` peers in compact form, by chance; with `no_seeds` seeds only where others are too few."""

@@ -16,12 +16,13 @@ from bittern.wire.krpc import (
     Reply,
     SampleInfohashes,
     Want,
+    unpack_peers,
 )
 
 from .bloom import Filter
 from .calls import Asker
 from .enough import WIDTH
-from .events import Event, ItemFound, OtherFamily, PeersFound, SamplesFound, SearchDone
+from .events import Event, ItemFound, PeersFound, SamplesFound, SearchDone
 from .items import Item, Verify, item_in
 from .lookup import Candidate, Lookup
 
@@ -80,7 +81,8 @@ class Search:
                 self._line.ask(contact, self._question(), self, now)
             if not self.lookup.is_done:
                 return
-            self._to_write = deque(c for c in self.lookup.closest() if self._write(c) is not None)
+            # Who takes nothing does not stand in for those that do.
+            self._to_write = deque(self.lookup.closest(lambda candidate: self._write(candidate) is not None))
         while self._to_write and self._writing < WIDTH:
             candidate = self._to_write.popleft()
             ask = self._write(candidate)
@@ -101,9 +103,6 @@ class Search:
 
     def answered(self, contact: Contact, reply: Reply, now: float) -> None:
         """A node told what it knows."""
-        foreign = reply.contacts(ipv6=not self._ipv6)
-        if foreign:
-            self._line.tell(OtherFamily(tuple(foreign)))
         answer = Contact(reply.sender, contact.address)
         candidate = self.lookup.answered(contact, answer, reply.contacts(ipv6=self._ipv6))
         if candidate is not None:
@@ -210,7 +209,7 @@ class PeerSearch(Search):
         fresh = [value for value in dict.fromkeys(reply.values) if value not in self._found][:room]
         if fresh:
             self._found.update(dict.fromkeys(fresh))
-            peers = Reply(b"", b"", values=tuple(fresh)).addresses()
+            peers = unpack_peers(fresh)
             if peers:
                 self._line.tell(PeersFound(self.number, self.lookup.target, tuple(peers)))
         if self._ask.scrape and reply.seeds is not None and reply.peers is not None:
@@ -266,7 +265,7 @@ class ItemSearch(Search):
 
     def _gather(self, candidate: Candidate, reply: Reply) -> None:
         item = item_in(reply, self.lookup.target, self._salt, self._verify)
-        candidate.has_value = item is not None
+        candidate.has_value = item is not None or reply.seq is not None  # a short answer has only the number
         if item is not None and (self._best is None or item.seq > self._best.seq):
             self._best = item
             self._line.tell(ItemFound(self.number, item))
@@ -297,7 +296,7 @@ class Searches:
 
     def __init__(self) -> None:
         self._active: dict[int, Search] = {}
-        self._waiting: deque[tuple[Search, tuple[Contact, ...]]] = deque()
+        self._waiting: dict[int, tuple[Search, tuple[Contact, ...]]] = {}
         self._reaches: deque[int] = deque(maxlen=MEMORY)
         self._numbers = 0
 
@@ -322,20 +321,21 @@ class Searches:
 
     def add(self, search: Search, begin: Iterable[Contact] = ()) -> None:
         """Run `search` when it is its turn, beginning with nodes that are not in the table."""
-        self._waiting.append((search, tuple(begin)))
+        self._waiting[search.number] = search, tuple(begin)
 
     def abandon(self, number: int) -> None:
         """Let a search end as it stands, whether it has begun or not."""
-        for search in (*self._active.values(), *(search for search, _ in self._waiting)):
-            if search.number == number:
-                search.abandon()
+        search, _ = self._waiting.pop(number, (self._active.get(number), ()))
+        if search is not None:
+            search.abandon()
 
     def take_ready(self) -> list[tuple[Search, tuple[Contact, ...]]]:
         """The searches that begin now."""
         self._active = {number: search for number, search in self._active.items() if not search.is_over}
         ready = []
         while self._waiting and len(self._active) < MAX_ACTIVE:
-            search, begin = self._waiting.popleft()
-            self._active[search.number] = search
+            number = next(iter(self._waiting))
+            search, begin = self._waiting.pop(number)
+            self._active[number] = search
             ready.append((search, begin))
         return ready

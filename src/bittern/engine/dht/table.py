@@ -120,10 +120,17 @@ class Table:
         if int.from_bytes(contact.id) != self._own:
             self._insert(Entry(contact, now), now)
 
+    def refused(self, contact: Contact, now: float) -> None:
+        """`contact` answered a question with an error: it is there, whatever it knows."""
+        entry = self.find(contact)
+        if entry is not None:
+            entry.heard_at = now
+            entry.failures = 0
+
     def failed(self, contact: Contact, now: float) -> None:
         """`contact` did not answer."""
-        entry = self._by_id.get(contact.id)
-        if entry is None or entry.contact.address != contact.address:
+        entry = self.find(contact)
+        if entry is None:
             return
         entry.failures += 1
         bucket = self._buckets[self._index(entry.number)]
@@ -133,6 +140,11 @@ class Table:
                 self._try_place(bucket.spares.pop(), bucket, now)
 
     # ------------------------------------------------------------------ what is asked
+
+    def find(self, contact: Contact) -> Entry | None:
+        """The entry of the node with this id at this address."""
+        entry = self._by_id.get(contact.id)
+        return entry if entry is not None and entry.contact.address == contact.address else None
 
     def closest(self, target: bytes, count: int) -> list[Entry]:
         """Up to `count` nodes closest to `target`, closest first; those that just failed to answer are left out."""

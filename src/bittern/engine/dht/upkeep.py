@@ -5,7 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 
 from bittern.base.address import Address
-from bittern.wire.krpc import Ask, Contact, FindNode, Ping, Reply
+from bittern.wire.krpc import BOTH, Ask, Contact, FindNode, Ping, Reply
 
 from .calls import Asker
 from .table import FRESH_SECONDS, Table
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FEW: Final = 4
 """With fewer nodes than this the beginning is made again."""
+VAIN: Final = 16
+"""After so many questions to nodes of the table, and no answer, it is made again, too: they may all be gone."""
 RETRY_SECONDS: Final = 5.0
 """After the first beginning that failed; twice as long after each more."""
 MAX_RETRY_SECONDS: Final = 300.0
@@ -80,6 +82,7 @@ class Upkeep:
         self._opening = OPENING
         self._begin_due = now
         self._begun_at = -inf
+        self._vain = 0
         self._round_due = now + ROUND_SECONDS
         self._self_due = now + SELF_SECONDS
 
@@ -88,10 +91,18 @@ class Upkeep:
         self._id, self._table = own_id, table
         self._self_due = now
 
+    def unanswered(self) -> None:
+        """A node of the table did not answer a question."""
+        self._vain += 1
+
+    def answered(self) -> None:
+        """Somebody has answered a question."""
+        self._vain = 0
+
     def add_router(self, address: Address, now: float) -> None:
         """A node that is known to be there; it is asked when others are few, and is no node of the table else."""
         self._routers[address] = None
-        if len(self._table) < FEW:
+        if self._is_lost:
             self._begin_due, self._retry = now, RETRY_SECONDS
 
     def is_router(self, address: Address) -> bool:
@@ -104,13 +115,13 @@ class Upkeep:
             if len(self._strangers) >= MAX_STRANGERS:
                 del self._strangers[next(iter(self._strangers))]
             self._strangers[contact.address] = contact
-            if len(self._table) < FEW:  # it may be the first to begin with
+            if self._is_lost:  # it may be the first to begin with
                 soon = max(now + SOON_SECONDS, self._begun_at + RETRY_SECONDS)
                 self._begin_due = min(self._begin_due, soon)
 
     def next_deadline(self) -> float:
         """When there is something to do."""
-        due = min(self._begin_due if len(self._table) < FEW else inf, self._round_due, self._self_due)
+        due = min(self._begin_due if self._is_lost else inf, self._round_due, self._self_due)
         return min(due, self._stranger_due) if self._strangers else due
 
     def advance(self, now: float) -> None:
@@ -119,7 +130,7 @@ class Upkeep:
             self._stranger_due = max(self._stranger_due, now - 1.0) + 1.0 / STRANGERS_PER_SECOND
             stranger = self._strangers.pop(next(iter(self._strangers)))
             self._hands.ask(stranger, Ping(), _Nobody(), now)
-        if len(self._table) < FEW:
+        if self._is_lost:
             if now >= self._begin_due:
                 self._begin(now)
         else:
@@ -129,6 +140,11 @@ class Upkeep:
             self._hands.look_up(self._id, (), now)
         if now >= self._round_due:
             self._round(now)
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether it knows few, or nobody who answers."""
+        return len(self._table) < FEW or self._vain >= VAIN
 
     def _begin(self, now: float) -> None:
         self._begin_due = now + self._retry * self._rng.uniform(0.8, 1.2)
@@ -141,8 +157,7 @@ class Upkeep:
         for target in (self._id, bytes(byte ^ 0xFF for byte in self._id)):
             beginner = _Beginner(self._hands, target)
             for address in self._routers:
-                # BEP 32: when beginning, nodes of both families are asked for.
-                self._hands.ask(Contact(b"", address), FindNode(target, (b"n4", b"n6")), beginner, now)
+                self._hands.ask(Contact(b"", address), FindNode(target, BOTH), beginner, now)  # BEP 32
 
     def _round(self, now: float) -> None:
         if self._opening and len(self._table) >= FEW:

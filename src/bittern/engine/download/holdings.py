@@ -106,7 +106,7 @@ def take_early(peer: Peer, download: Download) -> None:
     """The metadata is known: hold what the peer said before against it, and remember it no longer.
 
     Raises:
-        RemoteProtocolError: it can not be.
+        RemoteProtocolError: it cannot be.
     """
     size, early, peer.early = download.have.size, peer.early, Early()
     if early.have_all:

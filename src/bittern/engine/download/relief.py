@@ -20,7 +20,7 @@ from .urgent import ready_in
 FASTER = 4.0
 """So many times sooner must a block come from another peer."""
 AT_LEAST_SECONDS = 2.0
-"""And so much sooner beyond that: what a socket holds can not be taken back."""
+"""And so much sooner beyond that: what a socket holds cannot be taken back."""
 CONNECT_SECONDS = 0.5
 """For a web seed, until its first byte comes."""
 MEASURED_SECONDS = 6.0

@@ -122,10 +122,16 @@ class PortControl:
         self.advance(now)
 
     def release(self, now: float) -> None:
-        """Take everything back; `leases` is empty when that is done."""
+        """Take everything back; `leases` is empty when that is done.
+
+        What may be granted just now is taken back, too, but nobody waits for that.
+        """
+        asked = self._asked
         self._closing, self._asked, self._repeat_due, self._pace = True, None, inf, now
         for item in self._items:
             item.due = now if item.lease is not None else inf
+        if asked is not None and asked.wish is not None and asked.lease is None:
+            self._out.append(self._question(asked))
         self.advance(now)
 
     def _speak(self, now: float, *, pcp_too: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bittern.base.errors import GatewayError
 from bittern.wire.igd import (
+    ACTION_FAILED,
     CONFLICT,
     CONFLICT_WITH_OTHER,
     FIREWALL,
@@ -30,6 +31,7 @@ MOST_PORTS: Final = 4
 DESCRIPTION: Final = "bittern"
 """What a router's list of mappings calls ours."""
 
+_PERHAPS_TAKEN = (CONFLICT, CONFLICT_WITH_OTHER, ACTION_FAILED)
 _LOWEST, _HIGHEST = 1024, 65535
 
 Answers: TypeAlias = Mapping[str, str]
@@ -67,6 +69,7 @@ def map_port(service: Service, wish: Wish, ours: str, host: str | None, rng: "Ra
         GatewayError: the router refuses, or has none of the ports that were tried.
     """
     external, lifetime = wish.external_port, LIFETIME_SECONDS
+    refusal = GatewayError(f"the router has no port for {_name(wish.carrier)} port {wish.port}", CONFLICT)
     for _ in range(MOST_PORTS + 1):
         try:
             yield _add(service, wish, external, ours, lifetime)
@@ -75,13 +78,14 @@ def map_port(service: Service, wish: Wish, ours: str, host: str | None, rng: "Ra
                 lifetime = 0
             elif error.code == SAME_PORTS_ONLY and external != wish.port:
                 external = wish.port
-            elif error.code in (CONFLICT, CONFLICT_WITH_OTHER):
+            elif error.code in _PERHAPS_TAKEN:
                 external = rng.randint(_LOWEST, _HIGHEST)
+                refusal = error if error.code == ACTION_FAILED else refusal
             else:
                 raise
         else:
             return Lease(wish.carrier, wish.port, external, host, "UPnP"), float(lifetime)
-    raise GatewayError(f"the router has no port for {_name(wish.carrier)} port {wish.port}", CONFLICT)
+    raise refusal
 
 
 def take_back(service: Service, lease: Lease) -> Generator[Call, Answers, None]:

@@ -12,7 +12,7 @@ from bittern.engine.settings import EngineSettings
 from bittern.engine.swarm.reach import believed
 from bittern.engine.world import Shared
 from bittern.wire.announce import AnnounceReply, AnnounceRequest, Event
-from bittern.wire.tracker_http import announce_url, parse_announce_reply
+from bittern.wire.tracker_http import MAX_REPLY, announce_url, parse_announce_reply
 
 from .guard import may_be_local
 from .tracker import Announcement, TrackerSource, TrackerState
@@ -24,7 +24,6 @@ UDP_TIMEOUT_SECONDS = 60.0
 GOODBYE_SECONDS = 5.0
 GOODBYE_RESEND_SECONDS = 2.0
 """A goodbye by datagram that has no answer is said again after so long, once in its time."""
-MOST_BYTES = 2 << 20
 NOBODYS_PORT = 1
 """What is told where nobody can connect to us: there are trackers, ours too, that refuse to hear of port 0."""
 
@@ -189,7 +188,7 @@ class Announcer:
             # A goodbye heard before what was said last, or after the next hello, would be what a tracker keeps.
             after = tuple([t for t, (old, _) in self._asked.items() if old.tracker is tracker and old is not current])
             shared.effects.append(
-                HttpGet(ticket, self._torrent, url, tracker.url, MOST_BYTES, seconds, ipv6, local, filtered, after)
+                HttpGet(ticket, self._torrent, url, tracker.url, MAX_REPLY, seconds, ipv6, local, filtered, after)
             )
         shared.turnstile.begin(ticket)
         self._asked[ticket] = current, request.info_hash

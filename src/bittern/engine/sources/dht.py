@@ -13,7 +13,7 @@ T = TypeVar("T")
 INTERVAL_SECONDS: Final = 15 * 60.0
 """Between two announces of a torrent; nodes remember for twice as long at least."""
 LEAST_SECONDS: Final = 12 * 60.0
-"""Never is one announced again sooner, whatever happens to it."""
+"""Never is one announced again sooner, unless others reach us elsewhere."""
 RETRY_SECONDS: Final = 5.0
 """After a search that nobody answered; twice as long after each more."""
 HUNGRY_SECONDS: Final = 15.0
@@ -60,8 +60,8 @@ class DhtSchedule:
         return chosen
 
     def again(self) -> None:
-        """Something is new that all nodes should hear of: everybody's turn is now, but for those it is already."""
-        self._due = {key: due if due == inf else -inf for key, due in self._due.items()}
+        """Something is new that all nodes should hear of: everybody's turn is now. Searches under way are given up."""
+        self._due = dict.fromkeys(self._due, -inf)
 
     def done(self, torrent: bytes, now: float, *, answers: int, hungry: bool = False) -> None:
         """A search has come to its end.

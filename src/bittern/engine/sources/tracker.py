@@ -110,6 +110,8 @@ class TrackerSource:
         """Trackers of other protocols, which are not asked."""
         self._phase = Phase.TAKING_PART
         self._held_until = -inf  # who is being asked may still answer
+        self._due: float | None = None
+        self._stale = True  # something changed since that was found
 
     @property
     def trackers(self) -> list[TrackerState]:
@@ -118,6 +120,7 @@ class TrackerSource:
 
     def add(self, urls: Iterable[str], now: float) -> None:
         """Ask those of `urls` that are new, too, after all others; nothing is due before `now`."""
+        self._stale = True
         known = {state.url for state in self.trackers} | set(self.unsupported)
         new = [url for url in dict.fromkeys(urls) if url not in known]
         tier = [TrackerState(url, due=now) for url in new if _spoken(url)]
@@ -128,6 +131,7 @@ class TrackerSource:
 
     def completed(self) -> None:
         """The download ended during this run: trackers that heard of its beginning are told once (BEP 3)."""
+        self._stale = True
         for state in self.trackers:
             # Who is being told of the start hears that something was left.
             state.complete_owed = state.told_started or (state.busy and state.event is Event.STARTED)
@@ -188,8 +192,8 @@ class TrackerSource:
         if state.event is Event.COMPLETED:
             state.complete_owed = False
         state.tracker_id = reply.tracker_id or state.tracker_id
-        state.due = now + reply.interval
         state.not_before = now + (reply.min_interval or min(reply.interval, HURRY_SECONDS))
+        state.due = max(now + reply.interval, state.not_before)
         for tier in self._tiers:
             if state in tier:
                 tier.remove(state)
@@ -217,6 +221,7 @@ class TrackerSource:
             now: the time.
             failed_too: whether those are asked again as well that did not answer: it was not their fault.
         """
+        self._stale = True
         for state in self.trackers:
             if failed_too:
                 state.failures, state.not_before = 0, min(state.not_before, now)
@@ -225,6 +230,7 @@ class TrackerSource:
 
     def hurry(self, now: float) -> None:
         """We have no peers: ask again as soon as the trackers allow."""
+        self._stale = True
         for state in self.trackers:
             if not state.failures:
                 state.due = min(state.due, max(now, state.not_before))
@@ -236,6 +242,11 @@ class TrackerSource:
 
     def next_due(self) -> float | None:
         """When `next` will give something; None for never or after an answer."""
+        if self._stale:  # each turn asks, and a torrent may have a thousand trackers
+            self._stale, self._due = False, self._find_due()
+        return self._due
+
+    def _find_due(self) -> float | None:
         if self._phase is Phase.STOPPING:
             return 0.0
         held = self._held_until
@@ -246,16 +257,14 @@ class TrackerSource:
             for state in tier:
                 if state.busy:
                     continue
-                at = _due_of(state)
-                due = at if at < due else due  # noqa: FURB136 - each turn: no call
+                due = min(due, _due_of(state))
                 if not state.failures and not self._to_all:
-                    due = due if due > held else held  # noqa: FURB136 - as above
-                    return due if due != inf else None
-        due = due if due > held else held  # noqa: FURB136 - as above
-        return due if due != inf else None
+                    return max(due, held) if due != inf else None
+        return max(due, held) if due != inf else None
 
     def _hold(self) -> None:
         """Somebody is asked, or no longer: until when is nobody else?"""
+        self._stale = True
         busy = [state for state in self.trackers if state.busy] if not self._to_all else []
         waits = [state.asked_at + PATIENCE_SECONDS if state.event is Event.STARTED else inf for state in busy]
         self._held_until = max(waits, default=-inf)
@@ -265,7 +274,7 @@ class TrackerSource:
             if state.told_started:
                 state.told_started = False
                 return Announcement(state, Event.STOPPED)
-        self._phase = Phase.STOPPED
+        self._phase, self._stale = Phase.STOPPED, True
         return None
 
 

@@ -12,7 +12,7 @@ _BURST_SECONDS = 2.5
 class Turnstile:
     """Lets announces through one by one; goodbyes are counted, but nobody who leaves is held up.
 
-    A torrent that can not announce waits here, and is woken when it may try again. The first come are the first woken.
+    A torrent that cannot announce waits here, and is woken when it may try again. The first come are the first woken.
 
     Attributes:
         waiting: torrents that would announce, and have to wait to be woken.

@@ -74,6 +74,7 @@ class _Line:
     number: int
     key: tuple[str, int, bool]
     address: Address | None = None
+    others: list[Address] = field(default_factory=list)  # that may be asked instead, by everybody
     resolving: bool = False
     connection: int | None = None
     valid_until: float = 0.0
@@ -183,7 +184,8 @@ class UdpTrackers:
             self._fail_all(line, TrackerError(f"{line.key[0]} has no {family} address that can be asked"))
             self._rest(line, now)
             return True
-        line.address = Address.of(usable[0], line.key[1])
+        line.address, *line.others = [Address.of(host, line.key[1]) for host in usable]
+        self._keep_free(line)
         self._go_on(line, now)
         return True
 
@@ -192,7 +194,9 @@ class UdpTrackers:
         transaction = transaction_of(data)
         exchange = self._exchanges.get(transaction) if transaction is not None else None
         line = exchange.line if isinstance(exchange, _Asked) else exchange
-        if exchange is None or line is None or line.address != source:
+        if exchange is None or line is None:
+            return False
+        if line.address != source and (isinstance(exchange, _Asked) or source not in line.others):
             return False
         try:
             reply = parse_reply(data, ipv6=line.key[2])
@@ -203,6 +207,8 @@ class UdpTrackers:
                 self._refused(exchange, line, TrackerError(reply.words))
             elif isinstance(reply, Connected) and isinstance(exchange, _Line):
                 self._stop_connecting(line)
+                if line.address is not None and source in line.others:
+                    line.others[line.others.index(source)], line.address = line.address, source
                 line.connection, line.valid_until = reply.connection, now + CONNECTION_SECONDS
                 self._go_on(line, now)
             elif isinstance(exchange, _Asked) and isinstance(reply, Announced) and _announces(exchange):
@@ -215,7 +221,14 @@ class UdpTrackers:
     def unreachable(self, address: Address, reason: str, now: float) -> None:
         """Nothing can be sent to `address`."""
         for line in list(self.lines.values()):
-            if line.address == address:
+            if line.address == address and line.others:
+                line.address, line.connection = line.others.pop(0), None
+                line.waiting = dict(line.open)
+                if line.transaction is not None:
+                    self._emit(line, Connect(line.transaction))
+                else:
+                    self._go_on(line, now)
+            elif line.address == address:
                 self._fail_all(line, TrackerError(reason))
                 self._rest(line, now)
 
@@ -223,6 +236,7 @@ class UdpTrackers:
         """The IP filter is another: whom it keeps out is asked no more."""
         for line in list(self.lines.values()):
             if line.address is not None:
+                self._keep_free(line)
                 self._refuse(line.address.host, line.open.values())
                 self._rest(line, now)
 
@@ -280,10 +294,22 @@ class UdpTrackers:
             if reason is not None:
                 self._answer(asked, TrackerError(reason))
 
+    def _keep_free(self, line: _Line) -> None:
+        """Of several addresses keep those that may be asked for anybody, if the first is one; else it alone."""
+        if line.others and line.address is not None:
+            free = [each for each in (line.address, *line.others) if self._is_free(each.host)]
+            line.others = free[1:] if line.address in free else []
+
+    def _is_free(self, host: str) -> bool:
+        return refusal(host, local=False) is None and not self._filter.blocks(host)
+
     def _connect(self, line: _Line, now: float) -> None:
-        """Ask for a connection id, for the first time or again."""
+        """Ask for a connection id, for the first time or again, then at the next address, if there are several."""
         if line.transaction is None:
             line.transaction = self._new_transaction(line)
+        elif line.address is not None and line.others:
+            line.others.append(line.address)
+            line.address = line.others.pop(0)
         self._emit(line, Connect(line.transaction))
         first = min((asked.ask.resend_seconds for asked in line.waiting.values()), default=FIRST_RESEND_SECONDS)
         line.again_at = now + _patience(first, line.tries)
@@ -319,6 +345,7 @@ class UdpTrackers:
             self._answer(asked, error)
         self._stop_connecting(line)
         line.address = line.connection = None
+        line.others.clear()
 
     def _answer(self, asked: _Asked, answer: Answer) -> None:
         ticket = asked.ask.ticket
@@ -347,7 +374,7 @@ class UdpTrackers:
             del self.lines[line.number], self._lines[line.key]
 
     def _new_transaction(self, exchange: _Line | _Asked) -> int:
-        """A number that an answer must carry: who does not see our datagrams can not guess it."""
+        """A number that an answer must carry: who does not see our datagrams cannot guess it."""
         while (transaction := int.from_bytes(self._entropy(4))) in self._exchanges:
             pass
         self._exchanges[transaction] = exchange

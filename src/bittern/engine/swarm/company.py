@@ -145,14 +145,16 @@ class Company:
         peer.wire.close()
         self.forget(peer, reason, now, sated=sated)
 
-    def forget(self, peer: Peer, reason: str, now: float, *, offence: bool = False, sated: bool = False) -> None:
-        """A connection has ended."""
+    def forget(
+        self, peer: Peer, reason: str, now: float, *, offence: bool = False, sated: bool = False, vanished: bool = False
+    ) -> None:
+        """A connection has ended; see `Members.left`."""
         if self.peers.pop(peer.number, None) is None:
             return
         self.touched.pop(peer.number, None)
         self._parted(peer, now)
         self.touch_all()
-        self._members.left(peer, reason, offence=offence, now=now, sated=sated)
+        self._members.left(peer, reason, offence=offence, now=now, sated=sated, vanished=vanished)
         if not self.peers:
             self._shared.crowds.scattered(self._torrent)
 

@@ -4,7 +4,7 @@ A peer that nobody can connect to is reached when both sides connect at the same
 comes from where something was just sent to. A peer that both are connected to says when.
 
 Nobody is to make us send datagrams to a stranger: as the one between we name none but peers that we are connected to,
-as the one who is called we come a few times for each who calls, and never to where peers can not be.
+as the one who is called we come a few times for each who calls, and never to where peers cannot be.
 """
 
 from collections.abc import Callable

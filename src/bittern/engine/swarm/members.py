@@ -202,11 +202,20 @@ class Members:
 
     # --- going
 
-    def left(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool) -> None:
-        """A peer was taken out of `peers`; `sated`: neither side failed, there is no hurry to meet again."""
+    def left(self, peer: Peer, reason: str, *, offence: bool, now: float, sated: bool, vanished: bool) -> None:
+        """A peer was taken out of `peers`.
+
+        Args:
+            peer: it.
+            reason: why, for people.
+            offence: whether it did what no peer should.
+            now: the time.
+            sated: whether neither side failed: there is no hurry to meet again.
+            vanished: whether it fell silent without a word.
+        """
         self._shared.places.leave()
         for address in (peer.address, *peer.listens_at):
-            self._book.ended(address, now, useful=peer.was_useful, sated=sated)
+            self._book.ended(address, now, useful=peer.was_useful, sated=sated, vanished=vanished)
         if not self.peers:
             self._book.deserted(now)
         self._tell_dropped(peer.address, reason, offence=offence)

@@ -286,8 +286,17 @@ class Peerbook:
         self._scouting.deserted(now)
         self._due_known = False
 
-    def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False) -> None:
-        """A try or a connection ended; `useful`: data went over it; `sated`: both sides have everything."""
+    def ended(self, address: Address, now: float, *, useful: bool, sated: bool = False, vanished: bool = False) -> None:
+        """A try or a connection ended.
+
+        Args:
+            address: the other side.
+            now: the time.
+            useful: whether data went over it.
+            sated: whether both sides have everything.
+            vanished: whether the other side fell silent. Of who was useful we have waited long enough: it may have
+                given up the connection, and be there.
+        """
         candidate = self._candidates.get(address)
         if candidate is None:
             return
@@ -297,7 +306,7 @@ class Peerbook:
         candidate.scout = False
         candidate.failures = 0 if useful or sated else candidate.failures + 1
         wait = SATED_SECONDS if sated else min(RETRY_SECONDS * 2 ** max(0, candidate.failures - 1), RETRY_MOST_SECONDS)
-        retry_at = now + wait * (0.75 + self._rng.random() / 2)
+        retry_at = now + (0.0 if vanished and useful else wait * (0.75 + self._rng.random() / 2))
         candidate.retry_at = max(retry_at, self._bans.until(address.host))
         hearsay = candidate.source is Source.PEX and not candidate.reached
         most = HEARSAY_FAILURES_MOST if hearsay else FAILURES_MOST

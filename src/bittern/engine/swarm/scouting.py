@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-SCOUT_SECONDS = 30.0
+SCOUT_SECONDS = 15.0
 """While nobody is there, somebody who answered before is tried so often."""
 REUNION_SECONDS = 5.0
 """When somebody is there again, the others are tried within so long, those that failed meanwhile."""

@@ -3,7 +3,7 @@
 from bittern.base.geometry import BLOCK, Geometry
 
 PLAIN_SHARE = 4
-"""A peer that can not be sent a reject may queue so many times what others may. To choke it for asking too much would
+"""A peer that cannot be sent a reject may queue so many times what others may. To choke it for asking too much would
 void all of it (BEP 3), it would ask the same again, and get nothing, for ever."""
 CHOKED_MOST = 300
 """Requests of a choked peer, beyond those it may ask ahead, that are refused before the peer is dropped."""

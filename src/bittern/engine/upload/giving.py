@@ -94,7 +94,7 @@ class Giving:
                 self._company.touch(reader)
 
     def unreadable(self, job: ReadRun, error: StorageError) -> None:
-        """The disk can not read what was promised: it is refused, and taken back."""
+        """The disk cannot read what was promised: it is refused, and taken back."""
         if self._download is None or self._uploads is None:
             return
         for reader in self._serving.unreadable(self._uploads.failed(job.ticket), self._company.peers.values()):

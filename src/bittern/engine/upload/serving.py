@@ -92,7 +92,7 @@ class Serving:
         return left
 
     def lose(self, piece: int, peers: Iterable[Peer]) -> None:
-        """A piece can not be read: it is taken back (BEP 54), and refused until `recover`."""
+        """A piece cannot be read: it is taken back (BEP 54), and refused until `recover`."""
         if piece not in self._lost:
             self._lost[piece] = None
             for peer in peers:
@@ -101,7 +101,7 @@ class Serving:
                     peer.wire.send_extended(number, donthave.encode(piece))
 
     def unreadable(self, waiting: Iterable[tuple[Peer, int, int, int]], peers: Iterable[Peer]) -> list[Peer]:
-        """What we promised can not be read: refuse it, and take the pieces back.
+        """What we promised cannot be read: refuse it, and take the pieces back.
 
         Args:
             waiting: who waits for what: (peer, piece, begin, length).

@@ -1,7 +1,7 @@
 """Super-seeding: a seed that shows its pieces one by one, so that it sends each of them about once (BEP 16).
 
 To every peer it seems to have nothing but the few pieces that were shown to that peer. The next is shown when somebody
-else has one of them: then it was passed on. Who can not pass on what it has, or finds nobody to take it, is shown more
+else has one of them: then it was passed on. Who cannot pass on what it has, or finds nobody to take it, is shown more
 after a while. It ends when others have everything.
 """
 

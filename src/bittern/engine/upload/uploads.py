@@ -57,7 +57,7 @@ class Uploads:
         have: pieces that are stored, kept up to date by their owner.
         memory: for what is read, shared by all torrents.
         wake: called when there may be memory for a peer that waited for some.
-        read_now: reads without waiting, or says that it can not (Disk.read_now).
+        read_now: reads without waiting, or says that it cannot (Disk.read_now).
         next_ticket: numbers for reads that have to wait.
     """
 

@@ -1,5 +1,6 @@
 """One connection to a web seed: what it is asked for, how its answers land, and what follows when it breaks."""
 
+from collections import deque
 from collections.abc import Sequence
 from math import inf
 
@@ -9,9 +10,9 @@ from bittern.base.geometry import BLOCK
 from bittern.engine.effects import ConnectWeb
 from bittern.engine.events import WebSeedFailed
 from bittern.engine.swarm.lanes import Lanes
-from bittern.wire.http_range import Answer, Body, Moved, Refused, get_request
+from bittern.wire.http_range import Answer, Body, Moved, Refused, Why, get_request
 from bittern.wire.stream import Link, LinkLost
-from bittern.wire.webseed import FileRange, Origin
+from bittern.wire.webseed import FileRange, Origin, WebUrl
 from bittern.wire.webwire import WebWire
 
 from .choice import next_run, passing_run, ranges_of, rest_of_begun
@@ -52,6 +53,7 @@ class Lane:
         self._course = Course(self._cursor, scene.stir)
         self._wire: WebWire | None = None
         self._origin: Origin | None = None
+        self._asked = deque[WebUrl]()  # what is to be answered over this connection
         self._throttle = scene.limits.down
         self._room = inf  # bytes that the limit lets pass at a time
         self._at = self._until = 0  # of the body that comes, in the torrent
@@ -156,6 +158,7 @@ class Lane:
         self._throttle = Lanes().down if exempt else self._scene.limits.down
         self._room = self._throttle.available(now)
         self._answers = 0
+        self._asked.clear()
         self._refused = self._stalled = False
         self._scene.stir()
         return self._wire
@@ -175,7 +178,7 @@ class Lane:
         """The oldest request is answered."""
         self._heard_at = now
         self._landed = 0
-        part = self._course.answered
+        part, url = self._course.answered, self._asked.popleft()
         if isinstance(answer, Body):
             self._at = part.offset - part.first + answer.first
             self._until = self._at + answer.length
@@ -186,7 +189,9 @@ class Lane:
         self._refused = True
         wire = self._wire
         alone = wire is not None and wire.waiting == 1
-        if isinstance(answer, Moved):
+        if url != self.seed.where(self._scene.layout, part.file)[0]:
+            self._put_back()  # by now another connection knows better where the file is
+        elif isinstance(answer, Moved):
             self._follow(part, answer, now)
         else:
             self._accept(part, answer, now)
@@ -283,6 +288,7 @@ class Lane:
                 self._heard_at = now
                 self._landed = 0
             self._course.ask()
+            self._asked.append(url)
             wire.ask(get_request(url, part, scene.shared.settings.user_agent), part)
 
     def _nearly_done(self, wire: WebWire) -> bool:
@@ -354,6 +360,9 @@ class Lane:
 
     def _accept(self, part: FileRange, answer: Refused, now: float) -> None:
         """It does not give the file: leave it to others."""
+        if answer.why is not Why.BUSY and self.seed.expired(part.file):
+            self._put_back()
+            return
         self._forget()
         wait = self.seed.refused(answer, part.file, self._scene.info, self._scene.layout, now)
         if wait or len(self.seed.absent) == 1:  # of a thousand files one is enough to be told of

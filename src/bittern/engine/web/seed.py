@@ -23,6 +23,9 @@ OFFENCES = 3
 CONNECTIONS = 2
 """To one web seed at a time."""
 
+MOST_MOVED = 1000
+"""Files of which it is remembered where they are; of others it is asked again."""
+
 STRETCH_LEAST = 1 << 16
 STRETCH_FIRST = 4 << 20
 STRETCH_MOST = 64 << 20
@@ -56,6 +59,8 @@ class WebSeed:
         """Files that it does not have, or has others in their places of."""
         self.lacks = 0
         """The set of pieces with bytes of those."""
+        self.look_again = inf
+        """When it may have got what it lacked."""
         self.rangeless = False
         """Whether it sends whole files, whatever it is asked for."""
         self.pipelining = True
@@ -100,7 +105,19 @@ class WebSeed:
         # Who is elsewhere does not lead us into the local network, nor does anybody behind it.
         origin = before if before is not None and not is_local(before) else led_from
         self._moved[file] = (there, origin, count)
+        if len(self._moved) > MOST_MOVED:
+            del self._moved[next(iter(self._moved))]
         return None
+
+    def expired(self, file: int) -> bool:
+        """Where a server led us to, and the file came from, it is no more: whether to ask that server again.
+
+        Links into stores are signed for minutes.
+        """
+        if file not in self._moved or self._moved[file][2]:
+            return False
+        del self._moved[file]
+        return True
 
     def refused(self, refused: Refused, file: int, info: Info, layout: WebLayout, now: float) -> float:
         """It does not give a file; the seconds until it is asked for others, 0 for none."""
@@ -110,12 +127,19 @@ class WebSeed:
         self.absent[file] = None
         self.message = str(refused)
         pieces = layout.pieces_of(file)
-        self.lacks |= run_mask(pieces.start, pieces.stop, info.geometry.piece_count)
-        if all(file.pad or not file.length or number in self.absent for number, file in enumerate(info.files)):
-            self.absent.clear()
-            self.lacks = 0
+        count = info.geometry.piece_count
+        self.lacks |= run_mask(pieces.start, pieces.stop, count)
+        if self.lacks == run_mask(0, count, count):
+            self.forget_lacks()
             return self.failed(str(refused), now, MOST_RETRY_SECONDS)
+        self.look_again = min(self.look_again, now + MOST_RETRY_SECONDS)
         return 0.0
+
+    def forget_lacks(self) -> None:
+        """Ask it for everything again: mirrors are filled in time."""
+        self.absent.clear()
+        self.lacks = 0
+        self.look_again = inf
 
     def failed(self, reason: str, now: float, wait: float | None = None) -> float:
         """It could not be reached, broke off or refused; the seconds until it is tried again.

@@ -136,6 +136,9 @@ class WebSeeds:
         if scene is None or scene.download.complete:
             self.stop()
             return
+        for seed in self.seeds.values():
+            if now >= seed.look_again:
+                seed.forget_lacks()
         for lanes in self._lanes.values():
             for lane in lanes:
                 lane.drive(now)
@@ -146,6 +149,7 @@ class WebSeeds:
         for number, seed in self.seeds.items():
             if now < seed.due < self.due and number not in self._lanes:
                 self.due = seed.due
+            self.due = min(self.due, seed.look_again)
 
     def watch(self, patience: float, now: float) -> None:
         """Once a second: measure, give up who is silent, and leave to idle peers what they may bring sooner."""

@@ -162,7 +162,7 @@ class FileStorage:
             wanted: numbers of the files.
 
         Raises:
-            StorageError: there is not enough room, which is found out first, or a file can not be made.
+            StorageError: there is not enough room, which is found out first, or a file cannot be made.
         """
         short: dict[int, int] = {}
         for number in sorted(wanted):
@@ -245,6 +245,11 @@ class FileStorage:
             return False  # the reading that may wait meets it again, and reports it
         return True
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was written since the last `take_written`, and everything before that is on the disk."""
+        return not self._written and not self._unsynced
+
     def take_written(self) -> set[int]:
         """Numbers of the files that were written to since the last call, perhaps in vain; not of what is parked."""
         found = set()
@@ -256,7 +261,7 @@ class FileStorage:
         """Wait until what was written is on the disk.
 
         Raises:
-            StorageError: the system can not say so for a file.
+            StorageError: the system cannot say so for a file.
         """
         self._unsynced.sync_all(fleeting=self.parts.path)
 

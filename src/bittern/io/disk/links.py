@@ -29,7 +29,7 @@ def make_link(path: str, text: str, trusted: Sequence[str]) -> None:
 
 
 def is_link(path: str, text: str, trusted: Sequence[str]) -> bool:
-    """Whether a link that says `text` is at `path`; False where that can not be seen. Args as for `make_link`."""
+    """Whether a link that says `text` is at `path`; False where that cannot be seen. Args as for `make_link`."""
     try:
         with _holding(path, trusted, make=False) as (at, name):
             return _read(at, name) == text

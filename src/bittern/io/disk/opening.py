@@ -45,7 +45,7 @@ def open_safely(path: str, flags: int, trusted: Sequence[str] = ()) -> int:
 
 
 def trusted_above(path: str, trusted: Sequence[str]) -> str | None:
-    """Which of `trusted` holds `path`; None where there is none, or components can not be walked (Windows)."""
+    """Which of `trusted` holds `path`; None where there is none, or components cannot be walked (Windows)."""
     if not _CAN_WALK:
         return None
     return next((folder for folder in trusted if path.startswith(folder.rstrip("/") + "/")), None)

@@ -96,7 +96,7 @@ class Parking:
         """Fill `into`; False when the bytes are, or would be, in the file itself.
 
         Raises:
-            StorageError: the part file can not be read.
+            StorageError: the part file cannot be read.
         """
         with self._where.lock:
             try:

@@ -124,7 +124,7 @@ class PartFile:
         """Fill `into`; False when not all of the bytes are here.
 
         Raises:
-            OSError: it can not be read.
+            OSError: it cannot be read.
         """
         slots = list(self._layout.slots(file, begin, len(into)))
         if any(slot.offset is None for slot in slots):

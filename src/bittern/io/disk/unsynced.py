@@ -20,6 +20,9 @@ class Unsynced:
         self._handles = handles
         self._paths: dict[str, None] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
     def note(self, path: str) -> None:
         """The file at `path` was written to."""
         self._paths[path] = None
@@ -32,7 +35,7 @@ class Unsynced:
         """Wait until what the file at `path` has is on the disk.
 
         Raises:
-            OSError: the system can not say so.
+            OSError: the system cannot say so.
         """
         # Opened for writing, a file that has gone would be made anew; Windows syncs no other.
         with self._handles.opened(path, write=os.name == "nt", trusted=self._where.trusted) as handle:
@@ -45,7 +48,7 @@ class Unsynced:
             fleeting: a path where a file may have been deleted meanwhile, after what it had was synced elsewhere.
 
         Raises:
-            StorageError: the system can not say so for a file.
+            StorageError: the system cannot say so for a file.
         """
         for path in list(self._paths):
             self.forget(path)  # another thread may have done it: the file has gone elsewhere

@@ -17,6 +17,7 @@ SECONDS: Final = 5.0
 MAX_HEAD: Final = 8192
 
 _CHUNK = 16 << 10
+_NOTICE = re.compile(rb"HTTP/1\.[01] 1\d\d(?s:.*?)\r\n\r\n")  # "100 Continue": the answer follows
 _INTERFACE = re.compile(r"%.*]")
 
 
@@ -76,6 +77,8 @@ async def _answer(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> tuple
     while True:
         data = await loop.sock_recv(sock, _CHUNK)
         raw += data
+        while _NOTICE.match(raw):
+            del raw[: raw.find(b"\r\n\r\n") + 4]
         end = raw.find(b"\r\n\r\n")
         if end > MAX_HEAD or (end < 0 and (len(raw) > MAX_HEAD or not data)):
             raise GatewayError("the router's answer has no head, or a very long one")

@@ -8,6 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
+from bittern.io.sockets import place_of
+
 ROUTES_V4: Final = Path("/proc/net/route")
 ROUTES_V6: Final = Path("/proc/net/ipv6_route")
 FAR6: Final = "2000::1"
@@ -51,7 +53,7 @@ def own_address(gateway: Gateway, reaching: Callable[[str, int], socket.socket])
     """The address by which `gateway` knows us: what the system would send from."""
     try:
         with reaching(gateway.host, socket.SOCK_DGRAM) as sock:
-            sock.connect((gateway.host, 9))  # of UDP: nothing is sent
+            sock.connect(place_of(gateway.host, 9))  # of UDP: nothing is sent
             return str(sock.getsockname()[0])
     except OSError:
         return None

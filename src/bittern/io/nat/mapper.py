@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
+from math import inf
 from random import Random
 from typing import Final, TypeAlias
 
@@ -45,7 +46,7 @@ class _Attempts:
 
     async def ask(self, talking: Talking | None, now: float) -> str | None:
         """Ask, if it is time; why that led to nothing, or None."""
-        if talking is not None and talking.leases:
+        if _holds(talking):
             return None
         hopeless = talking is None or talking.unreachable or talking.control.refusal is not None
         if now < self.due and not (hopeless and self.part.refusal is None and not self.part.leases):
@@ -58,6 +59,10 @@ class _Attempts:
             return str(error)
         self._retry = RETRY_SECONDS
         return None
+
+    def wait(self, talking: Talking | None, now: float) -> float:
+        """Seconds until it may be time to ask; infinity as long as nobody is to."""
+        return inf if _holds(talking) else max(0.05, self.due - now)
 
 
 class Mapper:
@@ -101,6 +106,7 @@ class Mapper:
         self._talking6: Talking | None = None
         self._upnp: _Attempts | None = None
         self._upnp6: _Attempts | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
         self._told = set[str]()
 
@@ -116,14 +122,11 @@ class Mapper:
             self._stirred.clear()
             at = (self._look(), self._look6(), self._wishes)
             if at != self._at:
-                await self._move(*at[:2], loop.time())
+                await self._move(*at, loop.time())
             await self._ask_by_upnp(loop.time())
-            wait = LOOK_SECONDS
-            for attempts in (self._upnp, self._upnp6):
-                if attempts is not None:
-                    wait = min(wait, max(0.05, attempts.due - loop.time()))
+            waits = [attempts.wait(talking, loop.time()) for attempts, talking in self._attempts()]
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(min([LOOK_SECONDS, *waits])):
                     await self._stirred.wait()
             except TimeoutError:
                 continue
@@ -135,6 +138,15 @@ class Mapper:
 
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as it is done within so many seconds."""
+        await asyncio.gather(self._let_go(seconds), self._left(seconds))
+
+    async def _left(self, seconds: float) -> None:
+        """A router that we were leaving has taken everything back."""
+        if self._leaving is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving, seconds)
+
+    async def _let_go(self, seconds: float) -> None:
         talking = [part for part in (self._talking, self._talking6) if part is not None]
         by_upnp = [attempts.part for attempts in (self._upnp, self._upnp6) if attempts is not None]
         self._talking = self._talking6 = self._upnp = self._upnp6 = self._at = None
@@ -157,36 +169,42 @@ class Mapper:
         ours = own_address6(gateway, self._reaching) if gateway is not None else None
         return (gateway, ours) if gateway is not None and ours is not None else None
 
-    async def _move(self, place: _Place | None, place6: _Place | None, now: float) -> None:
+    async def _move(self, place: _Place | None, place6: _Place | None, wishes: tuple[Wish, ...], now: float) -> None:
         """Another router, or other ports: what the one before let in is over by itself."""
-        await self.close(CLOSE_SECONDS)
+        self._leaving = asyncio.create_task(self._let_go(CLOSE_SECONDS))
+        await asyncio.shield(self._leaving)  # who cancels us waits for it: see `close`
         self._changed()
-        self._at, self._told = (place, place6, self._wishes), set()
+        self._at, self._told = (place, place6, wishes), set()
         if place6 is not None:
-            self._talking6 = self._talk(*place6)
+            self._talking6 = self._talk(*place6, wishes)
         if place is None:
             return
         gateway, ours = place
-        wishes, reaching, changed, at = self._wishes, self._reaching, self._on_change, self._search_at
+        reaching, changed, at = self._reaching, self._on_change, self._search_at
         self._upnp = _Attempts(Upnp(gateway, ours, wishes, reaching, changed, self._rng, place=at), now)
         if place6 is not None:
             pinholes = Pinholes(gateway, ours, place6[0], place6[1], wishes, reaching, changed, at)
             self._upnp6 = _Attempts(pinholes, now)
-        self._talking = self._talk(gateway, ours)
+        self._talking = self._talk(gateway, ours, wishes)
 
-    def _talk(self, gateway: Gateway, ours: str) -> Talking | None:
+    def _talk(self, gateway: Gateway, ours: str, wishes: Sequence[Wish]) -> Talking | None:
         try:
             sock = self._reaching(gateway.host, socket.SOCK_DGRAM)
             with suppress(OSError):  # the route has bound it
                 sock.bind((ours, 0))  # RFC 6887 8.1: what is asked for must come from there
-            return Talking(sock, gateway, ours, self._wishes, self._on_change, self._port)
+            return Talking(sock, gateway, ours, wishes, self._on_change, self._port)
         except OSError as error:
             _log.info("the router at %s: %s", gateway.host, error)
             return None
 
+    def _attempts(self) -> list[tuple[_Attempts, Talking | None]]:
+        """Who may ask by UPnP, and who asks the same router by datagram."""
+        both = (self._upnp, self._talking), (self._upnp6, self._talking6)
+        return [(attempts, talking) for attempts, talking in both if attempts is not None]
+
     async def _ask_by_upnp(self, now: float) -> None:
-        for attempts, talking in ((self._upnp, self._talking), (self._upnp6, self._talking6)):
-            failure = await attempts.ask(talking, now) if attempts is not None else None
+        for attempts, talking in self._attempts():
+            failure = await attempts.ask(talking, now)
             by_datagram = talking.control.refusal if talking is not None else None
             for reason in (by_datagram, failure):
                 if reason is not None:
@@ -203,6 +221,11 @@ class Mapper:
         if reason not in self._told:  # once, not each time that it is tried
             self._told.add(reason)
             _log.info("%s", reason)
+
+
+def _holds(talking: Talking | None) -> bool:
+    """Whether the router lets us in by what it was asked by datagram."""
+    return talking is not None and bool(talking.leases)
 
 
 def _held(talking: Talking | None, upnp: _Attempts | None) -> tuple[Lease, ...]:

@@ -20,7 +20,7 @@ async def run(course: Generator[Call, Answers, T], dial: Dial) -> T:
     """Ask what the course asks, until it ends; what it gives.
 
     Raises:
-        GatewayError: the router refuses what the course can not do without, or does not answer.
+        GatewayError: the router refuses what the course cannot do without, or does not answer.
     """
     try:
         call = next(course)

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
@@ -11,6 +10,7 @@ from typing import Final
 
 from bittern.engine.nat.control import PortControl
 from bittern.engine.nat.lease import Lease, Wish
+from bittern.io.sockets import place_of
 from bittern.wire.pcp import MAX_DATAGRAM, PORT
 
 from .gateways import Gateway
@@ -31,7 +31,7 @@ class Talking:
         port: of the router.
 
     Raises:
-        OSError: the router can not be reached.
+        OSError: the router cannot be reached.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Talking:
         self._sock = sock
         try:
             # A connected socket: what others send does not even arrive (RFC 6887 8.3).
-            sock.connect((gateway.host, port))
-            self.control = PortControl(ours.partition("%")[0], wishes, token_bytes, time.monotonic())
+            sock.connect(place_of(gateway.host, port))
+            self.control = PortControl(ours.partition("%")[0], wishes, token_bytes, self._loop.time())
         except OSError:
             sock.close()
             raise
@@ -69,13 +69,12 @@ class Talking:
     async def close(self, seconds: float) -> None:
         """Take everything back, as far as the router says so within so many seconds."""
         try:
-            if self.control.leases:
-                self._released = asyncio.Event()
-                self.control.release(time.monotonic())
-                self._settle()
-                with suppress(TimeoutError):  # the router forgets it by itself when the time of the lease is over
-                    async with asyncio.timeout(seconds):
-                        await self._released.wait()
+            self._released = asyncio.Event()
+            self.control.release(self._loop.time())
+            self._settle()
+            with suppress(TimeoutError):  # the router forgets it by itself when the time of the lease is over
+                async with asyncio.timeout(seconds):
+                    await self._released.wait()
         finally:
             self.stop()
 
@@ -96,12 +95,12 @@ class Talking:
             except OSError:
                 self.unreachable = not self.control.answered
                 break
-            self.control.receive(datagram, time.monotonic())
+            self.control.receive(datagram, self._loop.time())
         self._settle()
 
     def _tick(self) -> None:
         self._timer = None
-        self.control.advance(time.monotonic())
+        self.control.advance(self._loop.time())
         self._settle()
 
     def _settle(self) -> None:
@@ -115,7 +114,7 @@ class Talking:
             self._timer = None
         due = self.control.next_deadline()
         if due < inf:
-            wait = min(max(0.0, due - time.monotonic()), _MOST_SLEEP)
+            wait = min(max(0.0, due - self._loop.time()), _MOST_SLEEP)
             self._timer = self._loop.call_later(wait, self._tick)
         leases = self.control.leases
         if leases != self._leases:

@@ -14,6 +14,7 @@ from bittern.base.address import Address
 from bittern.base.errors import GatewayError
 from bittern.engine.nat import igd
 from bittern.engine.nat.lease import Lease, Wish, renewal_seconds
+from bittern.io.tcp import loss_of
 from bittern.wire import ssdp
 from bittern.wire.igd import Service, own_url, parse_description
 from bittern.wire.pcp import Carrier
@@ -48,12 +49,10 @@ async def find(
         seconds: that the router has; it is asked twice.
 
     Raises:
-        GatewayError: it does not answer.
+        GatewayError: it does not answer, or there is no network just now.
     """
     loop = asyncio.get_running_loop()
-    with reaching(gateway.host, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ours))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+    with _speaking(gateway, ours, reaching) as sock:
         found = loop.create_task(_heard(sock, gateway))
         try:
             for _ in range(2):
@@ -68,6 +67,20 @@ async def find(
             found.cancel()
             await asyncio.wait([found])
     raise GatewayError(f"the router at {gateway.host} speaks no UPnP")
+
+
+def _speaking(gateway: Gateway, ours: str, reaching: Reaching) -> socket.socket:
+    try:
+        sock = reaching(gateway.host, socket.SOCK_DGRAM)
+        try:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ours))
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+        except OSError:
+            sock.close()
+            raise
+    except OSError as error:
+        raise GatewayError(f"the router at {gateway.host}: {loss_of(error)}") from None
+    return sock
 
 
 async def services_of(gateway: Gateway, ours: str, reaching: Reaching, place: Address) -> tuple[Service, ...]:

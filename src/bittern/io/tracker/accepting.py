@@ -15,7 +15,7 @@ from typing import TypeAlias
 Accept: TypeAlias = Callable[[], tuple[int, bytes]]
 """The next connection: its descriptor, and the packed address of its other end.
 
-Raises BlockingIOError where none waits, and OSError where one can not be had.
+Raises BlockingIOError where none waits, and OSError where one cannot be had.
 """
 
 _NAME = 28  # sockaddr_in6; sockaddr_in has 16

@@ -47,7 +47,7 @@ def bound(places: Places, workers: int = 1) -> Iterator[list[list[socket.socket]
     """The sockets of each worker, bound and not listening yet; closed when the block ends.
 
     Raises:
-        NetworkError: an address can not be had; or the ports can not be shared out on this system.
+        NetworkError: an address cannot be had; or the ports cannot be shared out on this system.
     """
     made: list[list[socket.socket]] = [[] for _ in range(workers)]
     try:
@@ -95,7 +95,7 @@ def _bind_all(made: list[list[socket.socket]], host: str, port: int, kind: socke
         try:
             _share_out(made[0][-1], len(made))
         except OSError as error:
-            raise NetworkError(f"this system can not share a UDP port out among workers: {error.strerror}") from error
+            raise NetworkError(f"this system cannot share a UDP port out among workers: {error.strerror}") from error
     return port
 
 

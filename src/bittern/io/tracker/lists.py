@@ -26,7 +26,7 @@ class Lists:
         """Let `policy` be as the files say.
 
         Raises:
-            OSError: a file can not be read.
+            OSError: a file cannot be read.
             ValueError: a line of it makes no sense; the message names file and line, and the policy is as it was.
         """
         hashes = None if self.allow is None else _read(self.allow, parse_info_hashes)

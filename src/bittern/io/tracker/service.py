@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from bittern.base.errors import ThreadLimitError
 from bittern.io.tasks import Tasks
+from bittern.io.threads import starting
 from bittern.tracker import snapshot
 from bittern.tracker.colleagues import Colleagues
 from bittern.tracker.connection_ids import ConnectionIds
@@ -100,8 +102,8 @@ class TrackerService:
         """Take in the swarms that were kept, and listen.
 
         Raises:
-            NetworkError: an address can not be listened at.
-            OSError: the file that keeps the swarms can not be read.
+            NetworkError: an address cannot be listened at.
+            OSError: the file that keeps the swarms cannot be read.
         """
         place = self._place
         file = None if self._state is None else self._state_file(self._state)
@@ -176,9 +178,10 @@ class TrackerService:
                 save_at = now + SAVE_SECONDS
                 data = snapshot.save(self.registry, time.time())
                 try:
-                    await asyncio.to_thread(file.write, data)
-                except OSError as error:
-                    _log.warning("the swarms can not be kept: %s", error)
+                    with starting():
+                        await asyncio.to_thread(file.write, data)
+                except (OSError, ThreadLimitError) as error:
+                    _log.warning("the swarms cannot be kept: %s", error)
 
 
 def _take_turn(sock: socket.socket, exchange: Exchange, front: UdpFront) -> None:

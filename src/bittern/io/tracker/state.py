@@ -33,7 +33,7 @@ class StateFile:
         """Take in the swarms that are at home here, whichever worker of however many had them.
 
         Raises:
-            OSError: a file can not be read.
+            OSError: a file cannot be read.
         """
         for path in (self._first, *_further(self._first, 1)):
             try:
@@ -49,7 +49,7 @@ class StateFile:
         """Keep what `snapshot.save` made.
 
         Raises:
-            OSError: the file can not be written.
+            OSError: the file cannot be written.
         """
         write_atomic(self._path, data)
 

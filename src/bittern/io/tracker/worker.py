@@ -92,7 +92,7 @@ async def work(orders: asyncio.StreamReader, say: Callable[[bytes], object]) -> 
         say: told when it serves.
 
     Raises:
-        OSError: a file of the order can not be read, or the swarms not be kept at the end.
+        OSError: a file of the order cannot be read, or the swarms not be kept at the end.
         ValueError: a list makes no sense.
     """
     order = Order.decode(await orders.readline())

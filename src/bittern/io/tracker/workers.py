@@ -84,7 +84,7 @@ class TrackerWorkers:
         """Start the workers; they have taken in the swarms that were kept, and listen.
 
         Raises:
-            NetworkError: an address can not be listened at, or not by several processes.
+            NetworkError: an address cannot be listened at, or not by several processes.
             WorkerError: a worker ended at once; it has said why.
         """
         with ExitStack() as stack:
@@ -144,7 +144,7 @@ class TrackerWorkers:
         """Let all workers read their lists again.
 
         Raises:
-            OSError: a list can not be read.
+            OSError: a list cannot be read.
             ValueError: one makes no sense; the workers keep what they have.
         """
         self._lists.read_into(Policy())

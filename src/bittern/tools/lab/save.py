@@ -19,7 +19,7 @@ def saving_file(out: Path) -> Iterator[BinaryIO]:
 
     Raises:
         FileExistsError: `out` is there and is no regular file.
-        OSError: the file can not be written.
+        OSError: the file cannot be written.
     """
     if out.exists() and not out.is_file():
         raise FileExistsError(17, "is no regular file", str(out))
@@ -40,7 +40,7 @@ def saving_torrent(out: Path, info: Info) -> Iterator[Keep]:
 
     Raises:
         FileExistsError: `out` is there, and is no regular file or has to become a folder.
-        OSError: something can not be written.
+        OSError: something cannot be written.
     """
     if not info.multi_file:
         with saving_file(out) as file:

@@ -156,7 +156,7 @@ def download_piece(client: Client, target: Target, piece: int, out: Path) -> Non
 
     Raises:
         NoSuchPieceError: there is no such piece.
-        OSError: `out` can not be written.
+        OSError: `out` cannot be written.
         BitternError: as for `download`.
     """
     with ExitStack() as stack:
@@ -180,7 +180,7 @@ def download(client: Client, target: Target, out: Path) -> None:
         RemoteProtocolError: the only peer sent something impossible.
         BencodeError: the metadata from a peer has the right hash but is no bencode.
         MetainfoError: the torrent is invalid, or of version 2 only.
-        OSError: `out` can not be written.
+        OSError: `out` cannot be written.
     """
     with ExitStack() as stack:
 

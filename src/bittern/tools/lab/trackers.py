@@ -67,7 +67,7 @@ def _ask(client: Client, url: str) -> AnnounceReply:
         try:
             status, reason, target, body = _get(client, url, deadline)
         except (OSError, HTTPException, ValueError) as error:
-            raise TrackerError(f"cannot be asked: {error}") from error
+            raise TrackerError(f"cannot be asked: {getattr(error, 'strerror', None) or error}") from error
         if target is None:
             break
         url = urljoin(url, target)

@@ -25,7 +25,7 @@ def ask(client: Client, tracker: str, request: AnnounceRequest) -> AnnounceReply
     """Announce to a UDP tracker, by each family of addresses that its name has; the first answer counts.
 
     Raises:
-        TrackerError: its URL is none, it can not be reached, refuses, or does not answer in time.
+        TrackerError: its URL is none, it cannot be reached, refuses, or does not answer in time.
     """
     tickets = count(1)
     trackers = UdpTrackers(os.urandom, lambda: next(tickets))

@@ -20,7 +20,7 @@ class Holder(Protocol):
 class Slab:
     """One buffer, lent to the stream that sends.
 
-    What is encrypted can not be encrypted anew, so what the system does not take has to be kept. Mostly it takes
+    What is encrypted cannot be encrypted anew, so what the system does not take has to be kept. Mostly it takes
     everything; else who did not get rid of it moves out when another wants to send.
     """
 

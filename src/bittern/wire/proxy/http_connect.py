@@ -18,7 +18,7 @@ _END: Final = b"\r\n\r\n"
 _TELLS_OF_TARGET: Final = {
     403: errno.EACCES,
     404: errno.EHOSTUNREACH,
-    500: errno.EHOSTUNREACH,  # tinyproxy, for whatever it can not connect to
+    500: errno.EHOSTUNREACH,  # tinyproxy, for whatever it cannot connect to
     502: errno.EHOSTUNREACH,
     503: errno.EHOSTUNREACH,
     504: errno.ETIMEDOUT,

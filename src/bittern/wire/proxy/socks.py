@@ -22,8 +22,8 @@ _UNSUPPORTED_COMMAND: Final = 7
 _REFUSALS: Final = {
     1: ("could not make the connection", errno.EHOSTUNREACH),
     2: ("does not allow it", errno.EACCES),
-    3: ("can not reach that network", errno.ENETUNREACH),
-    4: ("can not reach that host", errno.EHOSTUNREACH),
+    3: ("cannot reach that network", errno.ENETUNREACH),
+    4: ("cannot reach that host", errno.EHOSTUNREACH),
     5: ("was refused", errno.ECONNREFUSED),
     6: ("got no answer in time", errno.ETIMEDOUT),
     8: ("does not know addresses of this kind", errno.EAFNOSUPPORT),
@@ -77,7 +77,7 @@ def socks4a(target: Endpoint, user: str | None = None) -> Handshake:
     """Ask a SOCKS 4a proxy for a connection to `target`.
 
     Args:
-        target: a name is looked up by the proxy; an IPv6 address can not be written.
+        target: a name is looked up by the proxy; an IPv6 address cannot be written.
         user: to give; None for none.
 
     Raises:

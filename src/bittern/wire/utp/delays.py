@@ -11,6 +11,8 @@ _RECENT = 4
 LEAST_TIMEOUT = 0.5
 MOST_TIMEOUT = 60.0
 FIRST_TIMEOUT = 1.0
+_DOUBLINGS = 3
+"""Of the time-out: a packet in four seconds harms nobody, and finds a way that is back, or nobody there, sooner."""
 
 
 class DelayHistory:
@@ -110,4 +112,4 @@ class RoundTrips:
     def timeout(self) -> float:
         """Seconds to wait for an acknowledgement."""
         first = max(LEAST_TIMEOUT, self.mean + 4 * self._deviation) if self.mean else FIRST_TIMEOUT
-        return float(min(first * (1 << min(self._timeouts, 8)), MOST_TIMEOUT))
+        return float(min(first * (1 << min(self._timeouts, _DOUBLINGS)), MOST_TIMEOUT))

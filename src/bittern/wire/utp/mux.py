@@ -118,7 +118,7 @@ class Mux:
                 self._fail(link, LinkLost(LossKind.REFUSED), now)
 
     def too_big(self, address: Address, size: int, now: float) -> None:
-        """The system refused a datagram of `size` bytes to `address`: it can not go through whole."""
+        """The system refused a datagram of `size` bytes to `address`: it cannot go through whole."""
         for link in self._links.values():
             if link.address == address:
                 link.sender.recovery.too_big(size)

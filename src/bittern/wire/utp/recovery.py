@@ -8,7 +8,8 @@ from .packet import HEAD, MASK, Packet
 
 _DUPLICATES = 3
 _TIMEOUTS = 6
-"""In a row, after which the other side is gone; each is twice as long as the one before."""
+"""In a row, after which the other side is gone: 19.5 seconds at least. libtorrent gives up a connection when one packet
+was lost three times, libutp after 15 seconds, and neither says so."""
 _MOST_BEYOND = 300
 """Packets by which others may be ahead of one that is not held to be lost."""
 _SOONEST = 0.75
