@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.interop.rigs.place import Place
@@ -22,11 +23,28 @@ def dht_node(place: Place, folder: Path) -> Iterator[str]:
         yield address
 
 
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Nodes that have found each other; `address` is HOST:PORT of the first."""
+
+    address: str
+    running: Running
+
+    def wait_told(self, info_hash: str, timeout: float) -> None:
+        """Until they tell of a peer of a torrent, by 40 hexadecimal digits; RigError when they do not in time."""
+        if not wait_until(lambda: self._peers(info_hash) != [], timeout, every=0.5):
+            raise self.running.failure(f"nobody announced {info_hash}")
+
+    def _peers(self, info_hash: str) -> list[str]:
+        self.running.say(f"find {info_hash}")
+        return self.running.read_line(30).split()[1:]
+
+
 @contextmanager
-def dht_nodes(place: Place, folder: Path, count: int) -> Iterator[str]:
-    """So many nodes that find each other; HOST:PORT of the first."""
+def dht_nodes(place: Place, folder: Path, count: int) -> Iterator[Nodes]:
+    """So many nodes that find each other."""
     command = [*place.enter, sys.executable, str(DRIVER), place.address, str(count)]
     with Running(command, folder / "nodes.log", talks=True) as running:
         word, first, *_ = running.read_line(30).split()
         assert word == "ready"
-        yield f"{place.address}:{first}"
+        yield Nodes(f"{place.address}:{first}", running)
