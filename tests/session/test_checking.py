@@ -156,7 +156,7 @@ def test_a_check_may_be_slowed_down(case: Case) -> None:
     assert hash_suspects(case.content, range(case.count), Pace(1_000_000), lambda _: None).good == list(
         range(case.count)
     )
-    assert 0.09 < time.monotonic() - began < 2  # 170,011 bytes
+    assert 0.09 < time.monotonic() - began < 20  # 170,011 bytes
 
 
 def test_progress_reaches_its_end(case: Case) -> None:

@@ -180,7 +180,7 @@ async def test_a_server_that_hangs_holds_up_neither_peers_nor_the_end(tmp_path: 
         async with Session(settings(tmp_path / "c")) as alone:
             got = await alone.add(link, tmp_path / "none")
             await eventually(lambda: got.status.state is State.METADATA)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 async def test_what_fails_is_an_event(meta: Metainfo, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from bittern.session.torrent import Torrent
 from tests.session.rig import eventually, fill, seeding, settings, torrent
 
 KB = 1000
+LOOKS = 8
+LOOK_SECONDS = 1.5
 
 
 def test_only_numbers_that_can_be_limits_are_taken() -> None:
@@ -66,22 +68,31 @@ async def rate_of(torrent: Torrent, seconds: float) -> float:
     return (after - before) / (end - begin)
 
 
+async def comes_to(torrent: Torrent, limit: float) -> None:
+    """Bytes come as fast as they may, and no faster, once what was asked for before is here.
+
+    Where something else has the machine fewer come, and more after that: one of some looks has to see what is meant.
+    """
+    rates = list[float]()
+    while not rates or rates[-1] != pytest.approx(limit, rel=0.10):
+        assert len(rates) < LOOKS, rates
+        rates.append(await rate_of(torrent, LOOK_SECONDS))
+
+
 async def test_limits_hold_on_real_sockets_and_change_while_bytes_flow(tmp_path: Path) -> None:
     meta = torrent(fill(tmp_path / "in" / "big.bin", 64_000_000), piece_size=1 << 18)
     with seeding(meta, tmp_path / "in", tmp_path / "seed") as seed:
         async with Session(settings(tmp_path / "leech", down_bytes_per_second=100.0 * KB)) as leech:
             handle = await leech.add(meta, tmp_path / "out", peers=[seed])
-            assert await rate_of(handle, 2.0) == pytest.approx(100 * KB, rel=0.10)
+            await comes_to(handle, 100 * KB)
             leech.set_limits(down=inf)
             handle.set_limits(down=5000.0 * KB)
-            assert await rate_of(handle, 1.5) == pytest.approx(5000 * KB, rel=0.10)
+            await comes_to(handle, 5000 * KB)
             handle.set_limits(down=inf, peer_down=400.0 * KB)
-            await asyncio.sleep(0.5)  # what was asked for before
-            assert await rate_of(handle, 1.5) == pytest.approx(400 * KB, rel=0.10)
+            await comes_to(handle, 400 * KB)
             handle.set_peer_limits("127.0.0.1", down=800.0 * KB)
             handle.set_peer_limits("127.0.0.2", down=1.0 * KB)
-            await asyncio.sleep(0.5)
-            assert await rate_of(handle, 1.5) == pytest.approx(800 * KB, rel=0.10)
+            await comes_to(handle, 800 * KB)
             (peer,) = handle.peers
             assert (peer.host, peer.down_limit, peer.up_limit) == ("127.0.0.1", 800.0 * KB, inf)
             assert peer.down_rate > 0
@@ -93,18 +104,17 @@ async def test_limits_hold_on_real_sockets_and_change_while_bytes_flow(tmp_path:
             leech.group("slow", down=1000.0 * KB)
             handle.join("slow")
             assert handle.group == "slow"
-            await asyncio.sleep(0.5)
-            assert await rate_of(handle, 1.5) == pytest.approx(1000 * KB, rel=0.10)
+            await comes_to(handle, 1000 * KB)
             handle.join(None)
             await asyncio.wait_for(handle.completed(), 30)
 
 
 async def test_what_is_served_is_limited_too(tmp_path: Path) -> None:
-    meta = torrent(fill(tmp_path / "in" / "big.bin", 8_000_000), piece_size=1 << 18)
+    meta = torrent(fill(tmp_path / "in" / "big.bin", 16_000_000), piece_size=1 << 18)
     with seeding(meta, tmp_path / "in", tmp_path / "seed", up_bytes_per_second=500.0 * KB) as seed:
         async with Session(settings(tmp_path / "leech")) as leech:
             handle = await leech.add(meta, tmp_path / "out", peers=[seed])
-            assert await rate_of(handle, 3.0) == pytest.approx(500 * KB, rel=0.10)
+            await comes_to(handle, 500 * KB)
 
 
 async def test_a_local_peer_is_held_to_no_limit_if_asked(tmp_path: Path) -> None:

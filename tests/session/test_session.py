@@ -388,10 +388,10 @@ async def test_closing_leaves_no_task_and_no_thread(tmp_path: Path) -> None:
 async def test_closing_ends_a_check_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     with path.open("wb") as file:
-        file.truncate(8 << 30)
-    count = (8 << 30) // (1 << 24)
+        file.truncate(64 << 30)
+    count = (64 << 30) // (1 << 24)
     info = b"d6:lengthi%de4:name5:a.bin12:piece lengthi%de6:pieces%d:%se" % (
-        8 << 30,
+        64 << 30,
         1 << 24,
         count * 20,
         bytes(count * 20),
@@ -402,7 +402,7 @@ async def test_closing_ends_a_check_at_once(tmp_path: Path) -> None:
         there = await session.add(meta, tmp_path, overwrite=True)
         await eventually(lambda: there.status.check is not None)
         assert there.status.state is State.CHECKING
-    assert asyncio.get_running_loop().time() - began < 3
+    assert asyncio.get_running_loop().time() - began < 10.0  # all of it takes longer than that
 
 
 async def test_a_session_may_be_opened_and_closed_by_hand_and_opened_again(tmp_path: Path) -> None:

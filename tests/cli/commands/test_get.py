@@ -331,7 +331,7 @@ def test_sigterm_ends_it_too_and_a_second_signal_at_once(swarm: Swarm) -> None:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=10)
         assert process.returncode == 130
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 4.5  # five is what it has
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """Places of connections against a naive count, over torrents that dial, meet and part at random."""
 
+from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -21,7 +22,12 @@ def test_an_ipv4_address_stands_for_itself_and_an_ipv6_address_for_its_64() -> N
     assert network_of("10.0.0.1") != network_of("10.0.0.2")
     assert network_of("2001:db8::1") == network_of("2001:db8:0:0:ffff::9")
     assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
-    assert [is_this_machine(host) for host in ("127.5.0.1", "::1", "10.0.0.1")] == [True, True, False]
+
+
+@given(st.ip_addresses() | st.ip_addresses(network="126.0.0.0/7"))
+def test_only_the_loopback_network_is_this_machine(ip: IPv4Address | IPv6Address) -> None:
+    assert is_this_machine(str(ip)) == ip.is_loopback
+    assert is_this_machine("::1")
 
 
 def test_the_stranger_that_was_silent_for_longest_goes() -> None:

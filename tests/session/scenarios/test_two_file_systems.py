@@ -6,6 +6,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from bittern.session import events
 from bittern.session.session import Session
 from bittern.session.status import State
+from bittern.session.torrent import Torrent
 from tests.faults.rigs.strace import killed_at, missing
 from tests.interop.conftest import require
 from tests.interop.rigs.process import Running
@@ -20,6 +23,11 @@ from tests.session.moves import files_below
 from tests.session.rig import PIECE, album, eventually, fill, settings, torrent
 
 SECONDS = 30
+
+
+def reached(torrent: Torrent, count: int) -> bool:
+    """Whether so many bytes came from others."""
+    return torrent.status.downloaded >= count
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ async def test_a_seed_that_moves_to_another_file_system_serves_all_the_while(tmp
     fill(root / "large.bin", 600 * PIECE)
     before = files_below(tmp_path / "src")
     meta = torrent(root)
-    slow = settings(tmp_path / "b", down_bytes_per_second=300 * PIECE)
+    slow = settings(tmp_path / "b", down_bytes_per_second=30 * PIECE)
     async with Session(settings(tmp_path / "a")) as seed, Session(slow) as leech:
         there = await seed.add(meta, tmp_path / "src")
         await there.completed()
@@ -49,7 +57,10 @@ async def test_a_seed_that_moves_to_another_file_system_serves_all_the_while(tmp
             await there.move_to(target)
             assert files_below(target) == before
             assert there.status.state is State.SEEDING
+            more = got.status.downloaded + PIECE
+            await eventually(partial(reached, got, more))
         assert not got.status.complete  # it was served the while
+        leech.set_limits(down=inf)
         await asyncio.wait_for(got.completed(), SECONDS)
         assert [drop for drop in drops.take() if isinstance(drop, events.PeerDropped) and drop.offence] == []
     assert files_below(tmp_path / "dst") == before

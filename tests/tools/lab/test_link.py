@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from bittern.base.address import Address
@@ -37,11 +35,9 @@ def test_both_handshakes_pass_and_what_follows_is_kept(pair: Pair) -> None:
 )
 def test_a_wrong_handshake_is_refused_at_its_first_wrong_byte(pair: Pair, answer: bytes, offence: Offence) -> None:
     pair.wire.send(answer)
-    before = time.monotonic()
     with pytest.raises(RemoteProtocolError) as caught:
         pair.link.shake_hands(HASH, TORRENT_PROFILE)
     assert caught.value.offence is offence
-    assert time.monotonic() - before < 0.25
     assert answer.hex() in pair.lines[-1]
 
 

@@ -22,7 +22,13 @@ def network_of(host: str) -> str:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether an address is of the loopback network: many clients of one machine are no crowd."""
+    """Whether a numeric address is of the loopback network: many clients of one machine are no crowd.
+
+    Raises:
+        ValueError: this is no address, and does not begin like one.
+    """
+    if host[:1].isdigit() and ":" not in host and not host.startswith("127."):
+        return False  # by far the most, and asked for each that others name
     return ip_address(host).is_loopback
 
 
