@@ -84,6 +84,37 @@ async def test_who_found_nobody_looks_again_soon_and_is_not_announced_again_by_t
             await asyncio.wait_for(torrent.completed(), 30)
 
 
+async def test_a_seed_that_found_nobody_looks_once_more_for_who_came_at_the_same_moment(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dht, "HUNGRY_SECONDS", 0.5)
+    meta = torrent_of(folders[0])
+    name = bytes(meta.info.wire_hash)
+    async with routers() as tables, Session(beginning_at(tables[0], folders[0] / "state")) as seeds:
+        table, looked = await seeds._table(), list[int]()
+        search = table.find_peers
+
+        async def find_peers(name: bytes, found: Any, **more: Any) -> Any:
+            looked.append(1)
+            return await search(name, found, **more)
+
+        monkeypatch.setattr(table, "find_peers", find_peers)
+        came = asyncio.Event()
+
+        def leecher(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.set()
+            writer.close()
+
+        async with await asyncio.start_server(leecher, "127.0.0.1", 0) as server:
+            await seeds.add(meta, folders[0])
+            await eventually(lambda: looked == [1] and stored(tables) == {name})
+            announce = AnnouncePeer(name, server.sockets[0].getsockname()[1], b"")
+            assert (await tables[1].find_peers(name, lambda _: None, announce=announce)).stored
+            await asyncio.wait_for(came.wait(), 20)
+        await asyncio.sleep(1.5)
+        assert looked == [1, 1]
+
+
 async def test_a_private_torrent_is_neither_asked_for_nor_announced(folders: tuple[Path, Path]) -> None:
     meta = torrent_of(folders[0], private=True)
     async with routers() as tables, Session(beginning_at(tables[0], folders[0] / "state")) as session:

@@ -163,13 +163,15 @@ class Seeking:
             runtime.turn.soon()
 
         key, complete = bytes(name), swarm.download is not None and swarm.download.complete
-        rested = runtime.now() - self._announced[key] >= LEAST_SECONDS
+        told = self._announced[key]
+        rested = runtime.now() - told >= LEAST_SECONDS
         ours = self._ours(name, seed=complete) if rested else None
         done = await (await self._node.table()).find_peers(name, found, announce=ours, no_seeds=complete)
         self._searches.pop(key, None)
         if done.stored:
             seeker.entry.sought_at = self._announced[key] = runtime.now()
-        hungry = bool(swarm.left_bytes) and not swarm.peers
+        # Two that join at the same moment look before either is announced: then the other is there the second time.
+        hungry = not swarm.peers and (bool(swarm.left_bytes) or told == -inf)
         self._schedule.done(key, runtime.now(), answers=done.answered, hungry=hungry)
 
     async def _announce(self, entry: Entry) -> None:

@@ -17,7 +17,7 @@ LEAST_SECONDS: Final = 12 * 60.0
 RETRY_SECONDS: Final = 5.0
 """After a search that nobody answered; twice as long after each more."""
 HUNGRY_SECONDS: Final = 15.0
-"""After a search for a torrent that has no peer at all; twice as long after each more. It is not announced by those."""
+"""After a search for a torrent that needs peers and has none; twice as long after each more. None announces it."""
 AT_ONCE: Final = 8
 """Searches at once."""
 ASLEEP_AT_ONCE: Final = 8
@@ -70,7 +70,7 @@ class DhtSchedule:
             torrent: its info hash.
             now: the time.
             answers: how many there were.
-            hungry: whether it downloads, and has nobody to download from.
+            hungry: whether it needs peers, and has none.
         """
         if torrent not in self._due:
             return
