@@ -70,7 +70,7 @@ def test_get_says_how_many_ranges_it_blocks_and_whom_it_kept_out(
     meta = write_torrent(source, tmp_path / "a.torrent")
     words = ["get", str(tmp_path / "a.torrent"), "-d", str(tmp_path / "dst"), "--listen", "127.0.0.1", "--port", "0"]
     with seeding(meta, source.parent, tmp_path / "seed") as peer:
-        assert main([*words, "--peer", peer, "--ip-filter", str(listed), "--timeout", "1"]) == ExitCode.NETWORK
+        assert main([*words, "--peer", peer, "--ip-filter", str(listed), "--timeout", "3"]) == ExitCode.NETWORK
         told = capsys.readouterr().err
         assert "IP filter: 1 range of addresses blocked" in told
         assert f"a line makes no sense and is left out: {listed}, line 2: what?" in told

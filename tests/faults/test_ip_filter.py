@@ -67,7 +67,7 @@ def test_nothing_is_sent_to_a_blocked_address_and_to_a_free_one_all_of_it(
     meta = write_torrent(source, tmp_path / "b.torrent")
     listed = tmp_path / "list"
     listed.write_text(f"{HOST if filtered else '127.0.0.67'}/32\n")
-    both = ["-d", str(tmp_path / "out"), "--timeout", "1", "--port", "0", "--ip-filter", str(listed)]
+    both = ["-d", str(tmp_path / "out"), "--timeout", "3", "--port", "0", "--ip-filter", str(listed)]
     words = ["get", str(tmp_path / "a.torrent"), *both, "--no-dht", "--announce-to-all"]
     for name in ("peer", "peer, uTP"):
         words += ["--peer", f"{HOST}:{ears.port(name)}"]

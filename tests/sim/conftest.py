@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+TIMEOUT_SECONDS = 1200
+"""They wait for nothing, and simulated clocks do not stand still: only a busy machine makes them last."""
 FIRST, COUNT = int(os.environ.get("BITTERN_SIM_SEED", "0")), int(os.environ.get("BITTERN_SIM_SEEDS", "1"))
 
 
@@ -12,6 +15,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs once for each seed."""
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(FIRST, FIRST + COUNT), indirect=True, ids=lambda value: f"seed{value}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each simulation time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
 
 
 @pytest.fixture
