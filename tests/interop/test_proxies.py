@@ -11,7 +11,8 @@ from tests.interop.conftest import require
 from tests.interop.rigs.place import missing_for_namespace
 from tests.interop.rigs.proxies import WORLD6, World, world
 
-SECONDS = 30
+SECONDS = 75
+"""A tracker over UDP is asked again after 15 seconds, and after 30 more, where a datagram was lost."""
 SWITCHES = ("proxy_peers", "proxy_trackers", "proxy_web", "proxy_dht", "proxy_names")
 
 

@@ -8,6 +8,7 @@ import pytest
 from bittern.base.address import Address
 from bittern.base.errors import SessionError
 from bittern.engine.dht.items import Item, signed_bytes
+from bittern.engine.dht.searches import PeerSearch
 from bittern.io.dht import Table
 from bittern.io.ed25519 import public_key, sign
 from bittern.io.udp import bind
@@ -55,7 +56,9 @@ async def test_who_is_not_waited_for_any_more_asks_nobody_any_more() -> None:
             await search
         await asyncio.sleep(0.3)
         assert [table.nodes[0].stored[0] for table in some] == [0] * 5
-        assert len(some[1].nodes[0]._searches) == 0
+        searches = some[1].nodes[0]._searches  # the node has some of its own, for nodes
+        assert not [each for each in searches._active.values() if isinstance(each, PeerSearch) and not each.is_over]
+        assert not [each for each, _ in searches._waiting.values() if isinstance(each, PeerSearch)]
 
 
 async def test_items_are_stored_and_found_also_by_who_answers_nobody() -> None:
