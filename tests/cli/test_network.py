@@ -103,7 +103,7 @@ sys.exit(main(sys.argv[1:]))
 
 def leaving(*words: str, folder: Path, environment: Mapping[str, str] = os.environ) -> set[str]:
     """The hosts that a command would look up or send to, but for this machine; none of them is reached."""
-    command = [sys.executable, "-c", ALARMED, *words, "--port", "0", "--no-lsd", "--timeout", "3"]
+    command = [sys.executable, "-c", ALARMED, *words, "--port", "0", "--no-lsd", "--timeout", "6"]
     done = subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
     return set(re.findall(r"^LEAVES: (.*)$", done.stderr, re.MULTILINE))
 

@@ -204,11 +204,10 @@ def test_metadata_of_30_mib_comes_and_one_byte_more_is_never_asked_for(tmp_path:
                 asked.append(teller.asked())
                 teller.tell(asked[-1])
 
+        more = () if size == MOST else ("--timeout", "4")
         with (
             HostilePeer(digest, script) as teller,
-            program.get(
-                digest.hex(), into, tmp_path / f"get{size}", peers=(teller.address,), more=("--timeout", "4")
-            ) as job,
+            program.get(digest.hex(), into, tmp_path / f"get{size}", peers=(teller.address,), more=more) as job,
         ):
             if size == MOST:
                 job.saw("metadata", seconds=DONE_WITHIN)

@@ -430,7 +430,7 @@ def test_two_liars_of_three_peers_spoil_nothing(torrent: Torrent, meet: Meet) ->
 
 def test_what_a_lone_liar_sent_is_never_taken_for_good(torrent: Torrent, seed: int, into: Path, tmp_path: Path) -> None:
     """Neither in that run nor in the next, which fetches every byte again."""
-    more = ("--timeout", "3")
+    more = ("--timeout", "6")
     with (
         HostilePeer(torrent.info_hash, lambda peer: every_block_is_a_lie(peer, torrent)) as hostile,
         program.get(torrent.path, into, tmp_path / "get", peers=(hostile.address,), more=more) as job,

@@ -136,7 +136,7 @@ def test_a_download_with_a_hostile_name_tracker_and_peer(tmp_path: Path, more: l
 
         def got(source: str) -> str:
             work = tmp_path / sha1(source.encode()).hexdigest()
-            words = ["get", source, "-d", str(work), "--timeout", "4", "--peer", peer.address, "--port", "0"]
+            words = ["get", source, "-d", str(work), "--timeout", "10", "--peer", peer.address, "--port", "0"]
             return under_a_terminal([*words, "--listen", "127.0.0.1", *QUIET, *more], work / "home")
 
         sources = (str(empty), str(lacking), link)

@@ -111,7 +111,7 @@ def test_a_server_is_believed_by_its_certificate(
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert"))
     source = torrent(content, Kind.V1_SINGLE, tmp_path, f"https://localhost:{port}/")
     (tmp_path / "work").mkdir()
-    options = ("--timeout", "6")
+    options = ("--timeout", "15")
     with nginx(content.folder, tmp_path / "nginx", more):  # noqa: SIM117 - the server is there before
         with Bittern(options=options).get(str(source), tmp_path / "copy", LOOPBACK, tmp_path / "work") as command:
             assert isinstance(command, Command)
@@ -139,7 +139,7 @@ def changed(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def test_a_server_that_has_other_bytes_is_banned_and_said_so(changed: tuple[Path, str], tmp_path: Path) -> None:
     source, url = changed
     (tmp_path / "work").mkdir()
-    options = ("--web-seed", url, "--timeout", "6")
+    options = ("--web-seed", url, "--timeout", "15")
     with Bittern(options=options).get(str(source), tmp_path / "copy", LOOPBACK, tmp_path / "work") as command:
         assert isinstance(command, Command)
         assert command.running.wait(SECONDS) == 6
