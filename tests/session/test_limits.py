@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bittern.base.errors import SessionError
+from bittern.base.geometry import BLOCK
+from bittern.base.rate import BURST_SECONDS
 from bittern.engine.swarm.classes import PeerClass
 from bittern.session.limits import Limits, check_limit
 from bittern.session.session import Session
@@ -71,12 +73,15 @@ async def rate_of(torrent: Torrent, seconds: float) -> float:
 async def comes_to(torrent: Torrent, limit: float) -> None:
     """Bytes come as fast as they may, and no faster, once what was asked for before is here.
 
-    Where something else has the machine fewer come, and more after that: one of some looks has to see what is meant.
+    Where something else has the machine fewer come: one of some looks has to see what is meant. More never come than
+    the limit, its burst and a block that was begun allow.
     """
+    most = limit * (1 + BURST_SECONDS / LOOK_SECONDS) + BLOCK / LOOK_SECONDS
     rates = list[float]()
     while not rates or rates[-1] != pytest.approx(limit, rel=0.10):
         assert len(rates) < LOOKS, rates
         rates.append(await rate_of(torrent, LOOK_SECONDS))
+    assert all(rate <= most for rate in rates[1:]), (most, rates)
 
 
 async def test_limits_hold_on_real_sockets_and_change_while_bytes_flow(tmp_path: Path) -> None:
