@@ -1,6 +1,8 @@
 import asyncio
 import threading
 import time
+from asyncio import BaseEventLoop
+from typing import Any
 
 import pytest
 
@@ -77,6 +79,32 @@ def test_what_was_begun_comes_to_its_end_although_nobody_waits_for_it() -> None:
     background.close()
     background.close()
     assert done == ["cleared up"]
+
+
+def test_work_is_called_off_though_its_handing_over_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    background, started, ended = begun(), list[int](), list[int]()
+    hand_over = BaseEventLoop.call_soon_threadsafe
+
+    def then_interrupted(loop: BaseEventLoop, *words: Any, **more: Any) -> None:
+        hand_over(loop, *words, **more)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    async def work(number: int) -> None:
+        started.append(number)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.append(number)
+
+    for number in range(20):  # whether it has begun by then is left to chance
+        monkeypatch.setattr(BaseEventLoop, "call_soon_threadsafe", then_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            background.wait(work(number))
+    background.wait(asyncio.sleep(0))
+    assert background.wait(answer()) == 42
+    assert ended == started
+    background.close()
 
 
 def test_after_the_end_only_what_needs_no_waiting_is_done() -> None:

@@ -6,9 +6,12 @@ import math
 import subprocess
 import sys
 import threading
+from asyncio import BaseEventLoop
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark.structures import ParameterSet
@@ -255,6 +258,35 @@ with bittern.sync.Session(settings) as session:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout.endswith("[]\nTrue\n"), done.stdout + done.stderr
+
+
+def test_ctrl_c_the_moment_that_something_was_handed_over_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening, each call, and closing hand something to the loop: one of them after the other is interrupted."""
+    meta = torrent(fill(tmp_path / "src" / "a.bin", 20 * PIECE))
+    kept = settings(tmp_path / "s", keep_torrents=True)
+    hand_over, here = BaseEventLoop.call_soon_threadsafe, threading.current_thread()
+    left, interrupts = 0, 0
+
+    def counted(loop: BaseEventLoop, *words: Any, **more: Any) -> None:
+        nonlocal left
+        hand_over(loop, *words, **more)
+        if threading.current_thread() is here:
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(BaseEventLoop, "call_soon_threadsafe", counted)
+    while left <= 0:  # until there are fewer than that
+        left = interrupts + 1
+        with suppress(KeyboardInterrupt), Session(kept) as session:
+            for each in session.torrents:
+                session.remove(each)
+            session.add(meta, tmp_path / "src").completed(20)
+        assert names() == []
+        interrupts += 1
+    assert interrupts > 5
 
 
 def test_a_session_may_be_opened_and_closed_by_hand(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bittern.base.errors import SessionError
 from bittern.io.threads import starting
@@ -57,26 +57,20 @@ class Background:
         if threading.current_thread() is self._thread:
             work.close()
             raise SessionError("a call of bittern.sync waits: it must not be made on the session's own loop")
-        future: concurrent.futures.Future[T] | None = None
+        errand = _Errand(work, self._loop)
         try:
             with self._turnstile:
-                if not self._over:
-                    future = asyncio.run_coroutine_threadsafe(work, self._loop)
-            if future is None:
-                return _at_once(work)
-            return future.result(timeout)
-        except concurrent.futures.TimeoutError:
-            if future is None or future.done():
-                raise
-            raise TimeoutError(f"not within {timeout:g} s") from None
+                over = self._over
+                if not over:
+                    errand.hand_over()
+            return _at_once(work) if over else errand.result(timeout)
         finally:
-            if future is not None:
-                future.cancel()
+            errand.call_off()
 
     def close(self) -> None:
         """Do what is to be done last, let what was begun come to its end, and end the thread. May be called again.
 
-        Ctrl-C does not shorten it, but a second one ends the wait for it.
+        Ctrl-C ends the wait for it, and nothing else: who calls it again waits for the rest.
         """
         with self._turnstile:  # a start that was interrupted leaves open whether there is a thread, and how far it is
             self._abandoned = not (self._begun or self._runs)
@@ -85,14 +79,8 @@ class Background:
             return
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._stop.set)
-        try:
-            self._ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
-        except BaseException:
-            self._ended.wait()
-            raise
-        finally:
-            if self._ended.is_set():
-                self._thread.join()
+        self._ended.wait()  # not `join`, which takes an interrupt for the end of the thread (bpo-45274)
+        self._thread.join()
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -120,6 +108,61 @@ class Background:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
             await asyncio.wait(left, timeout=PATIENCE_SECONDS)
+
+
+class _Errand(Generic[T]):
+    """Work for a loop in another thread, which can be called off at any time.
+
+    Whoever hands work over may be interrupted when it has begun, and asyncio.run_coroutine_threadsafe has not told yet
+    what to cancel.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._work = work
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._off = False
+        self._answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def hand_over(self) -> None:
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def result(self, timeout: float | None) -> T:
+        try:
+            return self._answer.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if self._answer.done():
+                raise
+            raise TimeoutError(f"not within {timeout:g} s") from None
+
+    def call_off(self) -> None:
+        """Nothing where it is done."""
+        if self._answer.done():
+            return
+        self._off = True
+        try:
+            self._loop.call_soon_threadsafe(self._end)
+        except RuntimeError:  # the loop has ended
+            self._work.close()
+
+    def _begin(self) -> None:
+        if not self._off:
+            self._task = self._loop.create_task(self._work)
+            self._task.add_done_callback(self._tell)
+
+    def _end(self) -> None:
+        if self._task is None:
+            self._work.close()
+        else:
+            self._task.cancel()
+
+    def _tell(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._answer.cancel()
+        elif (error := task.exception()) is not None:
+            self._answer.set_exception(error)
+        else:
+            self._answer.set_result(task.result())
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:

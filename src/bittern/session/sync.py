@@ -113,13 +113,12 @@ class Session(_StandIn[asynchronous.Session]):
         """Begin; `with` calls it. See `bittern.Session.open`."""
         if self._background is not None:
             raise SessionError("the session is open already")
-        background = Background(self.inner.close)
+        self._background = background = Background(self.inner.close)
         try:
             background.start()
             background.wait(self.inner.open())
-            self._background = background
         except BaseException:
-            background.close()
+            self.close()
             raise
         return self
 
@@ -203,12 +202,15 @@ class Session(_StandIn[asynchronous.Session]):
         self._wait(self.inner.remove(torrent.inner, delete_data=delete_data))
 
     def close(self) -> None:
-        """Tell the trackers, save, and end everything; `with` calls it. Ctrl-C meanwhile shortens nothing of it."""
-        if self._background is not None:
-            try:
-                self._background.close()
-            finally:
-                self._background = None
+        """Tell the trackers, save, and end everything; `with` calls it. Ctrl-C meanwhile shortens nothing of it.
+
+        A second one ends the wait for it; what is not done yet goes on, and may be waited for with another call.
+        """
+        try:
+            self._end()
+        except BaseException:
+            self._end()
+            raise
 
     add = _adds(asynchronous.Session.add)
     find = _waits(asynchronous.Session.find)
@@ -220,6 +222,12 @@ class Session(_StandIn[asynchronous.Session]):
     ban = _calls(asynchronous.Session.ban)
     unban = _calls(asynchronous.Session.unban)
     reload_ip_filter = _waits(asynchronous.Session.reload_ip_filter)
+
+    def _end(self) -> None:
+        background = self._background
+        if background is not None:
+            background.close()
+            self._background = None
 
     def _open(self) -> Background:
         if self._background is None:
