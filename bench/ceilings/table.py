@@ -8,7 +8,7 @@ from typing import Protocol
 from . import connections, files, hours, huge_file, metadata, pieces, torrents
 from .meter import Measured, Meter, Step
 
-FLOOR = Step(controls=150, grown_mib=60)
+FLOOR = Step(controls=150, grown_mib=75)
 """What a step of a short form may cost beside its share of the limit: what does not shrink with the size."""
 
 
@@ -46,7 +46,7 @@ CEILINGS = {
             "add what is complete": Step(60, 250, 60, 20, 10),
             "start again": Step(15, 250, 60, 20, 5),
             "peers come to the seed, and go": Step(120, 400, 200, 120, 10),
-            "the first pieces, while other peers come and go": Step(900, 600, 100, 60, 15),
+            "the first pieces, while other peers come and go": Step(900, 600, 200, 120, 15),
             "remove it with its files": Step(60, 600, 60, 20, 10),
             "check all, some pieces are missing": Step(5000, 700, 60, 20, 10),
             "fetch these from three seeds": Step(1500, 900, 150, 40, 15),
