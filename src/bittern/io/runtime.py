@@ -27,7 +27,7 @@ from .proxying import Purpose
 from .rc4 import Rc4
 from .resolver import SystemResolver
 from .route import Route
-from .tasks import Tasks
+from .tasks import Tasks, to_its_end
 from .turn import Turn
 from .udp_ports import Ports, UdpPorts
 from .utp import UtpNet
@@ -141,7 +141,7 @@ class Runtime:
         self.turn.soon()
 
     async def close(self, threads: Executor | None = None) -> None:
-        """End everything; what was submitted to the disk is finished first.
+        """End everything, whoever is cancelled meanwhile; what was submitted to the disk is finished first.
 
         Args:
             threads: has one to wait for the disk; that of the loop unless given.
@@ -149,15 +149,21 @@ class Runtime:
         self.doors.close()
         self._multicast.close()
         self.turn.close()
-        await self.tasks.close()
-        self._keys.close()
-        self.core.close(self.now())
-        if self._utp is not None:
-            self._utp.close()
-        self.udp.close()
-        await self.http.close()
-        await self._loop.run_in_executor(threads, self.disk.close)
-        self.handles.close()
+        try:
+            await self.tasks.close()
+        finally:
+            self._keys.close()
+            self.core.close(self.now())
+            if self._utp is not None:
+                self._utp.close()
+            self.udp.close()
+            try:
+                await self.http.close()
+            finally:
+                try:
+                    await to_its_end(self._loop.run_in_executor(threads, self.disk.close))
+                finally:
+                    self.handles.close()
 
     def _settle(self, now: float) -> float | None:
         due = self._driver.turn(now)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 _log = logging.getLogger("bittern.io")
 
 
@@ -36,3 +37,15 @@ class Tasks:
             raise
         except Exception:  # noqa: BLE001 - here what nobody awaits becomes a log entry
             _log.exception("task %s failed", name)
+
+
+async def to_its_end(work: asyncio.Future[T]) -> T:
+    """The result of what must not stop half way: who is cancelled meanwhile is so when it is done.
+
+    It may be called only for what ends soon. A second time ends the wait, and the work goes on.
+    """
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:  # the loop may end with whoever is cancelled, and `work` with the loop
+        await asyncio.wait([work])
+        raise

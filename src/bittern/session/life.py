@@ -241,6 +241,10 @@ class Life:
             self._membership.hush()
             await drain(self.swarm)
             await self._save()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Have no more to do with the files, nor with who listens."""
         self.mover.release()
         self.publisher.end()
 
@@ -272,8 +276,7 @@ class Life:
             self.journal.end()
             await forget(self.journal.place)
         finally:
-            self.mover.release()
-            self.publisher.end()
+            self.let_go()
 
     # --- what the engine tells
 

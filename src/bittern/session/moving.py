@@ -17,6 +17,7 @@ from bittern.codec.metainfo import Info
 from bittern.io.disk.failures import storage_error
 from bittern.io.disk.moving import MoveStoppedError
 from bittern.io.disk.unfinished import SUFFIX
+from bittern.io.tasks import to_its_end
 
 from . import events
 from .content import Content, stored
@@ -142,11 +143,7 @@ class Mover:
             self._arrive(content, at)
             self._own(lock)
 
-        concluding = asyncio.ensure_future(conclude())
-        try:
-            await asyncio.shield(concluding)
-        finally:
-            await asyncio.wait([concluding])
+        await to_its_end(asyncio.ensure_future(conclude()))
 
     def _arrive(self, content: Content, at: Placement) -> None:
         at.apply(content.info, self._options)

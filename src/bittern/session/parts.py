@@ -197,15 +197,18 @@ class Parts:
             await asyncio.sleep(_GOODBYE_STEP_SECONDS)
 
     async def take_down(self) -> None:
-        """End the engine, then let go of the folder."""
+        """End the engine, then let go of the folder; whoever is cancelled meanwhile has it done all the same."""
         try:
-            await self.whereabouts.close(0.0)
-            if self.node is not None:
-                await self.node.close()
-            await self.runtime.close(self.surroundings.threads)
+            try:
+                await self.whereabouts.close(0.0)
+                if self.node is not None:
+                    await self.node.close()
+            finally:
+                await self.runtime.close(self.surroundings.threads)
+        finally:
+            self.waking.let_go()
             self.foundation.ports.close()
             self.surroundings.threads.shutdown()
-        finally:
             await self.foundation.raze()
 
 

@@ -16,7 +16,7 @@ from bittern.codec.metainfo import Metainfo
 from bittern.engine.events import Event, NodeHeard, SleeperCalled
 from bittern.engine.nat.lease import Lease
 from bittern.io.dht import Table
-from bittern.io.tasks import Tasks
+from bittern.io.tasks import Tasks, to_its_end
 
 from .board import Board
 from .dht import Dht
@@ -376,18 +376,19 @@ class Session:
     async def close(self) -> None:
         """Tell the trackers, save, and end everything; `async with` calls it.
 
-        What is begun here is done to its end, whoever is cancelled meanwhile; to call it again is to wait for that.
+        Who is cancelled meanwhile has it done to its end all the same, and then is; a second time ends the wait, and
+        what is not done yet goes on. To call it again is to wait for that.
         """
         parts, self._parts = self._parts, None
         if parts is not None:
             self._ending = asyncio.get_running_loop().create_task(self._close(parts), name="bittern end")
         if self._ending is not None and not self._ending.done():
-            await asyncio.shield(self._ending)
+            await to_its_end(self._ending)
 
     async def _close(self, parts: Parts) -> None:
         parts.steward.rest()
-        await self._tasks.close()
         try:
+            await self._tasks.close()
             goodbye = asyncio.get_running_loop().create_task(parts.say_goodbye(self.settings.goodbye_seconds))
             now = time.monotonic()
             parts.steward.note(now)

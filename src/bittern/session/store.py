@@ -106,9 +106,14 @@ class Store:
             raise
 
     async def close(self) -> None:
-        """Close the file, after what was asked before."""
-        await self._clerk.ask(self._close, alone=True)
-        self._clerk.end()
+        """Close the file, after what was asked before; at once for who is cancelled."""
+        try:
+            await self._clerk.ask(self._close, alone=True)
+        except BaseException:
+            self._clerk.ask_now(self._close)
+            raise
+        finally:
+            self._clerk.end()
 
     async def lock(self, info_hash: bytes, place: str) -> TorrentLock:
         """The lock of a torrent: see `TorrentLock`; nobody has it where this is cancelled.

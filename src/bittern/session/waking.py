@@ -199,6 +199,12 @@ class Waking:
         lives = [entry.life for entry in self.awake.values() if entry.life is not None]
         await asyncio.gather(*[life.end() for life in lives], return_exceptions=True)
 
+    def let_go(self) -> None:
+        """Hold no torrent's files any more, whatever kept their lives from ending."""
+        for entry in self.awake.values():
+            if entry.life is not None:
+                entry.life.let_go()
+
     async def source(self, entry: Entry) -> Metainfo | Magnet:
         """What is known of a torrent that sleeps.
 

@@ -7,6 +7,7 @@ on, until it ends by itself. Calls are found by looking at the classes: a new on
 import asyncio
 import inspect
 import selectors
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -304,3 +305,23 @@ async def attempt(world: World, recipe: Recipe, passes: Passes, step: int, *, ha
     await asyncio.wait_for(world.session.close(), SECONDS)
     await tasks_end(set())
     return cancelled
+
+
+def test_the_loop_may_end_at_any_step_of_the_end(tmp_path: Path) -> None:
+    """asyncio.run cancels every task that is left when it ends, as after a second Ctrl-C: no thread stays."""
+    for step in range(MOST_STEPS):
+        selector, world = Passes(), World(tmp_path / str(step))
+        with asyncio.Runner(loop_factory=partial(asyncio.SelectorEventLoop, selector)) as runner:
+            left = runner.run(leave(world, selector, step))
+        assert [thread for thread in threading.enumerate() if thread.name.startswith("bittern")] == []
+        if not left:
+            break
+    else:
+        pytest.fail("the session does not end by itself")
+
+
+async def leave(world: World, passes: Passes, step: int) -> bool:
+    """Wait for the end of a session no longer than so many steps; whether it was not over by then."""
+    await world.seed()
+    ending = asyncio.ensure_future(world.session.close())
+    return await passes.cancel_after(step, asyncio.wait([ending]))
